@@ -1,0 +1,1 @@
+"""Pure judgements: facts and spec in, findings out."""

@@ -1,0 +1,290 @@
+"""What happens in a run, as frozen records: the lines of the journal and of ``run --json``."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import ClassVar, Final
+
+from rbdtui.words import Text
+
+SCHEMA: Final = 1
+"""Version of the journal's lines; a reader refuses a higher one."""
+
+
+class Outcome(StrEnum):
+    """How a step ended well."""
+
+    CHANGED = "changed"
+    UNCHANGED = "unchanged"
+    SKIPPED = "skipped"
+
+
+class RunOutcome(StrEnum):
+    """How a run ended."""
+
+    DONE = "done"
+    FAILED = "failed"
+    STOPPED = "stopped"
+
+
+class Choice(StrEnum):
+    """What an operator may answer when a step has failed."""
+
+    RETRY = "retry"
+    SKIP = "skip"
+    QUARANTINE = "quarantine"
+    STOP = "stop"
+
+
+class FailurePolicy(StrEnum):
+    """What the runner does by itself when a step has failed for good."""
+
+    ASK = "ask"
+    STOP = "stop"
+    QUARANTINE = "quarantine"
+    """Go on without the node while quorum stays safe, else stop."""
+
+
+@dataclass(frozen=True, slots=True)
+class StepInfo:
+    """A step as the journal and the screens know it."""
+
+    id: str
+    name: str
+    node: str
+    title: Text
+    kind: str
+    after: tuple[str, ...] = ()
+    skippable: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something that happened; ``at`` (Unix time) and ``seq`` are given by the journal."""
+
+    type: ClassVar[str]
+    durable: ClassVar[bool] = True
+    """Whether the line is forced to the disk before anybody is told."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunCreated(Event):
+    """A run was planned; always the first line."""
+
+    type: ClassVar[str] = "run-created"
+    run_id: str
+    site: str
+    profile: str
+    steps: tuple[StepInfo, ...]
+    spec_sha256: str
+    version: str
+
+
+@dataclass(frozen=True, slots=True)
+class RunnerStarted(Event):
+    """A runner process took the run up, for the first time or again."""
+
+    type: ClassVar[str] = "runner-started"
+    pid: int
+    hostname: str
+    user: str
+    ssh_client: str
+    """Where the operator sat, from SSH_CLIENT; empty when that is not known."""
+    policy: FailurePolicy
+
+
+@dataclass(frozen=True, slots=True)
+class StepStarted(Event):
+    """An attempt at a step began."""
+
+    type: ClassVar[str] = "step-started"
+    step: str
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True)
+class StepDescribed(Event):
+    """What the step is about to change; the journal has it before anything is changed."""
+
+    type: ClassVar[str] = "step-described"
+    step: str
+    changes: tuple[Mapping[str, object], ...]
+    """`plan.step.Change` in its JSON form."""
+
+
+@dataclass(frozen=True, slots=True)
+class StepNoted(Event):
+    """A sentence of a step for the operator."""
+
+    type: ClassVar[str] = "step-noted"
+    durable: ClassVar[bool] = False
+    step: str
+    text: Text
+
+
+@dataclass(frozen=True, slots=True)
+class StepProgressed(Event):
+    """How far a transfer is; at most twice a second for each step."""
+
+    type: ClassVar[str] = "step-progressed"
+    durable: ClassVar[bool] = False
+    step: str
+    sent_bytes: int
+    total_bytes: int
+    bytes_per_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class StepFinished(Event):
+    """A step is done and proven."""
+
+    type: ClassVar[str] = "step-finished"
+    step: str
+    outcome: Outcome
+    duration_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class StepFailed(Event):
+    """An attempt failed."""
+
+    type: ClassVar[str] = "step-failed"
+    step: str
+    attempt: int
+    code: str
+    text: Text
+    remedy: Text
+    evidence: str
+    retry_in_s: float | None
+    """Seconds until it is tried again by itself; None when it is not."""
+
+
+@dataclass(frozen=True, slots=True)
+class StepStalled(Event):
+    """A step has been silent for long."""
+
+    type: ClassVar[str] = "step-stalled"
+    step: str
+    silent_s: float
+    last_line: str
+
+
+@dataclass(frozen=True, slots=True)
+class QuestionAsked(Event):
+    """The runner waits for an answer, from whichever client; it stays open when clients come and go."""
+
+    type: ClassVar[str] = "question-asked"
+    question: str
+    """Unique in the run."""
+    step: str
+    text: Text
+    choices: tuple[Choice, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class QuestionAnswered(Event):
+    """An answer settled a question for everybody."""
+
+    type: ClassVar[str] = "question-answered"
+    question: str
+    choice: Choice
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
+class RunPaused(Event):
+    """No further step is started."""
+
+    type: ClassVar[str] = "run-paused"
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
+class RunResumed(Event):
+    """Steps are started again."""
+
+    type: ClassVar[str] = "run-resumed"
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
+class StopRequested(Event):
+    """The run ends as soon as the steps under way have ended."""
+
+    type: ClassVar[str] = "stop-requested"
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
+class NodeQuarantined(Event):
+    """The run goes on without a node."""
+
+    type: ClassVar[str] = "node-quarantined"
+    node: str
+    step: str
+
+
+@dataclass(frozen=True, slots=True)
+class ProbeChanged(Event):
+    """A health question has another answer than before (see ``rbdtui.probes``)."""
+
+    type: ClassVar[str] = "probe-changed"
+    durable: ClassVar[bool] = False
+    probe: str
+    target: str
+    port: int
+    state: str
+    detail: str
+    latency_ms: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class RunFinished(Event):
+    """The run ended; always the last line."""
+
+    type: ClassVar[str] = "run-finished"
+    outcome: RunOutcome
+    changed: int
+    """Steps that changed something in this run."""
+    duration_s: float
+
+
+EVENT_TYPES: Final[Mapping[str, type[Event]]] = {
+    event.type: event
+    for event in (
+        RunCreated, RunnerStarted, StepStarted, StepDescribed, StepNoted, StepProgressed, StepFinished, StepFailed,
+        StepStalled, QuestionAsked, QuestionAnswered, RunPaused, RunResumed, StopRequested, NodeQuarantined,
+        ProbeChanged, RunFinished,
+    )
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """An event with its place and time in the journal."""
+
+    seq: int
+    """From 1, without gaps."""
+    at: float
+    """Unix time on the jump host."""
+    event: Event
+
+    def to_json(self) -> dict[str, object]:
+        """One line of the journal, and of ``run --json``."""
+        body = {f.name: _plain(getattr(self.event, f.name)) for f in dataclasses.fields(self.event)}
+        return {"schema": SCHEMA, "seq": self.seq, "at": self.at, "type": self.event.type, **body}
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, Text):
+        return value.to_json()
+    if isinstance(value, StepInfo):
+        return {f.name: _plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
+    if isinstance(value, tuple):
+        return [_plain(item) for item in value]
+    if isinstance(value, StrEnum):
+        return value.value
+    return value

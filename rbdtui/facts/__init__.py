@@ -1,0 +1,1 @@
+"""Read-only questions to a host: a command and a parser for what it prints."""

@@ -1,0 +1,88 @@
+"""One type for everything that a rule, a check or a loader has to say about a plan or a host."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from rbdtui.words import Text
+
+
+class Severity(StrEnum):
+    """How bad a finding is: an error stops a run, a warning is for the operator to weigh."""
+
+    ERROR = "error"
+    WARNING = "warning"
+    INFO = "info"
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a finding belongs: a field of cluster.yaml, a node, or both."""
+
+    field: str = ""
+    """Path in the spec as written there, e.g. ``nodes[1].address``; empty when no field is to blame."""
+    node: str = ""
+    """Name of the node; empty when no single node is meant."""
+    line: int = 0
+    """Line in cluster.yaml, from 1; 0 when not known."""
+    column: int = 0
+    """Column in cluster.yaml, from 1; 0 when not known."""
+
+    def __str__(self) -> str:
+        where = f"cluster.yaml:{self.line}:{self.column}" if self.line else ""
+        return " ".join(part for part in (self.node, where, self.field) if part)
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One result of a rule or a check; its sentences are ``finding.<code>.message`` and ``finding.<code>.remedy``."""
+
+    code: str
+    """Stable and greppable, e.g. ``RBD-VIP-003``."""
+    severity: Severity
+    place: Place = Place()
+    params: Mapping[str, str | int | float | Text] = field(default_factory=dict)
+    """Values for the places in both sentences."""
+    evidence: str = ""
+    """What was seen, raw: a value, the output of a command. Never a secret."""
+
+    @property
+    def message(self) -> Text:
+        """What is wrong."""
+        return Text(f"finding.{self.code}.message", self.params)
+
+    @property
+    def remedy(self) -> Text:
+        """What to do about it, and what is allowed."""
+        return Text(f"finding.{self.code}.remedy", self.params)
+
+    def to_json(self) -> dict[str, object]:
+        """The published form of ``check --json``, in the current language."""
+        place = {
+            "field": self.place.field,
+            "node": self.place.node,
+            "line": self.place.line,
+            "column": self.place.column,
+        }
+        return {
+            "code": self.code,
+            "severity": self.severity.value,
+            "place": place,
+            "message": str(self.message),
+            "evidence": self.evidence,
+            "remedy": str(self.remedy),
+        }
+
+
+def count_by_severity(findings: Iterable[Finding]) -> dict[str, int]:
+    """How many findings there are of each severity, zeros included."""
+    counts = Counter(finding.severity for finding in findings)
+    return {severity.value: counts[severity] for severity in Severity}
+
+
+def has_errors(findings: Iterable[Finding]) -> bool:
+    """Whether any finding stops a run."""
+    return any(finding.severity is Severity.ERROR for finding in findings)

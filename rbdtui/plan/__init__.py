@@ -1,0 +1,1 @@
+"""From a spec and what the hosts are to the exact steps of an installation."""

@@ -1,0 +1,232 @@
+"""The unit of install work: probe, describe, apply, verify, and undo where it can be.
+
+``probe`` and ``describe`` never change anything; a dry run executes only these two.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from typing import ClassVar, Protocol, runtime_checkable
+
+from rbdtui.facts.model import NodeFacts
+from rbdtui.spec.model import ClusterSpec
+from rbdtui.transport.base import Host, UploadProgress
+from rbdtui.words import T, Text
+
+JUMP_LANE = ""
+"""Lane of the work that belongs to no node."""
+
+
+class StepKind(StrEnum):
+    """What a step is to the others."""
+
+    WORK = "work"
+    GATE = "gate"
+    """A barrier: its condition must hold before what follows may start; it changes nothing."""
+
+
+class StepClass(StrEnum):
+    """Which limit of parallel work a step counts against."""
+
+    COMMAND = "command"
+    UPLOAD = "upload"
+
+
+class ChangeKind(StrEnum):
+    """What sort of change a step would make."""
+
+    FILE = "file"
+    COMMAND = "command"
+    UPLOAD = "upload"
+    PACKAGE = "package"
+    SERVICE = "service"
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One thing that a step would change on its node."""
+
+    kind: ChangeKind
+    title: Text
+    """One sentence, e.g. that a file is rewritten."""
+    detail: str = ""
+    """A unified diff or the exact commands; secrets stand there as ``secret:name``."""
+
+    def to_json(self) -> dict[str, object]:
+        """The published form of ``plan --json``, also kept in journals."""
+        return {"kind": self.kind.value, "title": self.title.to_json(), "detail": self.detail}
+
+
+class StepError(Exception):
+    """A step could not be done; carries a sentence, a remedy and what was seen."""
+
+    def __init__(
+        self, key: str, *, retryable: bool = False, evidence: str = "", **params: str | int | float | Text
+    ) -> None:
+        super().__init__(key, params)
+        self.code = key
+        self.params = params
+        self.retryable = retryable
+        self.evidence = evidence
+
+    @property
+    def text(self) -> Text:
+        """What went wrong: ``error.<key>.message``."""
+        return Text(f"error.{self.code}.message", self.params)
+
+    @property
+    def remedy(self) -> Text:
+        """What to do: ``error.<key>.remedy``."""
+        return Text(f"error.{self.code}.remedy", self.params)
+
+    def __str__(self) -> str:
+        return str(self.text)
+
+
+@dataclass(frozen=True, slots=True)
+class BundleFile:
+    """A file of the offline bundle, with its verified digest."""
+
+    path: Path
+    """On the jump host."""
+    size_bytes: int
+    sha256: str
+
+
+class Bundle(Protocol):
+    """What a step may ask of the offline bundle."""
+
+    def file(self, kind: str, arch: str) -> BundleFile:
+        """The file of a kind (``rke2``, ``rke2-images``) for an architecture; raises `StepError` when there is none."""
+        ...
+
+    def packages(self, os_id: str, os_version: str, arch: str) -> list[BundleFile]:
+        """Host packages for an operating system; empty when the bundle has none."""
+        ...
+
+
+class Reporter(Protocol):
+    """Where a step tells what it is doing."""
+
+    def line(self, text: str) -> None:
+        """A raw line of remote output, for the step's log."""
+        ...
+
+    def note(self, text: Text) -> None:
+        """A sentence for the operator, for the journal."""
+        ...
+
+    def progress(self, progress: UploadProgress) -> None:
+        """How far a transfer is."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class StepContext:
+    """Everything that a step may use; the same for a dry run, a run and a resumed run."""
+
+    run_id: str
+    spec: ClusterSpec
+    facts: Mapping[str, NodeFacts]
+    """By node name, as gathered before the run."""
+    hosts: Mapping[str, Host]
+    """By node name."""
+    bundle: Bundle
+    secret: Callable[[str], str]
+    """The value of a secret by name (without ``secret:``); raises `StepError` when the vault has none."""
+    report: Reporter
+    site_dir: Path
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """Whether a step's result is there already."""
+
+    satisfied: bool
+    evidence: str = ""
+    """What was seen, raw."""
+
+
+@dataclass(frozen=True, slots=True)
+class RetryPolicy:
+    """How often a step may be tried again by itself, when its error allows it."""
+
+    attempts: int = 3
+    delay_s: float = 2.0
+    """Before the second attempt; doubled each time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Step(ABC):
+    """One piece of work on one node (or, with an empty node, from the jump host)."""
+
+    name: ClassVar[str]
+    """Kebab-case, unique among kinds of steps; its title is ``step.<name>.title``."""
+    kind: ClassVar[StepKind] = StepKind.WORK
+    step_class: ClassVar[StepClass] = StepClass.COMMAND
+    retry: ClassVar[RetryPolicy] = RetryPolicy()
+    time_limit_s: ClassVar[float] = 300.0
+    """After this the attempt counts as failed."""
+    stall_s: ClassVar[float] = 60.0
+    """Silence after which an alarm names the step."""
+    skippable: ClassVar[bool] = False
+    """Whether the operator may go on without it."""
+
+    node: str
+    after: tuple[str, ...] = field(default=(), kw_only=True)
+    """Ids of the steps that must be done before."""
+
+    @property
+    def id(self) -> str:
+        """Unique in the plan: ``hosts-file@node1``, or ``vip-up`` for a step of no node."""
+        return f"{self.name}@{self.node}" if self.node else self.name
+
+    @property
+    def title(self) -> Text:
+        """What the step does, in a few words."""
+        return T(f"step.{self.name}.title")  # words: step.*.title
+
+    @abstractmethod
+    async def probe(self, context: StepContext) -> Probe:
+        """Whether the result is there already; changes nothing."""
+
+    @abstractmethod
+    async def describe(self, context: StepContext) -> list[Change]:
+        """What `apply` would change now; changes nothing."""
+
+    @abstractmethod
+    async def apply(self, context: StepContext) -> None:
+        """Bring the result about; safe to be repeated after being cut off at any point."""
+
+    async def verify(self, context: StepContext) -> None:
+        """Prove the result, by default by probing once more; raises `StepError`."""
+        probe = await self.probe(context)
+        if not probe.satisfied:
+            raise StepError("step_not_proven", evidence=probe.evidence, step=self.title, node=self.node)
+
+
+@runtime_checkable
+class Undoable(Protocol):
+    """A step whose result can be taken back."""
+
+    async def undo(self, context: StepContext) -> None:
+        """Take the result back; harmless when it is not there."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """The steps of an installation, in an order in which each stands behind those it waits for."""
+
+    steps: tuple[Step, ...]
+
+    def step(self, step_id: str) -> Step:
+        """The step of that id; raises `KeyError`."""
+        for step in self.steps:
+            if step.id == step_id:
+                return step
+        raise KeyError(step_id)

@@ -1,0 +1,1 @@
+"""Repeated health questions, with hysteresis, over the same SSH connections."""

@@ -1,0 +1,98 @@
+"""The site directory: one per cluster, mode 0700, with everything that is known and decided about it."""
+
+from __future__ import annotations
+
+import os
+import stat
+from dataclasses import dataclass
+from pathlib import Path
+
+from rbdtui.words import T, Text
+
+
+class SiteError(Exception):
+    """The site directory cannot be used; carries a sentence and, as code, the exit status of wrong use."""
+
+    def __init__(self, text: Text) -> None:
+        super().__init__(text.key)
+        self.text = text
+
+    def __str__(self) -> str:
+        return str(self.text)
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """A site directory and the places in it."""
+
+    path: Path
+
+    @property
+    def spec_file(self) -> Path:
+        """What the operator wants."""
+        return self.path / "cluster.yaml"
+
+    @property
+    def vault_file(self) -> Path:
+        """Encrypted secrets."""
+        return self.path / "secrets.enc"
+
+    @property
+    def known_hosts_file(self) -> Path:
+        """Pinned host keys."""
+        return self.path / "known_hosts"
+
+    @property
+    def facts_dir(self) -> Path:
+        """What the hosts last answered, one JSON file per node."""
+        return self.path / "facts"
+
+    @property
+    def runs_dir(self) -> Path:
+        """One directory per run."""
+        return self.path / "runs"
+
+    @property
+    def kubeconfig_file(self) -> Path:
+        """The operator's kubeconfig, written by the final proof."""
+        return self.path / "kubeconfig"
+
+    def run_dir(self, run_id: str) -> Path:
+        """The directory of one run."""
+        return self.runs_dir / run_id
+
+    def run_ids(self) -> list[str]:
+        """Runs of this site, oldest first."""
+        if not self.runs_dir.is_dir():
+            return []
+        return sorted(entry.name for entry in self.runs_dir.iterdir() if (entry / "events.jsonl").exists())
+
+    @classmethod
+    def create(cls, path: Path) -> Site:
+        """Make an empty site directory; raises `SiteError` when the place is taken or cannot be written."""
+        try:
+            path.mkdir(mode=0o700, parents=True, exist_ok=True)
+            if any(path.iterdir()):
+                raise SiteError(T("site.not_empty", path=str(path)))
+            path.chmod(0o700)
+        except OSError as error:
+            raise SiteError(T("site.cannot_create", path=str(path), reason=error.strerror or "")) from error
+        return cls(path.resolve())
+
+    @classmethod
+    def open(cls, path: Path) -> Site:
+        """Use an existing site directory; raises `SiteError` when it is none, or others could read it."""
+        try:
+            status = path.stat()
+        except OSError as error:
+            raise SiteError(T("site.absent", path=str(path), reason=error.strerror or "")) from error
+        if not stat.S_ISDIR(status.st_mode):
+            raise SiteError(T("site.not_a_directory", path=str(path)))
+        if status.st_mode & 0o077:
+            raise SiteError(T("site.readable_by_others", path=str(path), mode=f"{stat.S_IMODE(status.st_mode):04o}"))
+        if status.st_uid != os.geteuid():
+            raise SiteError(T("site.not_ours", path=str(path), owner=status.st_uid))
+        site = cls(path.resolve())
+        if not site.spec_file.exists():
+            raise SiteError(T("site.no_spec", path=str(path)))
+        return site

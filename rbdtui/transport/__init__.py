@@ -1,0 +1,1 @@
+"""Everything that happens on another machine: the only part that knows SSH."""

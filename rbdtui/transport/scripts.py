@@ -1,0 +1,60 @@
+"""The whole vocabulary of what rbdtui does on a host: named POSIX shell scripts.
+
+A host is assumed to have a POSIX shell and coreutils, nothing else. What stands in ``assets/scripts`` (plus the
+commands of the facts) is all that ever runs there, so an operator can read it beforehand, and a simulated host can
+answer by the script's name.
+"""
+
+from __future__ import annotations
+
+import shlex
+from dataclasses import dataclass
+from functools import cache
+from typing import Final
+
+from rbdtui.paths import asset
+
+PREFIX: Final = "rbdtui/"
+"""What ``$0`` of every remote script starts with, e.g. ``rbdtui/write-file``."""
+
+_PROLOGUE: Final = (
+    "umask 022; LC_ALL=C; PATH=$PATH:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin; export LC_ALL PATH\n"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Script:
+    """A POSIX shell script with a name; arguments are ``$1`` and on, the payload is its standard input."""
+
+    name: str
+    text: str
+
+    def command(self, args: tuple[str, ...], *, limit_s: float) -> str:
+        """The remote command line; the script's text is expected first on standard input, then the payload.
+
+        Nothing secret may be in ``args``: they are visible in the host's process list. ``limit_s`` ends the script
+        on the host even when the link is gone.
+        """
+        size = len(self.wire_text())
+        words = [
+            "timeout",
+            "-k",
+            "5",
+            f"{limit_s:g}",
+            "sh",
+            "-c",
+            f'eval "$(head -c {size})"',
+            PREFIX + self.name,
+            *args,
+        ]
+        return shlex.join(words)
+
+    def wire_text(self) -> bytes:
+        """The bytes sent before the payload."""
+        return (_PROLOGUE + self.text).encode()
+
+
+@cache
+def script(name: str) -> Script:
+    """A shipped script by name, e.g. ``script("write-file")``."""
+    return Script(name, asset("scripts", f"{name}.sh").read_text(encoding="utf-8"))

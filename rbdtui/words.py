@@ -1,0 +1,127 @@
+"""Every sentence that an operator can see, in every language, from one catalogue.
+
+The catalogue is ``assets/words/<language>/*.toml``: nested tables make dotted keys, values are templates with
+``{name}`` places. Code carries a `Text` (key and parameters), never a sentence; it becomes words where it is shown,
+so that a journal written in one language can be read in another.
+"""
+
+from __future__ import annotations
+
+import os
+import string
+import tomllib
+from collections.abc import Iterator, Mapping
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Final
+
+from rbdtui.paths import assets_dir
+
+LANGUAGES: Final = ("en", "zh")
+"""Languages of the catalogue, the first is the fallback."""
+
+
+_language: ContextVar[str] = ContextVar("language", default=LANGUAGES[0])
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """A sentence that is not yet in any language: a key of the catalogue and its parameters."""
+
+    key: str
+    params: Mapping[str, str | int | float | Text] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        return say(self)
+
+    def to_json(self) -> dict[str, object]:
+        """The form kept in journals: ``{"key": …, "params": {…}}``, nested texts likewise."""
+        params = {name: value.to_json() if isinstance(value, Text) else value for name, value in self.params.items()}
+        return {"key": self.key, "params": params}
+
+    @staticmethod
+    def from_json(data: Mapping[str, object]) -> Text:
+        """Read what `to_json` wrote; raises `ValueError` on any other shape."""
+        key, params = data.get("key"), data.get("params", {})
+        if not isinstance(key, str) or not isinstance(params, Mapping):
+            raise ValueError("not a text: a key and parameters are needed")
+        return Text(key, {str(name): _param_from_json(value) for name, value in params.items()})
+
+
+def _param_from_json(value: object) -> str | int | float | Text:
+    if isinstance(value, Mapping):
+        return Text.from_json(value)
+    if isinstance(value, str | int | float):
+        return value
+    raise ValueError("not a text parameter")
+
+
+def T(key: str, /, **params: str | int | float | Text) -> Text:  # noqa: N802 - reads as a mark in front of a key
+    """Name a sentence of the catalogue; a test finds keys that are missing or unused by these calls."""
+    return Text(key, params)
+
+
+def say(text: Text, language: str | None = None) -> str:
+    """The sentence in the given (default: the current) language.
+
+    A key that the catalogue lacks (a journal from a newer version) is shown as key and parameters.
+    """
+    wanted = language or _language.get()
+    template = catalogue(wanted).get(text.key) or catalogue(LANGUAGES[0]).get(text.key)
+    params = {name: say(value, wanted) if isinstance(value, Text) else value for name, value in text.params.items()}
+    if template is None:
+        return " ".join([text.key, *(f"{name}={value}" for name, value in params.items())])
+    return _Formatter().vformat(template, (), params)
+
+
+class _Formatter(string.Formatter):
+    """Fills templates; a parameter that is not there stays visible instead of raising."""
+
+    def get_value(self, key: int | str, args: object, kwargs: Mapping[str, object]) -> object:
+        return kwargs.get(str(key), "{" + str(key) + "}")
+
+
+@cache
+def catalogue(language: str) -> Mapping[str, str]:
+    """All templates of one language by dotted key."""
+    templates: dict[str, str] = {}
+    for file in sorted((assets_dir() / "words" / language).glob("*.toml")):
+        for key, template in _flatten(tomllib.loads(file.read_text(encoding="utf-8")), ""):
+            if key in templates:
+                raise ValueError(f"{file.name}: {key} stands in the catalogue twice")
+            templates[key] = template
+    return templates
+
+
+def _flatten(table: Mapping[str, object], prefix: str) -> Iterator[tuple[str, str]]:
+    for name, value in table.items():
+        if isinstance(value, Mapping):
+            yield from _flatten(value, f"{prefix}{name}.")
+        elif isinstance(value, str):
+            yield prefix + name, value
+        else:
+            raise ValueError(f"{prefix}{name} is not a string")
+
+
+def use_language(language: str) -> None:
+    """Set the language of everything said from now on in this context; raises `ValueError` on an unknown one."""
+    if language not in LANGUAGES:
+        raise ValueError(language)
+    _language.set(language)
+
+
+def current_language() -> str:
+    """The language in use."""
+    return _language.get()
+
+
+def language_of_environment(environment: Mapping[str, str] = os.environ) -> str:
+    """The language that ``RBDTUI_LANG`` or the locale asks for; English when neither names one of ours."""
+    for variable in ("RBDTUI_LANG", "LC_ALL", "LC_MESSAGES", "LANG"):
+        wanted = environment.get(variable, "")[:2].lower()
+        if wanted in LANGUAGES:
+            return wanted
+        if wanted and variable != "RBDTUI_LANG":
+            break
+    return LANGUAGES[0]
