@@ -1,0 +1,111 @@
+"""The catalogue of words: complete in every language, used as a whole, and filled with the same parameters."""
+
+from __future__ import annotations
+
+import ast
+import re
+import string
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from rbdtui.words import LANGUAGES, T, Text, catalogue, language_of_environment, say, use_language
+
+ROOT = Path(__file__).resolve().parent.parent
+CODE = re.compile(r"^RBD-[A-Z]+-\d{3}$")
+
+
+def sources() -> Iterator[Path]:
+    for package in ("rbdtui", "screens"):
+        yield from (ROOT / package).rglob("*.py")
+
+
+@cache
+def used() -> tuple[frozenset[str], frozenset[str]]:
+    """Keys that the code names literally, and patterns of keys that it composes (``step.*.title``)."""
+    keys: set[str] = set()
+    patterns: set[str] = set()
+    for file in sources():
+        text = file.read_text(encoding="utf-8")
+        for pattern in re.findall(r"# words: (\S+)", text):
+            patterns.add(pattern)
+        for node in ast.walk(ast.parse(text)):
+            if isinstance(node, ast.Constant) and isinstance(node.value, str) and CODE.match(node.value):
+                keys |= {f"finding.{node.value}.message", f"finding.{node.value}.remedy"}
+            if not isinstance(node, ast.Call) or not node.args:
+                continue
+            name = node.func.id if isinstance(node.func, ast.Name) else getattr(node.func, "attr", "")
+            first = node.args[0]
+            if name == "T" and isinstance(first, ast.Constant):
+                keys.add(str(first.value))
+            elif name == "StepError" and isinstance(first, ast.Constant):
+                keys |= {f"error.{first.value}.message", f"error.{first.value}.remedy"}
+    return frozenset(keys), frozenset(patterns)
+
+
+def places(template: str) -> set[str]:
+    return {name for _, name, _, _ in string.Formatter().parse(template) if name is not None}
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_sentence_the_code_names_is_in_the_catalogue(language: str) -> None:
+    missing = sorted(used()[0] - catalogue(language).keys())
+    assert missing == []
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_no_sentence_is_unused(language: str) -> None:
+    keys, patterns = used()
+    globs = [re.compile("^" + re.escape(p).replace(r"\*", "[^.]+") + "$") for p in patterns]
+    unused = sorted(k for k in catalogue(language) if k not in keys and not any(g.match(k) for g in globs))
+    assert unused == []
+
+
+def test_languages_have_the_same_keys_and_parameters() -> None:
+    first, *others = (catalogue(language) for language in LANGUAGES)
+    for other in others:
+        assert first.keys() == other.keys()
+        differing = sorted(key for key in first if places(first[key]) != places(other[key]))
+        assert differing == []
+
+
+def test_chinese_sentences_are_chinese() -> None:
+    same = sorted(
+        k
+        for k, v in catalogue("zh").items()
+        if re.search("[a-z]{4,} [a-z]{3,}", v) and not re.search("[\u4e00-\u9fff]", v)
+    )
+    assert same == []
+
+
+def test_a_text_survives_json_and_speaks_both_languages() -> None:
+    text = T("site.absent", path="/a", reason=T("site.no_spec", path="/b"))
+    assert Text.from_json(text.to_json()) == text
+    assert "/b" in say(text, "en")
+    assert say(text, "zh") != say(text, "en")
+
+
+def test_an_unknown_key_is_shown_not_raised() -> None:
+    assert say(Text("from.the.future", {"node": "n1"})) == "from.the.future node=n1"
+
+
+@pytest.mark.parametrize(
+    ("environment", "language"),
+    [
+        ({}, "en"),
+        ({"LANG": "C"}, "en"),
+        ({"LANG": "zh_CN.UTF-8"}, "zh"),
+        ({"LC_ALL": "C", "LANG": "zh_CN.UTF-8"}, "en"),
+        ({"RBDTUI_LANG": "zh", "LANG": "en_GB.UTF-8"}, "zh"),
+        ({"RBDTUI_LANG": "xx", "LANG": "zh_TW.UTF-8"}, "zh"),
+    ],
+)
+def test_language_of_environment(environment: dict[str, str], language: str) -> None:
+    assert language_of_environment(environment) == language
+
+
+def test_an_unknown_language_is_refused() -> None:
+    with pytest.raises(ValueError, match="xx"):
+        use_language("xx")
