@@ -27,18 +27,50 @@ class Memory:
     total_bytes: int = 0
     available_bytes: int = 0
     swap_bytes: int = 0
+    """Swap in use as such now."""
+    swap_in_fstab: bool = False
+    """Whether swap comes back at the next boot."""
 
 
 @dataclass(frozen=True, slots=True)
 class Mount:
-    """A mounted file system."""
+    """A mounted file system that holds at least one of the paths that matter."""
 
     path: str
     device: str
     filesystem: str
     size_bytes: int
     available_bytes: int
+    """For root's services, so without what the file system keeps back."""
     read_only: bool = False
+    no_exec: bool = False
+    inodes_used_percent: float = 0.0
+    """0 where the file system has no fixed number of inodes."""
+
+    @property
+    def used_percent(self) -> float:
+        """How full the file system is, as kubelet counts it: what is not available, of the size."""
+        return 100.0 * (1 - self.available_bytes / self.size_bytes) if self.size_bytes else 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class PathState:
+    """Where a path that matters really is; it may not exist yet."""
+
+    real: str
+    """With all symbolic links resolved."""
+    mount: str
+    """Mount point of the file system that holds it or will hold it."""
+    writable: bool
+    """Whether root can write into it, or into the nearest directory above it that exists."""
+
+
+@dataclass(frozen=True, slots=True)
+class HostsEntry:
+    """A line of ``/etc/hosts``."""
+
+    address: str
+    names: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +86,10 @@ class Interface:
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """An IPv4 route of the main table; the default route has destination ``0.0.0.0/0``."""
+    """An IPv4 route of the main table; the default route has destination ``0.0.0.0/0``.
+
+    Routes that reject or swallow packets are not among them.
+    """
 
     destination: IPv4Network
     gateway: IPv4Address | None
@@ -70,7 +105,21 @@ class Listener:
     address: str
     port: int
     process: str = ""
-    """Name of the owning program; empty when it could not be seen."""
+    """Name of the owning program, cut to 15 characters by the kernel; empty when it could not be seen."""
+    pid: int = 0
+    unit: str = ""
+    """``kubepods`` for a process of a pod, else its systemd unit; empty when it could not be seen."""
+
+
+@dataclass(frozen=True, slots=True)
+class Firewall:
+    """Packet filters that the host's own tools show; what firewalld does is not among them."""
+
+    ufw_enabled: bool = False
+    input_closed: bool = False
+    """Whether packets to the host are dropped unless a rule lets them through."""
+    evidence: tuple[str, ...] = ()
+    """The lines that say so, raw."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,33 +153,50 @@ class NodeFacts:
     arch: str = ""
     """``amd64``, ``arm64``, or the machine's own word."""
     hostname: str = ""
+    hostname_addresses: tuple[str, ...] | None = None
+    """What the host's own name resolves to on the host; None when that could not be asked."""
+    hosts_file: tuple[HostsEntry, ...] = ()
     machine_id: str = ""
     product_uuid: str = ""
     cpu_count: int = 0
     memory: Memory = Memory()
     mounts: tuple[Mount, ...] = ()
+    paths: Mapping[str, PathState] = field(default_factory=dict)
+    """By path as we write it, e.g. ``/var/lib/rancher``."""
     interfaces: tuple[Interface, ...] = ()
     routes: tuple[Route, ...] = ()
     nameservers: tuple[str, ...] | None = None
     """None when there is no ``/etc/resolv.conf``."""
+    upstream_nameservers: tuple[str, ...] = ()
+    """What systemd-resolved itself asks (``/run/systemd/resolve/resolv.conf``)."""
     listeners: tuple[Listener, ...] = ()
+    firewall: Firewall = Firewall()
     clock: Clock | None = None
     selinux: str = ""
     """``enforcing``, ``permissive``, ``disabled``, or empty where there is none."""
     apparmor_enabled: bool = False
     cgroup_version: int = 0
     cgroup_controllers: frozenset[str] = frozenset()
+    cgroup_read_only: frozenset[str] = frozenset()
+    """Controllers that are there but cannot be written."""
     modules_loaded: frozenset[str] = frozenset()
     """Loaded or built in."""
     modules_available: frozenset[str] = frozenset()
     """Of those that matter: what modprobe would find."""
+    modules_knowable: bool = False
+    """Whether the host has the lists that modprobe uses; without them a module not seen may still be built in."""
     sysctl: Mapping[str, str] = field(default_factory=dict)
+    """Of the keys that matter, those that exist, e.g. ``net.ipv4.ip_forward``."""
     active_units: frozenset[str] = frozenset()
     """Of the units that matter (firewalld, ufw, keepalived, rke2-server, …): those that are active."""
+    enabled_units: frozenset[str] = frozenset()
+    """Of the same units: those that start at boot."""
     tools: frozenset[str] = frozenset()
     """Of the programs that matter: those found in the path."""
     packages: frozenset[str] = frozenset()
     """Of the packages that matter: those installed."""
+    files: frozenset[str] = frozenset()
+    """Of the configuration files that matter: those that exist."""
     leftovers: tuple[str, ...] = ()
     """Paths of earlier installations that exist."""
     claim: Claim | None = None
@@ -143,6 +209,11 @@ class NodeFacts:
             if any(own.ip == address for own in interface.addresses):
                 return interface
         return None
+
+    def mount_of(self, path: str) -> Mount | None:
+        """The file system that holds one of the paths that matter, or will hold it."""
+        state = self.paths.get(path)
+        return next((mount for mount in self.mounts if state and mount.path == state.mount), None)
 
 
 NODE_FACTS: TypeAdapter[NodeFacts] = TypeAdapter(NodeFacts)
