@@ -1,0 +1,217 @@
+"""A fleet of simulated servers: real SSH on loopback, one machine behind each address, and faults as verbs."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from ipaddress import IPv4Address, IPv4Interface, IPv4Network
+from types import TracebackType
+from typing import Final, Self
+
+import asyncssh
+
+from rbdtui.simulator.call import Verbs
+from rbdtui.simulator.link import Link
+from rbdtui.simulator.machine import Hardware, Machine, Sudo, System, User
+from rbdtui.simulator.network import Network
+from rbdtui.simulator.sshd import Sshd
+from rbdtui.simulator.tempo import Tempo
+from rbdtui.simulator.verbs import VERBS
+
+SUBNET: Final = IPv4Network("127.77.0.0/24")
+"""Where simulated machines live. Linux answers on all of 127/8 without set-up; other systems only on 127.0.0.1."""
+FIRST_HOST: Final = 11
+VIP_HOST: Final = 100
+MOST_NODES: Final = VIP_HOST - FIRST_HOST
+
+
+@dataclass(frozen=True, slots=True)
+class Build:
+    """How one machine of a fleet is set up."""
+
+    user: str = "root"
+    """The login that the fleet's key opens."""
+    password: str | None = field(default=None, repr=False)
+    sudo: Sudo = Sudo.PASSWORD
+    """For a login other than root."""
+    keepalived: bool = True
+    """Whether the package is installed."""
+    hardware: Hardware = field(default_factory=Hardware)
+    system: System = field(default_factory=System)
+
+
+@dataclass(slots=True)
+class Station:
+    """A machine with the way to it."""
+
+    machine: Machine
+    link: Link
+    sshd: Sshd
+    build: Build
+
+
+class SimulatedFleet:
+    """Machines ``node1``, ``node2``, … on 127.77.0.11 and on; an async context manager.
+
+    ``builds`` says how each is set up; the last one holds for all that follow. ``rate_bytes_per_s`` is how fast a
+    machine takes data, in simulated seconds; None: as fast as it goes.
+    """
+
+    def __init__(
+        self,
+        count: int = 4,
+        *,
+        speed: float = 1.0,
+        builds: Sequence[Build] = (Build(),),
+        rate_bytes_per_s: float | None = None,
+        seed: int = 1,
+        verbs: Verbs = VERBS,
+    ) -> None:
+        if not 1 <= count <= MOST_NODES:
+            raise ValueError(f"a fleet has 1 to {MOST_NODES} machines")
+        self.tempo = Tempo(speed)
+        self.network = Network(self.tempo, seed)
+        self.client_key = asyncssh.generate_private_key("ssh-ed25519")
+        self.stations: dict[str, Station] = {}
+        for number in range(count):
+            build = builds[min(number, len(builds) - 1)]
+            self._add(f"node{number + 1}", SUBNET[FIRST_HOST + number], build, rate_bytes_per_s, verbs)
+
+    def _add(self, name: str, address: IPv4Address, build: Build, rate: float | None, verbs: Verbs) -> None:
+        public = self.client_key.export_public_key().decode()
+        users = [User("root", None if build.user != "root" else build.password, (public,))]
+        if build.user != "root":
+            users[0] = User("root")
+            users.append(User(build.user, build.password, (public,), build.sudo))
+        interface = IPv4Interface(f"{address}/{SUBNET.prefixlen}")
+        machine = Machine(
+            name, interface, self.network, tuple(users), hardware=build.hardware, system=_with_packages(build)
+        )
+        link = Link(self.tempo, rate_bytes_per_s=rate)
+        sshd = Sshd(machine, link, verbs, asyncssh.generate_private_key("ssh-ed25519"))
+        self.network.machines.append(machine)
+        self.stations[name] = Station(machine, link, sshd, build)
+
+    @property
+    def machines(self) -> Mapping[str, Machine]:
+        """Machines by name."""
+        return {name: station.machine for name, station in self.stations.items()}
+
+    @property
+    def vip(self) -> IPv4Interface:
+        """An address of the segment that nobody has."""
+        return IPv4Interface(f"{SUBNET[VIP_HOST]}/{SUBNET.prefixlen}")
+
+    @property
+    def known_hosts(self) -> str:
+        """The host keys of all machines in the form of a ``known_hosts`` file."""
+        return "".join(station.sshd.known_hosts_line + "\n" for station in self.stations.values())
+
+    async def start(self) -> None:
+        """Switch all machines on; raises `OSError` where loopback addresses other than 127.0.0.1 do not work."""
+        for name in self.stations:
+            await self.power_on(name)
+
+    async def close(self) -> None:
+        """Switch all machines off."""
+        await asyncio.gather(*(self.power_off(name) for name in self.stations))
+
+    async def __aenter__(self) -> Self:
+        await self.start()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    # --- faults ----------------------------------------------------------------------------------------------
+
+    async def power_off(self, name: str) -> None:
+        """Cut the power: everything that runs dies, the disk stays, connections break."""
+        station = self.stations[name]
+        await asyncio.gather(station.machine.lose_power(), station.sshd.stop())
+
+    async def power_on(self, name: str) -> None:
+        """Boot a machine; harmless when it runs."""
+        station = self.stations[name]
+        if station.machine.powered:
+            return
+        await station.sshd.start()
+        station.machine.boot()
+        address = (str(station.machine.ip), station.sshd.port)
+        station.machine.listen(station.sshd.port, "sshd", backend=address)
+
+    async def reboot(self, name: str, *, down_s: float = 8.0) -> None:
+        """Switch off, wait for simulated seconds, switch on."""
+        await self.power_off(name)
+        await self.tempo.sleep(down_s)
+        await self.power_on(name)
+
+    def cut(self, name: str) -> None:
+        """Unplug the network: nothing passes, nobody is told."""
+        self.stations[name].link.cut()
+        self.network.cut(name)
+
+    def mend(self, name: str) -> None:
+        """Plug the network in again."""
+        self.stations[name].link.mend()
+        self.network.mend(name)
+
+    def slow(self, name: str, delay_ms: float) -> None:
+        """Add a delay to the way to a machine and back; 0 takes it away."""
+        self.stations[name].link.delay_s = delay_ms / 1000
+
+    def fail_next(self, name: str, script: str, *, status: int = 1, message: str = "simulated failure") -> None:
+        """Let the next run of a script on a machine end with a status and a message on standard error."""
+        self.machines[name].failures.append((script, status, message))
+
+    def hang(self, name: str) -> None:
+        """Let every script wait on a machine; logins still work."""
+        self.machines[name].awake.clear()
+
+    def wake(self, name: str) -> None:
+        """End what `hang` began."""
+        self.machines[name].awake.set()
+
+    def full_disk(self, name: str, path: str = "/") -> None:
+        """Leave no byte on the disk that holds a path."""
+        disk = self.machines[name].files.disk_of(path)
+        disk.other_bytes += disk.available_bytes
+
+    def free_disk(self, name: str, path: str = "/") -> None:
+        """Give back what `full_disk` took."""
+        disk = self.machines[name].files.disk_of(path)
+        disk.other_bytes = self.stations[name].build.hardware.used_bytes
+
+    def change_host_key(self, name: str) -> None:
+        """Show another host key from the next connection on; open connections break."""
+        sshd = self.stations[name].sshd
+        sshd.key = asyncssh.generate_private_key("ssh-ed25519")
+        sshd.drop_connections()
+
+    def skew(self, name: str, seconds: float) -> None:
+        """Let a machine's clock be wrong by seconds; 0 puts it right."""
+        self.machines[name].clock_offset_s = seconds
+
+    async def kill(self, name: str, unit: str) -> None:
+        """End a service with SIGKILL; systemd starts it again where its unit says so."""
+        await self.machines[name].systemd.kill(unit)
+
+    def squat(self, address: IPv4Address) -> None:
+        """Let a foreign device on the segment answer for an address."""
+        self.network.squatters.add(address)
+
+    def unsquat(self, address: IPv4Address) -> None:
+        """Take the foreign device away."""
+        self.network.squatters.discard(address)
+
+
+def _with_packages(build: Build) -> System:
+    system = build.system
+    if build.keepalived:
+        return system
+    return System(
+        system.id, system.version_id, system.pretty_name, system.kernel, system.packages - {"keepalived"}, system.tools
+    )

@@ -1,0 +1,291 @@
+"""One simulated server: what stays on its disk, and what is gone after a power cut."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import posixpath
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from enum import StrEnum
+from ipaddress import IPv4Address, IPv4Interface
+from typing import TYPE_CHECKING, Final
+
+from rbdtui.simulator.files import Disk, FileSystem
+from rbdtui.simulator.units import Program, Systemd
+
+if TYPE_CHECKING:
+    from rbdtui.simulator.network import Network
+
+UNIT_DIRECTORIES: Final = (
+    "/etc/systemd/system",
+    "/run/systemd/system",
+    "/usr/local/lib/systemd/system",
+    "/usr/lib/systemd/system",
+)
+WANTS: Final = "/etc/systemd/system/multi-user.target.wants"
+_GIB: Final = 1024**3
+
+
+class Sudo(StrEnum):
+    """What a user may do with sudo."""
+
+    NONE = "none"
+    PASSWORD = "password"  # noqa: S105 - a word, not a secret
+    FREE = "free"
+    """Without a password (NOPASSWD)."""
+    TTY = "tty"
+    """Only from a terminal (requiretty)."""
+    ABSENT = "absent"
+    """The program is not installed."""
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    """Somebody who may log in."""
+
+    name: str
+    password: str | None = field(default=None, repr=False)
+    keys: tuple[str, ...] = ()
+    """Public keys in OpenSSH's form."""
+    sudo: Sudo = Sudo.NONE
+
+
+@dataclass(frozen=True, slots=True)
+class Hardware:
+    """What a machine is made of."""
+
+    arch: str = "x86_64"
+    """The word of ``uname -m``."""
+    cpu_count: int = 8
+    memory_bytes: int = 16 * _GIB
+    disk_bytes: int = 200 * _GIB
+    used_bytes: int = 14 * _GIB
+    swap_bytes: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class System:
+    """The operating system that is on the disk."""
+
+    id: str = "debian"
+    version_id: str = "12"
+    pretty_name: str = "Debian GNU/Linux 12 (bookworm)"
+    kernel: str = "6.1.0-25-amd64"
+    packages: frozenset[str] = frozenset({"keepalived", "iptables"})
+    tools: frozenset[str] = frozenset({"curl", "iptables", "openssl", "systemctl", "tar", "ip", "ss"})
+
+
+@dataclass(slots=True)
+class Listening:
+    """A socket that waits for peers."""
+
+    address: str
+    """``0.0.0.0`` for all."""
+    port: int
+    process: str
+    protocol: str = "tcp"
+    backend: tuple[str, int] | None = None
+    """The real socket on loopback that serves it; None: connections are taken and nothing is said."""
+
+
+class Machine:
+    """A server; created switched off, with an operating system on its disk."""
+
+    def __init__(
+        self,
+        name: str,
+        address: IPv4Interface,
+        network: Network,
+        users: tuple[User, ...],
+        *,
+        hardware: Hardware = Hardware(),
+        system: System = System(),
+    ) -> None:
+        self.name, self.hostname, self.address, self.network = name, name, address, network
+        self.hardware, self.system = hardware, system
+        self.users = {user.name: user for user in users}
+        self.interface = "eth0"
+        self.clock_offset_s = 0.0
+        self.packages = set(system.packages)
+        self.tools = set(system.tools)
+        self.programs: dict[str, Callable[[Machine], Program]] = {}
+        self.files = FileSystem([Disk("/", "/dev/vda1", hardware.disk_bytes, hardware.used_bytes)])
+        self.powered = False
+        self.booted_at = 0.0
+        self.addresses: list[IPv4Interface] = [address]
+        self.listening: dict[tuple[str, int], Listening] = {}
+        self.modules: set[str] = set()
+        self.sysctl: dict[str, str] = {}
+        self.failures: list[tuple[str, int, str]] = []
+        """Scripts that fail when they are next run: name, exit status, message."""
+        self.awake = asyncio.Event()
+        self.awake.set()
+        self.systemd = Systemd(network.tempo, self.clock, self._program)
+        _install(self)
+
+    @property
+    def ip(self) -> IPv4Address:
+        """The address that does not move."""
+        return self.address.ip
+
+    def clock(self) -> float:
+        """Unix time as this machine believes it is."""
+        return time.time() + self.clock_offset_s
+
+    def identity(self, kind: str) -> str:
+        """A stable pseudo-random hexadecimal word of 32 digits, different for every machine and kind."""
+        return hashlib.sha256(f"{kind} {self.name} {self.ip}".encode()).hexdigest()[:32]
+
+    # --- units -----------------------------------------------------------------------------------------------
+
+    def unit_file(self, name: str) -> str | None:
+        """Where the file of a unit stands, or None."""
+        full = Systemd.full_name(name)
+        places = (f"{directory}/{full}" for directory in UNIT_DIRECTORIES)
+        return next((place for place in places if self.files.exists(place)), None)
+
+    def _program(self, unit: str) -> Program | None:
+        if self.unit_file(unit) is None:
+            return None
+        make = self.programs.get(unit.removesuffix(".service"))
+        return make(self) if make is not None else None
+
+    def enabled(self, name: str) -> bool:
+        """Whether a unit starts at boot."""
+        return self.files.get(f"{WANTS}/{Systemd.full_name(name)}", follow=False) is not None
+
+    def enable(self, name: str) -> None:
+        """Make a unit start at boot; the unit must have a file."""
+        place = self.unit_file(name)
+        if place is None:
+            raise KeyError(name)
+        self.files.mkdir(WANTS)
+        self.files.link(place, f"{WANTS}/{Systemd.full_name(name)}")
+
+    def disable(self, name: str) -> None:
+        """Do not start a unit at boot any more."""
+        self.files.remove(f"{WANTS}/{Systemd.full_name(name)}")
+
+    # --- sockets and addresses -------------------------------------------------------------------------------
+
+    def listen(
+        self,
+        port: int,
+        process: str,
+        *,
+        address: str = "0.0.0.0",  # noqa: S104 - of the simulated machine
+        backend: tuple[str, int] | None = None,
+    ) -> None:
+        """Let a program wait on a TCP port; ``OSError`` (in use) as a kernel would."""
+        taken = self.listener(address, port)
+        if taken is not None:
+            raise OSError(98, f"listen tcp {address}:{port}: bind: address already in use")
+        self.listening[address, port] = Listening(address, port, process, backend=backend)
+
+    def unlisten(self, port: int, *, address: str = "0.0.0.0") -> None:  # noqa: S104
+        """Close a listening socket; harmless when it is not there."""
+        self.listening.pop((address, port), None)
+
+    def listener(self, address: str, port: int) -> Listening | None:
+        """What waits on a port of one of this machine's addresses."""
+        return self.listening.get((address, port)) or self.listening.get(("0.0.0.0", port))  # noqa: S104
+
+    # --- power -----------------------------------------------------------------------------------------------
+
+    def boot(self) -> None:
+        """Switch on: apply what the disk says and start the units that are enabled."""
+        self.powered, self.booted_at = True, time.time()
+        self.addresses = [self.address]
+        self.listening.clear()
+        self.modules = {"ext4", "virtio_net"} | self._listed_modules()
+        self.sysctl = _KERNEL_SETTINGS | self._listed_sysctl()
+        for directory in ("/run", "/tmp"):  # noqa: S108 - of the simulated machine
+            self.files.remove(directory)
+            self.files.mkdir(directory, mode=0o755 if directory == "/run" else 0o1777)
+        self.systemd.write("init.scope", "systemd", "Reached target multi-user.target - Multi-User System.")
+        if self.files.is_dir(WANTS):
+            for unit in self.files.listdir(WANTS):
+                self.systemd.begin(unit, restart_s=restart_delay_s(self, unit))
+
+    async def lose_power(self) -> None:
+        """Everything that runs dies at once; what is on the disk stays."""
+        self.powered = False
+        await self.systemd.kill_all()
+        self.addresses = [self.address]
+        self.listening.clear()
+
+    def _listed_modules(self) -> set[str]:
+        lines = (line for text in self._texts("/etc/modules-load.d") for line in text.splitlines())
+        return {line.strip() for line in lines if line.strip() and not line.startswith("#")}
+
+    def _listed_sysctl(self) -> dict[str, str]:
+        lines = (line for text in self._texts("/etc/sysctl.d") for line in text.splitlines())
+        pairs = (line.partition("=") for line in lines if "=" in line and not line.lstrip().startswith(("#", ";")))
+        return {key.strip().removeprefix("-").replace("/", "."): value.strip() for key, _, value in pairs}
+
+    def _texts(self, directory: str) -> list[str]:
+        if not self.files.is_dir(directory):
+            return []
+        return [self.files.text(posixpath.join(directory, name)) for name in self.files.listdir(directory)]
+
+
+def restart_delay_s(machine: Machine, unit: str) -> float | None:
+    """How long systemd waits before it restarts a unit (``Restart=always`` in its file or a drop-in), or None."""
+    full = Systemd.full_name(unit)
+    places = [machine.unit_file(full) or ""]
+    for directory in UNIT_DIRECTORIES:
+        if machine.files.is_dir(f"{directory}/{full}.d"):
+            places += [f"{directory}/{full}.d/{name}" for name in machine.files.listdir(f"{directory}/{full}.d")]
+    settings: dict[str, str] = {}
+    for place in places:
+        for line in machine.files.text(place).splitlines() if place else ():
+            key, _, value = line.partition("=")
+            settings[key.strip()] = value.strip()
+    if settings.get("Restart") not in {"always", "on-failure"}:
+        return None
+    return float(settings.get("RestartSec", "0.1").removesuffix("s"))
+
+
+_KERNEL_SETTINGS: Final = {
+    "net.ipv4.ip_forward": "0",
+    "net.bridge.bridge-nf-call-iptables": "0",
+    "net.bridge.bridge-nf-call-ip6tables": "0",
+    "net.ipv4.ip_nonlocal_bind": "0",
+    "fs.inotify.max_user_instances": "128",
+    "fs.inotify.max_user_watches": "65536",
+    "vm.swappiness": "60",
+}
+
+
+def _install(machine: Machine) -> None:
+    """Put the files of a fresh operating system on the disk."""
+    system = machine.system
+    files = machine.files
+    for directory in ("/boot", "/home", "/opt", "/proc", "/sys", "/usr/local/bin", "/var/lib", "/var/log", "/root"):
+        files.mkdir(directory, mode=0o700 if directory == "/root" else 0o755)
+    files.put(
+        "/etc/os-release",
+        f'PRETTY_NAME="{system.pretty_name}"\nVERSION_ID="{system.version_id}"\nID={system.id}\n',
+    )
+    files.put("/etc/hostname", machine.hostname + "\n")
+    files.put("/etc/hosts", f"127.0.0.1\tlocalhost\n127.0.1.1\t{machine.hostname}\n")
+    files.put("/etc/resolv.conf", "nameserver 198.51.100.53\n")
+    files.put("/etc/machine-id", machine.identity("machine-id") + "\n", mode=0o444)
+    if "keepalived" in machine.packages:
+        install_keepalived(machine)
+
+
+def install_keepalived(machine: Machine) -> None:
+    """What the package keepalived brings."""
+    machine.packages.add("keepalived")
+    machine.tools.add("keepalived")
+    machine.files.put("/usr/sbin/keepalived", b"\x7fELF keepalived\n", mode=0o755)
+    machine.files.mkdir("/etc/keepalived")
+    machine.files.put(
+        "/usr/lib/systemd/system/keepalived.service",
+        "[Unit]\nDescription=Keepalive Daemon (LVS and VRRP)\nAfter=network-online.target\n"
+        "ConditionFileNotEmpty=/etc/keepalived/keepalived.conf\n\n"
+        "[Service]\nType=notify\nExecStart=/usr/sbin/keepalived --dont-fork\n\n[Install]\nWantedBy=multi-user.target\n",
+    )

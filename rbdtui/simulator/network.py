@@ -1,0 +1,79 @@
+"""The network of a simulated fleet: who can reach whom, and what answers where."""
+
+from __future__ import annotations
+
+import errno
+import random
+from collections.abc import Iterable
+from ipaddress import IPv4Address
+from typing import TYPE_CHECKING, Final
+
+from rbdtui.simulator.files import os_error
+from rbdtui.simulator.tempo import Tempo
+
+if TYPE_CHECKING:
+    from rbdtui.simulator.machine import Listening, Machine
+
+NO_ANSWER_S: Final = 20.0
+"""How long a connection to nowhere stays without an answer; whoever asks has a shorter limit."""
+
+
+class Network:
+    """The segment that all machines of a fleet are on."""
+
+    def __init__(self, tempo: Tempo, seed: int) -> None:
+        self.tempo = tempo
+        self.random = random.Random(seed)  # noqa: S311 - invented latencies, nothing secret
+        self.machines: list[Machine] = []
+        self.squatters: set[IPv4Address] = set()
+        """Addresses that a foreign device answers for."""
+        self._cut: set[str] = set()
+
+    def cut(self, name: str) -> None:
+        """Unplug a machine."""
+        self._cut.add(name)
+
+    def mend(self, name: str) -> None:
+        """Plug a machine in again."""
+        self._cut.discard(name)
+
+    def plugged(self, machine: Machine) -> bool:
+        """Whether a machine runs and has a link."""
+        return machine.powered and machine.name not in self._cut
+
+    def linked(self, one: Machine, other: Machine) -> bool:
+        """Whether packets pass between two machines."""
+        return one is other or (self.plugged(one) and self.plugged(other))
+
+    def holders(self, address: IPv4Address) -> list[Machine]:
+        """Running machines that have an address on an interface."""
+        return [m for m in self.machines if m.powered and any(own.ip == address for own in m.addresses)]
+
+    def seen_by(self, machine: Machine, others: Iterable[Machine]) -> list[Machine]:
+        """Those of the others that a machine can talk to."""
+        return [other for other in others if self.linked(machine, other)]
+
+    async def find(self, source: Machine, address: str, port: int) -> tuple[Machine, Listening]:
+        """What a TCP connection from a machine meets; raises `OSError` as ``connect`` would, after as long."""
+        try:
+            wanted = IPv4Address(address) if address != "localhost" else IPv4Address("127.0.0.1")
+        except ValueError:
+            raise os_error(errno.EHOSTUNREACH, address) from None
+        local = wanted == IPv4Address("127.0.0.1")
+        target = source if local else next(iter(self.seen_by(source, self.holders(wanted))), None)
+        if target is None:
+            await self._nobody(source, wanted)
+            raise os_error(errno.ETIMEDOUT, address)
+        if not local and target is not source:
+            await self.tempo.sleep(self.random.uniform(0.0002, 0.0008))
+        listening = target.listener(address, port)
+        if listening is None:
+            raise os_error(errno.ECONNREFUSED, f"{address}:{port}")
+        return target, listening
+
+    async def _nobody(self, source: Machine, wanted: IPv4Address) -> None:
+        if wanted in source.address.network and wanted not in self.squatters and self.plugged(source):
+            # Nobody answers for the address in the segment: the kernel gives up after three seconds.
+            await self.tempo.sleep(3.0)
+            raise os_error(errno.EHOSTUNREACH, str(wanted))
+        await self.tempo.sleep(NO_ANSWER_S)
