@@ -1,0 +1,183 @@
+"""What single values of cluster.yaml may be; each check raises the code of its finding, never the value itself."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from ipaddress import AddressValueError, IPv4Address, IPv4Interface, IPv4Network, IPv6Address, ip_address
+from typing import Final, NoReturn
+
+from pydantic_core import PydanticCustomError
+
+NAME_PATTERN: Final = r"^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$"
+DOMAIN_PATTERN: Final = r"^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?(\.[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?)*$"
+SECRET_PREFIX: Final = "secret:"  # noqa: S105 - the mark of a reference, not a secret
+SECRET_NAME_PATTERN: Final = r"[a-z0-9][-a-z0-9_.]{0,62}"
+SECRET_PATTERN: Final = f"^{SECRET_PREFIX}{SECRET_NAME_PATTERN}$"
+
+_LABEL = re.compile(NAME_PATTERN.removesuffix("$") + r"\Z")
+_DOMAIN = re.compile(DOMAIN_PATTERN.removesuffix("$") + r"\Z")
+_SECRET = re.compile(SECRET_PATTERN.removesuffix("$") + r"\Z")
+_HOST_NAME = re.compile(r"[A-Za-z0-9]([-A-Za-z0-9_]{0,62})?(\.[A-Za-z0-9]([-A-Za-z0-9_]{0,62})?)*\.?\Z")
+_INTERFACE = re.compile(r"[A-Za-z0-9_][-A-Za-z0-9_.]{0,14}\Z")
+_LINE_END_OR_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+_LONGEST_DOMAIN = 253
+
+
+def refuse(code: str, **params: str | int) -> NoReturn:
+    """Raise the finding of that code out of a validator."""
+    raise PydanticCustomError(code, code, params)  # type: ignore[arg-type]  # a code is a literal at each caller
+
+
+def whole_number_between(low: int, high: int) -> Callable[[object], object]:
+    """A check that names both ends of the range; other types are left to pydantic."""
+
+    def check(value: object) -> object:
+        if isinstance(value, int) and not isinstance(value, bool) and not low <= value <= high:
+            refuse("RBD-SPEC-007", low=low, high=high)
+        return value
+
+    return check
+
+
+def label(value: object) -> object:
+    """A node or site name."""
+    if isinstance(value, str) and not _LABEL.match(value):
+        suggestion = _label_like(value)
+        if suggestion:
+            refuse("RBD-SPEC-012", suggestion=suggestion)
+        refuse("RBD-SPEC-011")
+    return value
+
+
+def _label_like(value: str) -> str:
+    """The allowed name that comes nearest, empty when nothing of the value can stay."""
+    return re.sub(r"[^a-z0-9]+", "-", value.lower())[:63].strip("-")
+
+
+def domain(value: object) -> object:
+    """A DNS name in lower case, no address."""
+    if isinstance(value, str) and (
+        len(value) > _LONGEST_DOMAIN or not _DOMAIN.match(value) or value.rsplit(".", 1)[-1].isdigit()
+    ):
+        refuse("RBD-SPEC-013")
+    return value
+
+
+def host_address(value: str) -> str:
+    """The address or name of a host that rbdtui only connects to."""
+    try:
+        ip_address(value)
+    except ValueError:
+        if len(value) > _LONGEST_DOMAIN or not _HOST_NAME.match(value) or re.fullmatch(r"[0-9.]+", value):
+            refuse("RBD-SPEC-014")
+    return value
+
+
+def filled_text(value: str) -> str:
+    """One line, not empty, no control characters, no blanks at its ends."""
+    if not value or value != value.strip() or _LINE_END_OR_CONTROL.search(value):
+        refuse("RBD-SPEC-015")
+    return value
+
+
+def interface_name(value: str) -> str:
+    """A name that Linux gives to an interface (at most 15 characters), without those that only confuse."""
+    if not _INTERFACE.match(value):
+        refuse("RBD-SPEC-016")
+    return value
+
+
+def ipv4_address(value: object) -> IPv4Address:
+    """An IPv4 address written as text; names, IPv6 and prefixes are told apart."""
+    if isinstance(value, IPv4Address):
+        return value
+    if not isinstance(value, str):
+        refuse("RBD-SPEC-020")
+    try:
+        return IPv4Address(value)
+    except AddressValueError:
+        _refuse_other_than_ipv4(value)
+
+
+def _refuse_other_than_ipv4(value: str) -> NoReturn:
+    address, _, prefix = value.partition("/")
+    if _is_ipv6(address):
+        refuse("RBD-SPEC-022")
+    if prefix and _is_ipv4(address):
+        refuse("RBD-SPEC-023", address=address)
+    if re.search(r"[A-Za-z]", value) and _HOST_NAME.match(value):
+        refuse("RBD-SPEC-021")
+    refuse("RBD-SPEC-020")
+
+
+def _is_ipv4(value: str) -> bool:
+    try:
+        IPv4Address(value)
+    except AddressValueError:
+        return False
+    return True
+
+
+def _is_ipv6(value: str) -> bool:
+    try:
+        IPv6Address(value.strip("[]"))
+    except AddressValueError:
+        return False
+    return True
+
+
+def ipv4_with_prefix(value: object) -> IPv4Interface:
+    """An address with the length of its network's prefix, which must be written."""
+    if isinstance(value, IPv4Interface):
+        return value
+    if not isinstance(value, str):
+        refuse("RBD-SPEC-025")
+    if _is_ipv4(value):
+        refuse("RBD-SPEC-024", address=value)
+    if _is_ipv6(value.partition("/")[0]):
+        refuse("RBD-SPEC-022")
+    if not re.fullmatch(r"[0-9.]+/[0-9]{1,2}", value):
+        refuse("RBD-SPEC-025")
+    try:
+        return IPv4Interface(value)
+    except ValueError:
+        refuse("RBD-SPEC-025")
+
+
+def ipv4_network(value: object) -> IPv4Network:
+    """A network in CIDR notation without host bits."""
+    if isinstance(value, IPv4Network):
+        return value
+    if not isinstance(value, str):
+        refuse("RBD-SPEC-026")
+    if _is_ipv6(value.partition("/")[0]):
+        refuse("RBD-SPEC-022")
+    if not re.fullmatch(r"[0-9.]+/[0-9]{1,2}", value):
+        refuse("RBD-SPEC-026")
+    try:
+        network = IPv4Network(value, strict=False)
+    except ValueError:
+        refuse("RBD-SPEC-026")
+    if str(network) != value:
+        refuse("RBD-SPEC-027", network=str(network))
+    return network
+
+
+def secret_reference(value: object) -> object:
+    """A reference into the vault; anything else is taken for a secret in clear and never shown."""
+    if not isinstance(value, str) or not value.startswith(SECRET_PREFIX):
+        refuse("RBD-SPEC-030")
+    if not _SECRET.match(value):
+        refuse("RBD-SPEC-031")
+    return value
+
+
+def setting(value: object) -> object:
+    """A value that is passed through to RKE2: text, whole number, true/false or a list of texts."""
+    if isinstance(value, list):
+        if not all(isinstance(item, str) for item in value):
+            refuse("RBD-SPEC-033")
+    elif isinstance(value, float) or not isinstance(value, str | int):
+        refuse("RBD-SPEC-032")
+    return value
