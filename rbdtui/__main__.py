@@ -1,0 +1,40 @@
+"""Start of the program: the language is chosen before anything that speaks is imported."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+from rbdtui.words import LANGUAGES, T, language_of_environment, use_language
+
+
+def language_of_arguments(arguments: Sequence[str]) -> str | None:
+    """The value of ``--lang`` wherever it stands; None when it is not given."""
+    for position, argument in enumerate(arguments):
+        if argument.startswith("--lang="):
+            return argument.removeprefix("--lang=")
+        if argument == "--lang" and position + 1 < len(arguments):
+            return arguments[position + 1]
+    return None
+
+
+def main() -> None:
+    """Run the command line and leave with its exit status."""
+    arguments = sys.argv[1:]
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
+    use_language(language_of_environment())
+    wanted = language_of_arguments(arguments)
+    if wanted is not None:
+        if wanted not in LANGUAGES:
+            print(T("cli.usage.language", given=wanted, allowed=", ".join(LANGUAGES)), file=sys.stderr)  # noqa: T201
+            sys.exit(2)
+        use_language(wanted)
+    from rbdtui.cli.app import run_command_line
+
+    sys.exit(run_command_line(arguments))
+
+
+if __name__ == "__main__":
+    main()

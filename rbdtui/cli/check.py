@@ -1,0 +1,147 @@
+"""Commands that look and change nothing: check, plan, bundle verify."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import click
+
+from rbdtui.bundle.verify import verify_bundle
+from rbdtui.cli.options import Command, Common, Group, choice_list, json_option, site_argument
+from rbdtui.cli.output import (
+    CommandError,
+    Exit,
+    answer,
+    answer_findings,
+    answer_json,
+    findings_json,
+    tell,
+    tell_progress,
+)
+from rbdtui.cli.passphrases import PromptOrFile
+from rbdtui.facts.store import load_all_facts, save_facts
+from rbdtui.findings import Finding, has_errors
+from rbdtui.plan.preview import PreviewedStep, SilentReporter, preview
+from rbdtui.session import Session
+from rbdtui.words import T
+
+KINDS = ("rules", "services", "preflight")
+
+
+@click.command(cls=Command, help=str(T("cli.help.check")))
+@site_argument()
+@click.option("--only", metavar=",".join(KINDS), help=str(T("cli.option.only")))
+@json_option()
+def check(site: Path, only: str | None, as_json: bool, common: Common) -> int:
+    """Judge the plan and the hosts; every finding at once."""
+    kinds = choice_list(only, KINDS, "--only")
+    session = Session.open(site, PromptOrFile(common.passphrase_file))
+    findings = session.rule_findings()
+    if session.loaded.spec is not None and "preflight" in kinds:
+        findings += session.missing_secret_findings()
+        findings += asyncio.run(_preflight(session, quiet=as_json))
+    elif session.loaded.spec is None:
+        tell_progress(T("cli.check.only_rules"))
+    if as_json:
+        answer_json(findings_json(findings))
+    else:
+        answer_findings(findings, ascii_only=common.ascii_only, verbose=common.verbose)
+    return Exit.FINDINGS if has_errors(findings) else Exit.GOOD
+
+
+async def _preflight(session: Session, *, quiet: bool) -> list[Finding]:
+    total, answered = len(session.spec.nodes), 0
+
+    def progress(node: str) -> None:
+        nonlocal answered
+        answered += 1
+        if not quiet:
+            tell_progress(T("cli.check.answered", node=node, answered=answered, total=total))
+
+    async with session.hosts() as hosts:
+        result = await session.preflight(hosts, on_facts=lambda facts: progress(facts.node))
+    for facts in result.facts.values():
+        save_facts(session.site.facts_dir, facts)
+    return list(result.findings)
+
+
+@click.command(cls=Command, help=str(T("cli.help.plan")))
+@site_argument()
+@json_option()
+@click.option("--diff", "with_diff", is_flag=True, help=str(T("cli.option.diff")))
+def plan(site: Path, as_json: bool, with_diff: bool, common: Common) -> int:
+    """The exact steps, and what each would change; touches nothing."""
+    session = Session.open(site, PromptOrFile(common.passphrase_file))
+    findings = session.rule_findings()
+    if has_errors(findings):
+        answer_findings(findings, ascii_only=common.ascii_only, verbose=common.verbose)
+        return Exit.FINDINGS
+    steps = asyncio.run(_preview(session))
+    if as_json:
+        answer_json({"steps": [_step_json(item) for item in steps]})
+    else:
+        for line in plan_lines(steps, with_diff=with_diff):
+            answer(line)
+    return Exit.GOOD
+
+
+async def _preview(session: Session) -> list[PreviewedStep]:
+    async with session.hosts() as hosts:
+        result = await session.preflight(hosts)
+        silent = [node.name for node in session.spec.nodes if node.name not in result.facts]
+        if silent:
+            raise CommandError(T("cli.plan.silent_nodes", nodes=", ".join(silent)), Exit.FINDINGS)
+        context = session.dry_context(hosts, result.facts, SilentReporter())
+        return await preview(session.plan(result.facts), context)
+
+
+def _step_json(item: PreviewedStep) -> dict[str, object]:
+    changes = [{"kind": c.kind.value, "title": str(c.title), "detail": c.detail} for c in item.changes]
+    step = item.step
+    return {
+        "id": step.id,
+        "title": str(step.title),
+        "node": step.node,
+        "after": list(step.after),
+        "satisfied": item.satisfied,
+        "changes": changes,
+    }
+
+
+def plan_lines(steps: list[PreviewedStep], *, with_diff: bool) -> list[str]:
+    """The plan for reading: steps in order, what each changes, commands and diffs on demand."""
+    lines: list[str] = []
+    for item in steps:
+        state = T("cli.plan.satisfied") if item.satisfied else T("cli.plan.would_change", count=len(item.changes))
+        if not item.changes and not item.satisfied:
+            state = T("cli.plan.later")
+        lines.append(f"{item.step.id:<32} {item.step.title}: {state}")
+        for change in item.changes:
+            lines.append(f"    - {change.title}")
+            if with_diff:
+                lines += [f"      {line}" for line in change.detail.splitlines()]
+    changing = sum(1 for item in steps if not item.satisfied)
+    return [*lines, str(T("cli.plan.summary", steps=len(steps), changing=changing))]
+
+
+@click.group(name="bundle", cls=Group, help=str(T("cli.help.bundle")))
+def bundle_group() -> None:
+    """The directory of offline packages."""
+
+
+@bundle_group.command(name="verify", help=str(T("cli.help.bundle_verify")))
+@site_argument()
+@json_option()
+def bundle_verify(site: Path, as_json: bool, common: Common) -> int:
+    """Whether the bundle has all that this plan needs, whole and for the right architecture."""
+    session = Session.open(site, PromptOrFile(common.passphrase_file))
+    facts = load_all_facts(session.site.facts_dir, [node.name for node in session.spec.nodes])
+    if not facts:
+        tell(T("cli.bundle.no_facts"))
+    findings = verify_bundle(session.bundle(), session.spec, facts.values())
+    if as_json:
+        answer_json(findings_json(findings))
+    else:
+        answer_findings(findings, ascii_only=common.ascii_only, verbose=True)
+    return Exit.FINDINGS if has_errors(findings) else Exit.GOOD

@@ -1,0 +1,119 @@
+"""What every command takes, and how a command is made: options in common, help and mistakes in the operator's language."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import click
+
+from rbdtui.words import LANGUAGES, T
+
+
+@dataclass(frozen=True, slots=True)
+class Common:
+    """The options that every command takes."""
+
+    ascii_only: bool
+    slow_link: bool
+    color: bool
+    passphrase_file: Path | None
+    verbose: bool
+
+
+class OurFormatter(click.HelpFormatter):
+    """Help pages with headings from the catalogue."""
+
+    def write_usage(self, prog: str, args: str = "", prefix: str | None = None) -> None:
+        super().write_usage(prog, args, f"{T('cli.help.usage')} " if prefix is None else prefix)
+
+    def write_heading(self, heading: str) -> None:
+        ours = {"Options": T("cli.help.options"), "Commands": T("cli.help.commands")}
+        super().write_heading(str(ours.get(heading, heading)))
+
+
+click.Context.formatter_class = OurFormatter
+
+
+def _show_help(context: click.Context, _: click.Parameter, wanted: bool) -> None:
+    if wanted and not context.resilient_parsing:
+        click.echo(context.get_help(), color=context.color)
+        context.exit()
+
+
+def _common_options() -> list[click.Option]:
+    return [
+        click.Option(["--lang"], type=click.Choice(LANGUAGES), expose_value=False, help=str(T("cli.option.lang"))),
+        click.Option(["--ascii", "ascii_only"], is_flag=True, help=str(T("cli.option.ascii"))),
+        click.Option(["--slow-link"], is_flag=True, help=str(T("cli.option.slow_link"))),
+        click.Option(["--no-color"], is_flag=True, help=str(T("cli.option.no_color"))),
+        click.Option(
+            ["--passphrase-file"],
+            type=click.Path(path_type=Path),
+            envvar="RBDTUI_PASSPHRASE_FILE",
+            help=str(T("cli.option.passphrase_file")),
+        ),
+        click.Option(["-v", "--verbose"], is_flag=True, help=str(T("cli.option.verbose"))),
+        click.Option(
+            ["-h", "--help"], is_flag=True, is_eager=True, expose_value=False, callback=_show_help,
+            help=str(T("cli.option.help")),
+        ),
+    ]  # fmt: skip
+
+
+class Command(click.Command):
+    """A command with the options in common, which it receives as one `Common`."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        kwargs["params"] = [*kwargs.get("params", []), *_common_options()]
+        super().__init__(*args, **kwargs, add_help_option=False)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Gather the options in common, then run the command."""
+        no_color = ctx.params.pop("no_color") or bool(os.environ.get("NO_COLOR"))
+        ctx.color = False if no_color else None
+        ctx.params["common"] = Common(
+            ascii_only=ctx.params.pop("ascii_only"),
+            slow_link=ctx.params.pop("slow_link"),
+            color=not no_color,
+            passphrase_file=ctx.params.pop("passphrase_file"),
+            verbose=ctx.params.pop("verbose"),
+        )
+        return super().invoke(ctx)
+
+
+class Group(click.Group):
+    """Verbs that belong together."""
+
+    command_class = Command
+    group_class = type
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs, add_help_option=False)
+        self.params.append(_common_options()[-1])
+
+
+def site_argument() -> Callable[[Any], Any]:
+    """The site directory, the current one by default."""
+    return click.argument("site", type=click.Path(path_type=Path), default=Path(), required=False, metavar="[SITE]")
+
+
+def json_option() -> Callable[[Any], Any]:
+    """``--json``: the answer in its published machine-readable form."""
+    return click.option("--json", "as_json", is_flag=True, help=str(T("cli.option.json")))
+
+
+def choice_list(value: str | None, allowed: Sequence[str], option: str) -> tuple[str, ...]:
+    """A comma-separated list of allowed words; raises `click.BadParameter` naming what is allowed."""
+    if value is None:
+        return tuple(allowed)
+    words = tuple(word.strip() for word in value.split(",") if word.strip())
+    wrong = [word for word in words if word not in allowed]
+    if wrong or not words:
+        raise click.BadParameter(
+            str(T("cli.usage.one_of", given=", ".join(wrong), allowed=", ".join(allowed))), param_hint=option
+        )
+    return words

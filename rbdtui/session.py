@@ -1,0 +1,164 @@
+"""An operator's session with a site: what the command line and the screens both do with it.
+
+Opens the site, reads the spec, unlocks the vault when a secret is needed, and brings spec, hosts, bundle, checks and
+plan together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+from rbdtui.bundle.scan import OfflineBundle, open_bundle
+from rbdtui.bundle.verify import verify_bundle
+from rbdtui.checks.preflight import PreflightResult, preflight
+from rbdtui.facts.model import NodeFacts
+from rbdtui.findings import Finding
+from rbdtui.plan.builder import build_plan
+from rbdtui.plan.step import Plan, Reporter, StepContext
+from rbdtui.site import Site, SiteError
+from rbdtui.spec.loader import LoadedSpec, load_spec
+from rbdtui.spec.model import ClusterSpec
+from rbdtui.spec.rules import check_local, check_rules, missing_secrets
+from rbdtui.transport.base import Host
+from rbdtui.transport.endpoints import endpoints_of
+from rbdtui.transport.hostkeys import KnownHosts, SeenHostKey, scan_host_keys
+from rbdtui.transport.pool import HostPool
+from rbdtui.vault import Vault, VaultError, generate_token, generate_vrrp_password
+from rbdtui.words import T
+
+
+class PassphraseSource(Protocol):
+    """Where the vault's passphrase comes from."""
+
+    def existing(self) -> str:
+        """The passphrase of a vault that is there; raises `SiteError` when nobody can be asked."""
+        ...
+
+    def new(self) -> str:
+        """A passphrase for a vault that is about to be made; raises `SiteError` when nobody can be asked."""
+        ...
+
+
+@dataclass(slots=True)
+class Session:
+    """One operator at work on one site."""
+
+    site: Site
+    loaded: LoadedSpec
+    passphrases: PassphraseSource
+    _vault: Vault | None = field(default=None, repr=False)
+
+    @classmethod
+    def open(cls, path: Path, passphrases: PassphraseSource) -> Session:
+        """Open a site; raises `SiteError`. Mistakes in cluster.yaml are findings, not errors."""
+        site = Site.open(path)
+        return cls(site, load_spec(site.spec_file), passphrases)
+
+    @property
+    def spec(self) -> ClusterSpec:
+        """The spec; raises `SiteError` when cluster.yaml cannot be read as one."""
+        if self.loaded.spec is None:
+            raise SiteError(T("site.bad_spec", path=str(self.site.spec_file)))
+        return self.loaded.spec
+
+    def rule_findings(self) -> list[Finding]:
+        """What is wrong with the file alone, and with what it names on this machine."""
+        if self.loaded.spec is None:
+            return list(self.loaded.findings)
+        found = [*self.loaded.findings, *check_rules(self.spec, self.loaded.place)]
+        return [*found, *check_local(self.spec, self.site.path, self.loaded.place)]
+
+    def missing_secret_findings(self) -> list[Finding]:
+        """Secrets that cluster.yaml names and the vault lacks; asks for the passphrase only when any are named."""
+        named = missing_secrets(self.spec, frozenset(), self.loaded.place)
+        if not named:
+            return []
+        if not self.site.vault_file.exists():
+            return named
+        return missing_secrets(self.spec, self.unlock().names(), self.loaded.place)
+
+    def unlock(self, *, create: bool = False) -> Vault:
+        """The vault, opened once; raises `SiteError` or `VaultError`."""
+        if self._vault is None:
+            file = self.site.vault_file
+            if file.exists():
+                self._vault = Vault.open(file, self.passphrases.existing())
+            elif create:
+                self._vault = Vault.create(file, self.passphrases.new())
+            else:
+                raise SiteError(T("site.no_vault", path=str(self.site.path)))
+        return self._vault
+
+    def secret(self, name: str) -> str:
+        """A secret by name; raises `SiteError` or `VaultError`."""
+        return self.unlock().get(name)
+
+    def run_secrets(self) -> dict[str, str]:
+        """All that a run may need, with those added that rbdtui makes itself; makes the vault when there is none."""
+        vault = self.unlock(create=True)
+        for name, generate in (("rke2-token", generate_token), ("vrrp-password", generate_vrrp_password)):
+            if name not in vault.names():
+                vault.set(name, generate())
+        return {name: vault.get(name) for name in vault.names()}
+
+    def bundle(self) -> OfflineBundle:
+        """The offline bundle that cluster.yaml names; raises `StepError` when the directory is not there."""
+        return open_bundle(self.bundle_dir, cache_file=self.site.path / "bundle-hashes.json")
+
+    @property
+    def bundle_dir(self) -> Path:
+        """Directory of the offline packages; a relative path starts at the site."""
+        return (self.site.path / Path(self.spec.bundle).expanduser()).resolve()
+
+    @property
+    def known_hosts(self) -> KnownHosts:
+        """The pinned host keys of this site."""
+        return KnownHosts(self.site.known_hosts_file)
+
+    async def scan_host_keys(self) -> list[SeenHostKey]:
+        """The keys that the hosts show now, beside what is pinned; logs in nowhere but at bastions."""
+        return await scan_host_keys(endpoints_of(self.spec), self.known_hosts, secret=self.secret)
+
+    @asynccontextmanager
+    async def hosts(self) -> AsyncIterator[Mapping[str, Host]]:
+        """The nodes, logged in to as needed, for the time of the block."""
+        async with HostPool(endpoints_of(self.spec), self.known_hosts, self.secret) as pool:
+            yield pool
+
+    async def preflight(
+        self,
+        hosts: Mapping[str, Host],
+        on_finding: Callable[[Finding], None] = lambda _: None,
+        on_facts: Callable[[NodeFacts], None] = lambda _: None,
+    ) -> PreflightResult:
+        """Ask every host everything and judge it; findings are told as they come. Changes nothing."""
+        bundle = self.bundle()
+        result = await preflight(self.spec, hosts, bundle, self.loaded.place, on_finding, on_facts)
+        for finding in verify_bundle(bundle, self.spec, result.facts.values()):
+            on_finding(finding)
+            result.findings.append(finding)
+        return result
+
+    def plan(self, facts: Mapping[str, NodeFacts]) -> Plan:
+        """The steps for this spec on these hosts."""
+        return build_plan(self.spec, facts)
+
+    def dry_context(self, hosts: Mapping[str, Host], facts: Mapping[str, NodeFacts], report: Reporter) -> StepContext:
+        """A context in which steps can be probed and described, with stand-ins for secrets that nobody unlocked."""
+        vault = self.unlock() if self.site.vault_file.exists() else None
+        names = vault.names() if vault is not None else frozenset()
+
+        def secret(name: str) -> str:
+            return vault.get(name) if vault is not None and name in names else f"<{name}>"
+
+        return StepContext(
+            run_id="dry-run", spec=self.spec, facts=facts, hosts=hosts, bundle=self.bundle(), secret=secret,
+            report=report, site_dir=self.site.path,
+        )  # fmt: skip
+
+
+__all__ = ["PassphraseSource", "Session", "VaultError"]

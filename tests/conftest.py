@@ -1,0 +1,57 @@
+"""What all tests share: a steady environment, and a loud word on what could not be tested here."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+
+import pytest
+
+from rbdtui.words import LANGUAGES, use_language
+
+for variable in ("NO_COLOR", "RBDTUI_LANG", "RBDTUI_PASSPHRASE_FILE"):
+    os.environ.pop(variable, None)
+for variable in [name for name in os.environ if name.startswith("TEXTUAL_")]:
+    del os.environ[variable]
+
+LAB_WANTED = os.environ.get("RBDTUI_LAB") == "1"
+
+
+def lab_refusal() -> str | None:
+    """Why lab tests do not run here and now; None when they do."""
+    if not LAB_WANTED:
+        return "RBDTUI_LAB=1 is not set"
+    from tests.lab import Lab
+
+    return Lab.supported()
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Skip lab tests where no lab can be, and remember why."""
+    marked = [item for item in items if item.get_closest_marker("lab")]
+    reason = lab_refusal() if marked else None
+    if reason is None:
+        return
+    for item in marked:
+        item.add_marker(pytest.mark.skip(reason=f"no lab: {reason}"))
+    config.stash[_SKIPPED] = (len(marked), reason)
+
+
+_SKIPPED = pytest.StashKey[tuple[int, str]]()
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """Say loudly that nothing was proven on real hosts."""
+    skipped = config.stash.get(_SKIPPED, None)
+    if skipped is not None:
+        count, reason = skipped
+        terminalreporter.section("NOT TESTED ON REAL HOSTS", sep="!", red=True, bold=True)
+        terminalreporter.line(f"{count} lab tests were skipped: {reason}")
+        terminalreporter.line("They run as root with: RBDTUI_LAB=1 .venv/bin/pytest -m lab")
+
+
+@pytest.fixture(autouse=True)
+def _english() -> Iterator[None]:
+    use_language(LANGUAGES[0])
+    yield
+    use_language(LANGUAGES[0])
