@@ -6,8 +6,12 @@ import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cache
 from typing import ClassVar, Final
 
+from pydantic import TypeAdapter, ValidationError
+
+from rbdtui.redact import Redactor
 from rbdtui.words import Text
 
 SCHEMA: Final = 1
@@ -26,6 +30,8 @@ class RunOutcome(StrEnum):
     """How a run ended."""
 
     DONE = "done"
+    PARTIAL = "partial"
+    """Everything is done but on nodes in quarantine."""
     FAILED = "failed"
     STOPPED = "stopped"
 
@@ -37,6 +43,14 @@ class Choice(StrEnum):
     SKIP = "skip"
     QUARANTINE = "quarantine"
     STOP = "stop"
+
+
+class StopCause(StrEnum):
+    """Who wants a run to end early."""
+
+    OPERATOR = "operator"
+    FAILURE = "failure"
+    """A step failed and the policy says to stop."""
 
 
 class FailurePolicy(StrEnum):
@@ -173,6 +187,15 @@ class StepStalled(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class StepStirred(Event):
+    """A step that had been silent gives signs of life again."""
+
+    type: ClassVar[str] = "step-stirred"
+    durable: ClassVar[bool] = False
+    step: str
+
+
+@dataclass(frozen=True, slots=True)
 class QuestionAsked(Event):
     """The runner waits for an answer, from whichever client; it stays open when clients come and go."""
 
@@ -216,6 +239,8 @@ class StopRequested(Event):
 
     type: ClassVar[str] = "stop-requested"
     by: str
+    """Empty when the policy wants it."""
+    cause: StopCause = StopCause.OPERATOR
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,29 +262,44 @@ class ProbeChanged(Event):
     target: str
     port: int
     state: str
-    detail: str
+    detail: Text
     latency_ms: float | None
 
 
 @dataclass(frozen=True, slots=True)
 class RunFinished(Event):
-    """The run ended; always the last line."""
+    """The run ended; the last line, unless a runner takes a failed or stopped run up again."""
 
     type: ClassVar[str] = "run-finished"
     outcome: RunOutcome
     changed: int
     """Steps that changed something in this run."""
     duration_s: float
+    """Time with a runner at work."""
+    reason: Text | None = None
+    """Why the runner itself had to give up, e.g. a full disk."""
 
 
 EVENT_TYPES: Final[Mapping[str, type[Event]]] = {
     event.type: event
     for event in (
         RunCreated, RunnerStarted, StepStarted, StepDescribed, StepNoted, StepProgressed, StepFinished, StepFailed,
-        StepStalled, QuestionAsked, QuestionAnswered, RunPaused, RunResumed, StopRequested, NodeQuarantined,
-        ProbeChanged, RunFinished,
+        StepStalled, StepStirred, QuestionAsked, QuestionAnswered, RunPaused, RunResumed, StopRequested,
+        NodeQuarantined, ProbeChanged, RunFinished,
     )
 }  # fmt: skip
+
+
+class RecordError(ValueError):
+    """A line that is no record."""
+
+
+class NewerSchemaError(RecordError):
+    """A record that a newer rbdtui wrote."""
+
+    def __init__(self, schema: int) -> None:
+        super().__init__(schema)
+        self.schema = schema
 
 
 @dataclass(frozen=True, slots=True)
@@ -274,8 +314,34 @@ class Record:
 
     def to_json(self) -> dict[str, object]:
         """One line of the journal, and of ``run --json``."""
-        body = {f.name: _plain(getattr(self.event, f.name)) for f in dataclasses.fields(self.event)}
+        body = {name: _plain(getattr(self.event, name)) for name in _field_names(self.event.type)}
         return {"schema": SCHEMA, "seq": self.seq, "at": self.at, "type": self.event.type, **body}
+
+    @staticmethod
+    def from_json(data: object) -> Record:
+        """Read what `to_json` gave; raises `NewerSchemaError` or `RecordError`."""
+        if not isinstance(data, Mapping):
+            raise RecordError("not an object")
+        schema, seq, at = data.get("schema"), data.get("seq"), data.get("at")
+        if isinstance(schema, int) and schema > SCHEMA:
+            raise NewerSchemaError(schema)
+        event_type = EVENT_TYPES.get(str(data.get("type")))
+        if schema != SCHEMA or event_type is None or not isinstance(seq, int) or not isinstance(at, int | float):
+            raise RecordError("schema, seq, at or type")
+        try:
+            return Record(seq, at, _adapter(event_type.type).validate_python(data))
+        except ValidationError as error:
+            raise RecordError(error.errors(include_input=False, include_url=False)[0]["msg"]) from error
+
+
+@cache
+def _adapter(event_type: str) -> TypeAdapter[Event]:
+    return TypeAdapter(EVENT_TYPES[event_type])
+
+
+@cache
+def _field_names(event_type: str) -> tuple[str, ...]:
+    return tuple(f.name for f in dataclasses.fields(EVENT_TYPES[event_type]))
 
 
 def _plain(value: object) -> object:
@@ -287,4 +353,34 @@ def _plain(value: object) -> object:
         return [_plain(item) for item in value]
     if isinstance(value, StrEnum):
         return value.value
+    return value
+
+
+_REMOTE_WORDS: Final = frozenset({"evidence", "last_line", "changes"})
+"""Fields that carry what hosts said; ids and names stay as they are even when a secret looks like one."""
+_FIXED_WORDS: Final = frozenset({"kind", "key"})
+"""Members of a change's JSON form that are our own constants."""
+
+
+def without_secrets(event: Event, redactor: Redactor) -> Event:
+    """The event as it may be written down."""
+    if not redactor.knows_secrets:
+        return event
+    cleaned: dict[str, object] = {}
+    for name in _field_names(event.type):
+        value = getattr(event, name)
+        if isinstance(value, Text):
+            cleaned[name] = redactor.words(value)
+        elif name in _REMOTE_WORDS:
+            cleaned[name] = _clean(value, redactor)
+    return dataclasses.replace(event, **cleaned) if cleaned else event
+
+
+def _clean(value: object, redactor: Redactor) -> object:
+    if isinstance(value, str):
+        return redactor.text(value)
+    if isinstance(value, tuple | list):
+        return type(value)(_clean(item, redactor) for item in value)
+    if isinstance(value, Mapping):
+        return {name: item if name in _FIXED_WORDS else _clean(item, redactor) for name, item in value.items()}
     return value
