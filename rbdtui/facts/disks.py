@@ -1,0 +1,132 @@
+"""Facts on file systems: where the paths that matter really are, how much room is there, and whether root can write."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from typing import Final
+
+from rbdtui.facts.fact import Fact, words
+from rbdtui.facts.model import Mount, PathState
+
+PATHS: Final = (
+    "/",
+    "/etc",
+    "/tmp",  # noqa: S108 - looked at on the hosts, not used here
+    "/opt",
+    "/opt/rainbond",
+    "/usr/local",
+    "/var/lib",
+    "/var/lib/kubelet",
+    "/var/lib/rancher",
+    "/var/lib/rbdtui",
+    "/var/log",
+)
+"""The paths that an installation writes to."""
+
+
+@dataclass(frozen=True, slots=True)
+class MountEntry:
+    """A line of the mount table."""
+
+    device: str
+    path: str
+    filesystem: str
+    options: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class PathSpace:
+    """What ``stat -f`` says of the file system that holds a path."""
+
+    real: str
+    writable: bool
+    size_bytes: int
+    available_bytes: int
+    inodes: int
+    inodes_free: int
+
+
+def parse_mount_table(text: str) -> tuple[MountEntry, ...]:
+    """Read ``/proc/self/mounts``, in which spaces are written as octal escapes."""
+    entries = []
+    for line in text.splitlines():
+        device, path, filesystem, options, *_ = line.split(" ")
+        entries.append(MountEntry(_unescaped(device), _unescaped(path), filesystem, frozenset(options.split(","))))
+    if not entries:
+        raise ValueError("the mount table is empty")
+    return tuple(entries)
+
+
+def _unescaped(field: str) -> str:
+    return re.sub(r"\\([0-7]{3})", lambda match: chr(int(match[1], 8) & 0xFF), field)
+
+
+def parse_path_spaces(text: str) -> dict[str, PathSpace]:
+    """One line per path: path, real path, ``rw`` or ``ro``, then block size, blocks, available, inodes, free inodes."""
+    spaces = {}
+    for line in text.splitlines():
+        path, real, access, numbers = line.split("\t")
+        block, blocks, available, inodes, inodes_free = (int(number) for number in numbers.split())
+        spaces[path] = PathSpace(real, access == "rw", block * blocks, block * available, inodes, inodes_free)
+    return spaces
+
+
+def place_on_mounts(
+    table: Iterable[MountEntry], spaces: Mapping[str, PathSpace]
+) -> tuple[tuple[Mount, ...], dict[str, PathState]]:
+    """Join both: the file systems that hold the paths, and where each path is."""
+    by_point = {entry.path: entry for entry in table}
+    mounts: dict[str, Mount] = {}
+    states: dict[str, PathState] = {}
+    for path, space in spaces.items():
+        entry = _holder(by_point, space.real)
+        if entry is None:
+            continue
+        states[path] = PathState(space.real, entry.path, space.writable)
+        mounts[entry.path] = _mount(entry, space)
+    return tuple(mounts[point] for point in sorted(mounts)), states
+
+
+def _holder(by_point: Mapping[str, MountEntry], path: str) -> MountEntry | None:
+    """The last mount on the nearest point above; a later mount on the same point hides the earlier one."""
+    here = PurePosixPath(path)
+    return next((by_point[str(point)] for point in (here, *here.parents) if str(point) in by_point), None)
+
+
+def _mount(entry: MountEntry, space: PathSpace) -> Mount:
+    return Mount(
+        path=entry.path,
+        device=entry.device,
+        filesystem=entry.filesystem,
+        size_bytes=space.size_bytes,
+        available_bytes=space.available_bytes,
+        read_only="ro" in entry.options,
+        no_exec="noexec" in entry.options,
+        inodes_used_percent=round(100.0 * (1 - space.inodes_free / space.inodes), 1) if space.inodes else 0.0,
+    )
+
+
+MOUNT_TABLE: Fact[tuple[MountEntry, ...]] = Fact("mount_table", "cat /proc/self/mounts", parse_mount_table, ())
+PATH_SPACES: Fact[dict[str, PathSpace]] = Fact(
+    "path_spaces",
+    f"""set -- {words(*PATHS)}
+readlink -m "$@" | while IFS= read -r real; do
+  path=$1
+  shift
+  there=$real
+  while [ ! -e "$there" ]; do
+    there=${{there%/*}}
+    [ -n "$there" ] || there=/
+  done
+  access=ro
+  [ ! -w "$there" ] || access=rw
+  printf '%s\\t%s\\t%s\\t' "$path" "$real" "$access"
+  stat -f -c '%S %b %a %c %d' "$there"
+done""",
+    parse_path_spaces,
+    {},
+    limit_s=8,
+)

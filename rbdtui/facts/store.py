@@ -1,0 +1,40 @@
+"""Keeps what the hosts last answered in the site directory: one JSON file per node, replaced atomically."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from rbdtui.facts.model import NODE_FACTS, NodeFacts
+
+
+def save_facts(directory: Path, facts: NodeFacts) -> Path:
+    """Write one node's facts, mode 0600; raises `OSError`."""
+    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    target = directory / f"{facts.node}.json"
+    handle, part = tempfile.mkstemp(prefix=f".{facts.node}.", dir=directory)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(NODE_FACTS.dump_json(facts, indent=1))
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(part, target)
+    except BaseException:
+        Path(part).unlink(missing_ok=True)
+        raise
+    return target
+
+
+def load_facts(directory: Path) -> dict[str, NodeFacts]:
+    """What is kept, by node; files that are damaged or of another version are left out."""
+    found: dict[str, NodeFacts] = {}
+    for file in sorted(directory.glob("*.json")):
+        try:
+            facts = NODE_FACTS.validate_json(file.read_bytes())
+        except (OSError, ValidationError):
+            continue
+        found[facts.node] = facts
+    return found
