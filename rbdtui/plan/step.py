@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
@@ -140,6 +141,8 @@ class StepContext:
     """The value of a secret by name (without ``secret:``); raises `StepError` when the vault has none."""
     report: Reporter
     site_dir: Path
+    quarantined: AbstractSet[str] = frozenset()
+    """Nodes that the run goes on without; live: it may grow while a step is under way, so gates look at it anew."""
 
 
 @dataclass(frozen=True, slots=True)
