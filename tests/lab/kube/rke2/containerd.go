@@ -1,0 +1,98 @@
+package main
+
+import (
+	"fmt"
+	"log"
+	"net/url"
+	"os"
+	"os/exec"
+	"strings"
+	"time"
+
+	"sigs.k8s.io/yaml"
+)
+
+const containerdConfig = `version = 2
+root = "` + dataDir + `/agent/containerd"
+state = "/run/k3s/containerd"
+[grpc]
+  address = "` + containerdSocket + `"
+[plugins."io.containerd.grpc.v1.cri"]
+  restrict_oom_score_adj = true
+  sandbox_image = "rancher/mirrored-pause:3.6"
+  [plugins."io.containerd.grpc.v1.cri".cni]
+    bin_dir = "` + binDir + `"
+  [plugins."io.containerd.grpc.v1.cri".registry]
+    config_path = "` + dataDir + `/agent/etc/containerd/certs.d"
+`
+
+func prepareHost() {
+	for _, d := range []string{dataDir + "/agent/etc/containerd", dataDir + "/agent/containerd", dataDir + "/agent/logs", dataDir + "/server",
+		"/run/k3s/containerd", "/etc/cni/net.d", etcDir} {
+		must(os.MkdirAll(d, 0o755))
+	}
+	os.WriteFile("/proc/sys/net/ipv4/ip_forward", []byte("1"), 0)
+	must(os.WriteFile(dataDir+"/agent/etc/resolv.conf", []byte("nameserver 127.0.0.1\n"), 0o644))
+	must(os.WriteFile(dataDir+"/agent/etc/crictl.yaml", []byte("runtime-endpoint: unix://"+containerdSocket+"\n"), 0o644))
+}
+
+func startContainerd() {
+	must(os.WriteFile(dataDir+"/agent/etc/containerd/config.toml", []byte(containerdConfig), 0o644))
+	writeRegistries()
+	go keep(program("containerd"), "-c", dataDir+"/agent/etc/containerd/config.toml")
+	for i := 0; i < 300; i++ {
+		if exec.Command(program("ctr"), "-a", containerdSocket, "version").Run() == nil {
+			return
+		}
+		time.Sleep(200 * time.Millisecond)
+	}
+	log.Fatal("level=fatal msg=\"containerd did not answer in 60 s\"")
+}
+
+type registries struct {
+	Mirrors map[string]struct {
+		Endpoint []string          `json:"endpoint"`
+		Rewrite  map[string]string `json:"rewrite"`
+	} `json:"mirrors"`
+	Configs map[string]struct {
+		Auth map[string]string `json:"auth"`
+		TLS  map[string]any    `json:"tls"`
+	} `json:"configs"`
+}
+
+// writeRegistries turns registries.yaml into containerd's certs.d; bad YAML stops the program, as in the real one.
+func writeRegistries() {
+	data, err := os.ReadFile(etcDir + "/registries.yaml")
+	if err != nil {
+		return
+	}
+	var r registries
+	if err := yaml.UnmarshalStrict(data, &r); err != nil {
+		log.Fatalf("level=fatal msg=\"registries.yaml: %v\"", err)
+	}
+	for host, mirror := range r.Mirrors {
+		dir := dataDir + "/agent/etc/containerd/certs.d/" + strings.Replace(host, "*", "_default", 1)
+		must(os.MkdirAll(dir, 0o755))
+		text := ""
+		for _, endpoint := range mirror.Endpoint {
+			text += r.hostSection(endpoint)
+		}
+		must(os.WriteFile(dir+"/hosts.toml", []byte(text), 0o600))
+	}
+}
+
+func (r registries) hostSection(endpoint string) string {
+	u, err := url.Parse(endpoint)
+	if err != nil || u.Host == "" {
+		log.Fatalf("level=fatal msg=\"registries.yaml: bad endpoint %q\"", endpoint)
+	}
+	text := fmt.Sprintf("[host.%q]\n  capabilities = [\"pull\", \"resolve\"]\n", endpoint)
+	security := r.Configs[u.Host].TLS
+	if ca, ok := security["ca_file"].(string); ok {
+		text += fmt.Sprintf("  ca = %q\n", ca)
+	}
+	if skip, _ := security["insecure_skip_verify"].(bool); skip {
+		text += "  skip_verify = true\n"
+	}
+	return text
+}
