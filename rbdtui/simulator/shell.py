@@ -11,7 +11,7 @@ from typing import Final
 
 from rbdtui.simulator.call import Call, Input, Verbs
 from rbdtui.simulator.machine import Machine, Sudo, User
-from rbdtui.transport.scripts import PREFIX
+from rbdtui.transport.scripts import OUTPUT_MARK, PREFIX
 
 _EVAL: Final = re.compile(r'eval "\$\(head -c (\d+)\)"')
 _PASSWORD_LINE_BYTES: Final = 4096
@@ -47,6 +47,8 @@ async def run_command(session: Session, command: str, verbs: Verbs) -> int:
 
 async def _run(session: Session, words: list[str], verbs: Verbs) -> int:
     match words:
+        case ["env", "LC_ALL=C", *rest]:
+            return await _run(session, rest, verbs)
         case ["sudo", *rest]:
             return await _sudo(session, rest, verbs)
         case ["timeout", *rest]:
@@ -84,6 +86,8 @@ async def _script(session: Session, text: str, name: str, args: list[str], verbs
     source = await _read_exactly(session.stdin, int(found[1]))
     if len(source) < int(found[1]):
         return session.complain("sh: 1: Syntax error: end of file unexpected", 2)
+    session.write_out(OUTPUT_MARK)
+    session.write_error(OUTPUT_MARK)
     verb = verbs.get(name)
     if verb is None:
         return session.complain(f"simulated host: there is no handler for the script {name}", 127)

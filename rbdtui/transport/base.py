@@ -196,6 +196,18 @@ class SudoAbsentError(TransportError):
     code = "RBD-SSH-015"
 
 
+class ShellUnusableError(TransportError):
+    """The account logs in, but its login shell runs no commands (nologin, a forced command, an expired password)."""
+
+    code = "RBD-SSH-016"
+
+
+class HostKeyFileError(TransportError):
+    """The site's known_hosts cannot be read."""
+
+    code = "RBD-SSH-017"
+
+
 class RemoteScriptError(TransportError):
     """A script ended with something else than 0 where that was not expected."""
 
@@ -229,6 +241,24 @@ class UploadMismatchError(TransportError):
     """What arrived is not what was sent."""
 
     code, retryable = "RBD-HOST-005", True
+
+
+class OutputTooLargeError(TransportError):
+    """A script wrote more than we are willing to hold."""
+
+    code = "RBD-HOST-006"
+
+
+class JobLostError(TransportError):
+    """Long remote work ended again and again without leaving a result."""
+
+    code = "RBD-HOST-007"
+
+
+class SourceError(TransportError):
+    """The file to upload cannot be read, or is not what it was when it was verified."""
+
+    code = "RBD-HOST-008"
 
 
 class Host(Protocol):
@@ -284,7 +314,7 @@ class Host(Protocol):
         """Bring a file to the host, as root, atomically and verified on the host; False when it was there already.
 
         Continues after what an interrupted try left. ``sha256`` is the hex digest of the source, which is verified
-        while it is read. Raises `TransportError`, and `OSError` when the source cannot be read.
+        while it is read. Raises `TransportError`, `SourceError` among them.
         """
         ...
 

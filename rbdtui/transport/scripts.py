@@ -17,8 +17,12 @@ from rbdtui.paths import asset
 PREFIX: Final = "rbdtui/"
 """What ``$0`` of every remote script starts with, e.g. ``rbdtui/write-file``."""
 
+OUTPUT_MARK: Final = b"\x1erbdtui\x1e\n"
+"""What every script writes first on both outputs; login shells may print anything before it."""
+
 _PROLOGUE: Final = (
-    "umask 022; LC_ALL=C; PATH=$PATH:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin; export LC_ALL PATH\n"
+    r"printf '\036rbdtui\036\n'; printf '\036rbdtui\036\n' >&2; umask 022; LC_ALL=C; "
+    "PATH=$PATH:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin; export LC_ALL PATH\n"
 )
 
 

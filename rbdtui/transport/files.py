@@ -1,0 +1,92 @@
+"""Single files on a host: read, compared, written atomically, removed; with the old one kept where that is asked."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from rbdtui.transport.base import (
+    CommandResult,
+    Host,
+    OutputTooLargeError,
+    RemoteScriptError,
+    UploadMismatchError,
+)
+from rbdtui.transport.failures import check
+from rbdtui.transport.scripts import script
+
+_ABSENT: Final = 3
+_MISMATCH: Final = 6
+_PATHS_PER_CALL: Final = 100
+_MIB: Final = 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class FileState:
+    """What a file on a host is like."""
+
+    sha256: str
+    """Hex digest; empty for what is no regular file."""
+    mode: int
+    owner: str
+    """``user:group``"""
+    size_bytes: int
+
+
+async def read_file(host: Host, path: str, *, root: bool = True, limit_bytes: int = 8 * _MIB) -> bytes | None:
+    """The content of a file, None when there is none; raises `TransportError`."""
+    result = await host.run(script("file-read"), path, str(limit_bytes), root=root)
+    if result.exit_status == _ABSENT:
+        return None
+    if len(result.stdout) > limit_bytes:
+        raise OutputTooLargeError(host.name, script=path, limit_mib=f"{limit_bytes / _MIB:g}")
+    return check(host.name, "file-read", result).stdout
+
+
+async def file_states(host: Host, paths: Sequence[str]) -> dict[str, FileState | None]:
+    """What files are like, by path; None for those that are not there. Raises `TransportError`."""
+    states: dict[str, FileState | None] = {}
+    for start in range(0, len(paths), _PATHS_PER_CALL):
+        some = paths[start : start + _PATHS_PER_CALL]
+        result = await host.must(script("file-state"), *some, timeout_s=300)
+        lines = result.text.splitlines()
+        if len(lines) != len(some):
+            raise RemoteScriptError(host.name, "file-state", result)
+        states.update((path, _parse_state(line)) for path, line in zip(some, lines, strict=True))
+    return states
+
+
+async def write_file(
+    host: Host, path: str, content: bytes, *, mode: int = 0o644, owner: str = "root:root", backup_dir: str = ""
+) -> bool:
+    """Give a file this content, mode and owner as root; False when it has them already.
+
+    The old file is kept as ``backup_dir`` + path, the first time only, so that it stays the original. A symbolic link
+    is followed. Raises `NoSpaceError`, `ReadOnlyError` and other `TransportError`.
+    """
+    digest = hashlib.sha256(content).hexdigest()
+    result = await host.run(script("file-write"), path, f"{mode:o}", owner, digest, backup_dir, payload=content)
+    if result.exit_status == _MISMATCH:
+        raise UploadMismatchError(host.name, path=path)
+    check(host.name, "file-write", result, path=path)
+    return _word(result) == "written"
+
+
+async def remove_file(host: Host, path: str, *, backup_dir: str = "") -> bool:
+    """Remove a file as root; False when it was not there. Raises `TransportError`."""
+    result = await host.run(script("file-remove"), path, backup_dir)
+    check(host.name, "file-remove", result, path=path)
+    return _word(result) == "removed"
+
+
+def _parse_state(line: str) -> FileState | None:
+    if line == "absent":
+        return None
+    digest, mode, owner, size = line.split(" ")
+    return FileState("" if digest == "other" else digest, int(mode, 8), owner, int(size))
+
+
+def _word(result: CommandResult) -> str:
+    return result.text.strip()

@@ -1,0 +1,226 @@
+"""Logging in to one host, directly or through a bastion's connection, and what can go wrong on the way."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import socket
+from collections.abc import Sequence
+from typing import Final
+
+import asyncssh
+from asyncssh.auth import PasswordChangeResponse
+from asyncssh.misc import MaybeAwait
+
+from rbdtui.transport.base import (
+    BastionError,
+    ConnectionLostError,
+    ConnectRefusedError,
+    ConnectTimeoutError,
+    HostKeyChangedError,
+    HostKeyUnknownError,
+    LoginRefusedError,
+    NotSshError,
+    TransportError,
+    UnreachableError,
+)
+from rbdtui.transport.credentials import Credentials
+from rbdtui.transport.endpoints import Endpoint
+from rbdtui.transport.hostkeys import KnownHosts, fingerprint, signature_algorithms
+from rbdtui.transport.limits import Limits
+from rbdtui.words import T
+
+CIPHERS: Final = (
+    "aes128-gcm@openssh.com",
+    "aes256-gcm@openssh.com",
+    "chacha20-poly1305@openssh.com",
+    "aes128-ctr",
+    "aes192-ctr",
+    "aes256-ctr",
+)
+"""Best first: GCM is the fastest here, the last ones are for old servers."""
+_AUTH_METHODS: Final = ("publickey", "password", "keyboard-interactive")
+
+
+class _Client(asyncssh.SSHClient):
+    """Answers sshd during one login, and notes what it was asked and shown."""
+
+    def __init__(self, keys: list[asyncssh.SSHKeyPair], password: str | None) -> None:
+        self._keys = list(keys)
+        self._password = password
+        self.tried: list[str] = []
+        self.shown_key: asyncssh.SSHKey | None = None
+        self.connection: asyncssh.SSHClientConnection | None = None
+
+    def connection_made(self, conn: asyncssh.SSHClientConnection) -> None:
+        self.connection = conn
+
+    def validate_host_public_key(self, host: str, addr: str, port: int, key: asyncssh.SSHKey) -> bool:
+        self.shown_key = key
+        return False
+
+    def public_key_auth_requested(self) -> asyncssh.SSHKeyPair | None:
+        if not self._keys:
+            return None
+        self._note("publickey")
+        return self._keys.pop(0)
+
+    def password_auth_requested(self) -> str | None:
+        if self._password is not None:
+            self._note("password")
+        return self._take_password()
+
+    def password_change_requested(self, prompt: str, lang: str) -> MaybeAwait[PasswordChangeResponse]:
+        self._note("password-change")
+        return super().password_change_requested(prompt, lang)
+
+    def kbdint_auth_requested(self) -> str | None:
+        return None if self._password is None else ""
+
+    def kbdint_challenge_received(
+        self, name: str, instructions: str, lang: str, prompts: Sequence[tuple[str, bool]]
+    ) -> list[str] | None:
+        if not prompts:
+            return []
+        # The one hidden question is the password, in whatever language it is asked.
+        if len(prompts) != 1 or prompts[0][1]:
+            return None
+        self._note("keyboard-interactive")
+        password = self._take_password()
+        return None if password is None else [password]
+
+    def failure(self, endpoint: Endpoint, trusted: Sequence[asyncssh.SSHKey]) -> TransportError | None:
+        """The error for a host key that is not pinned; None when that was not the trouble."""
+        if self.shown_key is None:
+            return None
+        if trusted:
+            return _changed(endpoint, self.shown_key, trusted)
+        return HostKeyUnknownError(
+            endpoint.node,
+            address=endpoint.address,
+            port=endpoint.port,
+            algorithm=self.shown_key.get_algorithm(),
+            fingerprint=fingerprint(self.shown_key),
+        )
+
+    def _take_password(self) -> str | None:
+        # Shown once per login: every further try would count towards locking the account.
+        password, self._password = self._password, None
+        return password
+
+    def _note(self, method: str) -> None:
+        if method not in self.tried:
+            self.tried.append(method)
+
+
+async def log_in(
+    endpoint: Endpoint,
+    *,
+    tunnel: asyncssh.SSHClientConnection | None,
+    known_hosts: KnownHosts,
+    credentials: Credentials,
+    limits: Limits,
+) -> asyncssh.SSHClientConnection:
+    """Log in to a host; ``tunnel`` is the connection of the bastion in front of it. Raises `TransportError`."""
+    trusted = known_hosts.pinned_keys(endpoint.address, endpoint.port)
+    revoked = known_hosts.revoked_keys(endpoint.address, endpoint.port)
+    password = credentials.password(endpoint)
+    agent = await credentials.agent(endpoint)
+    client = _Client([], password)
+    try:
+        client = _Client(await credentials.keys(endpoint, agent), password)
+        async with asyncio.timeout(limits.connect_timeout_s + limits.login_timeout_s):
+            return await asyncssh.connect(
+                endpoint.address,
+                endpoint.port,
+                username=endpoint.user,
+                tunnel=tunnel,
+                config=None,
+                known_hosts=(trusted, [], revoked),
+                server_host_key_algs=signature_algorithms(trusted),
+                client_factory=lambda: client,
+                client_keys=None,
+                agent_path=None,
+                gss_host=None,
+                preferred_auth=_AUTH_METHODS,
+                encryption_algs=CIPHERS,
+                connect_timeout=limits.connect_timeout_s,
+                login_timeout=limits.login_timeout_s,
+                keepalive_interval=limits.keepalive_interval_s,
+                keepalive_count_max=limits.keepalive_count,
+            )
+    except (OSError, asyncssh.Error, ValueError) as error:
+        raise client.failure(endpoint, trusted) or explain(endpoint, error, trusted, client.tried) from None
+    finally:
+        if agent is not None:
+            agent.close()
+
+
+def explain(
+    endpoint: Endpoint, error: Exception, trusted: Sequence[asyncssh.SSHKey] = (), tried: Sequence[str] = ()
+) -> TransportError:
+    """The error for what happened on the way to a host or during the login."""
+    where: dict[str, str | int] = {"address": endpoint.address, "port": endpoint.port}
+    if isinstance(error, asyncssh.KeyExchangeFailed):
+        if trusted and "host key" in str(error).lower():
+            return _changed(endpoint, None, trusted)
+        return NotSshError(endpoint.node, **where, detail=str(error)[:300])
+    if isinstance(error, asyncssh.PermissionDenied) or "authentication failures" in str(error).lower():
+        return LoginRefusedError(endpoint.node, **where, user=endpoint.user, tried=", ".join(tried) or "-")
+    if isinstance(error, asyncssh.ChannelOpenError):
+        return _explain_tunnel(endpoint, error)
+    return _explain_network(endpoint, error)
+
+
+def _changed(
+    endpoint: Endpoint, shown: asyncssh.SSHKey | None, trusted: Sequence[asyncssh.SSHKey]
+) -> HostKeyChangedError:
+    algorithm = shown.get_algorithm() if shown else trusted[0].get_algorithm()
+    same_type = [key for key in trusted if key.get_algorithm() == algorithm] or list(trusted)
+    return HostKeyChangedError(
+        endpoint.node,
+        address=endpoint.address,
+        port=endpoint.port,
+        algorithm=algorithm,
+        fingerprint=fingerprint(shown) if shown else "-",
+        pinned=fingerprint(same_type[0]),
+    )
+
+
+def _explain_network(endpoint: Endpoint, error: Exception) -> TransportError:
+    where: dict[str, str | int] = {"address": endpoint.address, "port": endpoint.port}
+    if isinstance(error, ConnectionRefusedError):
+        return ConnectRefusedError(endpoint.node, **where)
+    if isinstance(error, TimeoutError):
+        return ConnectTimeoutError(endpoint.node, **where)
+    if isinstance(error, asyncssh.ConnectionLost):
+        if "timeout" in str(error).lower():
+            return ConnectTimeoutError(endpoint.node, **where)
+        return ConnectionLostError(endpoint.node, detail=str(error)[:300])
+    if isinstance(error, asyncssh.Error):
+        return NotSshError(endpoint.node, **where, detail=str(error)[:300])
+    if isinstance(error, socket.gaierror) or getattr(error, "errno", None) in {errno.EHOSTUNREACH, errno.ENETUNREACH}:
+        return UnreachableError(endpoint.node, **where, detail=_reason(error))
+    if isinstance(error, OSError):
+        return ConnectionLostError(endpoint.node, detail=_reason(error))
+    return NotSshError(endpoint.node, **where, detail=str(error)[:300])
+
+
+def _explain_tunnel(endpoint: Endpoint, error: asyncssh.ChannelOpenError) -> TransportError:
+    """What the bastion's sshd says when it cannot reach the host (its words are those of the C library)."""
+    where: dict[str, str | int] = {"address": endpoint.address, "port": endpoint.port}
+    text = error.reason.lower()
+    if error.code == asyncssh.OPEN_ADMINISTRATIVELY_PROHIBITED:
+        assert endpoint.before is not None
+        return BastionError(endpoint.node, bastion=endpoint.before.node, reason=T("transport.no_forwarding"))
+    if "refused" in text:
+        return ConnectRefusedError(endpoint.node, **where)
+    if "timed out" in text:
+        return ConnectTimeoutError(endpoint.node, **where)
+    if "closed" in text or "lost" in text:
+        return ConnectionLostError(endpoint.node, detail=error.reason[:300])
+    return UnreachableError(endpoint.node, **where, detail=error.reason[:300])
+
+
+def _reason(error: Exception) -> str:
+    return getattr(error, "strerror", None) or str(error) or type(error).__name__

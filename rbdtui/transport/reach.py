@@ -1,0 +1,100 @@
+"""TCP connections made by a host's sshd for us: to see whether something can be reached, or to use it from here."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Final
+
+import asyncssh
+
+from rbdtui.transport.base import Reach, ReachResult, TransportError
+
+_BLOCK_BYTES: Final = 64 * 1024
+
+Connect = Callable[[], Awaitable[asyncssh.SSHClientConnection]]
+
+
+async def try_reach(
+    connection: asyncssh.SSHClientConnection, address: str, port: int, *, timeout_s: float
+) -> ReachResult:
+    """Ask sshd to connect; its answer says how that ended, in the words of the host's C library.
+
+    Raises `asyncssh.ChannelOpenError` when the SSH connection itself is lost.
+    """
+    began_at = time.monotonic()
+    try:
+        async with asyncio.timeout(timeout_s):
+            _, writer = await connection.open_connection(address, port)
+        reach, detail = Reach.OPEN, ""
+        writer.close()
+    except TimeoutError:
+        reach, detail = Reach.TIMED_OUT, ""
+    except asyncssh.ChannelOpenError as error:
+        if connection.is_closed():
+            raise
+        reach, detail = _meaning(error), error.reason[:300]
+    return ReachResult(reach, (time.monotonic() - began_at) * 1000, detail)
+
+
+def _meaning(error: asyncssh.ChannelOpenError) -> Reach:
+    text = error.reason.lower()
+    if error.code == asyncssh.OPEN_ADMINISTRATIVELY_PROHIBITED:
+        return Reach.FORBIDDEN
+    if "refused" in text:
+        return Reach.REFUSED
+    if "timed out" in text:
+        return Reach.TIMED_OUT
+    return Reach.UNREACHABLE
+
+
+@contextlib.asynccontextmanager
+async def forwarded_port(connect: Connect, address: str, port: int) -> AsyncIterator[int]:
+    """Listen on a free loopback port; every connection to it is made anew by the host, also after a lost link."""
+    running: set[asyncio.Task[None]] = set()
+
+    def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.create_task(_relay(connect, address, port, reader, writer))
+        running.add(task)
+        task.add_done_callback(running.discard)
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    try:
+        yield server.sockets[0].getsockname()[1]
+    finally:
+        server.close()
+        for task in list(running):
+            task.cancel()
+        await asyncio.gather(*running, return_exceptions=True)
+
+
+async def _relay(
+    connect: Connect, address: str, port: int, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+) -> None:
+    try:
+        connection = await connect()
+        far_reader, far_writer = await connection.open_connection(address, port)
+    except (TransportError, OSError, asyncssh.Error):
+        # Whoever connected here sees a closed connection.
+        writer.close()
+        return
+    try:
+        async with asyncio.TaskGroup() as both_ways:
+            both_ways.create_task(_copy(reader, far_writer))
+            both_ways.create_task(_copy(far_reader, writer))
+    finally:
+        far_writer.close()
+        writer.close()
+
+
+async def _copy(
+    source: asyncio.StreamReader | asyncssh.SSHReader[bytes], sink: asyncio.StreamWriter | asyncssh.SSHWriter[bytes]
+) -> None:
+    with contextlib.suppress(OSError, asyncssh.Error):
+        while block := await source.read(_BLOCK_BYTES):
+            sink.write(block)
+            await sink.drain()
+        if sink.can_write_eof():
+            sink.write_eof()

@@ -1,0 +1,189 @@
+"""A real host over SSH: scripts, uploads, reachability and forwards over one connection."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import asyncssh
+
+from rbdtui.transport.base import (
+    DEFAULT_TIMEOUT_S,
+    CommandResult,
+    ConnectionLostError,
+    OutputTooLargeError,
+    ReachResult,
+    RemoteTimeoutError,
+    ShellUnusableError,
+    UploadProgress,
+)
+from rbdtui.transport.become import Elevation, find_elevation
+from rbdtui.transport.credentials import Credentials
+from rbdtui.transport.endpoints import Endpoint
+from rbdtui.transport.exchange import Exchange, LinkLostError, OutputLimitError
+from rbdtui.transport.failures import check
+from rbdtui.transport.limits import Limits
+from rbdtui.transport.link import Link
+from rbdtui.transport.reach import forwarded_port, try_reach
+from rbdtui.transport.routes import Routes
+from rbdtui.transport.scripts import Script
+
+_GRACE_S: Final = 15.0
+"""How much longer than its own time limit a script may take to end: kill delay and a slow link."""
+_TIMED_OUT: Final = 124
+_KILLED: Final = 137
+
+
+@dataclass(frozen=True, slots=True)
+class Invocation:
+    """A script about to be run."""
+
+    script: Script
+    args: tuple[str, ...]
+    payload: bytes
+    root: bool
+    timeout_s: float
+    on_line: Callable[[str], None] | None = None
+
+
+class SshHost:
+    """One server over SSH; implements `rbdtui.transport.base.Host`."""
+
+    def __init__(
+        self, endpoint: Endpoint, routes: Routes, credentials: Credentials, limits: Limits, uploads: asyncio.Semaphore
+    ) -> None:
+        self._endpoint = endpoint
+        self._credentials = credentials
+        self._limits = limits
+        self._uploads = uploads
+        self._link = Link(endpoint, routes, limits)
+        self._elevation: Elevation | None = None
+        self._elevating = asyncio.Lock()
+
+    def __repr__(self) -> str:
+        return f"SshHost({self._endpoint.node!r}, {str(self._endpoint)!r})"
+
+    @property
+    def name(self) -> str:
+        """The node's name in the spec."""
+        return self._endpoint.node
+
+    async def connect(self) -> None:
+        """Log in and find out how to become root, if that has not happened yet; raises `TransportError`."""
+        await self._link.persist(self._link.connection)
+        await self._link.persist(self._elevate)
+
+    async def run(
+        self,
+        script: Script,
+        *args: str,
+        payload: bytes = b"",
+        root: bool = True,
+        timeout_s: float = DEFAULT_TIMEOUT_S,
+        on_line: Callable[[str], None] | None = None,
+    ) -> CommandResult:
+        """Run a script and return what it left, whatever its exit status; see `Host.run`.
+
+        When a lost link makes it run once more, ``on_line`` gets its lines once more too.
+        """
+        invocation = Invocation(script, args, payload, root, timeout_s, on_line)
+        return await self._link.persist(lambda: self._run_once(invocation))
+
+    async def must(
+        self,
+        script: Script,
+        *args: str,
+        payload: bytes = b"",
+        root: bool = True,
+        timeout_s: float = DEFAULT_TIMEOUT_S,
+        on_line: Callable[[str], None] | None = None,
+    ) -> CommandResult:
+        """As `run`, but raises `NoSpaceError`, `ReadOnlyError` or `RemoteScriptError` unless it ends with 0."""
+        result = await self.run(script, *args, payload=payload, root=root, timeout_s=timeout_s, on_line=on_line)
+        return check(self.name, script.name, result)
+
+    async def upload(
+        self,
+        source: Path,
+        target: str,
+        *,
+        sha256: str,
+        mode: int = 0o644,
+        on_progress: Callable[[UploadProgress], None] | None = None,
+    ) -> bool:
+        """Bring a file to the host; see `Host.upload`."""
+        raise NotImplementedError
+
+    async def reach(self, address: str, port: int, *, timeout_s: float = 3.0) -> ReachResult:
+        """Try a TCP connection from the host; see `Host.reach`."""
+        return await self._link.persist(lambda: self._reach_once(address, port, timeout_s))
+
+    def forward(self, address: str, port: int) -> AbstractAsyncContextManager[int]:
+        """Listen on a loopback port that leads to address:port as seen from the host; yields our port."""
+        return forwarded_port(lambda: self._link.persist(self._link.connection), address, port)
+
+    async def close(self) -> None:
+        """Log out."""
+        await self._link.close()
+
+    async def _reach_once(self, address: str, port: int, timeout_s: float) -> ReachResult:
+        connection = await self._link.connection()
+        try:
+            return await try_reach(connection, address, port, timeout_s=timeout_s)
+        except asyncssh.Error as error:
+            self._link.lost(connection)
+            raise ConnectionLostError(self.name, detail=str(error)[:300]) from None
+
+    async def _run_once(self, invocation: Invocation) -> CommandResult:
+        elevation = await self._elevate() if invocation.root else Elevation()
+        script = invocation.script
+        exchange = Exchange(output_limit_bytes=self._limits.output_bytes, on_line=invocation.on_line)
+        result = await self._exchange(
+            exchange,
+            elevation.prefix + script.command(invocation.args, limit_s=invocation.timeout_s),
+            elevation.input + script.wire_text() + invocation.payload,
+            script.name,
+            invocation.timeout_s,
+        )
+        if result.exit_status == _TIMED_OUT or (
+            result.exit_status == _KILLED and result.duration_s >= invocation.timeout_s
+        ):
+            raise RemoteTimeoutError(self.name, script=script.name, limit_s=invocation.timeout_s)
+        if not exchange.started:
+            raise ShellUnusableError(self.name, user=self._endpoint.user, detail=exchange.noise[-300:])
+        return result
+
+    async def _elevate(self) -> Elevation:
+        async with self._elevating:
+            if self._elevation is None:
+                self._elevation = await find_elevation(
+                    self.name,
+                    self._endpoint.user,
+                    self._run_plainly,
+                    lambda: self._credentials.sudo_password(self._endpoint),
+                )
+            return self._elevation
+
+    async def _run_plainly(self, command: str, stdin: bytes) -> CommandResult:
+        exchange = Exchange(output_limit_bytes=self._limits.output_bytes, whole_output=True)
+        return await self._exchange(exchange, command, stdin, "become-root", DEFAULT_TIMEOUT_S)
+
+    async def _exchange(
+        self, exchange: Exchange, command: str, stdin: bytes, script_name: str, timeout_s: float
+    ) -> CommandResult:
+        try:
+            async with self._link.session(command, exchange) as channel, asyncio.timeout(timeout_s + _GRACE_S):
+                channel.write(stdin)
+                channel.write_eof()
+                return await exchange.finish()
+        except TimeoutError:
+            raise RemoteTimeoutError(self.name, script=script_name, limit_s=timeout_s) from None
+        except OutputLimitError:
+            limit_mib = self._limits.output_bytes // 1024**2
+            raise OutputTooLargeError(self.name, script=script_name, limit_mib=limit_mib) from None
+        except (LinkLostError, OSError, asyncssh.Error):
+            raise ConnectionLostError(self.name, detail=script_name) from None
