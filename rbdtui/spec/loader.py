@@ -1,4 +1,4 @@
-"""cluster.yaml to a typed spec, or to findings: all of them at once, each with field, line, column and what is allowed."""
+"""cluster.yaml to a typed spec, or to findings: all at once, each with field, line, column and what is allowed."""
 
 from __future__ import annotations
 

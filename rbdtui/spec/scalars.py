@@ -1,4 +1,4 @@
-"""What a plain scalar means, for the cases in which every YAML reader agrees; the others are refused with both readings."""
+"""What a plain scalar means where every YAML reader agrees; where they do not, it is refused."""
 
 from __future__ import annotations
 

@@ -138,6 +138,8 @@ class TreeReader:
 
 
 def _mark(event: yaml.Event) -> Mark:
+    if event.start_mark is None:
+        return Mark(0, 0)
     return Mark(event.start_mark.line + 1, event.start_mark.column + 1)
 
 

@@ -12,7 +12,7 @@ from pydantic_core import PydanticCustomError
 NAME_PATTERN: Final = r"^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$"
 DOMAIN_PATTERN: Final = r"^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?(\.[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?)*$"
 SECRET_PREFIX: Final = "secret:"  # noqa: S105 - the mark of a reference, not a secret
-SECRET_NAME_PATTERN: Final = r"[a-z0-9][-a-z0-9_.]{0,62}"
+SECRET_NAME_PATTERN: Final = r"[a-z0-9][-a-z0-9_.]{0,62}"  # noqa: S105 - a pattern
 SECRET_PATTERN: Final = f"^{SECRET_PREFIX}{SECRET_NAME_PATTERN}$"
 
 _LABEL = re.compile(NAME_PATTERN.removesuffix("$") + r"\Z")
@@ -26,7 +26,7 @@ _LONGEST_DOMAIN = 253
 
 def refuse(code: str, **params: str | int) -> NoReturn:
     """Raise the finding of that code out of a validator."""
-    raise PydanticCustomError(code, code, params)  # type: ignore[arg-type]  # a code is a literal at each caller
+    raise PydanticCustomError(code, code, params)
 
 
 def whole_number_between(low: int, high: int) -> Callable[[object], object]:

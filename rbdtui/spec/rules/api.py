@@ -1,0 +1,105 @@
+"""The address of the Kubernetes API: that somebody holds it and that RKE2 answers there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+from rbdtui.findings import Finding, Severity
+from rbdtui.spec import fields
+from rbdtui.spec.model import ApiMode, GatewayMode, Role
+from rbdtui.spec.rules.base import RuleInput, is_usable
+
+_API_PORT: Final = 6443
+_SUPERVISOR_PORT: Final = 9345
+_GATEWAY_PORTS: Final = frozenset({80, 443, 6060, 7070, 7080, 8443, 8889, 9180})
+"""Ports that Rainbond's gateway takes on its address."""
+
+_OWN_SETTINGS: Final = frozenset(
+    {
+        "cluster-cidr",
+        "disable-apiserver",
+        "disable-controller-manager",
+        "disable-etcd",
+        "disable-scheduler",
+        "node-ip",
+        "node-name",
+        "server",
+        "service-cidr",
+    }
+)
+"""Keys of RKE2's config.yaml that follow from the rest of the spec."""
+_SECRET_WORDS: Final = ("token", "password", "secret", "access-key")
+
+
+def api_on_vip(rule: RuleInput) -> Iterator[Finding]:
+    """In mode ``vip`` the address is the gateway's VIP, and a server answers wherever that goes."""
+    api, gateway = rule.spec.kubernetes.api, rule.spec.gateway
+    if api.mode is not ApiMode.VIP:
+        return
+    if gateway.mode is not GatewayMode.KEEPALIVED:
+        yield rule.finding("RBD-API-011", Severity.ERROR, "kubernetes.api.mode", mode=gateway.mode.value)
+        return
+    if gateway.vip is None:
+        return
+    if api.address is not None and api.address != gateway.vip.ip:
+        yield rule.finding(
+            "RBD-API-002", Severity.ERROR, "kubernetes.api.address", str(api.address), vip=str(gateway.vip.ip)
+        )
+        return
+    for index, node in rule.nodes_with(Role.GATEWAY):
+        if Role.CONTROL_PLANE not in node.roles:
+            yield rule.node_finding("RBD-API-003", Severity.ERROR, index, "roles")
+
+
+def api_outside(rule: RuleInput) -> Iterator[Finding]:
+    """In mode ``external`` somebody else's address leads to the servers."""
+    api = rule.spec.kubernetes.api
+    if api.mode is not ApiMode.EXTERNAL:
+        return
+    path = "kubernetes.api.address"
+    if api.address is None:
+        yield rule.finding("RBD-API-004", Severity.ERROR, path)
+        return
+    written = str(api.address)
+    if not is_usable(api.address):
+        yield rule.finding("RBD-API-012", Severity.ERROR, path, written)
+    for node in rule.spec.servers:
+        if node.address == api.address:
+            yield rule.finding("RBD-API-007", Severity.ERROR, path, written, node=node.name)
+    gateway = rule.spec.gateway
+    if gateway.mode is GatewayMode.KEEPALIVED and gateway.vip is not None and gateway.vip.ip == api.address:
+        yield rule.finding("RBD-API-014", Severity.ERROR, "kubernetes.api.mode", written)
+    shares_address = gateway.mode is GatewayMode.EXTERNAL and gateway.address == api.address
+    if api.port == _SUPERVISOR_PORT or (shares_address and api.port in _GATEWAY_PORTS):
+        yield rule.finding("RBD-API-009", Severity.ERROR, "kubernetes.api.port", str(api.port), port=api.port)
+    yield rule.finding("RBD-API-010", Severity.INFO, path, written, address=written, port=api.port)
+
+
+def api_on_first_server(rule: RuleInput) -> Iterator[Finding]:
+    """In mode ``first-server`` no address is given, and only one node answers."""
+    api = rule.spec.kubernetes.api
+    if api.mode is not ApiMode.FIRST_SERVER:
+        return
+    if api.address is not None:
+        yield rule.finding("RBD-API-005", Severity.ERROR, "kubernetes.api.address", str(api.address))
+    servers = rule.spec.servers
+    if len(servers) > 1:
+        yield rule.finding("RBD-API-006", Severity.WARNING, "kubernetes.api.mode", node=servers[0].name)
+
+
+def api_port(rule: RuleInput) -> Iterator[Finding]:
+    """RKE2 listens on 6443 itself; only a balancer can offer another port."""
+    api = rule.spec.kubernetes.api
+    if api.mode is not ApiMode.EXTERNAL and api.port != _API_PORT:
+        yield rule.finding("RBD-API-008", Severity.ERROR, "kubernetes.api.port", str(api.port), port=_API_PORT)
+
+
+def settings(rule: RuleInput) -> Iterator[Finding]:
+    """Settings that are passed through hold no secret and nothing that rbdtui writes itself."""
+    for key in rule.spec.kubernetes.settings:
+        path = fields.join("kubernetes.settings", key)
+        if any(word in key for word in _SECRET_WORDS):
+            yield rule.finding("RBD-API-021", Severity.ERROR, path, key=key)
+        elif key in _OWN_SETTINGS:
+            yield rule.finding("RBD-API-020", Severity.ERROR, path, key=key)

@@ -1,0 +1,108 @@
+"""The gateway address: who keeps it, and that nobody else has it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from ipaddress import IPv4Address
+from typing import Final
+
+from rbdtui.findings import Finding, Severity
+from rbdtui.spec.model import GatewayMode, Profile, Role
+from rbdtui.spec.rules.base import RuleInput, is_usable
+
+_KEEPALIVED_KEYS: Final = ("vip", "virtual_router_id", "interface", "unicast")
+_USED_KEYS: Final = {
+    GatewayMode.KEEPALIVED: frozenset(_KEEPALIVED_KEYS),
+    GatewayMode.EXTERNAL: frozenset({"address"}),
+    GatewayMode.NONE: frozenset[str](),
+}
+_SMALLEST_PREFIX_LENGTH: Final = 30
+"""Longer prefixes leave no room for a VIP beside two gateways."""
+
+
+def gateway_mode(rule: RuleInput) -> Iterator[Finding]:
+    """What the mode needs is there, what it does not use is not."""
+    gateway = rule.spec.gateway
+    unused = gateway.model_fields_set - {"mode"} - _USED_KEYS[gateway.mode]
+    for key in sorted(unused):
+        yield rule.finding("RBD-GATEWAY-005", Severity.ERROR, f"gateway.{key}", key=key, mode=gateway.mode.value)
+    if gateway.mode is GatewayMode.KEEPALIVED:
+        if gateway.vip is None:
+            yield rule.finding("RBD-GATEWAY-003", Severity.ERROR, "gateway.vip")
+        if gateway.virtual_router_id is None:
+            yield rule.finding("RBD-GATEWAY-004", Severity.ERROR, "gateway.virtual_router_id")
+        if not gateway.unicast:
+            yield rule.finding("RBD-GATEWAY-007", Severity.INFO, "gateway.unicast")
+    elif gateway.mode is GatewayMode.EXTERNAL:
+        if gateway.address is None:
+            yield rule.finding("RBD-GATEWAY-006", Severity.ERROR, "gateway.address")
+        else:
+            yield from _balancer(rule, gateway.address)
+    elif rule.spec.profile is Profile.RAINBOND_6:
+        yield rule.finding("RBD-GATEWAY-009", Severity.WARNING, "gateway.mode")
+
+
+def _balancer(rule: RuleInput, address: IPv4Address) -> Iterator[Finding]:
+    path, written = "gateway.address", str(address)
+    if not is_usable(address):
+        yield rule.finding("RBD-GATEWAY-024", Severity.ERROR, path, written, field=path)
+    for node in rule.spec.gateways:
+        if node.address == address:
+            yield rule.finding("RBD-GATEWAY-027", Severity.ERROR, path, written, node=node.name)
+
+
+def gateway_nodes(rule: RuleInput) -> Iterator[Finding]:
+    """Two gateways at least where a VIP moves between them.
+
+    A single one is more than no failover: without peers older keepalived falls back from unicast to multicast
+    (keepalived.conf(5), unicast_peer).
+    """
+    count = len(rule.spec.gateways)
+    if rule.spec.gateway.mode is GatewayMode.KEEPALIVED:
+        if count == 0:
+            yield rule.finding("RBD-GATEWAY-001", Severity.ERROR, "nodes")
+        elif count == 1:
+            index = rule.nodes_with(Role.GATEWAY)[0][0]
+            yield rule.node_finding("RBD-GATEWAY-002", Severity.WARNING, index, "roles")
+    elif count == 0 and rule.spec.profile is Profile.RAINBOND_6:
+        yield rule.finding("RBD-GATEWAY-008", Severity.ERROR, "nodes")
+
+
+def vip(rule: RuleInput) -> Iterator[Finding]:
+    """The VIP lies in the gateways' network and belongs to nobody."""
+    interface = rule.spec.gateway.vip
+    if interface is None or rule.spec.gateway.mode is not GatewayMode.KEEPALIVED:
+        return
+    path, written = "gateway.vip", str(interface.ip)
+    if not is_usable(interface.ip):
+        yield rule.finding("RBD-GATEWAY-024", Severity.ERROR, path, written, field=path)
+    if interface.network.prefixlen > _SMALLEST_PREFIX_LENGTH:
+        yield rule.finding("RBD-GATEWAY-025", Severity.ERROR, path, str(interface), address=written)
+    elif interface.ip in (interface.network.network_address, interface.network.broadcast_address):
+        yield rule.finding("RBD-GATEWAY-021", Severity.ERROR, path, written, network=str(interface.network))
+    for node in rule.spec.nodes:
+        if node.address == interface.ip:
+            yield rule.finding("RBD-GATEWAY-022", Severity.ERROR, path, written, node=node.name)
+    if any(bastion.address == written for _, bastion in rule.bastions()):
+        yield rule.finding("RBD-GATEWAY-023", Severity.ERROR, path, written)
+
+
+def vip_network(rule: RuleInput) -> Iterator[Finding]:
+    """Every gateway is in the VIP's network, and no node has an edge of that network as its address."""
+    interface = rule.spec.gateway.vip
+    if interface is None or rule.spec.gateway.mode is not GatewayMode.KEEPALIVED:
+        return
+    network = interface.network
+    if network.prefixlen > _SMALLEST_PREFIX_LENGTH:
+        return
+    edges = (network.network_address, network.broadcast_address)
+    for index, node in enumerate(rule.spec.nodes):
+        if node.address in edges:
+            code = "RBD-GATEWAY-026"
+        elif Role.GATEWAY in node.roles and node.address not in network:
+            code = "RBD-GATEWAY-020"
+        else:
+            continue
+        yield rule.node_finding(
+            code, Severity.ERROR, index, "address", str(node.address), network=str(network), vip=str(interface.ip)
+        )

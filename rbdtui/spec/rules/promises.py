@@ -1,0 +1,33 @@
+"""What the operator should know before relying on the plan: what this version leaves out, and what a death costs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import reduce
+
+from rbdtui.findings import Finding, Severity
+from rbdtui.spec.model import Profile
+from rbdtui.spec.rules.base import RuleInput
+from rbdtui.spec.survival import Fate, survivals
+from rbdtui.words import T, Text
+
+
+def installs_no_rainbond(rule: RuleInput) -> Iterator[Finding]:
+    """This version brings up the Kubernetes part of the profile only."""
+    if rule.spec.profile is Profile.RAINBOND_6:
+        yield rule.finding("RBD-PROFILE-001", Severity.WARNING, "profile")
+
+
+def deaths(rule: RuleInput) -> Iterator[Finding]:
+    """What is lost with a node, told only where something is."""
+    for index, survival in enumerate(survivals(rule.spec)):
+        lost = [outcome.text for outcome in survival.outcomes if outcome.fate is Fate.LOST]
+        if not lost:
+            continue
+        only_builds = survival.builds.text == lost[0]
+        code, severity = ("RBD-DEATH-002", Severity.INFO) if only_builds else ("RBD-DEATH-001", Severity.WARNING)
+        yield rule.node_finding(code, severity, index, "roles", losses=reduce(_and, lost))
+
+
+def _and(first: Text, second: Text) -> Text:
+    return T("survival.and", first=first, second=second)

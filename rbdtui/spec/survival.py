@@ -1,0 +1,160 @@
+"""What is lost and what holds when a node dies, as far as the spec can tell."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+from rbdtui.spec.model import ApiMode, ClusterSpec, GatewayMode, Node, Profile, Role
+from rbdtui.words import T, Text
+
+_MOST_NAMES: Final = 4
+
+
+class Fate(StrEnum):
+    """What a node's death means for one thing."""
+
+    UNTOUCHED = "untouched"
+    """The node has no part in it."""
+    HOLDS = "holds"
+    """Others take over."""
+    LOST = "lost"
+    UNUSED = "unused"
+    """This cluster does not have it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """The fate of one thing, and a few words on it."""
+
+    fate: Fate
+    text: Text
+
+
+@dataclass(frozen=True, slots=True)
+class Survival:
+    """What the death of one node means."""
+
+    node: str
+    etcd: Outcome
+    """The members' quorum."""
+    api: Outcome
+    """The Kubernetes API under its address."""
+    gateway: Outcome
+    """The address of the applications: the VIP, or whoever balances."""
+    builds: Outcome
+    """Rainbond's builder."""
+    etcd_members: int
+    etcd_members_left: int
+    etcd_members_needed: int
+    """For quorum."""
+
+    @property
+    def outcomes(self) -> tuple[Outcome, ...]:
+        """All of them, the most important first."""
+        return (self.etcd, self.api, self.gateway, self.builds)
+
+
+class _Roster:
+    """Names of nodes by what they do."""
+
+    def __init__(self, spec: ClusterSpec) -> None:
+        self.spec = spec
+        self.etcd = [node.name for node in spec.nodes_with(Role.ETCD)]
+        self.control_plane = [node.name for node in spec.nodes_with(Role.CONTROL_PLANE)]
+        self.gateways = [node.name for node in spec.gateways]
+        self.builders = [node.name for node in spec.nodes_with(Role.BUILD)]
+        self.first_server = next((node.name for node in spec.servers if Role.CONTROL_PLANE in node.roles), "")
+
+
+def what_if_dies(spec: ClusterSpec, node: str) -> Survival:
+    """What the death of the node of that name means; raises `KeyError` when there is none."""
+    return _survival(_Roster(spec), spec.node(node))
+
+
+def survivals(spec: ClusterSpec) -> Iterator[Survival]:
+    """The same for every node, in the order of the file."""
+    roster = _Roster(spec)
+    return (_survival(roster, node) for node in spec.nodes)
+
+
+def _survival(roster: _Roster, node: Node) -> Survival:
+    members = len(roster.etcd)
+    left = members - (Role.ETCD in node.roles)
+    needed = members // 2 + 1
+    etcd = _etcd(node, members, left, needed)
+    gateway = _gateway(roster, node)
+    return Survival(
+        node=node.name,
+        etcd=etcd,
+        api=_api(roster, node, etcd, gateway),
+        gateway=gateway,
+        builds=_builds(roster, node),
+        etcd_members=members,
+        etcd_members_left=left,
+        etcd_members_needed=needed,
+    )
+
+
+def _etcd(node: Node, members: int, left: int, needed: int) -> Outcome:
+    if Role.ETCD not in node.roles:
+        return Outcome(Fate.UNTOUCHED, T("survival.etcd.untouched", members=members))
+    if left >= needed:
+        return Outcome(Fate.HOLDS, T("survival.etcd.holds", left=left, members=members))
+    return Outcome(Fate.LOST, T("survival.etcd.lost", left=left, members=members, needed=needed))
+
+
+def _api(roster: _Roster, node: Node, etcd: Outcome, gateway: Outcome) -> Outcome:
+    left = [name for name in roster.control_plane if name != node.name]
+    mode = roster.spec.kubernetes.api.mode
+    if etcd.fate is Fate.LOST:
+        return Outcome(Fate.LOST, T("survival.api.without_etcd"))
+    if not left:
+        return Outcome(Fate.LOST, T("survival.api.no_server"))
+    if mode is ApiMode.FIRST_SERVER and node.name == roster.first_server:
+        return Outcome(Fate.LOST, T("survival.api.first_server", node=node.name))
+    if mode is ApiMode.VIP and gateway.fate is Fate.LOST:
+        return Outcome(Fate.LOST, T("survival.api.vip_gone"))
+    if mode is ApiMode.VIP:
+        fate = Fate.HOLDS if Role.CONTROL_PLANE in node.roles or Role.GATEWAY in node.roles else Fate.UNTOUCHED
+        return Outcome(fate, T("survival.api.on_vip"))
+    fate = Fate.HOLDS if Role.CONTROL_PLANE in node.roles else Fate.UNTOUCHED
+    if mode is ApiMode.EXTERNAL:
+        return Outcome(fate, T("survival.api.on_balancer", nodes=_names(left)))
+    return Outcome(fate, T("survival.api.on_first_server", node=roster.first_server))
+
+
+def _gateway(roster: _Roster, node: Node) -> Outcome:
+    mode = roster.spec.gateway.mode
+    left = [name for name in roster.gateways if name != node.name]
+    if not roster.gateways:
+        return Outcome(Fate.UNUSED, T("survival.gateway.unused"))
+    if Role.GATEWAY not in node.roles:
+        return Outcome(Fate.UNTOUCHED, T("survival.gateway.untouched", nodes=_names(left)))
+    if not left:
+        return Outcome(Fate.LOST, T("survival.gateway.lost"))
+    if mode is GatewayMode.NONE:
+        return Outcome(Fate.HOLDS, T("survival.gateway.own_addresses", nodes=_names(left)))
+    if mode is GatewayMode.EXTERNAL:
+        return Outcome(Fate.HOLDS, T("survival.gateway.balanced", nodes=_names(left)))
+    if len(left) == 1:
+        return Outcome(Fate.HOLDS, T("survival.gateway.moves", node=left[0]))
+    return Outcome(Fate.HOLDS, T("survival.gateway.moves_to_one_of", nodes=_names(left)))
+
+
+def _builds(roster: _Roster, node: Node) -> Outcome:
+    left = [name for name in roster.builders if name != node.name]
+    if roster.spec.profile is not Profile.RAINBOND_6 or not roster.builders:
+        return Outcome(Fate.UNUSED, T("survival.builds.unused"))
+    if Role.BUILD not in node.roles:
+        return Outcome(Fate.UNTOUCHED, T("survival.builds.on", nodes=_names(left)))
+    if left:
+        return Outcome(Fate.HOLDS, T("survival.builds.on", nodes=_names(left)))
+    return Outcome(Fate.LOST, T("survival.builds.lost"))
+
+
+def _names(names: list[str]) -> str:
+    shown = ", ".join(names[:_MOST_NAMES])
+    return f"{shown} +{len(names) - _MOST_NAMES}" if len(names) > _MOST_NAMES else shown
