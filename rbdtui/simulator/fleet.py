@@ -12,6 +12,8 @@ from typing import Final, Self
 import asyncssh
 
 from rbdtui.simulator.call import Verbs
+from rbdtui.simulator.keepalived import Keepalived
+from rbdtui.simulator.kubernetes.rke2 import Rke2
 from rbdtui.simulator.link import Link
 from rbdtui.simulator.machine import Hardware, Machine, Sudo, System, User
 from rbdtui.simulator.network import Network
@@ -88,6 +90,11 @@ class SimulatedFleet:
         machine = Machine(
             name, interface, self.network, tuple(users), hardware=build.hardware, system=_with_packages(build)
         )
+        machine.programs |= {
+            "keepalived": Keepalived,
+            "rke2-agent": lambda own: Rke2(own, server=False),
+            "rke2-server": lambda own: Rke2(own, server=True),
+        }
         link = Link(self.tempo, rate_bytes_per_s=rate)
         sshd = Sshd(machine, link, verbs, asyncssh.generate_private_key("ssh-ed25519"))
         self.network.machines.append(machine)

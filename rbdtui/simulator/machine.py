@@ -13,7 +13,7 @@ from ipaddress import IPv4Address, IPv4Interface
 from typing import TYPE_CHECKING, Final
 
 from rbdtui.simulator.files import Disk, FileSystem
-from rbdtui.simulator.units import Program, Systemd
+from rbdtui.simulator.units import Program, Systemd, Unit
 
 if TYPE_CHECKING:
     from rbdtui.simulator.network import Network
@@ -118,6 +118,8 @@ class Machine:
         self.listening: dict[tuple[str, int], Listening] = {}
         self.modules: set[str] = set()
         self.sysctl: dict[str, str] = {}
+        self.definitions: dict[str, str] = {}
+        """Texts of unit files as systemd has read them."""
         self.failures: list[tuple[str, int, str]] = []
         """Scripts that fail when they are next run: name, exit status, message."""
         self.awake = asyncio.Event()
@@ -145,6 +147,29 @@ class Machine:
         full = Systemd.full_name(name)
         places = (f"{directory}/{full}" for directory in UNIT_DIRECTORIES)
         return next((place for place in places if self.files.exists(place)), None)
+
+    def unit_definition(self, name: str) -> str:
+        """The text of a unit's file and drop-ins as they are on the disk now."""
+        full = Systemd.full_name(name)
+        texts = [self.files.text(self.unit_file(full) or "")]
+        for directory in UNIT_DIRECTORIES:
+            texts += self._texts(f"{directory}/{full}.d")
+        return "\n".join(texts)
+
+    def daemon_reload(self) -> None:
+        """Let systemd read all unit files again."""
+        self.definitions = {unit.name: self.unit_definition(unit.name) for unit in self.systemd.all_units()}
+
+    def needs_daemon_reload(self, name: str) -> bool:
+        """Whether a unit's files changed since systemd read them."""
+        full = Systemd.full_name(name)
+        return full in self.definitions and self.definitions[full] != self.unit_definition(full)
+
+    def start_unit(self, name: str) -> Unit:
+        """Begin to start a unit as systemd would, without waiting."""
+        full = Systemd.full_name(name)
+        self.definitions.setdefault(full, self.unit_definition(full))
+        return self.systemd.begin(full, restart_s=restart_delay_s(self, full))
 
     def _program(self, unit: str) -> Program | None:
         if self.unit_file(unit) is None:
@@ -199,6 +224,7 @@ class Machine:
         self.powered, self.booted_at = True, time.time()
         self.addresses = [self.address]
         self.listening.clear()
+        self.definitions.clear()
         self.modules = {"ext4", "virtio_net"} | self._listed_modules()
         self.sysctl = _KERNEL_SETTINGS | self._listed_sysctl()
         for directory in ("/run", "/tmp"):  # noqa: S108 - of the simulated machine
@@ -207,7 +233,7 @@ class Machine:
         self.systemd.write("init.scope", "systemd", "Reached target multi-user.target - Multi-User System.")
         if self.files.is_dir(WANTS):
             for unit in self.files.listdir(WANTS):
-                self.systemd.begin(unit, restart_s=restart_delay_s(self, unit))
+                self.start_unit(unit)
 
     async def lose_power(self) -> None:
         """Everything that runs dies at once; what is on the disk stays."""
@@ -233,16 +259,8 @@ class Machine:
 
 def restart_delay_s(machine: Machine, unit: str) -> float | None:
     """How long systemd waits before it restarts a unit (``Restart=always`` in its file or a drop-in), or None."""
-    full = Systemd.full_name(unit)
-    places = [machine.unit_file(full) or ""]
-    for directory in UNIT_DIRECTORIES:
-        if machine.files.is_dir(f"{directory}/{full}.d"):
-            places += [f"{directory}/{full}.d/{name}" for name in machine.files.listdir(f"{directory}/{full}.d")]
-    settings: dict[str, str] = {}
-    for place in places:
-        for line in machine.files.text(place).splitlines() if place else ():
-            key, _, value = line.partition("=")
-            settings[key.strip()] = value.strip()
+    pairs = (line.partition("=") for line in machine.definitions.get(unit, "").splitlines())
+    settings = {key.strip(): value.strip() for key, _, value in pairs}
     if settings.get("Restart") not in {"always", "on-failure"}:
         return None
     return float(settings.get("RestartSec", "0.1").removesuffix("s"))
@@ -287,5 +305,6 @@ def install_keepalived(machine: Machine) -> None:
         "/usr/lib/systemd/system/keepalived.service",
         "[Unit]\nDescription=Keepalive Daemon (LVS and VRRP)\nAfter=network-online.target\n"
         "ConditionFileNotEmpty=/etc/keepalived/keepalived.conf\n\n"
-        "[Service]\nType=notify\nExecStart=/usr/sbin/keepalived --dont-fork\n\n[Install]\nWantedBy=multi-user.target\n",
+        "[Service]\nType=notify\nExecStart=/usr/sbin/keepalived --dont-fork\nExecReload=/bin/kill -HUP $MAINPID\n\n"
+        "[Install]\nWantedBy=multi-user.target\n",
     )

@@ -12,6 +12,8 @@ from rbdtui.simulator.files import os_error
 from rbdtui.simulator.tempo import Tempo
 
 if TYPE_CHECKING:
+    from rbdtui.simulator.keepalived import Speaker
+    from rbdtui.simulator.kubernetes.cluster import Cluster
     from rbdtui.simulator.machine import Listening, Machine
 
 NO_ANSWER_S: Final = 20.0
@@ -27,6 +29,10 @@ class Network:
         self.machines: list[Machine] = []
         self.squatters: set[IPv4Address] = set()
         """Addresses that a foreign device answers for."""
+        self.speakers: list[Speaker] = []
+        """VRRP instances that run."""
+        self.clusters: dict[str, Cluster] = {}
+        """Which cluster a machine joined last, by the machine's name."""
         self._cut: set[str] = set()
 
     def cut(self, name: str) -> None:

@@ -53,6 +53,8 @@ async def _run(session: Session, words: list[str], verbs: Verbs) -> int:
             return await _sudo(session, rest, verbs)
         case ["timeout", *rest]:
             return await _timeout(session, rest, verbs)
+        case ["env", *rest]:
+            return await _run(session, rest[sum("=" in word for word in rest[:1]) :], verbs)
         case ["exec", *rest]:
             return await _run(session, rest, verbs)
         case ["sh", "-c", text, name, *args] if name.startswith(PREFIX):
@@ -88,6 +90,8 @@ async def _script(session: Session, text: str, name: str, args: list[str], verbs
         return session.complain("sh: 1: Syntax error: end of file unexpected", 2)
     session.write_out(OUTPUT_MARK)
     session.write_error(OUTPUT_MARK)
+    session.write_out(OUTPUT_MARK)
+    session.write_error(OUTPUT_MARK)
     verb = verbs.get(name)
     if verb is None:
         return session.complain(f"simulated host: there is no handler for the script {name}", 127)
@@ -101,7 +105,10 @@ async def _script(session: Session, text: str, name: str, args: list[str], verbs
         session.machine, name, tuple(args), source.decode("utf-8", "replace"), session.stdin,
         session.write_out, session.write_error, user,
     )  # fmt: skip
-    return await verb(call)
+    try:
+        return await verb(call)
+    except OSError as error:
+        return session.complain(f"sh: 1: cannot use '{error.filename}': {error.strerror}", 1)
 
 
 async def _read_exactly(stdin: Input, size_bytes: int) -> bytes:

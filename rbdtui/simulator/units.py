@@ -39,6 +39,8 @@ class ServiceFailed(Exception):  # noqa: N818 - an outcome of a simulated progra
 class JournalLine:
     """One line of the journal."""
 
+    cursor: str
+    """Where it stands, as journald would say it."""
     at: float
     """Unix time on the host."""
     unit: str
@@ -71,6 +73,12 @@ class Unit:
     restarts: int = 0
     task: asyncio.Task[None] | None = None
     pid: int = 0
+    invocations: int = 0
+    """How often it was started."""
+    reload: Callable[[], None] | None = None
+    """What SIGHUP does, set by the program; None: it has to be restarted."""
+    killed: bool = False
+    """Whether it is being ended by SIGKILL, so that nothing is tidied up."""
     since: float = 0.0
     """Unix time of the last change of state."""
     _settled: asyncio.Event = field(default_factory=asyncio.Event)
@@ -113,6 +121,7 @@ class Systemd:
         self._tempo, self._clock, self._find = tempo, clock, find
         self._units: dict[str, Unit] = {}
         self._next_pid = 400
+        self._written = 0
         self._later: list[asyncio.Task[None]] = []
         self.journal: deque[JournalLine] = deque(maxlen=JOURNAL_LINES)
 
@@ -143,7 +152,8 @@ class Systemd:
 
     def write(self, unit: str, identifier: str, text: str) -> None:
         """Add a line to the journal."""
-        self.journal.append(JournalLine(self._clock(), unit, identifier, text))
+        self._written += 1
+        self.journal.append(JournalLine(f"s=5f1c;i={self._written:x}", self._clock(), unit, identifier, text))
 
     def _say(self, unit: Unit, text: str) -> None:
         self.write(unit.name, "systemd", f"{unit.name}: {text}")
@@ -175,8 +185,9 @@ class Systemd:
         while True:
             self._next_pid += 7
             unit.pid = self._next_pid
+            unit.invocations += 1
             failed = await self._attempt(unit)
-            unit.pid = 0
+            unit.pid, unit.reload = 0, None
             if not failed:
                 unit.change(Active.INACTIVE)
                 unit.settle()
@@ -235,8 +246,10 @@ class Systemd:
         if unit.task is None or unit.task.done():
             return
         restart_s, program = unit.restart_s, unit.program
+        unit.killed = True
         unit.task.cancel()
         await asyncio.gather(unit.task, return_exceptions=True)
+        unit.killed = False
         self._say(unit, "Main process exited, code=killed, status=9/KILL")
         unit.task, unit.pid, unit.result, unit.exit_status = None, 0, "signal", 9
         unit.change(Active.FAILED)

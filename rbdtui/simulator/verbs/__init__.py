@@ -3,5 +3,6 @@
 from __future__ import annotations
 
 from rbdtui.simulator.call import Verbs
+from rbdtui.simulator.verbs import files, kubernetes, system
 
-VERBS: Verbs = {}
+VERBS: Verbs = {**files.VERBS, **kubernetes.VERBS, **system.VERBS}

@@ -1,0 +1,246 @@
+"""The state of a simulated Kubernetes cluster: etcd members, nodes, who serves the API to whom."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Final
+
+from rbdtui.simulator.kubernetes.certificates import Authority
+from rbdtui.simulator.machine import Machine
+from rbdtui.simulator.network import Network
+
+RKE2_VERSION: Final = "v1.30.4+rke2r1"
+DATA_DIR: Final = "/var/lib/rancher/rke2"
+GRACE_S: Final = 40.0
+"""Without a sign of life for this long a node counts as not ready (node-monitor-grace-period)."""
+BEAT_S: Final = 5.0
+"""How often a kubelet gives a sign of life."""
+_ETCD_VERSION: Final = "3.5.13"
+
+
+@dataclass(slots=True)
+class Member:
+    """One member of etcd."""
+
+    machine: Machine
+    learner: bool = False
+
+    @property
+    def id(self) -> int:
+        """The number that etcd gives it."""
+        return int(hashlib.sha256(f"member {self.machine.name}".encode()).hexdigest()[:15], 16)
+
+    @property
+    def name(self) -> str:
+        """RKE2 adds some digits to the node's name."""
+        return f"{self.machine.hostname}-{self.machine.identity('etcd')[:8]}"
+
+    def to_json(self) -> dict[str, object]:
+        """As etcd's JSON gateway writes it: numbers of 64 bits are strings."""
+        ip = self.machine.ip
+        urls: dict[str, object] = {
+            "ID": str(self.id),
+            "name": self.name,
+            "peerURLs": [f"https://{ip}:2380"],
+            "clientURLs": [f"https://{ip}:2379"],
+        }
+        return urls | ({"isLearner": True} if self.learner else {})
+
+
+@dataclass(slots=True)
+class KubeNode:
+    """A registered node."""
+
+    name: str
+    machine: Machine
+    labels: dict[str, str]
+    created_at: float
+    """Unix time."""
+    beat_s: float
+    """Simulated time of the last sign of life."""
+    plumbed: bool = False
+    """Whether its pod network is up; until then it is not ready."""
+    changed_at: float = field(default_factory=time.time)
+
+
+class Cluster:
+    """One cluster; it lives as long as the fleet, whatever becomes of its machines."""
+
+    def __init__(self, network: Network, token: str, seed: str, settings: dict[str, object]) -> None:
+        self.network, self.token, self.settings = network, token, settings
+        born_at = time.time()
+        self.server_authority = Authority(seed, "rke2-server-ca", born_at)
+        self.client_authority = Authority(seed, "rke2-client-ca", born_at)
+        self.members: list[Member] = []
+        self.nodes: dict[str, KubeNode] = {}
+        self.etcd_running: set[str] = set()
+        """Machines whose member runs."""
+        self.api_running: dict[str, frozenset[str]] = {}
+        """Machines whose API server runs, with the names and addresses in its certificate."""
+        self._id = int(hashlib.sha256(f"cluster {seed}".encode()).hexdigest()[:15], 16)
+
+    def member_on(self, machine: Machine) -> Member | None:
+        """The member of a machine."""
+        return next((member for member in self.members if member.machine is machine), None)
+
+    def has_quorum(self, machine: Machine) -> bool:
+        """Whether most members run where a machine can reach them."""
+        voting = [member for member in self.members if not member.learner]
+        alive = [m for m in voting if m.machine.name in self.etcd_running and self.network.linked(machine, m.machine)]
+        return 2 * len(alive) > len(voting)
+
+    def serves(self, machine: Machine) -> bool:
+        """Whether the API server of a machine answers."""
+        return machine.powered and machine.name in self.api_running and self.has_quorum(machine)
+
+    def api_for(self, machine: Machine) -> Machine | None:
+        """A machine whose API a node can use through RKE2's own balancer."""
+        names = [machine.name, *self.api_running]
+        servers = [m for name in names for m in self.network.machines if m.name == name]
+        return next((m for m in servers if self.network.linked(machine, m) and self.serves(m)), None)
+
+    def ready(self, node: KubeNode) -> str:
+        """The status of the Ready condition."""
+        if self.network.tempo.now_s - node.beat_s > GRACE_S:
+            return "Unknown"
+        return "True" if node.plumbed else "False"
+
+    @property
+    def leader(self) -> Member | None:
+        """The member that leads; None without quorum."""
+        running = [m for m in self.members if m.machine.name in self.etcd_running and not m.learner]
+        return next((m for m in running if self.has_quorum(m.machine)), None)
+
+    def etcd_member_list(self, machine: Machine) -> dict[str, object]:
+        """The answer of ``/v3/cluster/member/list``."""
+        return {"header": self._header(machine), "members": [member.to_json() for member in self.members]}
+
+    def etcd_status(self, machine: Machine) -> dict[str, object]:
+        """The answer of ``/v3/maintenance/status``."""
+        leader = self.leader
+        size = 4_300_000 + 420_000 * len(self.nodes)
+        status: dict[str, object] = {
+            "header": self._header(machine),
+            "version": _ETCD_VERSION,
+            "dbSize": str(size),
+            "leader": str(leader.id if leader else 0),
+            "raftIndex": "18234",
+            "raftTerm": "2",
+            "raftAppliedIndex": "18234",
+            "dbSizeInUse": str(size // 2),
+        }
+        own = self.member_on(machine)
+        return status | ({"isLearner": True} if own is not None and own.learner else {})
+
+    def _header(self, machine: Machine) -> dict[str, object]:
+        own = self.member_on(machine)
+        return {
+            "cluster_id": str(self._id),
+            "member_id": str(own.id if own else 0),
+            "revision": "9120",
+            "raft_term": "2",
+        }
+
+    def node_list(self) -> dict[str, object]:
+        """The answer of ``/api/v1/nodes``."""
+        items = [self._node_json(self.nodes[name]) for name in sorted(self.nodes)]
+        return {"apiVersion": "v1", "kind": "NodeList", "metadata": {"resourceVersion": "9120"}, "items": items}
+
+    def _node_json(self, node: KubeNode) -> dict[str, object]:
+        system, hardware = node.machine.system, node.machine.hardware
+        return {
+            "metadata": {
+                "name": node.name,
+                "uid": node.machine.identity("node"),
+                "creationTimestamp": _rfc3339(node.created_at),
+                "labels": dict(sorted(node.labels.items())),
+                "annotations": {"rke2.io/internal-ip": str(node.machine.ip)},
+            },
+            "spec": {"podCIDR": self._pod_cidr(node), "podCIDRs": [self._pod_cidr(node)]},
+            "status": {
+                "addresses": [
+                    {"type": "InternalIP", "address": str(node.machine.ip)},
+                    {"type": "Hostname", "address": node.name},
+                ],
+                "capacity": {"cpu": str(hardware.cpu_count), "memory": f"{hardware.memory_bytes // 1024}Ki"},
+                "conditions": list(self._conditions(node)),
+                "nodeInfo": {
+                    "architecture": architecture(node.machine),
+                    "kernelVersion": system.kernel,
+                    "osImage": system.pretty_name,
+                    "operatingSystem": "linux",
+                    "kubeletVersion": RKE2_VERSION,
+                    "kubeProxyVersion": RKE2_VERSION,
+                    "containerRuntimeVersion": "containerd://1.7.20-k3s1",
+                    "machineID": node.machine.identity("machine-id"),
+                    "systemUUID": node.machine.identity("product"),
+                    "bootID": node.machine.identity("boot"),
+                },
+            },
+        }
+
+    def _pod_cidr(self, node: KubeNode) -> str:
+        number = list(self.nodes).index(node.name)
+        base = str(self.settings.get("cluster-cidr", "10.42.0.0/16")).split(".")
+        return f"{base[0]}.{base[1]}.{number}.0/24"
+
+    def _conditions(self, node: KubeNode) -> Iterator[dict[str, str]]:
+        status = self.ready(node)
+        words = {
+            "True": ("KubeletReady", "kubelet is posting ready status"),
+            "False": ("KubeletNotReady", "container runtime network not ready: NetworkReady=false"),
+            "Unknown": ("NodeStatusUnknown", "Kubelet stopped posting node status."),
+        }
+        for kind in ("MemoryPressure", "DiskPressure", "PIDPressure"):
+            calm = "Unknown" if status == "Unknown" else "False"
+            yield {"type": kind, "status": calm, "reason": f"KubeletHasNo{kind}", "message": ""}
+        reason, message = words[status]
+        moment = _rfc3339(node.changed_at)
+        yield {
+            "type": "Ready",
+            "status": status,
+            "reason": reason,
+            "message": message,
+            "lastHeartbeatTime": moment,
+            "lastTransitionTime": moment,
+        }
+
+    def label(self, name: str, pairs: list[str]) -> str:
+        """Set labels (``key=value``) or take them away (``key-``); what kubectl says. Raises `KeyError`."""
+        node = self.nodes[name]
+        before = dict(node.labels)
+        for pair in pairs:
+            key, equals, value = pair.partition("=")
+            if equals:
+                node.labels[key] = value
+            elif key.endswith("-"):
+                node.labels.pop(key.removesuffix("-"), None)
+        return f"node/{name} {'labeled' if node.labels != before else 'not labeled'}"
+
+    def to_lines(self) -> str:
+        """The nodes as ``kubectl get nodes -o jsonpath`` prints them for us: five fields, parted by tabs."""
+        lines = []
+        for name in sorted(self.nodes):
+            node = self.nodes[name]
+            labels = json.dumps(dict(sorted(node.labels.items())), separators=(",", ":"))
+            lines.append("\t".join((name, self.ready(node), str(node.machine.ip), RKE2_VERSION, labels)) + "\n")
+        return "".join(lines)
+
+
+def architecture(machine: Machine) -> str:
+    """Kubernetes' word for a machine's architecture."""
+    return {"x86_64": "amd64", "aarch64": "arm64"}.get(machine.hardware.arch, machine.hardware.arch)
+
+
+def _rfc3339(moment: float) -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(moment))
+
+
+def cluster_of(machine: Machine) -> Cluster | None:
+    """The cluster that a machine has joined and still has the data of."""
+    cluster = machine.network.clusters.get(machine.name)
+    return cluster if cluster is not None and machine.files.is_dir(f"{DATA_DIR}/agent/etc") else None

@@ -1,0 +1,116 @@
+"""Scripts that read, compare, write and remove single files."""
+
+from __future__ import annotations
+
+import hashlib
+import posixpath
+from typing import Final
+
+from rbdtui.simulator.call import Call, Verbs
+from rbdtui.simulator.files import Entry, FileSystem, Kind
+
+STATE_DIR: Final = "/var/lib/rbdtui"
+
+
+def sha256(content: bytes | bytearray) -> str:
+    """Hex digest."""
+    return hashlib.sha256(content).hexdigest()
+
+
+def make_state_dir(files: FileSystem, *paths: str) -> None:
+    """rbdtui's own directory is closed to others from the first file on."""
+    if any(f"{path}/".startswith(f"{STATE_DIR}/") for path in paths) and not files.exists(STATE_DIR):
+        files.mkdir(STATE_DIR, mode=0o700)
+
+
+def keep_backup(files: FileSystem, path: str, backup_dir: str) -> None:
+    """Keep the file as it was before rbdtui first touched it."""
+    old = files.get(path)
+    place = backup_dir + path
+    if not backup_dir or old is None or old.kind is not Kind.FILE or files.exists(place):
+        return
+    make_state_dir(files, backup_dir)
+    files.mkdir(posixpath.dirname(place))
+    files.write(place, bytes(old.content), mode=old.mode, owner=old.owner)
+
+
+def described(entry: Entry) -> str:
+    """Mode, owner and size as the product's scripts print them."""
+    return f"{entry.mode:o} {entry.owner} {len(entry.content)}"
+
+
+async def file_read(call: Call) -> int:
+    """``file-read PATH LIMIT_BYTES``."""
+    path, limit = call.args
+    if not call.machine.files.exists(path):
+        return 3
+    call.out(call.machine.files.read(path)[: int(limit) + 1])
+    return 0
+
+
+async def file_state(call: Call) -> int:
+    """``file-state PATH...``."""
+    for path in call.args:
+        entry = call.machine.files.get(path)
+        if entry is None:
+            call.line("absent")
+        elif entry.kind is Kind.FILE:
+            call.line(f"{sha256(entry.content)} {described(entry)}")
+        else:
+            call.line(f"other {described(entry)}")
+    return 0
+
+
+async def files_sha256(call: Call) -> int:
+    """``files-sha256 PATH...``."""
+    for path in call.args:
+        entry = call.machine.files.get(path)
+        is_file = entry is not None and entry.kind is Kind.FILE
+        call.line(f"{sha256(entry.content) if entry is not None and is_file else '-'} {path}")
+    return 0
+
+
+async def file_write(call: Call) -> int:
+    """``file-write PATH MODE OWNER:GROUP SHA256 BACKUP_DIR``, the content on standard input."""
+    path, mode, owner, digest, backup_dir = call.args
+    files = call.machine.files
+    path = files.resolve(path)
+    old = files.get(path)
+    wanted = (Kind.FILE, f"{mode} {owner}", digest)
+    if old is not None and (old.kind, f"{old.mode:o} {old.owner}", sha256(old.content)) == wanted:
+        call.line("same")
+        return 0
+    if files.is_dir(path):
+        return call.fail(f"{path} is a directory")
+    make_state_dir(files, path, backup_dir)
+    files.mkdir(posixpath.dirname(path))
+    keep_backup(files, path, backup_dir)
+    content = await call.payload()
+    if sha256(content) != digest:
+        return 6
+    if not {*owner.split(":")} <= {"root", *call.machine.users}:
+        return call.fail(f"chown: invalid user: '{owner}'")
+    files.write(path, content, mode=int(mode, 8), owner=owner)
+    call.line("written")
+    return 0
+
+
+async def file_remove(call: Call) -> int:
+    """``file-remove PATH BACKUP_DIR``."""
+    path, backup_dir = call.args
+    if call.machine.files.get(path, follow=False) is None:
+        call.line("absent")
+        return 0
+    keep_backup(call.machine.files, path, backup_dir)
+    call.machine.files.remove(path)
+    call.line("removed")
+    return 0
+
+
+VERBS: Verbs = {
+    "file-read": file_read,
+    "file-remove": file_remove,
+    "file-state": file_state,
+    "file-write": file_write,
+    "files-sha256": files_sha256,
+}

@@ -1,0 +1,206 @@
+"""Scripts on RKE2, the nodes of the cluster and etcd."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import json
+import posixpath
+import tarfile
+from typing import Final
+from urllib.parse import urlsplit
+
+from rbdtui.simulator.call import Call, Verbs
+from rbdtui.simulator.files import FileSystem
+from rbdtui.simulator.kubernetes.cluster import DATA_DIR, Cluster, cluster_of
+from rbdtui.simulator.kubernetes.layout import BIN_DIR, KUBECONFIG
+from rbdtui.simulator.machine import Machine
+from rbdtui.simulator.units import Systemd
+from rbdtui.simulator.verbs.files import make_state_dir, sha256
+from rbdtui.simulator.verbs.system import unit_properties
+
+NOTE: Final = "/var/lib/rbdtui/rke2-unpacked"
+_FIRST_LINES: Final = 20
+_MORE_LINES: Final = 400
+_UNPACK_S: Final = 1.2
+
+
+class KubectlError(Exception):
+    """kubectl ends with 1; the words are its own."""
+
+
+async def reached_cluster(machine: Machine, url: str = "") -> Cluster:
+    """The cluster whose API answers kubectl on a machine, by default at its own; raises `KubectlError`."""
+    if not machine.files.exists(f"{BIN_DIR}/kubectl"):
+        raise KubectlError(f"sh: 1: {BIN_DIR}/kubectl: not found")
+    if not machine.files.exists(KUBECONFIG):
+        raise KubectlError(f"error: stat {KUBECONFIG}: no such file or directory")
+    host, port = urlsplit(url or "https://127.0.0.1:6443").hostname or "", urlsplit(url).port or 6443
+    try:
+        target, _ = await machine.network.find(machine, host, port)
+    except OSError as error:
+        words = (error.strerror or str(error)).lower()
+        raise KubectlError(f"Unable to connect to the server: dial tcp {host}:{port}: connect: {words}") from None
+    cluster = cluster_of(target)
+    own = cluster_of(machine)
+    if cluster is None or own is not cluster:
+        raise KubectlError("error: You must be logged in to the server (Unauthorized)")
+    if host not in cluster.api_running.get(target.name, frozenset()) and host != str(target.ip):
+        names = ", ".join(sorted(cluster.api_running.get(target.name, frozenset())))
+        raise KubectlError(
+            "Unable to connect to the server: tls: failed to verify certificate: x509: certificate is valid for "
+            f"{names}, not {host}"
+        )
+    if not cluster.serves(target):
+        raise KubectlError("Error from server (Timeout): etcdserver: request timed out")
+    return cluster
+
+
+async def kube_nodes(call: Call) -> int:
+    """``kube-nodes [URL]``."""
+    try:
+        cluster = await reached_cluster(call.machine, call.args[0] if call.args else "")
+    except KubectlError as error:
+        return call.fail(str(error), 3)
+    call.out(cluster.to_lines())
+    return 0
+
+
+async def kube_label(call: Call) -> int:
+    """``kube-label NODE KEY=VALUE...``."""
+    node, *pairs = call.args
+    try:
+        cluster = await reached_cluster(call.machine)
+        call.line(cluster.label(node, pairs))
+    except KubectlError as error:
+        return call.fail(str(error), 3)
+    except KeyError:
+        return call.fail(f'Error from server (NotFound): nodes "{node}" not found', 3)
+    return 0
+
+
+async def etcd_members(call: Call) -> int:
+    """``etcd-members``."""
+    cluster = cluster_of(call.machine)
+    if cluster is None or call.machine.name not in cluster.etcd_running:
+        return call.fail(
+            "The connection to the server 127.0.0.1:2379 was refused - did you specify the right host or port?", 3
+        )
+    if not cluster.has_quorum(call.machine):
+        return call.fail("Error from server (InternalError): context deadline exceeded", 3)
+    call.line(json.dumps(cluster.etcd_member_list(call.machine)))
+    call.line(json.dumps(cluster.etcd_status(call.machine)))
+    return 0
+
+
+async def rke2_state(call: Call) -> int:
+    """``rke2-state``."""
+    files = call.machine.files
+    archive, _, prefix = files.text(NOTE).strip().partition(" ")
+    prefix = prefix or "/usr/local"
+    program = files.get(f"{prefix}/bin/rke2")
+    names = ("rke2-server.service", "rke2-agent.service")
+    places = (f"{prefix}/lib/systemd/system", "/etc/systemd/system")
+    units = any(all(files.exists(f"{place}/{name}") for name in names) for place in places)
+    call.line(f"archive={archive}")
+    call.line(f"prefix={prefix}")
+    call.line(f"program={_yes(program is not None and bool(program.mode & 0o111))}")
+    call.line(f"units={_yes(units)}")
+    call.line(f"data={_yes(files.is_dir(f'{DATA_DIR}/agent/etc'))}")
+    return 0
+
+
+def _yes(value: bool) -> str:
+    return "yes" if value else "no"
+
+
+async def rke2_unpack(call: Call) -> int:
+    """``rke2-unpack ARCHIVE SHA256``."""
+    archive, expected = call.args
+    files = call.machine.files
+    content = files.read(archive)
+    if sha256(content) != expected:
+        return call.fail(f"sha256 of {archive} is {sha256(content)}", 3)
+    prefix = "/opt/rke2" if files.disk_of("/usr/local").path == "/usr/local" else "/usr/local"
+    files.mkdir(prefix)
+    files.remove(NOTE)
+    await call.machine.network.tempo.sleep(_UNPACK_S)
+    try:
+        _unpack(files, content, prefix)
+    except (tarfile.TarError, gzip.BadGzipFile, EOFError) as error:
+        return call.fail(f"gzip: stdin: {error}\ntar: Child returned status 1\ntar: Error is not recoverable", 3)
+    if prefix != "/usr/local":
+        _adapt(files, prefix)
+    call.machine.daemon_reload()
+    make_state_dir(files, NOTE)
+    files.write(NOTE, f"{expected} {prefix}\n".encode())
+    call.line(f"prefix={prefix}")
+    return 0
+
+
+def _unpack(files: FileSystem, content: bytes, prefix: str) -> None:
+    with tarfile.open(fileobj=io.BytesIO(content), mode="r:gz") as archive:
+        for member in archive:
+            path = posixpath.join(prefix, posixpath.normpath(member.name))
+            if member.isdir():
+                files.mkdir(path)
+            elif member.isfile():
+                source = archive.extractfile(member)
+                files.put(path, source.read() if source else b"", mode=member.mode & 0o7777)
+
+
+def _adapt(files: FileSystem, prefix: str) -> None:
+    for name in ("rke2-server.service", "rke2-agent.service"):
+        source = f"{prefix}/lib/systemd/system/{name}"
+        files.write(source, files.read(source).replace(b"/usr/local", prefix.encode()))
+        files.rename(source, f"/etc/systemd/system/{name}")
+
+
+async def rke2_uninstall(call: Call) -> int:
+    """``rke2-uninstall``."""
+    machine = call.machine
+    for prefix in ("/usr/local", "/opt/rke2"):
+        if not machine.files.exists(f"{prefix}/bin/rke2-uninstall.sh"):
+            continue
+        for unit in ("rke2-server", "rke2-agent"):
+            await machine.systemd.stop(unit)
+            machine.disable(unit)
+            machine.files.remove(f"{prefix}/lib/systemd/system/{Systemd.full_name(unit)}")
+            machine.files.remove(f"/etc/systemd/system/{Systemd.full_name(unit)}")
+        for path in ("rke2", "rke2-killall.sh", "rke2-uninstall.sh"):
+            machine.files.remove(f"{prefix}/bin/{path}")
+        for path in ("/etc/rancher/rke2", "/etc/rancher/node", "/etc/cni", "/var/lib/kubelet", DATA_DIR):
+            machine.files.remove(path)
+        call.line("+ rm -rf /var/lib/rancher/rke2")
+    machine.files.remove(NOTE)
+    machine.daemon_reload()
+    return 0
+
+
+async def rke2_progress(call: Call) -> int:
+    """``rke2-progress UNIT CURSOR``."""
+    unit, cursor = call.args
+    machine = call.machine
+    shown = unit_properties(machine, unit)
+    lines = list(machine.systemd.lines(unit))
+    start = next((i + 1 for i, line in enumerate(lines) if cursor and line.cursor == cursor), None)
+    new = lines[-_FIRST_LINES:] if start is None else lines[start:][-_MORE_LINES:]
+    cluster = cluster_of(machine)
+    api = cluster is not None and cluster.serves(machine)
+    call.line(f"active={shown['ActiveState']}\nsub={shown['SubState']}\nresult={shown['Result']}")
+    call.line(f"restarts={shown['NRestarts']}\nsupervisor={_yes(machine.listener('127.0.0.1', 9345) is not None)}")
+    call.line(f"api={_yes(api)}\ncursor={new[-1].cursor if new else cursor}\n")
+    for line in new:
+        call.line(line.text)
+    return 0
+
+
+VERBS: Verbs = {
+    "etcd-members": etcd_members,
+    "kube-label": kube_label,
+    "kube-nodes": kube_nodes,
+    "rke2-progress": rke2_progress,
+    "rke2-state": rke2_state,
+    "rke2-uninstall": rke2_uninstall,
+    "rke2-unpack": rke2_unpack,
+}
