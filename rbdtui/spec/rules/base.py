@@ -8,6 +8,7 @@ from ipaddress import IPv4Address
 
 from rbdtui.findings import Finding, Place, Severity
 from rbdtui.spec.model import Bastion, ClusterSpec, Node, Role
+from rbdtui.spec.references import login_sections
 from rbdtui.words import Text
 
 
@@ -37,14 +38,8 @@ class RuleInput:
         return [(index, node) for index, node in enumerate(self.spec.nodes) if role in node.roles]
 
     def bastions(self) -> Iterator[tuple[str, Bastion]]:
-        """All hosts in between with the paths of their sections, the site's first, each written one once."""
-        sections = [("ssh", self.spec.ssh)]
-        sections += [(f"nodes[{index}].ssh", node.ssh) for index, node in enumerate(self.spec.nodes)]
-        for path, settings in sections:
-            if isinstance(settings.bastion, Bastion):
-                yield f"{path}.bastion", settings.bastion
-            for index, bastion in enumerate(settings.bastion if isinstance(settings.bastion, list) else ()):
-                yield f"{path}.bastion[{index}]", bastion
+        """All hosts in between with the paths of their sections."""
+        return ((path, section) for path, section in login_sections(self.spec) if isinstance(section, Bastion))
 
 
 Rule = Callable[[RuleInput], Iterator[Finding]]
