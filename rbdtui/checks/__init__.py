@@ -1,1 +1,98 @@
-"""Pure judgements: facts and spec in, findings out."""
+"""Pure judgements: facts and spec in, findings out.
+
+Every check is a small function in one of the two tuples below. A check says nothing about facts that could not be had;
+that they could not is a finding of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Final
+
+from rbdtui.checks import addresses, clocks, disks, kernel, listening, names, software, system
+from rbdtui.checks.limits import limits_of
+from rbdtui.checks.network import NetworkAnswers, VipAnswer, check_network
+from rbdtui.checks.view import ClusterView, NodeView, PackageSource, PlaceOf
+from rbdtui.facts.model import NodeFacts
+from rbdtui.findings import Finding
+from rbdtui.spec.model import ClusterSpec
+
+NODE_CHECKS: Final[tuple[Callable[[NodeView], Iterable[Finding]], ...]] = (
+    system.unreadable_facts,
+    system.os_family,
+    system.kernel_version,
+    system.extra_modules_package,
+    system.architecture,
+    system.systemd_runs,
+    system.processors,
+    system.memory,
+    system.swap,
+    disks.free_space,
+    disks.fill,
+    disks.writable,
+    disks.usr_local,
+    disks.executable,
+    disks.local_file_systems,
+    disks.symbolic_links,
+    names.host_name,
+    names.host_name_resolves,
+    names.stale_host_lines,
+    names.old_registry_lines,
+    names.machine_id_set,
+    clocks.kept_right,
+    addresses.own_address,
+    addresses.default_route,
+    addresses.cluster_networks,
+    addresses.resolver,
+    addresses.vip_interface,
+    addresses.vip_on_host,
+    kernel.control_groups,
+    kernel.modules,
+    kernel.settings,
+    kernel.selinux,
+    kernel.apparmor,
+    kernel.fapolicyd,
+    software.tools,
+    software.keepalived,
+    software.firewall,
+    software.network_managers,
+    software.foreign_claim,
+    software.leftovers,
+    software.other_runtimes,
+    listening.ports_free,
+)
+CLUSTER_CHECKS: Final[tuple[Callable[[ClusterView], Iterable[Finding]], ...]] = (
+    system.mixed_architectures,
+    names.unique_host_names,
+    names.unique_machine_ids,
+    names.unique_product_uuids,
+    names.unique_macs,
+    clocks.skew,
+    clocks.jump_host_clock,
+    addresses.equal_mtu,
+    addresses.vip_held_once,
+)
+
+
+def check_node(
+    spec: ClusterSpec,
+    facts: NodeFacts,
+    place: PlaceOf,
+    *,
+    bundle: PackageSource | None = None,
+    cluster_id: str = "",
+) -> list[Finding]:
+    """All findings on one host by itself."""
+    view = NodeView(spec, spec.node(facts.node), facts, place, limits_of(spec.profile), bundle, cluster_id)
+    return [finding for check in NODE_CHECKS for finding in check(view)]
+
+
+def check_cluster(
+    spec: ClusterSpec, facts_by_node: Mapping[str, NodeFacts], place: PlaceOf, *, cluster_id: str = ""
+) -> list[Finding]:
+    """All findings that show only when the hosts are seen side by side."""
+    view = ClusterView(spec, facts_by_node, place, limits_of(spec.profile), cluster_id)
+    return [finding for check in CLUSTER_CHECKS for finding in check(view)]
+
+
+__all__ = ["NetworkAnswers", "VipAnswer", "check_cluster", "check_network", "check_node"]

@@ -103,9 +103,9 @@ LEFTOVER_PATHS: Final = (
 FILES: Final = (
     "/etc/NetworkManager/conf.d/rke2-canal.conf",
     "/etc/keepalived/keepalived.conf",
-    "/run/systemd/timesync/synchronized",
+    "/run/systemd/system",
 )
-"""Files whose presence matters."""
+"""Files and directories whose presence matters; the last is there when systemd is in charge."""
 CLAIM_FILE: Final = "/var/lib/rbdtui/claim.json"
 
 _CLAIM: Final = TypeAdapter(Claim)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+from collections.abc import Iterable
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -28,13 +29,13 @@ def save_facts(directory: Path, facts: NodeFacts) -> Path:
     return target
 
 
-def load_facts(directory: Path) -> dict[str, NodeFacts]:
-    """What is kept, by node; files that are damaged or of another version are left out."""
+def load_all_facts(directory: Path, names: Iterable[str]) -> dict[str, NodeFacts]:
+    """What is kept of the named nodes; files that are damaged or of another version are left out."""
     found: dict[str, NodeFacts] = {}
-    for file in sorted(directory.glob("*.json")):
+    for name in names:
         try:
-            facts = NODE_FACTS.validate_json(file.read_bytes())
+            facts = NODE_FACTS.validate_json((directory / f"{name}.json").read_bytes())
         except (OSError, ValidationError):
             continue
-        found[facts.node] = facts
+        found[name] = facts
     return found

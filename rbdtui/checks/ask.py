@@ -1,0 +1,60 @@
+"""Has the hosts try the network: connections between them by their own sshd, and the VIP by their neighbour tables."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from rbdtui.checks.network import VipAnswer
+from rbdtui.checks.ports import Way
+from rbdtui.spec.model import ClusterSpec
+from rbdtui.transport.base import Host, Reach, ReachResult
+from rbdtui.transport.scripts import script
+
+_REACH_TIMEOUT_S: Final = 3.0
+_VIP_TIMEOUT_S: Final = 1.5
+"""A neighbour answers in milliseconds; longer than this only an absent one takes."""
+_STALE_AFTER_S: Final = 9.0
+"""By then the kernel has given up a neighbour that no longer answers: 5 s of delay, then three probes."""
+_PER_HOST: Final = 16
+
+
+async def try_ways(host: Host, ways: Sequence[Way], addresses: Mapping[str, str]) -> dict[Way, ReachResult]:
+    """Try all connections that start at a host; ends early when its sshd does not forward. Raises `TransportError`."""
+    slots = asyncio.Semaphore(_PER_HOST)
+    forbidden = asyncio.Event()
+
+    async def one(way: Way) -> tuple[Way, ReachResult] | None:
+        async with slots:
+            if forbidden.is_set():
+                return None
+            result = await host.reach(addresses[way.target], way.port, timeout_s=_REACH_TIMEOUT_S)
+            if result.reach is Reach.FORBIDDEN:
+                forbidden.set()
+            return way, result
+
+    answers = await asyncio.gather(*(one(way) for way in ways))
+    return dict(answer for answer in answers if answer is not None)
+
+
+async def look_for_vip(host: Host, spec: ClusterSpec) -> VipAnswer:
+    """Ask for the VIP from a gateway host and look who is behind it. Raises `TransportError`."""
+    vip = spec.gateway.vip
+    assert vip is not None
+    address = str(vip.ip)
+    answer = await _look_once(host, address, spec.kubernetes.api.port)
+    if answer.macs and answer.reach is not None and answer.reach.reach not in (Reach.OPEN, Reach.REFUSED):
+        await asyncio.sleep(_STALE_AFTER_S)
+        answer = await _look_once(host, address, spec.kubernetes.api.port)
+    return answer
+
+
+async def _look_once(host: Host, address: str, port: int) -> VipAnswer:
+    reach = await host.reach(address, port, timeout_s=_VIP_TIMEOUT_S)
+    looked = await host.must(script("neighbour"), address)
+    lines = [line.split() for line in looked.text.splitlines()]
+    if ["own"] in lines:
+        return VipAnswer(own=True)
+    macs = dict.fromkeys(words[1].lower() for words in lines if words[:1] == ["neighbour"] and len(words) == 3)
+    return VipAnswer(reach, tuple(macs))

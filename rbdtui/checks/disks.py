@@ -1,0 +1,116 @@
+"""Checks on file systems: room, fill, rights to write and to execute, and where the paths really are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+from rbdtui.checks.limits import GIB
+from rbdtui.checks.view import NodeView
+from rbdtui.facts.model import Mount
+from rbdtui.findings import Finding, Severity
+
+_MUST_BE_WRITABLE: Final = ("/etc", "/tmp", "/var/lib", "/var/lib/rancher", "/var/lib/kubelet", "/var/log")  # noqa: S108
+_REMOTE: Final = frozenset({"nfs", "nfs4", "cifs", "smb3", "ceph", "fuse.glusterfs", "fuse.sshfs", "9p"})
+_DATA_PATHS: Final = ("/var/lib/rancher", "/var/lib/kubelet", "/opt/rainbond")
+
+
+def needed_paths(view: NodeView) -> tuple[str, ...]:
+    """Paths that the plan fills on this host."""
+    return tuple(path for path in view.limits.disks if path in view.facts.paths)
+
+
+def free_space(view: NodeView) -> Iterator[Finding]:
+    """There is room; after our own earlier run only what stops a run counts, because the room was then used as planned."""
+    for path in needed_paths(view):
+        mount, need = view.facts.mount_of(path), view.limits.disks[path]
+        if mount is None or not mount.size_bytes:
+            continue
+        free = mount.available_bytes
+        minimum = need.minimum_bytes if not view.ours else min(need.minimum_bytes, GIB)
+        if free < minimum:
+            yield _room(view, "RBD-DISK-101", Severity.ERROR, path, mount, minimum)
+        elif free < need.recommended_bytes and not view.ours:
+            yield _room(view, "RBD-DISK-102", Severity.WARNING, path, mount, need.recommended_bytes)
+
+
+def _room(view: NodeView, code: str, severity: Severity, path: str, mount: Mount, wanted_bytes: int) -> Finding:
+    return view.finding(
+        code,
+        severity,
+        path=path,
+        mount=mount.path,
+        gib=round(mount.available_bytes / GIB, 1),
+        wanted=round(wanted_bytes / GIB, 1),
+        evidence=f"{mount.device} {mount.filesystem} {mount.path} {mount.size_bytes / GIB:.1f} GiB",
+    )
+
+
+def fill(view: NodeView) -> Iterator[Finding]:
+    """No file system that holds our paths is nearly full, in bytes or in inodes."""
+    for mount in _holding(view):
+        used, inodes, limits = round(mount.used_percent), round(mount.inodes_used_percent), view.limits
+        if used >= limits.full_error_percent:
+            yield view.finding("RBD-DISK-104", Severity.ERROR, mount=mount.path, percent=used)
+        elif used >= limits.full_warning_percent:
+            yield view.finding("RBD-DISK-103", Severity.WARNING, mount=mount.path, percent=used)
+        if inodes >= limits.inodes_warning_percent:
+            severity = Severity.ERROR if inodes >= limits.inodes_error_percent else Severity.WARNING
+            yield view.finding("RBD-DISK-105", severity, mount=mount.path, percent=inodes)
+
+
+def _holding(view: NodeView) -> list[Mount]:
+    """The file systems under the paths that the plan fills or kubelet watches, each once."""
+    paths = dict.fromkeys((*needed_paths(view), "/var/lib/kubelet"))
+    mounts = (view.facts.mount_of(path) for path in paths)
+    return list(dict.fromkeys(mount for mount in mounts if mount is not None and mount.size_bytes))
+
+
+def writable(view: NodeView) -> Iterator[Finding]:
+    """What has to be written can be written; one finding per place that cannot."""
+    said: set[str] = set()
+    paths = (*_MUST_BE_WRITABLE, "/opt/rainbond") if view.for_rainbond else _MUST_BE_WRITABLE
+    for path in paths:
+        state, mount = view.facts.paths.get(path), view.facts.mount_of(path)
+        if state is None or state.writable or state.mount in said:
+            continue
+        said.add(state.mount)
+        options = f"{mount.device} {mount.path} {mount.filesystem} {'ro' if mount.read_only else 'rw'}" if mount else ""
+        yield view.finding("RBD-DISK-106", Severity.ERROR, path=path, mount=state.mount, evidence=options)
+
+
+def usr_local(view: NodeView) -> Iterator[Finding]:
+    """RKE2 goes to /opt/rke2 where /usr/local is read-only or a mount of its own; then /opt must take it."""
+    state = view.facts.paths.get("/usr/local")
+    if state is None or (state.writable and state.mount != "/usr/local"):
+        return
+    opt = view.facts.paths.get("/opt")
+    if opt is not None and not opt.writable:
+        yield view.finding("RBD-DISK-106", Severity.ERROR, path="/opt", mount=opt.mount)
+    else:
+        yield view.finding("RBD-DISK-107", Severity.INFO)
+
+
+def executable(view: NodeView) -> Iterator[Finding]:
+    """RKE2 runs its programs from its data directory, so that may not be mounted noexec."""
+    for path in ("/var/lib/rancher", "/usr/local"):
+        mount = view.facts.mount_of(path)
+        if mount is not None and mount.no_exec:
+            yield view.finding("RBD-DISK-108", Severity.ERROR, path=path, mount=mount.path)
+
+
+def local_file_systems(view: NodeView) -> Iterator[Finding]:
+    """Data of containers and etcd lies on a disk of the host, not across the network."""
+    for path in _DATA_PATHS:
+        mount = view.facts.mount_of(path)
+        if mount is not None and mount.filesystem in _REMOTE:
+            evidence = f"{mount.device} {mount.path} {mount.filesystem}"
+            yield view.finding("RBD-DISK-109", Severity.WARNING, path=path, type=mount.filesystem, evidence=evidence)
+
+
+def symbolic_links(view: NodeView) -> Iterator[Finding]:
+    """Real mount points are better than links: what follows a link into a container may not find the other end."""
+    for path in _DATA_PATHS:
+        state = view.facts.paths.get(path)
+        if state is not None and state.real != path and (view.for_rainbond or path != "/opt/rainbond"):
+            yield view.finding("RBD-DISK-110", Severity.INFO, path=path, real=state.real)

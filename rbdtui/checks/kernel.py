@@ -1,0 +1,88 @@
+"""Checks on what the kernel offers: control groups, modules, settings, SELinux, AppArmor."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+from rbdtui.checks.ports import uses_canal
+from rbdtui.checks.view import NodeView
+from rbdtui.findings import Finding, Severity
+
+_CONTROLLERS: Final = frozenset({"cpu", "cpuset", "memory", "pids"})
+"""What kubelet wants, in both versions of control groups."""
+_SWITCHES: Final = ("net.ipv4.ip_forward", "net.bridge.bridge-nf-call-iptables")
+
+
+def control_groups(view: NodeView) -> Iterator[Finding]:
+    """kubelet finds the controllers it needs and can write them."""
+    facts = view.facts
+    if "cgroups" in facts.failed:
+        return
+    if missing := _CONTROLLERS - facts.cgroup_controllers:
+        shown = ", ".join(sorted(missing))
+        evidence = f"cgroup v{facts.cgroup_version}: {' '.join(sorted(facts.cgroup_controllers))}"
+        yield view.finding("RBD-KERN-101", Severity.ERROR, controllers=shown, evidence=evidence)
+    if closed := _CONTROLLERS & facts.cgroup_read_only:
+        yield view.finding("RBD-KERN-102", Severity.ERROR, controllers=", ".join(sorted(closed)))
+
+
+def modules(view: NodeView) -> Iterator[Finding]:
+    """Modules for containers and their network are there or can be loaded, which the plan then does."""
+    facts = view.facts
+    if "kernel_modules" in facts.failed:
+        return
+    loadable, absent = [], []
+    for name in _wanted_modules(view):
+        if name not in facts.modules_loaded:
+            (loadable if name in facts.modules_available else absent).append(name)
+    if not facts.modules_loaded & {"ip_tables", "nf_tables"}:
+        (loadable if facts.modules_available & {"ip_tables", "nf_tables"} else absent).append("nf_tables")
+    if loadable:
+        yield view.finding("RBD-KERN-105", Severity.INFO, modules=", ".join(loadable))
+    if absent and facts.modules_knowable:
+        yield view.finding("RBD-KERN-103", Severity.ERROR, modules=", ".join(absent), kernel=facts.kernel)
+    elif absent:
+        yield view.finding("RBD-KERN-104", Severity.WARNING, modules=", ".join(absent), kernel=facts.kernel)
+
+
+def _wanted_modules(view: NodeView) -> tuple[str, ...]:
+    base = ("overlay", "br_netfilter", "nf_conntrack")
+    return (*base, "vxlan") if uses_canal(view.spec) else base
+
+
+def settings(view: NodeView) -> Iterator[Finding]:
+    """Kernel settings that the plan will change are named beforehand."""
+    found, limits = view.facts.sysctl, view.limits
+    if "sysctl" in view.facts.failed:
+        return
+    changed = [f"{key} = {found[key]} -> 1" for key in _SWITCHES if found.get(key, "1") != "1"]
+    floors = (
+        ("fs.inotify.max_user_instances", limits.inotify_instances),
+        ("fs.inotify.max_user_watches", limits.inotify_watches),
+    )
+    for key, floor in floors:
+        if found.get(key, "").isdigit() and int(found[key]) < floor:
+            changed.append(f"{key} = {found[key]} -> {floor}")
+    if changed:
+        yield view.finding("RBD-KERN-106", Severity.INFO, settings="; ".join(changed), evidence="\n".join(changed))
+
+
+def selinux(view: NodeView) -> Iterator[Finding]:
+    """An enforcing SELinux has RKE2's policy."""
+    facts = view.facts
+    if facts.selinux == "enforcing" and "packages" not in facts.failed and "rke2-selinux" not in facts.packages:
+        yield view.finding("RBD-SEC-101", Severity.ERROR, evidence="enforcing")
+
+
+def apparmor(view: NodeView) -> Iterator[Finding]:
+    """An active AppArmor has its parser, which the container runtime calls."""
+    facts = view.facts
+    if facts.apparmor_enabled and "tools" not in facts.failed and "apparmor_parser" not in facts.tools:
+        yield view.finding("RBD-SEC-102", Severity.WARNING)
+
+
+def fapolicyd(view: NodeView) -> Iterator[Finding]:
+    """No policy daemon forbids programs that came without a package."""
+    if "fapolicyd" in view.facts.active_units:
+        yield view.finding("RBD-SEC-103", Severity.WARNING)

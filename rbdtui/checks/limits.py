@@ -1,0 +1,75 @@
+"""The figures that hosts are judged by, each with where it comes from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+from rbdtui.spec.model import Profile
+
+GIB: Final = 1024**3
+
+
+@dataclass(frozen=True, slots=True)
+class DiskNeed:
+    """Free space that a path needs."""
+
+    minimum_bytes: int
+    """Below this the installation cannot end well; our own figure: images and binaries of the bundle with room to unpack."""
+    recommended_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What a host must have, and what it should have."""
+
+    cpu_minimum: int = 2
+    """RKE2's minimum (rancher/rke2-docs, install/requirements)."""
+    cpu_recommended: int = 4
+    """RKE2's recommendation and Rainbond V6's requirement."""
+    memory_minimum_bytes: int = 4 * GIB
+    memory_recommended_bytes: int = 8 * GIB
+    memory_tolerance: float = 0.9
+    """A machine sold with 8 GiB shows less, because firmware and kernel keep some."""
+    disks: Mapping[str, DiskNeed] = field(default_factory=dict)
+    """Free space by path, before the first installation."""
+    full_warning_percent: float = 75.0
+    """Trouble was reported from 80 to 85 % on; kubelet removes images from 85 % on."""
+    full_error_percent: float = 90.0
+    """kubelet's default eviction: less than 10 % of the node's file system available."""
+    inodes_warning_percent: float = 85.0
+    inodes_error_percent: float = 95.0
+    """kubelet's default eviction: less than 5 % of the inodes free."""
+    skew_warning_s: float = 0.5
+    skew_error_s: float = 1.0
+    kernel_minimum: tuple[int, ...] = (3, 10, 0, 514)
+    """Older kernels have no usable overlay file system."""
+    kernel_recommended: tuple[int, ...] = (4, 9, 17)
+    """KubeKey's threshold."""
+    inotify_instances: int = 8192
+    inotify_watches: int = 524288
+
+
+_STAGING: Final = {
+    "/var/lib/rbdtui": DiskNeed(2 * GIB, 4 * GIB),
+    "/tmp": DiskNeed(GIB // 8, GIB // 4),  # noqa: S108 - looked at on the hosts, not used here
+    "/var/log": DiskNeed(GIB // 4, GIB),
+}
+"""Our own figures: the bundle's archives while they are shipped, scratch files, logs."""
+
+KUBERNETES_LIMITS: Final = Limits(disks={"/var/lib/rancher": DiskNeed(5 * GIB, 20 * GIB), **_STAGING})
+"""For Kubernetes alone; the recommended figure is our own, RKE2 states none."""
+RAINBOND_LIMITS: Final = Limits(
+    disks={
+        "/var/lib/rancher": DiskNeed(10 * GIB, 40 * GIB),
+        "/opt/rainbond": DiskNeed(10 * GIB, 40 * GIB),
+        **_STAGING,
+    }
+)
+"""For Rainbond V6; 40 GB free in both places is what its offline installer asks for."""
+
+
+def limits_of(profile: Profile) -> Limits:
+    """The figures for a profile."""
+    return RAINBOND_LIMITS if profile is Profile.RAINBOND_6 else KUBERNETES_LIMITS

@@ -1,0 +1,108 @@
+"""Preflight: every host asked everything at once, judged as soon as it answers; all findings, never only the first."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+
+from rbdtui.checks import check_cluster, check_network, check_node
+from rbdtui.checks.ask import look_for_vip, try_ways
+from rbdtui.checks.network import NetworkAnswers, VipAnswer
+from rbdtui.checks.ports import Way, ways
+from rbdtui.checks.view import PackageSource, PlaceOf, carries_vip, node_field
+from rbdtui.facts.gather import gather
+from rbdtui.facts.model import NodeFacts
+from rbdtui.findings import Finding, Severity
+from rbdtui.spec.model import ClusterSpec, Node, Role
+from rbdtui.transport.base import Host, ReachResult, TransportError
+
+OnFinding = Callable[[Finding], None]
+OnFacts = Callable[[NodeFacts], None]
+
+
+@dataclass(frozen=True, slots=True)
+class PreflightResult:
+    """All findings, and the facts of the hosts that answered."""
+
+    findings: list[Finding]
+    facts: dict[str, NodeFacts]
+
+
+@dataclass(slots=True)
+class _Preflight:
+    """One preflight under way."""
+
+    spec: ClusterSpec
+    hosts: Mapping[str, Host]
+    bundle: PackageSource | None
+    place: PlaceOf
+    on_finding: OnFinding
+    on_facts: OnFacts
+    cluster_id: str
+    findings: list[Finding] = field(default_factory=list)
+    facts: dict[str, NodeFacts] = field(default_factory=dict)
+    ways: dict[Way, ReachResult] = field(default_factory=dict)
+    vip: dict[str, VipAnswer] = field(default_factory=dict)
+
+    async def run(self) -> PreflightResult:
+        by_source: dict[str, list[Way]] = {}
+        for way in ways(self.spec):
+            by_source.setdefault(way.source, []).append(way)
+        await asyncio.gather(*(self._one(node, by_source.get(node.name, [])) for node in self.spec.nodes))
+        self._tell(check_cluster(self.spec, self.facts, self.place, cluster_id=self.cluster_id))
+        answers = NetworkAnswers(self.ways, self.vip)
+        self._tell(check_network(self.spec, self.facts, answers, self.place, cluster_id=self.cluster_id))
+        order = {node.name: index for index, node in enumerate(self.spec.nodes)}
+        self.findings.sort(key=lambda finding: order.get(finding.place.node, len(order)))
+        return PreflightResult(self.findings, self.facts)
+
+    async def _one(self, node: Node, starting_here: list[Way]) -> None:
+        """Ask a node, judge it, then have it try the network; a failure of the link is a finding like any other."""
+        host = self.hosts[node.name]
+        try:
+            facts = await gather(host)
+            self.facts[node.name] = facts
+            self.on_facts(facts)
+            self._tell(check_node(self.spec, facts, self.place, bundle=self.bundle, cluster_id=self.cluster_id))
+            await self._try_network(node, host, starting_here)
+        except TransportError as error:
+            place = replace(self.place(node_field(self.spec, node)), node=node.name)
+            self._tell([Finding(error.code, Severity.ERROR, place, error.params)])
+
+    async def _try_network(self, node: Node, host: Host, starting_here: list[Way]) -> None:
+        addresses = {each.name: str(each.address) for each in self.spec.nodes}
+
+        async def matrix() -> None:
+            self.ways |= await try_ways(host, starting_here, addresses)
+
+        async def vip() -> None:
+            if carries_vip(self.spec) and Role.GATEWAY in node.roles:
+                self.vip[node.name] = await look_for_vip(host, self.spec)
+
+        for outcome in await asyncio.gather(matrix(), vip(), return_exceptions=True):
+            if isinstance(outcome, BaseException):
+                raise outcome
+
+    def _tell(self, findings: list[Finding]) -> None:
+        for finding in findings:
+            self.findings.append(finding)
+            self.on_finding(finding)
+
+
+async def preflight(
+    spec: ClusterSpec,
+    hosts: Mapping[str, Host],
+    bundle: PackageSource | None,
+    place: PlaceOf,
+    on_finding: OnFinding = lambda _: None,
+    on_facts: OnFacts = lambda _: None,
+    *,
+    cluster_id: str = "",
+) -> PreflightResult:
+    """Ask and judge all hosts of a spec; both callbacks are called as things become known.
+
+    A host that cannot be asked yields its transport error as a finding and delays nobody. ``cluster_id`` tells this
+    cluster's own earlier runs from another cluster that was installed from a site of the same name.
+    """
+    return await _Preflight(spec, hosts, bundle, place, on_finding, on_facts, cluster_id).run()

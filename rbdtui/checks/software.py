@@ -1,0 +1,100 @@
+"""Checks on installed software: programs, keepalived, packet filters, network managers, earlier installations."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+from rbdtui.checks.ports import uses_canal
+from rbdtui.checks.view import NodeView
+from rbdtui.findings import Finding, Severity
+
+_NEEDED_TOOLS: Final = ("gzip", "iptables", "mount", "sha256sum", "systemctl", "systemd-run", "tar", "timeout")
+"""RKE2 asks for systemd and iptables; the others are what our own steps call."""
+_OTHER_CLUSTERS: Final = frozenset({"crio", "k3s", "k3s-agent", "kubelet", "rke2-agent", "rke2-server"})
+_OTHER_RUNTIMES: Final = frozenset({"containerd", "docker"})
+_OLD_PACKAGES: Final = frozenset({"kubelet", "rke2-agent", "rke2-common", "rke2-server"})
+_CANAL_IGNORED: Final = "/etc/NetworkManager/conf.d/rke2-canal.conf"
+_KEEPALIVED_CONF: Final = "/etc/keepalived/keepalived.conf"
+
+
+def tools(view: NodeView) -> Iterator[Finding]:
+    """Programs that RKE2 and our steps call are there."""
+    if "tools" in view.facts.failed:
+        return
+    if missing := [name for name in _NEEDED_TOOLS if name not in view.facts.tools]:
+        yield view.finding("RBD-TOOL-101", Severity.ERROR, tools=", ".join(missing))
+    if "modprobe" not in view.facts.tools:
+        yield view.finding("RBD-TOOL-102", Severity.WARNING)
+
+
+def keepalived(view: NodeView) -> Iterator[Finding]:
+    """keepalived is there or the bundle has it, and nobody else's keepalived is in use."""
+    facts = view.facts
+    if not view.carries_vip or "tools" in facts.failed:
+        return
+    if "keepalived" not in facts.tools:
+        yield _absent_keepalived(view)
+    elif view.ours:
+        return
+    elif "keepalived" in facts.active_units:
+        yield view.finding("RBD-LB-103", Severity.ERROR)
+    elif _KEEPALIVED_CONF in facts.files:
+        yield view.finding("RBD-LB-104", Severity.INFO, path=_KEEPALIVED_CONF)
+
+
+def _absent_keepalived(view: NodeView) -> Finding:
+    release, arch = view.facts.os, view.facts.arch
+    system = f"{release.id}-{release.version_id}-{arch}"
+    if view.bundle is not None and any(True for _ in view.bundle.packages(release.id, release.version_id, arch)):
+        return view.finding("RBD-LB-101", Severity.INFO, system=system)
+    return view.finding("RBD-LB-102", Severity.ERROR, system=system)
+
+
+def firewall(view: NodeView) -> Iterator[Finding]:
+    """Packet filters that would come between the nodes are named; what they let through, the port matrix shows."""
+    facts = view.facts
+    if "firewalld" in facts.active_units:
+        yield view.finding("RBD-FW-101", Severity.WARNING)
+    if facts.firewall.ufw_enabled:
+        yield view.finding("RBD-FW-102", Severity.WARNING)
+    elif facts.firewall.input_closed and "firewalld" not in facts.active_units:
+        yield view.finding("RBD-FW-103", Severity.WARNING, evidence="\n".join(facts.firewall.evidence))
+
+
+def network_managers(view: NodeView) -> Iterator[Finding]:
+    """Nothing on the host will take the pods' interfaces or kernel settings away."""
+    facts = view.facts
+    running = facts.active_units
+    if "NetworkManager" in running and uses_canal(view.spec) and _CANAL_IGNORED not in facts.files:
+        yield view.finding("RBD-NET-106", Severity.WARNING, path=_CANAL_IGNORED)
+    if {"nm-cloud-setup", "nm-cloud-setup.timer"} & (running | facts.enabled_units):
+        yield view.finding("RBD-NET-107", Severity.WARNING)
+    if {"wicked", "wickedd"} & running:
+        yield view.finding("RBD-NET-108", Severity.WARNING)
+
+
+def foreign_claim(view: NodeView) -> Iterator[Finding]:
+    """No other site of ours has installed this host."""
+    claim = view.facts.claim
+    if claim is not None and not view.ours:
+        evidence = f"site {claim.site}, cluster {claim.cluster_id}, run {claim.run_id}"
+        yield view.finding("RBD-OLD-102", Severity.ERROR, site=claim.site, evidence=evidence)
+
+
+def leftovers(view: NodeView) -> Iterator[Finding]:
+    """Nothing of an earlier installation is left, unless that was our own for this very site."""
+    facts = view.facts
+    if view.ours:
+        return
+    found = [*facts.leftovers, *sorted(facts.packages & _OLD_PACKAGES)]
+    if found:
+        yield view.finding("RBD-OLD-101", Severity.ERROR, found=", ".join(found), evidence="\n".join(found))
+    if running := facts.active_units & _OTHER_CLUSTERS:
+        yield view.finding("RBD-OLD-104", Severity.ERROR, units=", ".join(sorted(running)))
+
+
+def other_runtimes(view: NodeView) -> Iterator[Finding]:
+    """A container runtime beside RKE2's own changes packet filters under its feet."""
+    if running := view.facts.active_units & _OTHER_RUNTIMES:
+        yield view.finding("RBD-OLD-105", Severity.WARNING, units=", ".join(sorted(running)))

@@ -1,0 +1,127 @@
+"""What a check gets to see: the spec, the facts of one host or of all, and how to say where in the spec a thing stands."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Protocol
+
+from rbdtui.checks.limits import Limits
+from rbdtui.facts.model import Interface, NodeFacts
+from rbdtui.findings import Finding, Place, Severity
+from rbdtui.spec.model import ClusterSpec, GatewayMode, Node, Profile, Role
+from rbdtui.words import Text
+
+PlaceOf = Callable[[str], Place]
+"""From a field's path in cluster.yaml to its place there."""
+
+
+class PackageSource(Protocol):
+    """What checks ask of the offline bundle."""
+
+    def packages(self, os_id: str, os_version: str, arch: str) -> Iterable[object]:
+        """Host packages for an operating system; empty when the bundle has none."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class NodeView:
+    """One host and what the plan wants of it."""
+
+    spec: ClusterSpec
+    node: Node
+    facts: NodeFacts
+    place: PlaceOf
+    limits: Limits
+    bundle: PackageSource | None = None
+    cluster_id: str = ""
+    """Of this site's cluster; empty when not known, then the site's name alone decides whose a claim is."""
+
+    def finding(
+        self, code: str, severity: Severity, *, field: str = "", evidence: str = "", **params: str | int | float | Text
+    ) -> Finding:
+        """A finding on this host; ``field`` is a path in the spec, the node's own by default."""
+        place = self.place(field or node_field(self.spec, self.node))
+        return Finding(
+            code, severity, replace(place, node=self.node.name), {"node": self.node.name, **params}, evidence
+        )
+
+    @property
+    def ours(self) -> bool:
+        """Whether an earlier run of ours for this very site worked on the host."""
+        return is_ours(self.spec, self.facts, self.cluster_id)
+
+    @property
+    def is_gateway(self) -> bool:
+        """Whether the host holds or may hold the gateway address."""
+        return Role.GATEWAY in self.node.roles
+
+    @property
+    def carries_vip(self) -> bool:
+        """Whether keepalived is to run here."""
+        return self.is_gateway and carries_vip(self.spec)
+
+    @property
+    def for_rainbond(self) -> bool:
+        """Whether Rainbond is being installed."""
+        return self.spec.profile is Profile.RAINBOND_6
+
+    @property
+    def vip_interface(self) -> Interface | None:
+        """The interface that the VIP goes to; None when the host has none of that name or with the node's address."""
+        wanted = self.spec.gateway.interface
+        if wanted == "auto":
+            return self.facts.interface_of(self.node.address)
+        return next((interface for interface in self.facts.interfaces if interface.name == wanted), None)
+
+
+@dataclass(frozen=True, slots=True)
+class ClusterView:
+    """All hosts that answered."""
+
+    spec: ClusterSpec
+    facts: Mapping[str, NodeFacts]
+    place: PlaceOf
+    limits: Limits
+    cluster_id: str = field(default="")
+
+    def finding(
+        self,
+        code: str,
+        severity: Severity,
+        *,
+        node: str = "",
+        field: str = "",
+        evidence: str = "",
+        **params: str | int | float | Text,
+    ) -> Finding:
+        """A finding on the cluster, or on a node as compared with the others."""
+        path = field or (node_field(self.spec, self.spec.node(node)) if node else "nodes")
+        named = {"node": node, **params} if node else params
+        return Finding(code, severity, replace(self.place(path), node=node), named, evidence)
+
+    def answered(self) -> Iterator[tuple[Node, NodeFacts]]:
+        """Nodes with their facts, in the order of the spec."""
+        for node in self.spec.nodes:
+            if node.name in self.facts:
+                yield node, self.facts[node.name]
+
+    def is_ours(self, name: str) -> bool:
+        """Whether an earlier run of ours for this very site worked on a node."""
+        return name in self.facts and is_ours(self.spec, self.facts[name], self.cluster_id)
+
+
+def node_field(spec: ClusterSpec, node: Node) -> str:
+    """The path in the spec of a node's name."""
+    return f"nodes[{spec.nodes.index(node)}].name"
+
+
+def carries_vip(spec: ClusterSpec) -> bool:
+    """Whether keepalived on the gateways carries an address."""
+    return spec.gateway.mode is GatewayMode.KEEPALIVED and spec.gateway.vip is not None
+
+
+def is_ours(spec: ClusterSpec, facts: NodeFacts, cluster_id: str) -> bool:
+    """Whether a host's claim names this site and, where known, this cluster."""
+    claim = facts.claim
+    return claim is not None and claim.site == spec.name and (not cluster_id or claim.cluster_id == cluster_id)
