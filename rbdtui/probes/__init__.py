@@ -1,1 +1,1 @@
-"""Repeated health questions, with hysteresis, over the same SSH connections."""
+"""Repeated health questions with hysteresis: what of the cluster works, seen from the jump host and from its nodes."""

@@ -1,0 +1,127 @@
+"""Runs questions, each at its own pace, and keeps what they answer: trackers, changes, and readers of changes."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import weakref
+from collections import deque
+from collections.abc import Callable, Sequence
+from typing import Final
+
+from rbdtui.probes.hysteresis import Tracker
+from rbdtui.probes.model import Answer, HealthEvent, ProbeKey, ProbeKind, ProbeState
+from rbdtui.probes.questions import Question
+from rbdtui.probes.settings import Settings
+from rbdtui.transport.base import unexpected
+from rbdtui.words import T
+
+_CHANGES_KEPT: Final = 500
+_EVENTS_KEPT: Final = 1000
+"""How many events wait for a slow reader; older ones are dropped, the snapshot has the truth."""
+_ORDER: Final = {kind: place for place, kind in enumerate(ProbeKind)}
+
+
+class HealthEvents:
+    """Changes of state from the moment it was made, as an asynchronous iterator; ends when the monitor ends."""
+
+    def __init__(self) -> None:
+        self._waiting: deque[HealthEvent] = deque(maxlen=_EVENTS_KEPT)
+        self._changed = asyncio.Event()
+        self._ended = False
+
+    def put(self, event: HealthEvent) -> None:
+        """Hand an event to the reader."""
+        self._waiting.append(event)
+        self._changed.set()
+
+    def end(self) -> None:
+        """No more events will come."""
+        self._ended = True
+        self._changed.set()
+
+    def __aiter__(self) -> HealthEvents:
+        return self
+
+    async def __anext__(self) -> HealthEvent:
+        while not self._waiting:
+            if self._ended:
+                raise StopAsyncIteration
+            self._changed.clear()
+            await self._changed.wait()
+        return self._waiting.popleft()
+
+
+class Board:
+    """Runs questions and keeps a tracker for each of their probes."""
+
+    def __init__(self, stages: Sequence[Sequence[Question]], settings: Settings, clock: Callable[[], float]) -> None:
+        self._stages = stages
+        self._settings = settings
+        self._readers: weakref.WeakSet[HealthEvents] = weakref.WeakSet()
+        self.clock = clock
+        self.changes: deque[HealthEvent] = deque(maxlen=_CHANGES_KEPT)
+        now = clock()
+        keys = [key for stage in stages for question in stage for key in question.keys]
+        keys.sort(key=lambda key: _ORDER[key.kind])
+        self.trackers = {key: Tracker(key, settings.hysteresis, T("probe.waiting"), now) for key in keys}
+
+    async def run(self) -> None:
+        """Ask everything at its own pace until cancelled."""
+        try:
+            async with asyncio.TaskGroup() as group:
+                for question in (question for stage in self._stages for question in stage):
+                    group.create_task(self._keep_asking(question))
+        finally:
+            for reader in list(self._readers):
+                reader.end()
+
+    async def once(self) -> None:
+        """Ask everything one time, stage after stage."""
+        for stage in self._stages:
+            await asyncio.gather(*(self._ask(question) for question in stage))
+
+    def events(self) -> HealthEvents:
+        """A new reader of changes."""
+        reader = HealthEvents()
+        self._readers.add(reader)
+        return reader
+
+    async def _keep_asking(self, question: Question) -> None:
+        loop = asyncio.get_running_loop()
+        jitter = self._settings.cadence.jitter
+        while True:
+            begin = loop.time()
+            await self._ask(question)
+            spread = random.uniform(1 - jitter, 1 + jitter)  # noqa: S311 - nothing depends on its being secret
+            # A question that took longer than its interval still leaves the target a moment of peace.
+            await asyncio.sleep(max(question.interval_s * spread - (loop.time() - begin), question.interval_s / 10))
+
+    async def _ask(self, question: Question) -> None:
+        """One round of one question; probes that it leaves without an answer become unknown."""
+        answered: set[ProbeKey] = set()
+
+        def post(answer: Answer) -> None:
+            answered.add(answer.key)
+            self._take(answer)
+
+        try:
+            async with asyncio.timeout(question.limit_s):
+                await question.ask(post)
+            return
+        except TimeoutError:
+            reason = T("probe.late", limit_s=question.limit_s)
+        except Exception as error:  # a probe that breaks must not take the others with it
+            reason = unexpected(question.keys[0].target, error)
+        for key in question.keys:
+            if key not in answered:
+                self._take(Answer(key, ProbeState.UNKNOWN, reason))
+
+    def _take(self, answer: Answer) -> None:
+        event = self.trackers[answer.key].feed(answer, self.clock())
+        if event is None:
+            return
+        if not event.first:
+            self.changes.append(event)
+        for reader in list(self._readers):
+            reader.put(event)

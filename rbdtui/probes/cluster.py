@@ -1,0 +1,203 @@
+"""Nodes as Kubernetes sees them, and whether Rainbond is there: the only importer of the kubernetes package."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, Protocol
+
+from rbdtui.probes.kubeconfig import Kubeconfig
+from rbdtui.probes.model import Answer, ProbeKey, ProbeKind, ProbeState
+from rbdtui.probes.ways import Limits, Reply, Target, Ways, by_way
+from rbdtui.probes.wire import Place, Trouble, WireError, connection
+from rbdtui.transport.base import CommandResult
+from rbdtui.words import T
+
+if TYPE_CHECKING:
+    from kubernetes.aio.client import ApiClient
+
+RAINBOND_NAMESPACE: Final = "rbd-system"
+_PRESSURES: Final = ("MemoryPressure", "DiskPressure", "PIDPressure", "NetworkUnavailable")
+
+
+@dataclass(frozen=True, slots=True)
+class KubeNode:
+    """A node as Kubernetes knows it."""
+
+    name: str
+    address: str
+    """Its internal address."""
+    ready: str
+    """Status of the Ready condition: ``True``, ``False``, ``Unknown``; empty when it has none yet."""
+    reason: str = ""
+    """Kubernetes' own words on the Ready condition."""
+    pressures: tuple[str, ...] = ()
+    """Other conditions that hold and should not."""
+    unschedulable: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ClusterView:
+    """What the API told."""
+
+    nodes: tuple[KubeNode, ...]
+    rainbond: bool
+    """Whether Rainbond's components are there."""
+    latency_ms: float | None = None
+
+
+async def ask_cluster(
+    ways: Ways, targets: Iterable[Target], credentials: Kubeconfig, limits: Limits
+) -> Reply[ClusterView]:
+    """Ask the first of the targets that answers; never raises."""
+    # Two seconds of pure importing, which must not hold up the other probes.
+    await asyncio.to_thread(_import_client)
+    reply: Reply[ClusterView] = Reply()
+    for target in targets:
+        reply = await ways.ask(target, _question(target, credentials, limits))
+        if reply.value is not None:
+            break
+    return reply
+
+
+def _import_client() -> None:
+    import kubernetes.aio.client  # noqa: F401
+
+
+def _question(target: Target, credentials: Kubeconfig, limits: Limits) -> Callable[[Place], Awaitable[ClusterView]]:
+    async def question(place: Place) -> ClusterView:
+        async with connection(place, tls=None, server_name=None, connect_s=limits.connect_s, handshake_s=0):
+            pass
+        loop = asyncio.get_running_loop()
+        begin = loop.time()
+        try:
+            async with asyncio.timeout(limits.answer_s), _client(place, target, credentials) as client:
+                nodes = await _nodes(client, credentials)
+                latency_ms = (loop.time() - begin) * 1000
+                return ClusterView(nodes, await _has_rainbond(client, credentials), latency_ms)
+        except TimeoutError:
+            raise WireError(Trouble.SILENT, f"no answer within {limits.answer_s:g} s") from None
+        except (OSError, ValueError, LookupError, TypeError) as error:
+            raise WireError(Trouble.NOT_HTTP, f"{type(error).__name__}: {error}") from error
+
+    return question
+
+
+@asynccontextmanager
+async def _client(place: Place, target: Target, credentials: Kubeconfig) -> AsyncIterator[ApiClient]:
+    """A client for the target through a place; the certificate is checked against the target's address."""
+    from kubernetes.aio.client import ApiClient, Configuration
+
+    with _in_memory(credentials.certificate) as certificate, _in_memory(credentials.key) as key:
+        configuration = Configuration(
+            host=f"https://{place.address}:{place.port}",
+            ca_cert_data=credentials.authority,
+            cert_file=certificate,
+            key_file=key,
+            tls_server_name=target.address,
+            client_session_kwargs={"trust_env": False},
+        )
+        configuration.disable_strict_ssl_verification = True
+        client = ApiClient(configuration)
+    async with client:
+        yield client
+
+
+@contextmanager
+def _in_memory(content: bytes) -> Iterator[str | None]:
+    """A path under which a library that wants a file can read bytes that never touch a disk; None for no bytes."""
+    if not content:
+        yield None
+        return
+    descriptor = os.memfd_create("rbdtui", os.MFD_CLOEXEC)
+    try:
+        os.write(descriptor, content)
+        yield f"/proc/self/fd/{descriptor}"
+    finally:
+        os.close(descriptor)
+
+
+class _Response(Protocol):
+    status: int
+
+    async def read(self) -> bytes: ...
+
+
+def _headers(credentials: Kubeconfig) -> dict[str, str] | None:
+    return {"Authorization": f"Bearer {credentials.token}"} if credentials.token else None
+
+
+async def _nodes(client: ApiClient, credentials: Kubeconfig) -> tuple[KubeNode, ...]:
+    from kubernetes.aio.client import CoreV1Api
+
+    # The raw answer: the client's own models refuse objects that lack a field (kubernetes 37).
+    response: _Response = await CoreV1Api(client).list_node_without_preload_content(_headers=_headers(credentials))
+    body = await response.read()
+    if response.status != 200:
+        raise ValueError(f"HTTP {response.status}: {body[:200].decode('utf-8', 'replace')}")
+    return read_nodes(json.loads(body))
+
+
+async def _has_rainbond(client: ApiClient, credentials: Kubeconfig) -> bool:
+    from kubernetes.aio.client import CustomObjectsApi
+
+    response: _Response = await CustomObjectsApi(client).list_namespaced_custom_object_without_preload_content(
+        "rainbond.io", "v1alpha1", RAINBOND_NAMESPACE, "rbdcomponents", limit=1, _headers=_headers(credentials)
+    )
+    body = await response.read()
+    return response.status == 200 and bool(json.loads(body).get("items"))
+
+
+def read_nodes(listed: Mapping[str, object]) -> tuple[KubeNode, ...]:
+    """Nodes from a NodeList in JSON; raises `LookupError`, `TypeError` or `ValueError` on any other shape."""
+    items = listed["items"]
+    if not isinstance(items, list):
+        raise TypeError("items is not a list")
+    return tuple(_node(item) for item in items)
+
+
+def _node(item: Mapping[str, Mapping[str, object]]) -> KubeNode:
+    status = item.get("status", {})
+    conditions = {entry["type"]: entry for entry in _entries(status.get("conditions"))}
+    addresses = {entry["type"]: entry["address"] for entry in _entries(status.get("addresses"))}
+    ready = conditions.get("Ready", {})
+    words = [ready.get("reason", ""), ready.get("message", "")]
+    return KubeNode(
+        name=str(item["metadata"]["name"]),
+        address=addresses.get("InternalIP", ""),
+        ready=ready.get("status", ""),
+        reason=": ".join(word for word in words if word),
+        pressures=tuple(name for name in _PRESSURES if conditions.get(name, {}).get("status") == "True"),
+        unschedulable=item.get("spec", {}).get("unschedulable") is True,
+    )
+
+
+def _entries(value: object) -> list[dict[str, str]]:
+    return value if isinstance(value, list) else []
+
+
+def read_kubectl_lines(result: CommandResult) -> tuple[KubeNode, ...]:
+    """Nodes from the ``kube-nodes`` script, which knows neither reasons nor other conditions."""
+    rows = [line.split("\t") for line in result.text.splitlines()]
+    return tuple(KubeNode(row[0], row[2], row[1]) for row in rows if len(row) >= 3)
+
+
+def judge_node(node: str, address: str, nodes: Iterable[KubeNode], asked: str, via: str) -> Answer:
+    """What Kubernetes says of one node of the spec, found by name or else by address."""
+    key = ProbeKey(ProbeKind.NODE, node)
+    known = list(nodes)
+    found = next((n for n in known if n.name == node), None) or next((n for n in known if n.address == address), None)
+    if found is None:
+        evidence = ", ".join(n.name for n in known)
+        return Answer(key, ProbeState.DOWN, by_way(T("probe.node.absent"), via), None, asked, evidence)
+    state, detail = ProbeState.OK, T("probe.node.cordoned") if found.unschedulable else T("probe.node.ready")
+    if found.ready != "True":
+        state, detail = ProbeState.DOWN, T("probe.node.not_ready", reason=found.reason[:300] or found.ready or "?")
+    elif found.pressures:
+        state, detail = ProbeState.DEGRADED, T("probe.node.pressure", conditions=", ".join(found.pressures))
+    evidence = "\n".join([f"{found.name} {found.address} Ready={found.ready}", found.reason, *found.pressures])
+    return Answer(key, state, by_way(detail, via), None, asked, evidence)

@@ -1,0 +1,168 @@
+"""etcd, member by member: asked at its metrics port on the host's loopback, else through kubectl on the host.
+
+RKE2 has every member serve ``/health`` and ``/metrics`` in plain HTTP on 127.0.0.1:2381
+(k3s-io/k3s:pkg/etcd/etcd.go, listenMetricsURLs); ``/health`` reads through the quorum, so one healthy member proves it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from rbdtui.probes.model import CLUSTER, Answer, ProbeKey, ProbeKind, ProbeState
+from rbdtui.probes.ways import Limits, Ways
+from rbdtui.probes.wire import HttpAnswer, Place, http_get
+from rbdtui.transport.base import Host, TransportError
+from rbdtui.transport.scripts import script
+from rbdtui.words import T
+
+METRICS_PORT: Final = 2381
+_METRIC: Final = re.compile(
+    r"^(etcd_server_has_leader|etcd_server_is_leader|etcd_server_is_learner|etcd_mvcc_db_total_size_in_bytes) (\S+)$",
+    re.MULTILINE,
+)
+_PEER: Final = re.compile(r"^etcd_network_known_peers\{.*\} 1$", re.MULTILINE)
+_MIB: Final = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class EtcdMember:
+    """What one member says."""
+
+    healthy: bool
+    has_leader: bool
+    is_leader: bool
+    is_learner: bool
+    size_bytes: int
+    """Of its database file."""
+    members: int
+    """How many members the cluster has, as this one knows."""
+    evidence: str
+    latency_ms: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class EtcdSilence:
+    """Why a member says nothing."""
+
+    asked: bool
+    """Whether its host could be asked, so that the silence is the member's own."""
+    evidence: str = ""
+
+
+async def ask_member(ways: Ways, host: Host, limits: Limits) -> EtcdMember | EtcdSilence:
+    """Ask a host's member; never raises."""
+
+    async def question(place: Place) -> tuple[HttpAnswer, HttpAnswer]:
+        health, metrics = await asyncio.gather(*(_get(place, path, limits) for path in ("/health", "/metrics")))
+        return health, metrics
+
+    reply = await ways.ask_on(host.name, "127.0.0.1", METRICS_PORT, question)
+    if reply.value is not None:
+        return read_metrics(*reply.value)
+    if reply.met:
+        return EtcdSilence(True, reply.evidence)
+    return await _ask_by_script(host, limits)
+
+
+async def _get(place: Place, path: str, limits: Limits) -> HttpAnswer:
+    host = f"127.0.0.1:{METRICS_PORT}"
+    return await http_get(place, path, host=host, connect_s=limits.connect_s, answer_s=limits.answer_s)
+
+
+def read_metrics(health: HttpAnswer, metrics: HttpAnswer) -> EtcdMember:
+    """What ``/health`` and ``/metrics`` tell."""
+    text = metrics.body.decode("utf-8", "replace")
+    values = dict(_METRIC.findall(text))
+    picked = "\n".join([*(f"{name} {value}" for name, value in values.items()), *_PEER.findall(text)])
+    return EtcdMember(
+        healthy=health.status == 200 and b'"health":"true"' in health.body.replace(b" ", b""),
+        has_leader=values.get("etcd_server_has_leader") == "1",
+        is_leader=values.get("etcd_server_is_leader") == "1",
+        is_learner=values.get("etcd_server_is_learner") == "1",
+        size_bytes=_whole(values.get("etcd_mvcc_db_total_size_in_bytes", "")),
+        members=1 + len(_PEER.findall(text)),
+        evidence=f"{health.evidence}\n{picked}",
+        latency_ms=health.latency_ms,
+    )
+
+
+def _whole(number: str) -> int:
+    """A Prometheus number such as ``2.4576e+07``."""
+    try:
+        return int(float(number))
+    except (ValueError, OverflowError):
+        return 0
+
+
+async def _ask_by_script(host: Host, limits: Limits) -> EtcdMember | EtcdSilence:
+    try:
+        result = await host.run(script("etcd-members"), timeout_s=limits.script_s)
+    except TransportError as error:
+        return EtcdSilence(False, str(error))
+    if not result.ok:
+        return EtcdSilence(True, result.error_text)
+    return read_gateway_answers(result.text)
+
+
+def read_gateway_answers(text: str) -> EtcdMember | EtcdSilence:
+    """What the script's two lines of JSON tell: the member list, and this member's status."""
+    try:
+        listed, status = (json.loads(line) for line in text.splitlines()[:2])
+        own_id, leader = str(status["header"]["member_id"]), str(status.get("leader", "0"))
+        members = list(listed["members"])
+        return EtcdMember(
+            healthy=not status.get("errors"),
+            has_leader=leader != "0",
+            is_leader=leader == own_id,
+            is_learner=any(str(m.get("ID")) == own_id and m.get("isLearner") is True for m in members),
+            size_bytes=int(status.get("dbSize", 0)),
+            members=len(members),
+            evidence=text,
+        )
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return EtcdSilence(True, text)
+
+
+def judge_member(node: str, member: EtcdMember | EtcdSilence, asked: str) -> Answer:
+    """What a member's words are worth."""
+    key = ProbeKey(ProbeKind.ETCD, node)
+    if isinstance(member, EtcdSilence):
+        state = ProbeState.DOWN if member.asked else ProbeState.UNKNOWN
+        detail = T("probe.etcd.silent") if member.asked else T("probe.etcd.unasked", node=node)
+        return Answer(key, state, detail, None, asked, member.evidence)
+    size_mb = f"{member.size_bytes / _MIB:.0f}"
+    if not member.healthy or not member.has_leader:
+        detail = T("probe.etcd.unhealthy") if member.has_leader else T("probe.etcd.leaderless")
+        return Answer(key, ProbeState.DOWN, detail, member.latency_ms, asked, member.evidence)
+    if member.is_learner:
+        return Answer(key, ProbeState.DEGRADED, T("probe.etcd.learner"), member.latency_ms, asked, member.evidence)
+    detail = T("probe.etcd.leader", size_mb=size_mb) if member.is_leader else T("probe.etcd.member", size_mb=size_mb)
+    return Answer(key, ProbeState.OK, detail, member.latency_ms, asked, member.evidence)
+
+
+def judge_quorum(members: Mapping[str, EtcdMember | EtcdSilence], asked: str) -> Answer:
+    """All members that the spec plans, by node, taken together."""
+    key = ProbeKey(ProbeKind.ETCD_QUORUM, CLUSTER)
+    planned = len(members)
+    talking = {node: member for node, member in members.items() if isinstance(member, EtcdMember)}
+    healthy = [node for node, member in talking.items() if member.healthy and member.has_leader]
+    unasked = [node for node, member in members.items() if isinstance(member, EtcdSilence) and not member.asked]
+    known = max((member.members for member in talking.values()), default=0)
+    leaders = [node for node, member in talking.items() if member.is_leader]
+    if not healthy:
+        lost = planned - len(unasked) > planned - (planned // 2 + 1)
+        state = ProbeState.DOWN if lost else ProbeState.UNKNOWN
+        detail = T("probe.etcd.quorum_lost", planned=planned) if lost else T("probe.etcd.quorum_unasked")
+        return Answer(key, state, detail, None, asked)
+    size_mb = f"{max(member.size_bytes for member in talking.values()) / _MIB:.0f}"
+    leader = ", ".join(leaders) or "?"
+    detail = T("probe.etcd.quorum", healthy=len(healthy), planned=planned, leader=leader, size_mb=size_mb)
+    state = ProbeState.OK if len(healthy) == planned == known and len(leaders) == 1 else ProbeState.DEGRADED
+    if known != planned and len(healthy) == len(talking) == planned:
+        detail = T("probe.etcd.other_count", known=known, planned=planned)
+    return Answer(key, state, detail, None, asked)

@@ -1,0 +1,169 @@
+"""The gateway ports of Rainbond 6 and what a healthy answer on each of them is.
+
+Source: goodrain/rainbond-operator@v6.2.1-release, controllers/handler: apigateway.go, api.go, app-ui.go, hub.go.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import partial
+from ipaddress import IPv4Address
+from typing import Final
+
+from cryptography import x509
+
+from rbdtui.probes.model import Answer, ProbeKey, ProbeState
+from rbdtui.probes.ways import Limits, Reply, Target, by_way, trouble_text
+from rbdtui.probes.wire import Place, Trouble, WireError, http_get, tls_hello, trusting_context
+from rbdtui.words import T, Text
+
+GATEWAY_PORTS: Final = (80, 443, 6060, 7070, 8443)
+REGISTRY_NAME: Final = "goodrain.me"
+"""Name of the built-in registry: the one certificate that a gateway holds before any application has its own."""
+CONSOLE_PATH: Final = "/console/config/info"
+
+
+class Expectation(StrEnum):
+    """What should be behind the gateway ports at present."""
+
+    OPEN = "open"
+    """Rainbond is installed."""
+    CLOSED = "closed"
+    """Nothing that would answer has been installed yet."""
+    UNUSED = "unused"
+    """The profile has no gateway: whatever is there is not ours to judge."""
+    UNSURE = "unsure"
+    """Whether Rainbond is installed could not be asked."""
+
+
+@dataclass(frozen=True, slots=True)
+class PortAnswer:
+    """What a gateway port said, in its own protocol."""
+
+    state: ProbeState
+    detail: Text
+    latency_ms: float | None
+    evidence: str
+
+
+@dataclass(frozen=True, slots=True)
+class PortQuestion:
+    """What a gateway port is asked."""
+
+    asked: str
+    """In words of the protocol, for the evidence."""
+    ask: Callable[[Place], Awaitable[PortAnswer]]
+    """Raises `WireError` when there is no answer."""
+
+
+def port_question(target: Target, limits: Limits, gateway_address: IPv4Address | None) -> PortQuestion:
+    """The question for a gateway port; the gateway address is what the API's certificate must name."""
+    address, port = target.address, target.port
+    if port == 443:
+        return PortQuestion(f"GET https://{REGISTRY_NAME}/v2/ at {address}:443", partial(_ask_registry, limits))
+    if port == 7070:
+        url = f"http://{address}:7070{CONSOLE_PATH}"
+        return PortQuestion(f"GET {url}", partial(_ask_console, limits, f"{address}:7070"))
+    if port == 8443:
+        return PortQuestion(f"TLS hello to {address}:8443", partial(_ask_region_api, limits, gateway_address))
+    return PortQuestion(f"GET http://{address}:{port}/", partial(_ask_any_http, limits, f"{address}:{port}"))
+
+
+async def _ask_any_http(limits: Limits, host: str, place: Place) -> PortAnswer:
+    """Ports 80 and 6060: any HTTP answer is a good one, 404 is what a gateway without applications says."""
+    answer = await http_get(place, "/", host=host, connect_s=limits.connect_s, answer_s=limits.answer_s)
+    detail = T("probe.gateway.http", status=answer.status)
+    return PortAnswer(ProbeState.OK, detail, answer.latency_ms, answer.evidence)
+
+
+async def _ask_registry(limits: Limits, place: Place) -> PortAnswer:
+    """Port 443: TLS by name; without a certificate for the name the handshake is refused, which is an answer too."""
+    try:
+        answer = await http_get(
+            place,
+            "/v2/",
+            host=REGISTRY_NAME,
+            connect_s=limits.connect_s,
+            answer_s=limits.answer_s,
+            tls=trusting_context(),
+            server_name=REGISTRY_NAME,
+        )
+    except WireError as error:
+        if error.trouble is not Trouble.TLS_REFUSED:
+            raise
+        detail = T("probe.gateway.no_certificate", name=REGISTRY_NAME)
+        return PortAnswer(ProbeState.OK, detail, None, error.evidence)
+    state = ProbeState.DEGRADED if answer.status >= 500 else ProbeState.OK
+    detail = T("probe.gateway.registry", name=REGISTRY_NAME, status=answer.status)
+    return PortAnswer(state, detail, answer.latency_ms, answer.evidence)
+
+
+async def _ask_console(limits: Limits, host: str, place: Place) -> PortAnswer:
+    """Port 7070: the stream proxy takes any connection, so only the console's own answer proves it."""
+    answer = await http_get(place, CONSOLE_PATH, host=host, connect_s=limits.connect_s, answer_s=limits.answer_s)
+    if answer.status == 200:
+        return PortAnswer(ProbeState.OK, T("probe.gateway.console"), answer.latency_ms, answer.evidence)
+    detail = T("probe.gateway.console_status", status=answer.status)
+    return PortAnswer(ProbeState.DOWN, detail, answer.latency_ms, answer.evidence)
+
+
+async def _ask_region_api(limits: Limits, gateway_address: IPv4Address | None, place: Place) -> PortAnswer:
+    """Port 8443: mutual TLS, so the server's certificate is all that can be seen without Rainbond's client key."""
+    try:
+        hello = await tls_hello(place, server_name=place.address, connect_s=limits.connect_s, answer_s=limits.answer_s)
+    except WireError as error:
+        if error.trouble is not Trouble.TLS_REFUSED:
+            raise
+        return PortAnswer(ProbeState.OK, T("probe.gateway.mutual_tls"), None, error.evidence)
+    names = certificate_names(hello.certificate)
+    evidence = f"{hello.version}\n{', '.join(names)}"
+    if gateway_address is not None and names and str(gateway_address) not in names:
+        detail = T("probe.gateway.other_certificate", address=str(gateway_address), names=", ".join(names)[:200])
+        return PortAnswer(ProbeState.DEGRADED, detail, hello.latency_ms, evidence)
+    return PortAnswer(ProbeState.OK, T("probe.gateway.tls"), hello.latency_ms, evidence)
+
+
+def certificate_names(der: bytes) -> list[str]:
+    """Names and addresses that a certificate is good for; empty when it names none or cannot be read."""
+    try:
+        extensions = x509.load_der_x509_certificate(der).extensions
+        names = extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    except (ValueError, x509.ExtensionNotFound):
+        return []
+    addresses = [str(address) for address in names.get_values_for_type(x509.IPAddress)]
+    return [*names.get_values_for_type(x509.DNSName), *addresses]
+
+
+def judge_port(key: ProbeKey, asked: str, reply: Reply[PortAnswer], expectation: Expectation) -> Answer:
+    """What a reply of a gateway port is worth, given what should be there."""
+    state, detail = _judge(reply, expectation)
+    answer = reply.value
+    return Answer(
+        key,
+        state,
+        by_way(detail, reply.via),
+        answer.latency_ms if answer else None,
+        asked,
+        answer.evidence if answer else reply.evidence,
+    )
+
+
+def _judge(reply: Reply[PortAnswer], expectation: Expectation) -> tuple[ProbeState, Text]:
+    trouble = trouble_text(reply)
+    if not reply.told:
+        return ProbeState.UNKNOWN, trouble
+    if expectation is Expectation.UNUSED:
+        if reply.met:
+            return ProbeState.OK, T("probe.gateway.unused_open")
+        return ProbeState.EXPECTED, T("probe.gateway.unused_closed", trouble=trouble)
+    if reply.value is not None:
+        return reply.value.state, reply.value.detail
+    if reply.met:
+        return ProbeState.DOWN, trouble
+    if expectation is Expectation.CLOSED:
+        return ProbeState.EXPECTED, T("probe.gateway.not_installed", trouble=trouble)
+    if expectation is Expectation.UNSURE:
+        return ProbeState.UNKNOWN, T("probe.gateway.unsure", trouble=trouble)
+    return ProbeState.DOWN, trouble

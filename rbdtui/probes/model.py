@@ -1,0 +1,173 @@
+"""What a health question is, what may come back, and the picture that all answers make together."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Final
+
+from rbdtui.words import Text
+
+VIP: Final = "VIP"
+"""Target of what is asked through the virtual address; capitals, so that no node can have this name."""
+BALANCER: Final = "LB"
+"""Target of what is asked through an external balancer."""
+CLUSTER: Final = "CLUSTER"
+"""Target of what belongs to no single host."""
+
+
+class ProbeKind(StrEnum):
+    """What is asked."""
+
+    SSH = "ssh"
+    """Whether the node's sshd lets us in and a script runs."""
+    DISK = "disk"
+    CLOCK = "clock"
+    KEEPALIVED = "keepalived"
+    VIP_HOLDER = "vip-holder"
+    """Who holds the virtual address: exactly one of the gateways should."""
+    API = "api"
+    """The Kubernetes API, on a server or through an address."""
+    ETCD = "etcd"
+    """One member."""
+    ETCD_QUORUM = "etcd-quorum"
+    """All members together."""
+    NODE = "node"
+    """A node's Ready condition."""
+    GATEWAY = "gateway"
+    """One gateway port, on a gateway or through the gateway address."""
+
+
+class ProbeState(StrEnum):
+    """What an answer is worth."""
+
+    OK = "ok"
+    EXPECTED = "expected"
+    """Not there, and that is right so far: nothing that would answer has been installed. Published as ``ok``."""
+    DEGRADED = "degraded"
+    DOWN = "down"
+    UNKNOWN = "unknown"
+    """Could not be asked."""
+
+    @property
+    def good(self) -> bool:
+        """Whether nothing needs to be done about it."""
+        return self in (ProbeState.OK, ProbeState.EXPECTED)
+
+    @property
+    def published(self) -> str:
+        """The word of the JSON contract, which knows four states."""
+        return ProbeState.OK.value if self is ProbeState.EXPECTED else self.value
+
+
+class Health(StrEnum):
+    """The verdict over everything."""
+
+    OK = "ok"
+    DEGRADED = "degraded"
+    DOWN = "down"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class ProbeKey:
+    """Which question of which target."""
+
+    kind: ProbeKind
+    target: str
+    """A node's name, `VIP`, `BALANCER` or `CLUSTER`."""
+    port: int = 0
+    """TCP port; 0 where the question has none."""
+
+    @property
+    def id(self) -> str:
+        """Unique among probes, stable, e.g. ``gateway-443@node1``, ``api@VIP``, ``vip-holder``."""
+        name = f"{self.kind.value}-{self.port}" if self.kind is ProbeKind.GATEWAY else self.kind.value
+        return name if self.target == CLUSTER else f"{name}@{self.target}"
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What came back once."""
+
+    key: ProbeKey
+    state: ProbeState
+    detail: Text
+    """One sentence: what was found and, where it was not asked straight from here, which way."""
+    latency_ms: float | None = None
+    """How long the target took; None when it did not answer or time says nothing."""
+    asked: str = ""
+    """What was asked, raw: a URL, a script."""
+    evidence: str = ""
+    """What came back, raw; it may hold control characters."""
+
+
+@dataclass(frozen=True, slots=True)
+class HealthEvent:
+    """A question has another answer than before."""
+
+    key: ProbeKey
+    old: ProbeState
+    new: ProbeState
+    detail: Text
+    latency_ms: float | None
+    at: float
+    """Unix time on the jump host."""
+    first: bool = False
+    """Whether nothing was known before."""
+
+
+@dataclass(frozen=True, slots=True)
+class ProbeStatus:
+    """How one question stands."""
+
+    key: ProbeKey
+    state: ProbeState
+    detail: Text
+    since: float
+    """Unix time from which the state has been so."""
+    latency_ms: float | None = None
+    """Of the newest answer."""
+    latencies_ms: tuple[float | None, ...] = ()
+    """Of the last answers, oldest first; None for one without a latency."""
+    newest: Answer | None = None
+    """The newest answer, also while it does not count yet; None before the first."""
+    answered_at: float | None = None
+    """Unix time of the newest answer."""
+
+    def to_json(self) -> dict[str, object]:
+        """One element of ``probes`` in ``health --json``, in the current language."""
+        return {
+            "id": self.key.id,
+            "target": self.key.target,
+            "port": self.key.port or None,
+            "state": self.state.published,
+            "detail": str(self.detail),
+            "latency_ms": None if self.latency_ms is None else round(self.latency_ms, 1),
+            "since": datetime.fromtimestamp(self.since, UTC).isoformat(timespec="seconds"),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class HealthSnapshot:
+    """The whole picture at one moment."""
+
+    health: Health
+    headline: Text
+    """The verdict in one sentence."""
+    probes: tuple[ProbeStatus, ...]
+    changes: tuple[HealthEvent, ...] = ()
+    """Latest changes of state, oldest first; first answers are no changes."""
+    at: float = 0.0
+    """Unix time on the jump host."""
+    by_id: Mapping[str, ProbeStatus] = field(init=False, repr=False, compare=False)
+    """The same probes by id."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "by_id", {status.key.id: status for status in self.probes})
+
+    def to_json(self) -> dict[str, object]:
+        """The answer of ``health --json`` (``assets/schemas/health.schema.json``), in the current language."""
+        return {"state": self.health.value, "probes": [status.to_json() for status in self.probes]}

@@ -1,0 +1,178 @@
+"""Which way a question goes: straight from the jump host and, where that does not get through, from a node over SSH."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Final, Generic, TypeVar
+
+from rbdtui.probes.wire import Place, Trouble, WireError
+from rbdtui.transport.base import Host, Reach, TransportError
+from rbdtui.words import T, Text
+
+R = TypeVar("R")
+R_co = TypeVar("R_co", covariant=True)
+STRAIGHT_AGAIN_S: Final = 60.0
+"""How long a direct way that was found blocked is left alone."""
+_HELPERS: Final = 2
+"""How many nodes are asked at most for one question."""
+_TROUBLE: Final = {
+    Reach.REFUSED: Trouble.REFUSED,
+    Reach.TIMED_OUT: Trouble.TIMED_OUT,
+    Reach.UNREACHABLE: Trouble.UNREACHABLE,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Time limits of one question."""
+
+    connect_s: float = 3.0
+    answer_s: float = 5.0
+    script_s: float = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What is asked: an address and port, and the node it belongs to."""
+
+    address: str
+    port: int
+    node: str = ""
+    """Name of the node that the address belongs to; empty when it can move."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reply(Generic[R_co]):
+    """What came of a question, by whichever way."""
+
+    value: R_co | None = None
+    trouble: Trouble | None = None
+    """Why there is no value; None together with no value means that no way led to the target at all."""
+    evidence: str = ""
+    via: str = ""
+    """The node it was asked from; empty for straight from the jump host."""
+    straight: Trouble | None = None
+    """What came of the direct way, when a node had to help."""
+
+    @property
+    def met(self) -> bool:
+        """Whether something took the connection, whatever it then said."""
+        return self.value is not None or (self.trouble is not None and not self.trouble.before_connection)
+
+    @property
+    def told(self) -> bool:
+        """Whether this says something of the target, and not only of a way that may be blocked."""
+        return self.met or bool(self.via) or self.trouble is Trouble.REFUSED
+
+
+@dataclass(slots=True)
+class Readiness:
+    """Which hosts have lately answered over SSH; those that have not are not bothered by others' questions."""
+
+    _good: dict[str, bool] = field(default_factory=dict)
+
+    def note(self, node: str, good: bool) -> None:
+        """Remember how a node's last script went."""
+        self._good[node] = good
+
+    def usable(self, node: str) -> bool:
+        """Whether a node has answered, or has not been tried yet."""
+        return self._good.get(node, True)
+
+
+class Ways:
+    """The ways to all targets of one monitor."""
+
+    def __init__(self, hosts: Mapping[str, Host], readiness: Readiness, limits: Limits, *, straight: bool) -> None:
+        self._hosts = hosts
+        self._readiness = readiness
+        self._limits = limits
+        self._straight = straight
+        self._blocked_until: dict[str, float] = {}
+
+    async def ask(self, target: Target, question: Callable[[Place], Awaitable[R]]) -> Reply[R]:
+        """Put a question that raises `WireError` when it gets no answer; never raises itself."""
+        direct: Reply[R] = Reply()
+        if self._may_go_straight(target.address):
+            direct = await _put(question, Place(target.address, target.port))
+            if direct.met:
+                return direct
+            if direct.trouble is not Trouble.REFUSED:
+                self._blocked_until[target.address] = time.monotonic() + STRAIGHT_AGAIN_S
+        helped = await self._by_nodes(target, question, direct.trouble)
+        if helped is None or (direct.trouble is Trouble.REFUSED and not helped.met):
+            return direct
+        return helped
+
+    async def ask_on(self, node: str, address: str, port: int, question: Callable[[Place], Awaitable[R]]) -> Reply[R]:
+        """Put a question from one node only, e.g. about its own loopback; never raises."""
+        return await self._by_node(node, Target(address, port, node), question, None) or Reply()
+
+    def _may_go_straight(self, address: str) -> bool:
+        return self._straight and time.monotonic() >= self._blocked_until.get(address, 0.0)
+
+    async def _by_nodes(
+        self, target: Target, question: Callable[[Place], Awaitable[R]], straight: Trouble | None
+    ) -> Reply[R] | None:
+        """The answer from up to two nodes that can be asked, other nodes before the target's own; None for none."""
+        others = [name for name in self._hosts if name != target.node]
+        names = [*others, *(name for name in self._hosts if name == target.node)]
+        failed: Reply[R] | None = None
+        for name in [name for name in names if self._readiness.usable(name)][:_HELPERS]:
+            reply = await self._by_node(name, target, question, straight)
+            if reply is not None and reply.met:
+                return reply
+            failed = failed or reply
+        return failed
+
+    async def _by_node(
+        self, name: str, target: Target, question: Callable[[Place], Awaitable[R]], straight: Trouble | None
+    ) -> Reply[R] | None:
+        """The answer from one node; None when that node cannot tell."""
+        host = self._hosts[name]
+        try:
+            async with asyncio.timeout(self._limits.connect_s + self._limits.answer_s + self._limits.script_s):
+                reach = await host.reach(target.address, target.port, timeout_s=self._limits.connect_s)
+                if reach.reach is Reach.OPEN:
+                    async with host.forward(target.address, target.port) as port:
+                        reply = await _put(question, Place("127.0.0.1", port))
+                    return Reply(reply.value, reply.trouble, reply.evidence, name, straight)
+        except (TransportError, TimeoutError, OSError):
+            self._readiness.note(name, good=False)
+            return None
+        if reach.reach is Reach.FORBIDDEN:
+            return None
+        return Reply(None, _TROUBLE[reach.reach], reach.detail, name, straight)
+
+
+async def _put(question: Callable[[Place], Awaitable[R]], place: Place) -> Reply[R]:
+    try:
+        return Reply(await question(place))
+    except WireError as error:
+        return Reply(None, error.trouble, error.evidence)
+
+
+_NO_ANSWER: Final[Mapping[Trouble, Text]] = {
+    Trouble.CLOSED: T("probe.trouble.closed"),
+    Trouble.SILENT: T("probe.trouble.silent"),
+    Trouble.NOT_TLS: T("probe.trouble.not_tls"),
+    Trouble.TLS_REFUSED: T("probe.trouble.tls_refused"),
+    Trouble.CERTIFICATE: T("probe.trouble.certificate"),
+    Trouble.NOT_HTTP: T("probe.trouble.not_http"),
+    Trouble.REFUSED: T("probe.trouble.refused"),
+    Trouble.TIMED_OUT: T("probe.trouble.timed_out"),
+    Trouble.UNREACHABLE: T("probe.trouble.unreachable"),
+}
+
+
+def trouble_text(reply: Reply[object]) -> Text:
+    """A sentence for a question without an answer."""
+    return _NO_ANSWER[reply.trouble] if reply.trouble else T("probe.trouble.no_way")
+
+
+def by_way(detail: Text, via: str) -> Text:
+    """The detail together with the node it was asked from."""
+    return T("probe.via", detail=detail, node=via) if via else detail

@@ -1,0 +1,220 @@
+"""One question over TCP, TLS or HTTP, answered or refused within a time limit, with what came back kept as evidence.
+
+HTTP is spoken as version 1.0, so that the end of the connection is the end of the answer and no framing can surprise.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import ssl
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+BODY_LIMIT_BYTES: Final = 1 << 20
+_EVIDENCE_CHARACTERS: Final = 2000
+
+
+class Trouble(StrEnum):
+    """Why there is no answer."""
+
+    REFUSED = "refused"
+    """Nothing listens, or a packet filter says so."""
+    TIMED_OUT = "timed-out"
+    """No connection in time."""
+    UNREACHABLE = "unreachable"
+    """No route, or rejected with a message."""
+    CLOSED = "closed"
+    """The connection was taken and closed without an answer."""
+    SILENT = "silent"
+    """The connection was taken, and nothing came in time."""
+    NOT_TLS = "not-tls"
+    TLS_REFUSED = "tls-refused"
+    """The other side speaks TLS and sent an alert."""
+    CERTIFICATE = "certificate"
+    """The certificate does not prove what was asked for."""
+    NOT_HTTP = "not-http"
+
+    @property
+    def before_connection(self) -> bool:
+        """Whether the target itself may never have been met."""
+        return self in (Trouble.REFUSED, Trouble.TIMED_OUT, Trouble.UNREACHABLE)
+
+
+class WireError(Exception):
+    """A question without an answer."""
+
+    def __init__(self, trouble: Trouble, evidence: str = "") -> None:
+        super().__init__(trouble.value, evidence)
+        self.trouble = trouble
+        self.evidence = evidence[:_EVIDENCE_CHARACTERS]
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where to connect to from this process."""
+
+    address: str
+    port: int
+
+
+@dataclass(frozen=True, slots=True)
+class HttpAnswer:
+    """An HTTP answer; the body is cut at the limit."""
+
+    status: int
+    head: str
+    body: bytes
+    latency_ms: float
+    """From the first packet to the last byte."""
+
+    @property
+    def evidence(self) -> str:
+        """Head and beginning of the body, raw."""
+        return f"{self.head}\n\n{self.body.decode('utf-8', 'replace')}"[:_EVIDENCE_CHARACTERS]
+
+
+@dataclass(frozen=True, slots=True)
+class TlsAnswer:
+    """A finished TLS handshake."""
+
+    certificate: bytes
+    """The server's, DER; empty when it showed none."""
+    version: str
+    latency_ms: float
+
+
+def trusting_context() -> ssl.SSLContext:
+    """TLS that takes any certificate: it asks whether somebody answers, never sends anything secret."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    return context
+
+
+@asynccontextmanager
+async def connection(
+    place: Place, *, tls: ssl.SSLContext | None, server_name: str | None, connect_s: float, handshake_s: float
+) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
+    """A connection, with TLS when a context is given; dropped, not shut down, at the end. Raises `WireError`."""
+    writer = None
+    try:
+        reader, writer = await _connect(place, connect_s)
+        if tls is not None:
+            await _handshake(writer, tls, server_name or place.address, handshake_s)
+        yield reader, writer
+    finally:
+        if writer is not None:
+            writer.transport.abort()
+
+
+async def _connect(place: Place, limit_s: float) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    try:
+        async with asyncio.timeout(limit_s):
+            return await asyncio.open_connection(place.address, place.port)
+    except TimeoutError:
+        raise WireError(Trouble.TIMED_OUT, f"no connection within {limit_s:g} s") from None
+    except OSError as error:
+        refused = isinstance(error, ConnectionRefusedError)
+        timed_out = error.errno == errno.ETIMEDOUT
+        trouble = Trouble.REFUSED if refused else Trouble.TIMED_OUT if timed_out else Trouble.UNREACHABLE
+        raise WireError(trouble, str(error)) from error
+
+
+async def _handshake(writer: asyncio.StreamWriter, tls: ssl.SSLContext, server_name: str, limit_s: float) -> None:
+    try:
+        async with asyncio.timeout(limit_s):
+            await writer.start_tls(tls, server_hostname=server_name, ssl_handshake_timeout=limit_s + 1)
+    except TimeoutError:
+        raise WireError(Trouble.SILENT, f"no TLS answer within {limit_s:g} s") from None
+    except ssl.SSLCertVerificationError as error:
+        raise WireError(Trouble.CERTIFICATE, error.verify_message or str(error)) from error
+    except ssl.SSLError as error:
+        raise WireError(_tls_trouble(error), str(error)) from error
+    except OSError as error:
+        raise WireError(Trouble.CLOSED, str(error)) from error
+
+
+def _tls_trouble(error: ssl.SSLError) -> Trouble:
+    reason = error.reason or ""
+    if isinstance(error, ssl.SSLEOFError) or "UNEXPECTED_EOF" in reason:
+        return Trouble.CLOSED
+    return Trouble.TLS_REFUSED if "ALERT" in reason or "UNRECOGNIZED_NAME" in reason else Trouble.NOT_TLS
+
+
+async def tls_hello(place: Place, *, server_name: str, connect_s: float, answer_s: float) -> TlsAnswer:
+    """Shake hands and look at the server's certificate, whoever signed it; raises `WireError`."""
+    begin = time.perf_counter()
+    limits = {"connect_s": connect_s, "handshake_s": answer_s}
+    async with connection(place, tls=trusting_context(), server_name=server_name, **limits) as (_, writer):
+        latency_ms = (time.perf_counter() - begin) * 1000
+        tls: ssl.SSLObject = writer.get_extra_info("ssl_object")
+        return TlsAnswer(tls.getpeercert(binary_form=True) or b"", tls.version() or "", latency_ms)
+
+
+async def http_get(
+    place: Place,
+    path: str,
+    *,
+    host: str,
+    connect_s: float,
+    answer_s: float,
+    tls: ssl.SSLContext | None = None,
+    server_name: str | None = None,
+) -> HttpAnswer:
+    """Ask for a path; any HTTP status is an answer. Raises `WireError`."""
+    begin = time.perf_counter()
+    limits = {"connect_s": connect_s, "handshake_s": answer_s}
+    request = f"GET {path} HTTP/1.0\r\nHost: {host}\r\nUser-Agent: rbdtui\r\nAccept: */*\r\n\r\n"
+    async with connection(place, tls=tls, server_name=server_name, **limits) as (reader, writer):
+        try:
+            async with asyncio.timeout(answer_s):
+                writer.write(request.encode("ascii"))
+                status, head = await _read_head(reader)
+                body = await _read_body(reader, head)
+        except TimeoutError:
+            raise WireError(Trouble.SILENT, f"no answer within {answer_s:g} s") from None
+        except ssl.SSLError as error:
+            raise WireError(_tls_trouble(error), str(error)) from error
+        except OSError as error:
+            raise WireError(Trouble.CLOSED, str(error)) from error
+    return HttpAnswer(status, head, body, (time.perf_counter() - begin) * 1000)
+
+
+async def _read_head(reader: asyncio.StreamReader) -> tuple[int, str]:
+    try:
+        raw = await reader.readuntil(b"\r\n\r\n")
+    except asyncio.IncompleteReadError as error:
+        raw = error.partial
+    except asyncio.LimitOverrunError as error:
+        raw = await reader.read(error.consumed)
+    if not raw:
+        raise WireError(Trouble.CLOSED)
+    head = raw.decode("latin-1").strip()
+    version, _, rest = head.partition(" ")
+    if not version.startswith("HTTP/1") or not rest[:3].isdecimal():
+        raise WireError(Trouble.NOT_HTTP, head)
+    return int(rest[:3]), head
+
+
+async def _read_body(reader: asyncio.StreamReader, head: str) -> bytes:
+    """The body up to its announced length, the end of the connection, or the limit."""
+    wanted = BODY_LIMIT_BYTES
+    for line in head.splitlines()[1:]:
+        name, _, value = line.partition(":")
+        if name.lower() == "content-length" and value.strip().isdecimal():
+            wanted = min(wanted, int(value))
+    body = bytearray()
+    while len(body) < wanted:
+        try:
+            piece = await reader.read(wanted - len(body))
+        except ConnectionError:
+            break
+        if not piece:
+            break
+        body += piece
+    return bytes(body)
