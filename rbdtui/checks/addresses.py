@@ -69,15 +69,14 @@ def resolver(view: NodeView) -> Iterator[Finding]:
         yield view.finding("RBD-DNS-101", Severity.ERROR)
     elif not facts.nameservers:
         yield view.finding("RBD-DNS-103", Severity.INFO)
-    elif (bad := _not_global(facts.nameservers)) and (
-        not facts.upstream_nameservers or _not_global(facts.upstream_nameservers)
+    elif (unusable := _unusable(facts.nameservers)) and (
+        not facts.upstream_nameservers or _unusable(facts.upstream_nameservers)
     ):
-        yield view.finding(
-            "RBD-DNS-102", Severity.WARNING, servers=", ".join(bad), evidence=", ".join(facts.nameservers)
-        )
+        shown = ", ".join(unusable)
+        yield view.finding("RBD-DNS-102", Severity.WARNING, servers=shown, evidence=shown)
 
 
-def _not_global(servers: tuple[str, ...]) -> list[str]:
+def _unusable(servers: tuple[str, ...]) -> list[str]:
     return [server for server in servers if not _is_usable(server)]
 
 

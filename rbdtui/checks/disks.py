@@ -21,7 +21,7 @@ def needed_paths(view: NodeView) -> tuple[str, ...]:
 
 
 def free_space(view: NodeView) -> Iterator[Finding]:
-    """There is room; after our own earlier run only what stops a run counts, because the room was then used as planned."""
+    """There is room; after our own earlier run only what stops a run counts: the rest was used as planned."""
     for path in needed_paths(view):
         mount, need = view.facts.mount_of(path), view.limits.disks[path]
         if mount is None or not mount.size_bytes:

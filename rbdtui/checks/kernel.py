@@ -32,7 +32,8 @@ def modules(view: NodeView) -> Iterator[Finding]:
     facts = view.facts
     if "kernel_modules" in facts.failed:
         return
-    loadable, absent = [], []
+    loadable: list[str] = []
+    absent: list[str] = []
     for name in _wanted_modules(view):
         if name not in facts.modules_loaded:
             (loadable if name in facts.modules_available else absent).append(name)

@@ -16,7 +16,7 @@ class DiskNeed:
     """Free space that a path needs."""
 
     minimum_bytes: int
-    """Below this the installation cannot end well; our own figure: images and binaries of the bundle with room to unpack."""
+    """Below this the installation cannot end well; our own figure: images and binaries with room to unpack them."""
     recommended_bytes: int
 
 

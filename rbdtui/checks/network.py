@@ -113,9 +113,10 @@ def _vip(view: ClusterView, answers: Mapping[str, VipAnswer]) -> Iterator[Findin
                 seen.setdefault(mac, []).append(name)
         if not answer.macs and answer.reach is not None and answer.reach.reach in _FREE:
             silent.append(name)
+    held_by_us = any(facts.interface_of(vip.ip) and view.is_ours(node.name) for node, facts in view.answered())
     for mac, witnesses in seen.items():
         yield _taken(view, str(vip.ip), mac, own_macs.get(mac, ""), witnesses)
-    if silent and not seen:
+    if silent and not seen and not held_by_us:
         yield view.finding(
             "RBD-VIP-106", Severity.ERROR, field="gateway.vip", vip=str(vip.ip), witnesses=", ".join(silent)
         )

@@ -1,4 +1,4 @@
-"""What a check gets to see: the spec, the facts of one host or of all, and how to say where in the spec a thing stands."""
+"""What a check gets to see: the spec, the facts of one host or of all, and where in the spec things stand."""
 
 from __future__ import annotations
 
