@@ -1,7 +1,7 @@
 # Prints how far a starting RKE2 has come and what it logged since the last call; changes nothing.
 # Arguments: UNIT (rke2-server.service or rke2-agent.service), CURSOR of the journal as an earlier call printed it,
 # or "" for the newest 20 lines.
-# Output: lines "active=", "sub=", "result=", "restarts=", "supervisor=yes|no" (9345 listens), "api=yes|no" (/readyz of
+# Output: lines "active=", "restarts=", "supervisor=yes|no" (9345 listens), "api=yes|no" (/readyz of
 # this host's API server answers; only asked when 6443 listens), "cursor=", an empty line, then the log lines.
 # Exit codes: 0; 1 when systemd does not answer.
 set -eu
@@ -9,7 +9,7 @@ unit=$1 cursor=$2
 listens() {
 	grep -Eiq "^ *[0-9]+: [0-9A-F]+:$1 [0-9A-F:]+ 0A " /proc/net/tcp /proc/net/tcp6 2>/dev/null
 }
-shown=$(systemctl show --property=ActiveState,SubState,Result,NRestarts "$unit")
+shown=$(systemctl show --property=ActiveState,NRestarts "$unit")
 value() { printf '%s\n' "$shown" | sed -n "s/^$1=//p"; }
 supervisor=no api=no
 if listens 2481; then supervisor=yes; fi
@@ -22,6 +22,6 @@ else
 fi
 log=$(journalctl --no-pager --quiet --output=cat --show-cursor --unit="$unit" "$@" || true)
 next=$(printf '%s\n' "$log" | sed -n 's/^-- cursor: //p' | tail -n 1)
-printf '%s\n' "active=$(value ActiveState)" "sub=$(value SubState)" "result=$(value Result)" \
-	"restarts=$(value NRestarts)" "supervisor=$supervisor" "api=$api" "cursor=${next:-$cursor}" ""
+printf '%s\n' "active=$(value ActiveState)" "restarts=$(value NRestarts)" \
+	"supervisor=$supervisor" "api=$api" "cursor=${next:-$cursor}" ""
 printf '%s\n' "$log" | sed '/^-- cursor: /d'

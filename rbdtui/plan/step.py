@@ -135,7 +135,7 @@ class StepContext:
     facts: Mapping[str, NodeFacts]
     """By node name, as gathered before the run."""
     hosts: Mapping[str, Host]
-    """By node name."""
+    """By node name; a node that is not there (quarantined) is left out by the steps that look at all nodes."""
     bundle: Bundle
     secret: Callable[[str], str]
     """The value of a secret by name (without ``secret:``); raises `StepError` when the vault has none."""

@@ -1,0 +1,99 @@
+"""From a spec to the steps of its installation, in an order in which each stands behind those it waits for.
+
+Every node has a lane of its own: its steps wait for one another and, at gates, for what the whole cluster must have
+reached. Nothing else ties nodes together, so a slow node holds nobody back. The same spec always gives the same ids;
+what a host has already is for the steps to find out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from rbdtui.facts.model import NodeFacts
+from rbdtui.plan.cluster import api_is_on_vip, first_server, has_vip
+from rbdtui.plan.step import JUMP_LANE, Plan, Step
+from rbdtui.plan.steps.claim import ClaimHost
+from rbdtui.plan.steps.finish import ClusterProof, LabelNode, WriteKubeconfig
+from rbdtui.plan.steps.gates import VipToServer, VipUp
+from rbdtui.plan.steps.keepalived import Keepalived, KeepalivedCheck, has_check
+from rbdtui.plan.steps.prepare import HostsFile, PrepareSystem
+from rbdtui.plan.steps.rke2_config import ConfigureRke2
+from rbdtui.plan.steps.rke2_start import ApiReached, StartAgent, StartFirstServer, StartServer
+from rbdtui.plan.steps.ship import InstallHostPackages, ShipBundle, UnpackRke2
+from rbdtui.spec.model import ClusterSpec, Node, Role
+
+
+@dataclass(slots=True)
+class _Lanes:
+    """Steps laid out so far; a step waits for the one before it in its lane and for what it is told."""
+
+    steps: list[Step] = field(default_factory=list)
+    last: dict[str, str] = field(default_factory=dict)
+    """Id of the last step of each node's lane."""
+
+    def add(self, kind: type[Step], node: str, *after: str) -> str:
+        """Append a step; its id."""
+        before = [self.last[node]] if node and node in self.last else []
+        step = kind(node, after=tuple(dict.fromkeys((*before, *after))))
+        self.steps.append(step)
+        if node:
+            self.last[node] = step.id
+        return step.id
+
+
+def build_plan(spec: ClusterSpec, facts: Mapping[str, NodeFacts]) -> Plan:
+    """The plan for a spec."""
+    lanes = _Lanes()
+    for node in spec.nodes:
+        _prepare(lanes, spec, node)
+    opened = _open_cluster(lanes, spec)
+    _join(lanes, spec, opened)
+    _finish(lanes, spec)
+    return Plan(tuple(lanes.steps))
+
+
+def _prepare(lanes: _Lanes, spec: ClusterSpec, node: Node) -> None:
+    """What a node does without looking at the others."""
+    kinds: list[type[Step]] = [ClaimHost, HostsFile, PrepareSystem]
+    if has_vip(spec) and Role.GATEWAY in node.roles:
+        kinds += [InstallHostPackages, Keepalived]
+    kinds += [ShipBundle, UnpackRke2, ConfigureRke2]
+    for kind in kinds:
+        lanes.add(kind, node.name)
+
+
+def _open_cluster(lanes: _Lanes, spec: ClusterSpec) -> list[str]:
+    """The first server; ids of what must be done before others may join."""
+    gates = []
+    if has_vip(spec):
+        gates.append(lanes.add(VipUp, JUMP_LANE, *(f"{Keepalived.name}@{node.name}" for node in spec.gateways)))
+    first = lanes.add(StartFirstServer, first_server(spec).name, *gates)
+    if api_is_on_vip(spec) and Role.CONTROL_PLANE in first_server(spec).roles:
+        return [first, lanes.add(VipToServer, JUMP_LANE, first)]
+    return [first]
+
+
+def _join(lanes: _Lanes, spec: ClusterSpec, opened: list[str]) -> None:
+    """Servers one at a time, because etcd takes one new member at a time; agents as soon as there is a cluster."""
+    turn = opened
+    for node in spec.servers[1:]:
+        lanes.add(ApiReached, node.name, *turn)
+        turn = [lanes.add(StartServer, node.name)]
+    api_comes_late = Role.CONTROL_PLANE not in first_server(spec).roles
+    for node in spec.agents:
+        lanes.add(ApiReached, node.name, *(turn if api_comes_late else opened))
+        lanes.add(StartAgent, node.name)
+
+
+def _finish(lanes: _Lanes, spec: ClusterSpec) -> None:
+    """Labels, the check of the gateways one after the other, kubeconfig, proof."""
+    joined = [lanes.last[node.name] for node in spec.servers]
+    for node in spec.nodes_with(Role.WORKER):
+        lanes.add(LabelNode, node.name)
+    turn = joined
+    for node in reversed(spec.gateways):
+        if has_check(spec, node):
+            turn = [lanes.add(KeepalivedCheck, node.name, *turn)]
+    kubeconfig = lanes.add(WriteKubeconfig, JUMP_LANE, *joined)
+    lanes.add(ClusterProof, JUMP_LANE, kubeconfig, *lanes.last.values())

@@ -1,0 +1,127 @@
+"""What the API server and etcd say about the cluster, asked on a server through RKE2's own kubectl."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from rbdtui.plan.step import StepContext
+from rbdtui.transport.base import Host, TransportError
+from rbdtui.transport.scripts import script
+
+
+@dataclass(frozen=True, slots=True)
+class KubeNode:
+    """A node as the API server knows it."""
+
+    name: str
+    ready: str
+    """Status of the Ready condition: ``True``, ``False``, ``Unknown``, or empty."""
+    address: str
+    version: str
+    labels: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether pods can run there."""
+        return self.ready == "True"
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The nodes, or why they could not be had."""
+
+    nodes: dict[str, KubeNode]
+    """By name; empty when the API did not answer."""
+    reason: str = ""
+    """The last words of what was tried, raw; empty when the API answered."""
+
+
+async def nodes_seen_by(host: Host, url: str = "") -> Answer:
+    """Ask on one server, its own API server or (with an URL) through another address."""
+    try:
+        answer = await host.run(script("kube-nodes"), *([url] if url else []), timeout_s=20.0)
+    except TransportError as error:
+        return Answer({}, str(error))
+    if not answer.ok:
+        return Answer({}, (answer.error_text.strip() or f"exit {answer.exit_status}")[-500:])
+    nodes = [_node(line) for line in answer.text.splitlines() if line.count("\t") >= 4]
+    return Answer({node.name: node for node in nodes})
+
+
+def _node(line: str) -> KubeNode:
+    name, ready, addresses, version, labels = line.split("\t", 4)
+    try:
+        parsed = json.loads(labels)
+    except ValueError:
+        parsed = {}
+    values = {str(key): str(value) for key, value in parsed.items()} if isinstance(parsed, dict) else {}
+    return KubeNode(name, ready, addresses.split(" ")[0], version, values)
+
+
+async def nodes_seen_by_any(context: StepContext, servers: Sequence[str]) -> Answer:
+    """Ask one server after the other until one answers."""
+    last = Answer({}, "")
+    for name in servers:
+        if name in context.hosts:
+            last = await nodes_seen_by(context.hosts[name])
+            if last.nodes:
+                return last
+    return last
+
+
+@dataclass(frozen=True, slots=True)
+class EtcdMember:
+    """A member of etcd as another one lists it."""
+
+    name: str
+    peer_address: str
+    """IP address of its peer URL."""
+    is_started: bool
+    is_learner: bool
+
+
+@dataclass(frozen=True, slots=True)
+class EtcdView:
+    """etcd as one member sees it."""
+
+    members: tuple[EtcdMember, ...] = ()
+    leader: str = ""
+    """Id of the leader; empty or ``0`` when there is none."""
+    version: str = ""
+    size_bytes: int = 0
+    errors: tuple[str, ...] = ()
+    """What the member complains of, or why it could not be asked."""
+
+
+async def etcd_seen_by(host: Host) -> EtcdView:
+    """Ask the member on one host. The shape of the answers: etcd.io, v3.5 gRPC gateway (rpc.proto)."""
+    try:
+        answer = await host.run(script("etcd-members"), timeout_s=20.0)
+    except TransportError as error:
+        return EtcdView(errors=(str(error),))
+    if not answer.ok:
+        return EtcdView(errors=((answer.error_text.strip() or f"exit {answer.exit_status}")[-500:],))
+    try:
+        listed, status = (json.loads(line) for line in answer.text.splitlines() if line.strip())
+        return EtcdView(
+            members=tuple(_member(member) for member in listed.get("members", [])),
+            leader=str(status.get("leader", "")),
+            version=str(status.get("version", "")),
+            size_bytes=int(status.get("dbSize", 0)),
+            errors=tuple(str(error) for error in status.get("errors") or ()),
+        )
+    except (ValueError, AttributeError, TypeError) as error:
+        return EtcdView(errors=(f"{error}: {answer.text[:300]}",))
+
+
+def _member(data: dict[str, object]) -> EtcdMember:
+    urls = data.get("peerURLs")
+    first = str(urls[0]) if isinstance(urls, list) and urls else ""
+    return EtcdMember(
+        name=str(data.get("name", "")),
+        peer_address=first.partition("://")[2].rpartition(":")[0],
+        is_started=bool(data.get("name")),
+        is_learner=data.get("isLearner") is True,
+    )

@@ -1,0 +1,162 @@
+"""Files on a host: whole ones that rbdtui owns, and a marked block inside one that it does not."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from rbdtui.plan.content import Content, diff, plain
+from rbdtui.plan.resources.base import STATE_DIR, Target
+from rbdtui.plan.step import Change, ChangeKind, StepError
+from rbdtui.transport.files import file_states, read_file, remove_file, write_file
+from rbdtui.transport.scripts import Script, script
+from rbdtui.words import T
+
+BEGIN: Final = b"# BEGIN rbdtui"
+END: Final = b"# END rbdtui"
+
+
+def header(site: str) -> str:
+    """The first line of every file that rbdtui writes, where the format has comments."""
+    return f"# Written by rbdtui for site {site}; changes here are replaced"
+
+
+@dataclass(frozen=True, slots=True)
+class ManagedFile:
+    """A file whose whole content, mode and owner are ours."""
+
+    path: str
+    content: Content
+    mode: int = 0o644
+    owner: str = "root:root"
+    or_else: tuple[Content, ...] = ()
+    """Contents that are good as well, because a later step writes them."""
+    only_when_missing: bool = False
+    """Whether any file that is there already is good."""
+    validator: Script | None = None
+    """Judges the content, its payload, on the host before it is put in place; exit code 3 refuses it."""
+
+    async def pending(self, target: Target) -> list[Change]:
+        """The file, unless it is there as it shall be."""
+        state = (await file_states(target.host, [self.path]))[self.path]
+        if state is not None:
+            if self.only_when_missing:
+                return []
+            good = {content.sha256 for content in (self.content, *self.or_else)}
+            if state.sha256 in good and state.mode == self.mode and state.owner == self.owner:
+                return []
+        before = await read_file(target.host, self.path) if state is not None else None
+        how = f"{self.owner} {self.mode:04o}"
+        if before is None:
+            title = T("plan.change.file_new", path=self.path, how=how)
+        elif before == self.content.actual:
+            title = T("plan.change.file_mode", path=self.path, how=how)
+        else:
+            title = T("plan.change.file", path=self.path, how=how)
+        return [Change(ChangeKind.FILE, title, diff(self.path, before, self.content))]
+
+    async def settle(self, target: Target) -> None:
+        """Write the file; what was there goes to the backup."""
+        if self.only_when_missing:
+            # A link that leads nowhere must give way, else the file would come to be where the link points.
+            await remove_file(target.host, self.path)
+        if self.validator is not None:
+            judged = await target.host.run(self.validator, payload=self.content.actual)
+            if judged.exit_status == 3:
+                raise StepError("content_refused", path=self.path, node=target.host.name, evidence=judged.error_text)
+        await write_file(
+            target.host, self.path, self.content.actual, mode=self.mode, owner=self.owner, backup_dir=target.backup_dir
+        )
+
+    async def remove(self, target: Target) -> None:
+        """Bring back what was there before, or delete the file; one that only had to exist stays."""
+        if not self.only_when_missing:
+            await target.host.must(script("file-restore"), self.path, f"{STATE_DIR}/backup")
+
+
+@dataclass(frozen=True, slots=True)
+class ManagedBlock:
+    """A block of lines at the top of a file; every other byte of the file stays as it is."""
+
+    path: str
+    lines: tuple[str, ...]
+    mode: int = 0o644
+    """Of a file that has to be made."""
+
+    async def pending(self, target: Target) -> list[Change]:
+        """The block, unless it is there whole and once."""
+        before = await read_file(target.host, self.path)
+        after = with_block(before or b"", self.lines)
+        if before == after:
+            return []
+        title = T("plan.change.block", path=self.path)
+        return [Change(ChangeKind.FILE, title, diff(self.path, before, plain(after.decode("utf-8", "replace"))))]
+
+    async def settle(self, target: Target) -> None:
+        """Put the block in, replacing an older or damaged one."""
+        before = await read_file(target.host, self.path)
+        await self._write(target, with_block(before or b"", self.lines))
+
+    async def remove(self, target: Target) -> None:
+        """Take the block out."""
+        before = await read_file(target.host, self.path)
+        if before is not None and (without := without_block(before, self.lines)) != before:
+            await self._write(target, without)
+
+    async def _write(self, target: Target, content: bytes) -> None:
+        state = (await file_states(target.host, [self.path]))[self.path]
+        mode, owner = (state.mode, state.owner) if state is not None else (self.mode, "root:root")
+        await write_file(target.host, self.path, content, mode=mode, owner=owner, backup_dir=target.backup_dir)
+
+
+def with_block(content: bytes, lines: tuple[str, ...]) -> bytes:
+    """The content with the block at its top, in the line ends of its first line; raises nothing.
+
+    Already so (in whatever line ends): the content itself.
+    """
+    wanted = [BEGIN, *(line.encode() for line in lines), END]
+    present = content.splitlines(keepends=True)
+    top = [line.rstrip(b"\r\n") for line in present[: len(wanted)]]
+    rest = b"".join(present[len(wanted) :])
+    if top == wanted and not _has_marker(rest) and (not rest or present[len(wanted) - 1].endswith(b"\n")):
+        return content
+    newline = b"\r\n" if present and present[0].endswith(b"\r\n") else b"\n"
+    return b"".join(line + newline for line in wanted) + without_block(content, lines)
+
+
+def without_block(content: bytes, lines: tuple[str, ...]) -> bytes:
+    """The content without our block, or what is left of one.
+
+    Of a block that lost a marker only the marker and those lines beside it go that we know as ours: whatever else
+    stands there is the operator's.
+    """
+    ours = {line.encode() for line in lines}
+    kept: list[bytes] = []
+    pending: list[bytes] | None = None
+    for line in content.splitlines(keepends=True):
+        bare = line.rstrip(b"\r\n")
+        if bare == BEGIN:
+            kept.extend(_foreign(pending or [], ours))
+            pending = []
+        elif bare == END:
+            if pending is None:
+                while kept and kept[-1].rstrip(b"\r\n") in ours:
+                    kept.pop()
+            pending = None
+        elif pending is not None:
+            pending.append(line)
+        else:
+            kept.append(line)
+    kept.extend(_foreign(pending or [], ours))
+    return b"".join(kept)
+
+
+def _foreign(lines: list[bytes], ours: set[bytes]) -> list[bytes]:
+    count = 0
+    while count < len(lines) and lines[count].rstrip(b"\r\n") in ours:
+        count += 1
+    return lines[count:]
+
+
+def _has_marker(content: bytes) -> bool:
+    return any(line.rstrip(b"\r\n") in (BEGIN, END) for line in content.splitlines())

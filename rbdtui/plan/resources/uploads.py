@@ -1,0 +1,98 @@
+"""Files of the bundle that shall be on a host, told apart by their digests."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+
+from rbdtui.transport.jobs import run_job
+
+from rbdtui.plan.resources.base import STATE_DIR, Target
+from rbdtui.plan.step import BundleFile, Change, ChangeKind, StepError
+from rbdtui.transport.files import file_states, remove_file
+from rbdtui.transport.scripts import script
+from rbdtui.words import T
+
+INSTALL_LIMIT_S = 900.0
+
+
+@dataclass(frozen=True, slots=True)
+class UploadedFiles:
+    """Files of the bundle at their places on a host."""
+
+    files: Mapping[str, BundleFile]
+    """By the path on the host."""
+
+    async def pending(self, target: Target) -> list[Change]:
+        """Those that are not there or are not the same."""
+        present = await file_states(target.host, list(self.files))
+        return [
+            Change(
+                ChangeKind.UPLOAD,
+                T("plan.change.upload", path=path, size_mib=round(file.size_bytes / 2**20, 1)),
+                f"{file.path.name}\nsha256 {file.sha256}",
+            )
+            for path, file in self.files.items()
+            if (state := present[path]) is None or state.sha256 != file.sha256
+        ]
+
+    async def settle(self, target: Target) -> None:
+        """Bring them over one after the other; raises `StepError` when the bundle has gone away."""
+        for path, file in self.files.items():
+            await upload(target, file, path)
+
+    async def remove(self, target: Target) -> None:
+        """Delete them."""
+        for path in self.files:
+            await remove_file(target.host, path)
+
+
+async def upload(target: Target, file: BundleFile, path: str) -> None:
+    """Bring one file of the bundle to a host."""
+    try:
+        await target.host.upload(file.path, path, sha256=file.sha256, on_progress=target.report.progress)
+    except OSError as error:
+        raise StepError("bundle_gone", path=str(file.path), evidence=str(error)) from error
+
+
+@dataclass(frozen=True, slots=True)
+class HostPackages:
+    """Packages of the host's own system, from the bundle where the host lacks them; no repository is asked."""
+
+    names: tuple[str, ...]
+    files: tuple[BundleFile, ...]
+    """The bundle's packages for this system, those that others depend on included."""
+    system: str
+    """The system as the bundle's directory names it, e.g. ``debian-12-amd64``."""
+    held_units: tuple[str, ...] = ()
+    """Units that the installation must not start by itself."""
+
+    async def pending(self, target: Target) -> list[Change]:
+        """The packages that are missing."""
+        missing = await self._missing(target)
+        if not missing:
+            return []
+        title = T("plan.change.packages", packages=", ".join(missing))
+        return [Change(ChangeKind.PACKAGE, title, "\n".join(file.path.name for file in self.files))]
+
+    async def settle(self, target: Target) -> None:
+        """Bring the files over and install what is missing; raises `StepError`."""
+        if not self.files:
+            missing = ", ".join(await self._missing(target))
+            raise StepError("no_packages", node=target.host.name, packages=missing, system=self.system)
+        directory = f"{STATE_DIR}/bundle/packages"
+        for file in self.files:
+            await upload(target, file, str(PurePosixPath(directory) / file.path.name))
+        done = await run_job(
+            target.host, f"{target.run_id}-packages", script("packages-install"), directory, *self.held_units,
+            timeout_s=INSTALL_LIMIT_S, on_line=target.report.line,
+        )  # fmt: skip
+        if done.exit_status != 0:
+            raise StepError("packages_refused", node=target.host.name, evidence=done.tail)
+
+    async def _missing(self, target: Target) -> list[str]:
+        answer = await target.host.run(script("packages-state"), *self.names)
+        if answer.exit_status == 3:
+            raise StepError("no_package_manager", node=target.host.name, packages=", ".join(self.names))
+        return [name for name in self.names if name in answer.text.splitlines()]

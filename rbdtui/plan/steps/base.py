@@ -1,0 +1,43 @@
+"""A step that is nothing but a list of resources."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from rbdtui.plan.resources.base import Removable, Resource, Target
+from rbdtui.plan.step import Change, Probe, Step, StepContext
+
+
+@dataclass(frozen=True, slots=True)
+class ResourceStep(Step):
+    """Work on one node that is done when all its resources are as they shall be."""
+
+    @abstractmethod
+    def resources(self, context: StepContext) -> Sequence[Resource]:
+        """The resources, in the order in which they are settled."""
+
+    async def probe(self, context: StepContext) -> Probe:
+        """Done when nothing is pending; the evidence names what is."""
+        changes = await self.describe(context)
+        return Probe(not changes, "\n".join(str(change.title) for change in changes))
+
+    async def describe(self, context: StepContext) -> list[Change]:
+        """What is pending of every resource."""
+        target = Target.of(context, self.node)
+        return [change for resource in self.resources(context) for change in await resource.pending(target)]
+
+    async def apply(self, context: StepContext) -> None:
+        """Settle the resources that are not yet as they shall be."""
+        target = Target.of(context, self.node)
+        for resource in self.resources(context):
+            if await resource.pending(target):
+                await resource.settle(target)
+
+    async def undo(self, context: StepContext) -> None:
+        """Take the resources back, the last first."""
+        target = Target.of(context, self.node)
+        for resource in reversed(self.resources(context)):
+            if isinstance(resource, Removable):
+                await resource.remove(target)

@@ -1,0 +1,223 @@
+"""After all nodes have joined: role labels, the operator's kubeconfig, and the proof of the whole."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar, Final
+
+from rbdtui.plan import vip
+from rbdtui.plan.cluster import api_servers, api_url, etcd_nodes, has_vip
+from rbdtui.plan.kube import EtcdView, etcd_seen_by, nodes_seen_by, nodes_seen_by_any
+from rbdtui.plan.step import Change, ChangeKind, Probe, Step, StepContext, StepError, StepKind
+from rbdtui.spec.model import Node
+from rbdtui.transport.files import read_file
+from rbdtui.transport.scripts import script
+from rbdtui.words import T
+
+SERVER_KUBECONFIG: Final = "/etc/rancher/rke2/rke2.yaml"
+WORKER_LABEL: Final = "node-role.kubernetes.io/worker"
+"""Rainbond's console lists nodes by role labels; RKE2 gives agents none (goodrain/rainbond-docs, cluster-connect)."""
+
+
+def server_names(context: StepContext) -> list[str]:
+    """Servers of the run that have an API server."""
+    return [node.name for node in api_servers(context.spec) if node.name in context.hosts]
+
+
+@dataclass(frozen=True, slots=True)
+class LabelNode(Step):
+    """Give a worker its role label."""
+
+    name: ClassVar[str] = "node-labels"
+
+    async def probe(self, context: StepContext) -> Probe:
+        """Whether the node bears the label."""
+        answer = await nodes_seen_by_any(context, server_names(context))
+        node = answer.nodes.get(self.node)
+        if node is None:
+            return Probe(satisfied=False, evidence=answer.reason)
+        return Probe(node.labels.get(WORKER_LABEL) == "true", str(sorted(node.labels)))
+
+    async def describe(self, context: StepContext) -> list[Change]:
+        """The one label."""
+        if (await self.probe(context)).satisfied:
+            return []
+        command = f"kubectl label node {self.node} {WORKER_LABEL}=true --overwrite"
+        return [Change(ChangeKind.COMMAND, T("plan.change.label", node=self.node, label=WORKER_LABEL), command)]
+
+    async def apply(self, context: StepContext) -> None:
+        """Label the node through the first server that answers; raises `StepError`."""
+        said = ""
+        for server in server_names(context):
+            done = await context.hosts[server].run(script("kube-label"), self.node, f"{WORKER_LABEL}=true")
+            if done.ok:
+                return
+            said = done.error_text
+        raise StepError("label_refused", node=self.node, label=WORKER_LABEL, evidence=said, retryable=True)
+
+
+@dataclass(frozen=True, slots=True)
+class WriteKubeconfig(Step):
+    """Put a kubeconfig for the operator into the site, with the API's fixed address."""
+
+    name: ClassVar[str] = "kubeconfig"
+
+    async def probe(self, context: StepContext) -> Probe:
+        """Whether the site's kubeconfig is the cluster's."""
+        wanted = await self._wanted(context)
+        file = _kubeconfig_file(context)
+        if wanted is None or not file.is_file():
+            return Probe(satisfied=False)
+        private = file.stat().st_mode & 0o077 == 0
+        return Probe(private and file.read_bytes() == wanted, api_url(context.spec))
+
+    async def describe(self, context: StepContext) -> list[Change]:
+        """The file; its content is a secret and is not shown."""
+        if (await self.probe(context)).satisfied:
+            return []
+        title = T("plan.change.kubeconfig", path=str(_kubeconfig_file(context)), url=api_url(context.spec))
+        return [Change(ChangeKind.FILE, title)]
+
+    async def apply(self, context: StepContext) -> None:
+        """Fetch it from a server, change the address, and write it for the operator alone; raises `StepError`."""
+        wanted = await self._wanted(context)
+        if wanted is None:
+            raise StepError("no_kubeconfig", path=SERVER_KUBECONFIG, retryable=True)
+        file = _kubeconfig_file(context)
+        try:
+            _write_private(file, wanted)
+        except OSError as error:
+            raise StepError("site_not_writable", path=str(file), evidence=str(error)) from error
+
+    async def _wanted(self, context: StepContext) -> bytes | None:
+        for server in server_names(context):
+            content = await read_file(context.hosts[server], SERVER_KUBECONFIG)
+            if content is not None:
+                return re.sub(rb"(?m)^(\s*server:).*$", rb"\1 " + api_url(context.spec).encode(), content)
+        return None
+
+
+def _kubeconfig_file(context: StepContext) -> Path:
+    return context.site_dir / "kubeconfig"
+
+
+def _write_private(file: Path, content: bytes) -> None:
+    descriptor, temporary = tempfile.mkstemp(dir=file.parent, prefix=".kubeconfig-")
+    try:
+        with os.fdopen(descriptor, "wb") as stream:
+            stream.write(content)
+            stream.flush()
+            os.fsync(stream.fileno())
+        Path(temporary).replace(file)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+
+
+@dataclass(frozen=True, slots=True)
+class ClusterProof(Step):
+    """Prove the whole: every node ready through the API's address, etcd as planned, one holder of the address."""
+
+    name: ClassVar[str] = "cluster-proof"
+    kind: ClassVar[StepKind] = StepKind.GATE
+    time_limit_s: ClassVar[float] = 300.0
+    stall_s: ClassVar[float] = 240.0
+    wait_s: ClassVar[float] = 180.0
+    look_every_s: ClassVar[float] = 2.0
+
+    async def probe(self, context: StepContext) -> Probe:
+        """Whether all of it holds now; the evidence names what does not."""
+        wrong = await self._wrong(context)
+        return Probe(not wrong, "\n".join(wrong))
+
+    async def describe(self, context: StepContext) -> list[Change]:
+        """A gate changes nothing."""
+        return []
+
+    async def apply(self, context: StepContext) -> None:
+        """Wait until all of it holds; raises `StepError` with what does not."""
+        deadline = time.monotonic() + self.wait_s
+        while wrong := await self._wrong(context):
+            if time.monotonic() > deadline:
+                raise StepError("cluster_not_proven", evidence="\n".join(wrong), retryable=True)
+            for line in wrong:
+                context.report.line(line)
+            await asyncio.sleep(self.look_every_s)
+        if not await _connects(str(context.spec.api_address), context.spec.kubernetes.api.port):
+            context.report.note(T("plan.note.api_cut_off", url=api_url(context.spec)))
+
+    async def _wrong(self, context: StepContext) -> list[str]:
+        looks = [self._wrong_nodes(context), self._wrong_etcd(context)]
+        if has_vip(context.spec):
+            looks.append(self._wrong_holders(context))
+        return [line for lines in await asyncio.gather(*looks) for line in lines]
+
+    async def _wrong_nodes(self, context: StepContext) -> list[str]:
+        """Asked through the API's fixed address, of the last server first: the first is likely to be its holder."""
+        answer = None
+        for server in reversed(server_names(context)):
+            answer = await nodes_seen_by(context.hosts[server], api_url(context.spec))
+            if answer.nodes:
+                break
+        if answer is None or not answer.nodes:
+            return [f"{api_url(context.spec)}: {answer.reason if answer is not None else '-'}"]
+        wrong = []
+        for node in _nodes(context):
+            seen = answer.nodes.get(node.name)
+            if seen is None or not seen.is_ready:
+                wrong.append(f"node {node.name}: {'absent' if seen is None else f'Ready={seen.ready}'}")
+            elif seen.address != str(node.address):
+                wrong.append(f"node {node.name}: address {seen.address}")
+        return wrong
+
+    async def _wrong_etcd(self, context: StepContext) -> list[str]:
+        planned = [node for node in etcd_nodes(context.spec) if node.name in context.hosts]
+        views = await asyncio.gather(*(etcd_seen_by(context.hosts[node.name]) for node in planned))
+        by_node = list(zip(planned, views, strict=True))
+        wrong = [line for node, view in by_node for line in etcd_faults(node, view, planned)]
+        if len({view.leader for view in views if not view.errors}) > 1:
+            wrong.append("etcd: " + ", ".join(f"{node.name} follows {view.leader}" for node, view in by_node))
+        return wrong
+
+    async def _wrong_holders(self, context: StepContext) -> list[str]:
+        holders = await vip.look(context)
+        if len(holders.names) == 1:
+            return []
+        return [f"{context.spec.gateway.vip}: {line}" for line in str(holders).splitlines()]
+
+
+def _nodes(context: StepContext) -> list[Node]:
+    return [node for node in context.spec.nodes if node.name in context.hosts]
+
+
+def etcd_faults(node: Node, view: EtcdView, planned: Sequence[Node]) -> list[str]:
+    """What is not as planned in etcd as one member sees it, raw."""
+    if view.errors:
+        return [f"etcd on {node.name}: {error}" for error in view.errors]
+    faults = []
+    expected = {str(member.address) for member in planned}
+    seen = {member.peer_address for member in view.members}
+    if seen != expected:
+        faults.append(f"etcd on {node.name}: members {sorted(seen)}, planned {sorted(expected)}")
+    faults += [f"etcd on {node.name}: {m.peer_address} not started" for m in view.members if not m.is_started]
+    faults += [f"etcd on {node.name}: {m.peer_address} is a learner" for m in view.members if m.is_learner]
+    if view.leader in ("", "0"):
+        faults.append(f"etcd on {node.name}: no leader")
+    return faults
+
+
+async def _connects(address: str, port: int) -> bool:
+    try:
+        async with asyncio.timeout(3.0):
+            _, writer = await asyncio.open_connection(address, port)
+    except (OSError, TimeoutError):
+        return False
+    writer.close()
+    return True

@@ -1,0 +1,130 @@
+"""The address that moves: keepalived on every gateway, first without and later with a check of the node's health.
+
+Without the check at first, because the address has to be up before there is anything to check; with it at last, one
+gateway after the other. All gateways are ``BACKUP`` with ``nopreempt``, so the address moves only when its holder
+fails, and the check has ``weight 0``: a failing one takes the node out (FAULT) whatever the priorities are, whereas a
+negative weight would not move the address away from a holder that still advertises. Source: keepalived.conf(5), and
+the official way of Rainbond (goodrain/rainbond-docs, deploy-keepalived).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar, Final
+
+from rbdtui.plan.cluster import VRRP_SECRET, api_is_on_vip, gateway_priority, vip_interface
+from rbdtui.plan.content import Content, SecretRef, fill_asset
+from rbdtui.plan.resources.base import Resource
+from rbdtui.plan.resources.files import ManagedFile, header
+from rbdtui.plan.resources.units import RunningUnit, digest_of
+from rbdtui.plan.step import StepContext, StepError
+from rbdtui.plan.steps.base import ResourceStep
+from rbdtui.plan.vip import wait_for_one_holder
+from rbdtui.spec.model import ClusterSpec, Node, Role
+from rbdtui.transport.scripts import script
+
+CONFIG_FILE: Final = "/etc/keepalived/keepalived.conf"
+CHECK_FILE: Final = "/etc/keepalived/rbdtui-check.sh"
+DROP_IN_FILE: Final = "/etc/systemd/system/keepalived.service.d/rbdtui.conf"
+UNIT: Final = "keepalived.service"
+
+
+def has_check(spec: ClusterSpec, node: Node) -> bool:
+    """Whether a gateway's health can be told: it can where the API server behind the address runs on the gateway.
+
+    Once Rainbond is installed by a step of its own, its gateway's health belongs here too.
+    """
+    return api_is_on_vip(spec) and Role.CONTROL_PLANE in node.roles
+
+
+@dataclass(frozen=True, slots=True)
+class Configuration:
+    """keepalived's files for one gateway, in one of the two phases."""
+
+    config: Content
+    check: Content
+    drop_in: Content
+
+    @property
+    def digest(self) -> str:
+        """What the daemon is started with."""
+        return digest_of([self.config, self.check, self.drop_in])
+
+
+def configuration(context: StepContext, node_name: str, *, checked: bool) -> Configuration:
+    """The files for a gateway; raises `StepError` when its interface cannot be told."""
+    spec, secret = context.spec, context.secret
+    node = spec.node(node_name)
+    first_line = header(spec.name)
+    check = fill_asset("keepalived-check.conf", {"script": CHECK_FILE}, secret).shown if checked else ""
+    assert spec.gateway.vip is not None
+    values: dict[str, str | SecretRef] = {
+        "header": first_line,
+        "node": node.name,
+        "interface": vip_interface(spec, node, context.facts),
+        "router_id": str(spec.gateway.virtual_router_id),
+        "priority": str(gateway_priority(spec, node)),
+        "vip": str(spec.gateway.vip),
+        "password": SecretRef(VRRP_SECRET),
+        "unicast": _unicast(spec, node),
+        "check": check,
+        "track": "    track_script {\n        check_node\n    }\n" if checked else "",
+    }
+    return Configuration(
+        config=fill_asset("keepalived.conf", values, secret),
+        check=fill_asset("keepalived-check.sh", {"header": first_line}, secret),
+        drop_in=fill_asset("keepalived-unit.conf", {"header": first_line}, secret),
+    )
+
+
+def _unicast(spec: ClusterSpec, node: Node) -> str:
+    if not spec.gateway.unicast:
+        return ""
+    peers = "".join(f"        {other.address}\n" for other in spec.gateways if other.name != node.name)
+    return f"    unicast_src_ip {node.address}\n    unicast_peer {{\n{peers}    }}\n"
+
+
+@dataclass(frozen=True, slots=True)
+class _Keepalived(ResourceStep):
+    """What both phases share."""
+
+    checked: ClassVar[bool]
+
+    def resources(self, context: StepContext) -> Sequence[Resource]:
+        """The check before the configuration that names it, the daemon last."""
+        wanted = configuration(context, self.node, checked=self.checked)
+        others = [configuration(context, self.node, checked=True)] if not self.checked else []
+        files: list[Resource] = []
+        if self.checked:
+            files.append(ManagedFile(CHECK_FILE, wanted.check, mode=0o755))
+        files.append(ManagedFile(DROP_IN_FILE, wanted.drop_in))
+        good_too = tuple(other.config for other in others)
+        test = script("keepalived-test")
+        files.append(ManagedFile(CONFIG_FILE, wanted.config, mode=0o600, or_else=good_too, validator=test))
+        files.append(RunningUnit(UNIT, wanted.digest, or_else=tuple(other.digest for other in others)))
+        return files
+
+
+@dataclass(frozen=True, slots=True)
+class Keepalived(_Keepalived):
+    """Phase 1: the address is carried by whichever gateway is there."""
+
+    name: ClassVar[str] = "keepalived"
+    checked: ClassVar[bool] = False
+
+
+@dataclass(frozen=True, slots=True)
+class KeepalivedCheck(_Keepalived):
+    """Phase 2: a gateway whose API server does not answer gives the address away."""
+
+    name: ClassVar[str] = "keepalived-check"
+    checked: ClassVar[bool] = True
+    time_limit_s: ClassVar[float] = 180.0
+
+    async def verify(self, context: StepContext) -> None:
+        """Prove the files and the daemon, and that one gateway holds the address before the next gateway is touched."""
+        probe = await self.probe(context)
+        if not probe.satisfied:
+            raise StepError("step_not_proven", evidence=probe.evidence, step=self.title, node=self.node)
+        await wait_for_one_holder(context, limit_s=60.0)

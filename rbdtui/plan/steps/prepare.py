@@ -1,0 +1,93 @@
+"""What every node needs beforehand: names, kernel, a resolver file, a NetworkManager that keeps its hands off."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar, Final
+
+from rbdtui.paths import asset
+from rbdtui.plan.cluster import has_vip
+from rbdtui.plan.content import plain
+from rbdtui.plan.resources.base import Resource
+from rbdtui.plan.resources.files import ManagedBlock, ManagedFile, header
+from rbdtui.plan.resources.kernel import KernelModules, KernelParameters
+from rbdtui.plan.resources.units import RunningUnit, StoppedUnits, WhereActive, digest_of
+from rbdtui.plan.step import StepContext
+from rbdtui.plan.steps.base import ResourceStep
+from rbdtui.spec.model import ClusterSpec, GatewayMode, Profile
+
+REQUIRED_MODULES: Final = ("overlay", "br_netfilter")
+HELPFUL_MODULES: Final = ("vxlan",)
+"""Canal's; the kernel also loads it by itself when the interface is made."""
+EXACT_PARAMETERS: Final = {
+    "net.ipv4.ip_forward": "1",
+    "net.bridge.bridge-nf-call-iptables": "1",
+}
+LEAST_PARAMETERS: Final = {
+    "fs.inotify.max_user_instances": 8192,
+    "fs.inotify.max_user_watches": 524288,
+}
+BUILT_IN_REGISTRY_NAMES: Final = ("goodrain.me", "region.goodrain.me")
+"""Names that Rainbond 6 maps to its first gateway only; here they lead to the address that moves."""
+
+
+def hosts_lines(spec: ClusterSpec) -> tuple[str, ...]:
+    """The lines of our block in ``/etc/hosts``: nodes, the API's name, and Rainbond's own names.
+
+    The block stands at the top of the file because the first match wins, also over the line that Rainbond's operator
+    appends later (goodrain/rainbond-operator, hosts-job).
+    """
+    lines = [f"{node.address} {node.name}" for node in spec.nodes]
+    if spec.kubernetes.api.domain:
+        lines.append(f"{spec.api_address} {spec.kubernetes.api.domain}")
+    if spec.profile is Profile.RAINBOND_6 and (address := gateway_address(spec)):
+        lines.append(f"{address} {' '.join(BUILT_IN_REGISTRY_NAMES)}")
+    return tuple(lines)
+
+
+def gateway_address(spec: ClusterSpec) -> str:
+    """Where users and nodes reach the gateways: the VIP, the balancer that is there, or the only gateway."""
+    if has_vip(spec) and spec.gateway.vip is not None:
+        return str(spec.gateway.vip.ip)
+    if spec.gateway.mode is GatewayMode.EXTERNAL and spec.gateway.address is not None:
+        return str(spec.gateway.address)
+    return str(spec.gateways[0].address) if spec.gateways else ""
+
+
+@dataclass(frozen=True, slots=True)
+class HostsFile(ResourceStep):
+    """Make every node know every node, the API's name and Rainbond's own names."""
+
+    name: ClassVar[str] = "hosts-file"
+
+    def resources(self, context: StepContext) -> Sequence[Resource]:
+        """One block in one file."""
+        return (ManagedBlock("/etc/hosts", hosts_lines(context.spec)),)
+
+
+@dataclass(frozen=True, slots=True)
+class PrepareSystem(ResourceStep):
+    """Modules, kernel parameters, a resolver file where there is none, NetworkManager kept off canal's devices."""
+
+    name: ClassVar[str] = "os-prepare"
+
+    def resources(self, context: StepContext) -> Sequence[Resource]:
+        """In this order: the bridge's parameters exist only once its module is loaded."""
+        first_line = header(context.spec.name)
+        devices = asset("templates", "networkmanager.conf").read_text(encoding="utf-8")
+        network_manager = plain(f"{first_line}\n{devices}")
+        return (
+            KernelModules("/etc/modules-load.d/rbdtui.conf", first_line, REQUIRED_MODULES, HELPFUL_MODULES),
+            KernelParameters("/etc/sysctl.d/90-rbdtui.conf", first_line, EXACT_PARAMETERS, LEAST_PARAMETERS),
+            # Kubelet does not start where this file is missing; an empty one says that nobody is to be asked.
+            ManagedFile("/etc/resolv.conf", plain(f"{first_line}\n"), only_when_missing=True),
+            WhereActive(
+                "NetworkManager.service",
+                (
+                    ManagedFile("/etc/NetworkManager/conf.d/rke2-canal.conf", network_manager),
+                    RunningUnit("NetworkManager.service", digest_of([network_manager]), is_ours=False),
+                ),
+            ),
+            StoppedUnits(("nm-cloud-setup.timer", "nm-cloud-setup.service")),
+        )

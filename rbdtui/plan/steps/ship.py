@@ -1,0 +1,130 @@
+"""What comes from the offline bundle: host packages, RKE2's archives, and RKE2 unpacked."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar, Final
+
+from rbdtui.facts.model import NodeFacts
+from rbdtui.plan.resources.base import STATE_DIR, Resource, Target
+from rbdtui.plan.resources.uploads import HostPackages, UploadedFiles
+from rbdtui.plan.step import BundleFile, Change, ChangeKind, StepClass, StepContext, StepError
+from rbdtui.plan.steps.base import ResourceStep
+from rbdtui.transport.base import Host
+from rbdtui.transport.scripts import script
+from rbdtui.words import T
+
+ARCHIVE_DIR: Final = f"{STATE_DIR}/bundle"
+IMAGES_DIR: Final = "/var/lib/rancher/rke2/agent/images"
+"""RKE2 imports every image archive that lies here when it starts (docs.rke2.io, airgap)."""
+
+
+def facts_of(context: StepContext, node: str) -> NodeFacts:
+    """The facts of a node; raises `StepError` when nobody has asked it yet."""
+    facts = context.facts.get(node)
+    if facts is None or not facts.arch:
+        raise StepError("no_facts", node=node)
+    return facts
+
+
+def rke2_archive(context: StepContext, node: str) -> BundleFile:
+    """RKE2's program archive for a node's architecture."""
+    return context.bundle.file("rke2", facts_of(context, node).arch)
+
+
+@dataclass(frozen=True, slots=True)
+class InstallHostPackages(ResourceStep):
+    """Give a gateway keepalived from the bundle where it lacks it."""
+
+    name: ClassVar[str] = "host-packages"
+    time_limit_s: ClassVar[float] = 1200.0
+
+    def resources(self, context: StepContext) -> Sequence[Resource]:
+        """One set of packages."""
+        facts = facts_of(context, self.node)
+        system = f"{facts.os.id}-{facts.os.version_id}-{facts.arch}"
+        files = context.bundle.packages(facts.os.id, facts.os.version_id, facts.arch)
+        return (HostPackages(("keepalived",), tuple(files), system, held_units=("keepalived.service",)),)
+
+
+@dataclass(frozen=True, slots=True)
+class ShipBundle(ResourceStep):
+    """Bring RKE2's program and image archives to a node."""
+
+    name: ClassVar[str] = "ship-bundle"
+    step_class: ClassVar[StepClass] = StepClass.UPLOAD
+    time_limit_s: ClassVar[float] = 6 * 3600.0
+    stall_s: ClassVar[float] = 120.0
+
+    def resources(self, context: StepContext) -> Sequence[Resource]:
+        """Both archives; the images go to where RKE2 looks for them."""
+        program = rke2_archive(context, self.node)
+        images = context.bundle.file("rke2-images", facts_of(context, self.node).arch)
+        return (
+            UploadedFiles({f"{ARCHIVE_DIR}/{program.path.name}": program, f"{IMAGES_DIR}/{images.path.name}": images}),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Rke2State:
+    """What is installed of RKE2 on a host."""
+
+    archive_sha256: str
+    """Of the archive that was unpacked last; empty when we unpacked none."""
+    prefix: str
+    has_program: bool
+    has_units: bool
+
+
+async def rke2_state(host: Host) -> Rke2State:
+    """Ask a host what is installed of RKE2."""
+    answer = await host.must(script("rke2-state"))
+    value = dict(line.split("=", 1) for line in answer.text.splitlines() if "=" in line)
+    return Rke2State(
+        archive_sha256=value.get("archive", ""),
+        prefix=value.get("prefix", ""),
+        has_program=value.get("program") == "yes",
+        has_units=value.get("units") == "yes",
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class UnpackedRke2:
+    """RKE2's program archive, unpacked where its own installer would."""
+
+    archive: str
+    sha256: str
+
+    async def pending(self, target: Target) -> list[Change]:
+        """The archive, unless exactly this one was unpacked and its files are there."""
+        state = await rke2_state(target.host)
+        if state.archive_sha256 == self.sha256 and state.has_program and state.has_units:
+            return []
+        return [Change(ChangeKind.COMMAND, T("plan.change.unpack", archive=self.archive), f"tar -xzf {self.archive}")]
+
+    async def settle(self, target: Target) -> None:
+        """Unpack it; raises `StepError` when it is damaged."""
+        done = await target.host.run(script("rke2-unpack"), self.archive, self.sha256, timeout_s=300.0)
+        if done.exit_status == 3:
+            raise StepError("archive_damaged", node=target.host.name, path=self.archive, evidence=done.error_text)
+        if not done.ok:
+            await target.host.must(script("rke2-unpack"), self.archive, self.sha256, timeout_s=300.0)
+        target.report.line(done.text.strip())
+
+    async def remove(self, target: Target) -> None:
+        """Run RKE2's own uninstall script, which takes the cluster's data with it."""
+        await target.host.must(script("rke2-uninstall"), timeout_s=600.0, on_line=target.report.line)
+
+
+@dataclass(frozen=True, slots=True)
+class UnpackRke2(ResourceStep):
+    """Unpack RKE2 as its own installer does."""
+
+    name: ClassVar[str] = "rke2-unpack"
+    time_limit_s: ClassVar[float] = 900.0
+
+    def resources(self, context: StepContext) -> Sequence[Resource]:
+        """One archive."""
+        archive = rke2_archive(context, self.node)
+        return (UnpackedRke2(f"{ARCHIVE_DIR}/{archive.path.name}", archive.sha256),)
