@@ -125,7 +125,7 @@ class Vault:
 
     def set(self, name: str, value: str) -> None:
         """Keep a value, replacing an earlier one; raises `VaultError` on a bad name or an empty or huge value."""
-        if not _NAME.fullmatch(name):
+        if not is_secret_name(name):
             raise VaultError("bad_name", name=_shown(name))
         if not value:
             raise VaultError("empty_value", name=name)
@@ -163,6 +163,11 @@ class Vault:
         except OSError as error:
             raise VaultError("cannot_write", path=str(self._path), reason=error.strerror or "") from error
         self._values = values
+
+
+def is_secret_name(name: str) -> bool:
+    """Whether a secret may have this name."""
+    return _NAME.fullmatch(name) is not None
 
 
 def generate_token() -> str:
@@ -325,4 +330,4 @@ def _replace(path: Path, content: bytes) -> None:
 
 def _shown(name: str) -> str:
     """A name as it may be shown: somebody may have typed the secret in its place."""
-    return name if _NAME.fullmatch(name) else "…"
+    return name if is_secret_name(name) else "…"

@@ -57,6 +57,8 @@ HostAddress = Annotated[str, _shaped(values.host_address)]
 """An address or a name."""
 FilledText = Annotated[str, _shaped(values.filled_text)]
 """Text of one line that is not empty."""
+KeyPath = Annotated[str, _shaped(values.local_file)]
+"""A path that begins with ``/`` or ``~/``."""
 InterfaceName = Annotated[str, _shaped(values.interface_name)]
 Setting = Annotated[str | int | bool | list[str], BeforeValidator(values.setting)]
 
@@ -84,7 +86,7 @@ class Bastion(Section):
     """Address or name, as seen from the jump host (or from the bastion before)."""
     port: Port = 22
     user: FilledText = "root"
-    key: FilledText | None = None
+    key: KeyPath | None = None
     """Path of a private key on the jump host; ``~`` is expanded."""
     password: SecretName | None = None
     passphrase: SecretName | None = None
@@ -95,7 +97,7 @@ class SshSettings(Section):
 
     user: FilledText | None = None
     port: Port | None = None
-    key: FilledText | None = None
+    key: KeyPath | None = None
     """Path of a private key on the jump host; ``~`` is expanded."""
     passphrase: SecretName | None = None
     """Passphrase of the key."""
@@ -181,7 +183,9 @@ class Gateway(Section):
     """The virtual address with its prefix length, e.g. ``10.0.0.100/24`` (keepalived)."""
     virtual_router_id: VirtualRouterId | None = None
     """VRRP's router id, unique in the segment (keepalived)."""
-    interface: InterfaceName = "auto"
+    interface: KeyPath = Annotated[str, _shaped(values.local_file)]
+"""A path that begins with ``/`` or ``~/``."""
+InterfaceName = "auto"
     """Network interface of the VIP; ``auto`` takes the one that holds the node's address."""
     unicast: StrictBool = True
     """VRRP by unicast between the gateways instead of multicast."""

@@ -43,7 +43,7 @@ def local_path(written: str, site_dir: Path) -> Path:
     """A path of the spec as one of the jump host: ``~`` expanded, relative to the site directory."""
     try:
         return site_dir / Path(written).expanduser()
-    except RuntimeError:  # no such user: leave it as it is, so that the finding shows it
+    except RuntimeError:  # no such user: the finding shows the path as it is written
         return site_dir / written
 
 

@@ -43,15 +43,15 @@ def whole_number_between(low: int, high: int) -> Callable[[object], object]:
 def label(value: object) -> object:
     """A node or site name."""
     if isinstance(value, str) and not _LABEL.match(value):
-        suggestion = _label_like(value)
+        suggestion = label_like(value)
         if suggestion:
             refuse("RBD-SPEC-012", suggestion=suggestion)
         refuse("RBD-SPEC-011")
     return value
 
 
-def _label_like(value: str) -> str:
-    """The allowed name that comes nearest, empty when nothing of the value can stay."""
+def label_like(value: str) -> str:
+    """The allowed name that comes nearest to a text; empty when nothing of it can stay."""
     return re.sub(r"[^a-z0-9]+", "-", value.lower())[:63].strip("-")
 
 
@@ -78,6 +78,13 @@ def filled_text(value: str) -> str:
     """One line, not empty, no control characters, no blanks at its ends."""
     if not value or value != value.strip() or _LINE_END_OR_CONTROL.search(value):
         refuse("RBD-SPEC-015")
+    return value
+
+
+def local_file(value: str) -> str:
+    """A path that means the same wherever rbdtui is started."""
+    if not filled_text(value).startswith(("/", "~/")):
+        refuse("RBD-SPEC-017")
     return value
 
 

@@ -7,8 +7,11 @@ from typing import Final
 
 from rbdtui.findings import Finding, Place
 from rbdtui.spec.model import ClusterSpec
+from rbdtui.spec.references import check_local, missing_secrets
 from rbdtui.spec.rules import addresses, api, gateway, login, names, networks, promises, topology
 from rbdtui.spec.rules.base import Rule, RuleInput
+
+__all__ = ["check_local", "check_rules", "missing_secrets"]
 
 _RULES: Final[tuple[Rule, ...]] = (
     promises.installs_no_rainbond,
