@@ -183,9 +183,7 @@ class Gateway(Section):
     """The virtual address with its prefix length, e.g. ``10.0.0.100/24`` (keepalived)."""
     virtual_router_id: VirtualRouterId | None = None
     """VRRP's router id, unique in the segment (keepalived)."""
-    interface: KeyPath = Annotated[str, _shaped(values.local_file)]
-"""A path that begins with ``/`` or ``~/``."""
-InterfaceName = "auto"
+    interface: InterfaceName = "auto"
     """Network interface of the VIP; ``auto`` takes the one that holds the node's address."""
     unicast: StrictBool = True
     """VRRP by unicast between the gateways instead of multicast."""
