@@ -13,6 +13,9 @@ from enum import StrEnum
 from pathlib import Path
 from typing import ClassVar, Protocol, runtime_checkable
 
+from rbdtui.bundle.model import Bundle as Bundle
+from rbdtui.bundle.model import BundleFile as BundleFile
+from rbdtui.errors import StepError as StepError
 from rbdtui.facts.model import NodeFacts
 from rbdtui.spec.model import ClusterSpec
 from rbdtui.transport.base import Host, UploadProgress
@@ -60,54 +63,6 @@ class Change:
     def to_json(self) -> dict[str, object]:
         """The published form of ``plan --json``, also kept in journals."""
         return {"kind": self.kind.value, "title": self.title.to_json(), "detail": self.detail}
-
-
-class StepError(Exception):
-    """A step could not be done; carries a sentence, a remedy and what was seen."""
-
-    def __init__(
-        self, key: str, *, retryable: bool = False, evidence: str = "", **params: str | int | float | Text
-    ) -> None:
-        super().__init__(key, params)
-        self.code = key
-        self.params = params
-        self.retryable = retryable
-        self.evidence = evidence
-
-    @property
-    def text(self) -> Text:
-        """What went wrong: ``error.<key>.message``."""
-        return Text(f"error.{self.code}.message", self.params)
-
-    @property
-    def remedy(self) -> Text:
-        """What to do: ``error.<key>.remedy``."""
-        return Text(f"error.{self.code}.remedy", self.params)
-
-    def __str__(self) -> str:
-        return str(self.text)
-
-
-@dataclass(frozen=True, slots=True)
-class BundleFile:
-    """A file of the offline bundle, with its verified digest."""
-
-    path: Path
-    """On the jump host."""
-    size_bytes: int
-    sha256: str
-
-
-class Bundle(Protocol):
-    """What a step may ask of the offline bundle."""
-
-    def file(self, kind: str, arch: str) -> BundleFile:
-        """The file of a kind (``rke2``, ``rke2-images``) for an architecture; raises `StepError` when there is none."""
-        ...
-
-    def packages(self, os_id: str, os_version: str, arch: str) -> list[BundleFile]:
-        """Host packages for an operating system; empty when the bundle has none."""
-        ...
 
 
 class Reporter(Protocol):
