@@ -1,5 +1,6 @@
 # Removes a file. Arguments: PATH BACKUP_DIR ("" for none). The file is kept as BACKUP_DIR/PATH, once.
 # Prints "removed" or "absent". Exit: 0.
+# shellcheck shell=sh
 set -eu
 path=$1 backup_dir=$2
 if [ ! -e "$path" ] && [ ! -L "$path" ]; then

@@ -1,5 +1,6 @@
 # Prints one line per path: "absent", or sha256, mode, owner:group and size in bytes. Arguments: PATH...
 # Symbolic links are followed. Exit: 0.
+# shellcheck shell=sh
 set -eu
 for path in "$@"; do
   if [ -f "$path" ]; then

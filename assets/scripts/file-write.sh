@@ -1,6 +1,7 @@
 # Writes standard input to a file, atomically, and only if something differs: content, mode or owner.
 # Arguments: PATH MODE OWNER:GROUP SHA256 BACKUP_DIR ("" for none). The old file is kept as BACKUP_DIR/PATH, once.
 # Prints "written" or "same". Exit: 0; 6 what arrived does not have the SHA256.
+# shellcheck shell=sh
 set -eu
 path=$1 mode=$2 owner=$3 sha256=$4 backup_dir=$5
 [ ! -L "$path" ] || path=$(readlink -f -- "$path")

@@ -19,12 +19,21 @@ def check(node: str, script_name: str, result: CommandResult, *, path: str = "")
     """
     if result.ok:
         return result
-    for line in reversed(result.error_text.splitlines()):
-        if any(words in line for words in _NO_SPACE):
-            raise NoSpaceError(node, path=path or _path_in(line), detail=line.strip()[:300])
-        if _READ_ONLY in line:
-            raise ReadOnlyError(node, path=path or _path_in(line), detail=line.strip()[:300])
-    raise RemoteScriptError(node, script_name, result)
+    line = _disk_line(result)
+    if not line:
+        raise RemoteScriptError(node, script_name, result)
+    kind = ReadOnlyError if _READ_ONLY in line else NoSpaceError
+    raise kind(node, path=path or _path_in(line), detail=line[:300])
+
+
+def is_disk_trouble(result: CommandResult) -> bool:
+    """Whether a script's words blame a full or read-only file system."""
+    return bool(_disk_line(result))
+
+
+def _disk_line(result: CommandResult) -> str:
+    lines = (line.strip() for line in reversed(result.error_text.splitlines()))
+    return next((line for line in lines if any(words in line for words in (*_NO_SPACE, _READ_ONLY))), "")
 
 
 def _path_in(line: str) -> str:

@@ -18,11 +18,11 @@ PREFIX: Final = "rbdtui/"
 """What ``$0`` of every remote script starts with, e.g. ``rbdtui/write-file``."""
 
 OUTPUT_MARK: Final = b"\x1erbdtui\x1e\n"
-"""What every script writes first on both outputs; login shells may print anything before it."""
+"""What every script writes first on both outputs, so that whatever login shells print before it can be cut off."""
 
-_PROLOGUE: Final = (
-    r"printf '\036rbdtui\036\n'; printf '\036rbdtui\036\n' >&2; umask 022; LC_ALL=C; "
-    "PATH=$PATH:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin; export LC_ALL PATH\n"
+_MARK_COMMANDS: Final = r"printf '\036rbdtui\036\n'; printf '\036rbdtui\036\n' >&2" + "\n"
+_ENVIRONMENT: Final = (
+    "umask 022; LC_ALL=C; PATH=$PATH:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin; export LC_ALL PATH\n"
 )
 
 
@@ -55,7 +55,11 @@ class Script:
 
     def wire_text(self) -> bytes:
         """The bytes sent before the payload."""
-        return (_PROLOGUE + self.text).encode()
+        return _MARK_COMMANDS.encode() + self.file_text()
+
+    def file_text(self) -> bytes:
+        """The script as a file that runs in the same environment, without an `OUTPUT_MARK`."""
+        return (_ENVIRONMENT + self.text).encode()
 
 
 @cache

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+import contextlib
+from collections.abc import Callable, Iterator
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,7 +31,8 @@ from rbdtui.transport.limits import Limits
 from rbdtui.transport.link import Link
 from rbdtui.transport.reach import forwarded_port, try_reach
 from rbdtui.transport.routes import Routes
-from rbdtui.transport.scripts import Script
+from rbdtui.transport.scripts import Script, script
+from rbdtui.transport.upload import LONGEST_UPLOAD_S, Delivery, Meter, Source, parse_remainder, send
 
 _GRACE_S: Final = 15.0
 """How much longer than its own time limit a script may take to end: kill delay and a slow link."""
@@ -116,7 +118,13 @@ class SshHost:
         on_progress: Callable[[UploadProgress], None] | None = None,
     ) -> bool:
         """Bring a file to the host; see `Host.upload`."""
-        raise NotImplementedError
+        async with self._uploads:
+            file = await asyncio.to_thread(Source, self.name, source)
+            delivery = Delivery(file, target, sha256, mode, Meter(file.size_bytes, on_progress))
+            try:
+                return await self._link.persist(lambda: self._deliver(delivery))
+            finally:
+                file.close()
 
     async def reach(self, address: str, port: int, *, timeout_s: float = 3.0) -> ReachResult:
         """Try a TCP connection from the host; see `Host.reach`."""
@@ -157,6 +165,31 @@ class SshHost:
             raise ShellUnusableError(self.name, user=self._endpoint.user, detail=exchange.noise[-300:])
         return result
 
+    async def _deliver(self, delivery: Delivery) -> bool:
+        """One try of an upload; False when the file was there already."""
+        result = await self._run_once(
+            Invocation(script("upload-state"), delivery.state_args, b"", True, delivery.limit_s)
+        )
+        remainder = parse_remainder(check(self.name, "upload-state", result, path=delivery.target).text)
+        if remainder is None:
+            delivery.meter.finish()
+            return False
+        offset = remainder.offset_bytes if await delivery.source.starts_with(remainder) else 0
+        delivery.check_space(self.name, remainder)
+        delivery.meter.start(offset)
+        elevation = await self._elevate()
+        receive = script("upload-receive")
+        command = receive.command(delivery.receive_args(offset), limit_s=LONGEST_UPLOAD_S)
+        exchange = Exchange(output_limit_bytes=self._limits.output_bytes)
+        with self._link_errors(receive.name, delivery.limit_s):
+            async with self._link.session(elevation.prefix + command, exchange) as channel:
+                channel.write(elevation.input + receive.wire_text())
+                await send(delivery.source, channel, exchange, delivery.meter)
+                async with asyncio.timeout(delivery.limit_s):
+                    result = await exchange.finish()
+        delivery.check_result(self.name, result)
+        return True
+
     async def _elevate(self) -> Elevation:
         async with self._elevating:
             if self._elevation is None:
@@ -175,13 +208,19 @@ class SshHost:
     async def _exchange(
         self, exchange: Exchange, command: str, stdin: bytes, script_name: str, timeout_s: float
     ) -> CommandResult:
-        try:
+        with self._link_errors(script_name, timeout_s):
             async with self._link.session(command, exchange) as channel, asyncio.timeout(timeout_s + _GRACE_S):
                 channel.write(stdin)
                 channel.write_eof()
                 return await exchange.finish()
+
+    @contextlib.contextmanager
+    def _link_errors(self, script_name: str, limit_s: float) -> Iterator[None]:
+        """Turn what can go wrong with a channel into our own errors."""
+        try:
+            yield
         except TimeoutError:
-            raise RemoteTimeoutError(self.name, script=script_name, limit_s=timeout_s) from None
+            raise RemoteTimeoutError(self.name, script=script_name, limit_s=round(limit_s)) from None
         except OutputLimitError:
             limit_mib = self._limits.output_bytes // 1024**2
             raise OutputTooLargeError(self.name, script=script_name, limit_mib=limit_mib) from None

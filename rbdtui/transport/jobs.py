@@ -1,0 +1,161 @@
+"""Long remote work as a transient systemd unit: it outlives the link and this process, and is found again.
+
+The unit keeps script, log and exit status under ``/var/lib/rbdtui/jobs/<unit>``. Whoever asks for the same work later
+gets the running one's log from its start, or the result of one that ended meanwhile; a job whose host restarted under
+it is started again, so scripts must be idempotent here too.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import codecs
+import hashlib
+import re
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from rbdtui.transport.base import Host, JobLostError, RemoteScriptError, RemoteTimeoutError
+from rbdtui.transport.scripts import Script, script
+
+_MOST_STARTS: Final = 3
+_WAIT_S: Final = 20
+"""How long the host waits for new lines before it answers that there are none."""
+_PAUSE_S: Final = 0.7
+"""Between two questions to a job that writes all the time."""
+_GRACE_S: Final = 60.0
+_TAIL_LINES: Final = 50
+_TIMED_OUT: Final = 124
+_UNIT_LENGTH: Final = 120
+
+OnLine = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class JobResult:
+    """How long remote work ended."""
+
+    exit_status: int
+    tail: tuple[str, ...]
+    """The last lines of its log, both streams; bytes that are not UTF-8 are replaced."""
+    found: bool
+    """Whether it had been started before, by this process or another one."""
+
+    @property
+    def ok(self) -> bool:
+        """Whether it ended with 0."""
+        return self.exit_status == 0
+
+
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    """What ``job-follow`` said."""
+
+    state: str
+    exit_status: int
+    log: bytes
+
+
+class _Lines:
+    """Cuts a growing log into lines, by bytes, so that nothing is lost or repeated between two answers."""
+
+    def __init__(self, on_line: OnLine | None) -> None:
+        self._on_line = on_line
+        self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
+        self._unfinished = ""
+        self.offset_bytes = 0
+        self.tail: deque[str] = deque(maxlen=_TAIL_LINES)
+
+    def feed(self, data: bytes) -> None:
+        """Take the next bytes of the log."""
+        self.offset_bytes += len(data)
+        *lines, self._unfinished = (self._unfinished + self._decoder.decode(data)).split("\n")
+        for line in lines:
+            self._tell(line)
+
+    def finish(self) -> None:
+        """Take the log as ended."""
+        last = self._unfinished + self._decoder.decode(b"", final=True)
+        self._unfinished = ""
+        if last:
+            self._tell(last)
+
+    def _tell(self, line: str) -> None:
+        self.tail.append(line)
+        if self._on_line is not None:
+            self._on_line(line)
+
+
+async def run_job(
+    host: Host, unit: str, work: Script, *args: str, timeout_s: float, on_line: OnLine | None = None
+) -> JobResult:
+    """Run a script as the unit ``rbdtui-<unit>`` and follow it to its end; finds it when it is there already.
+
+    ``on_line`` gets every line of the log once, in order, both streams mixed as they were written. When this call is
+    cancelled or the link is lost for good, the work goes on; `stop_job` ends it. Raises `RemoteTimeoutError` after
+    ``timeout_s`` (the work is stopped), `JobLostError`, and other `TransportError`.
+    """
+    name = unit_name(unit)
+    deadline = time.monotonic() + timeout_s + _GRACE_S
+    found = False
+    for _ in range(_MOST_STARTS):
+        word = await _start(host, name, work, args, timeout_s)
+        found = found or word != "started"
+        lines = _Lines(on_line)
+        answer = await _follow(host, name, lines, deadline)
+        if answer is None:
+            await stop_job(host, unit)
+            raise RemoteTimeoutError(host.name, script=work.name, limit_s=round(timeout_s))
+        if answer.state == "ended":
+            lines.finish()
+            await host.must(script("job-end"), name, str(answer.exit_status))
+            if answer.exit_status == _TIMED_OUT:
+                raise RemoteTimeoutError(host.name, script=work.name, limit_s=round(timeout_s))
+            return JobResult(answer.exit_status, tuple(lines.tail), found)
+    raise JobLostError(host.name, unit=f"rbdtui-{name}", times=_MOST_STARTS)
+
+
+async def stop_job(host: Host, unit: str) -> bool:
+    """Stop a job and all it started; False when there was none. Raises `TransportError`."""
+    result = await host.must(script("job-stop"), unit_name(unit), timeout_s=120)
+    return result.text.strip() == "stopped"
+
+
+def unit_name(unit: str) -> str:
+    """A name that systemd and a shell take as it is; long or unusual ones get a digest so that they stay apart."""
+    safe = re.sub(r"[^A-Za-z0-9_.-]", "-", unit)
+    if safe == unit and len(unit) <= _UNIT_LENGTH:
+        return unit
+    return f"{safe[: _UNIT_LENGTH - 9]}-{hashlib.sha256(unit.encode()).hexdigest()[:8]}"
+
+
+async def _start(host: Host, name: str, work: Script, args: tuple[str, ...], timeout_s: float) -> str:
+    text = work.file_text()
+    digest = hashlib.sha256(b"\0".join([text, *(arg.encode() for arg in args)])).hexdigest()
+    result = await host.must(
+        script("job-start"), name, f"{timeout_s:g}", digest, work.name, *args, payload=text, timeout_s=120
+    )
+    return result.text.strip()
+
+
+async def _follow(host: Host, name: str, lines: _Lines, deadline: float) -> _Answer | None:
+    """The answer with which a job is over, ended, lost or absent; None when the deadline came first."""
+    while time.monotonic() < deadline:
+        answer = await _ask(host, name, lines.offset_bytes)
+        lines.feed(answer.log)
+        if answer.state == "running":
+            await asyncio.sleep(_PAUSE_S if answer.log else 0)
+        elif not answer.log:
+            return answer
+    return None
+
+
+async def _ask(host: Host, name: str, offset_bytes: int) -> _Answer:
+    result = await host.must(script("job-follow"), name, str(offset_bytes), str(_WAIT_S), timeout_s=_WAIT_S + 30)
+    header, _, log = result.stdout.partition(b"\n")
+    words = header.decode("ascii", "replace").split()
+    if len(words) != 3 or not words[2].isdigit() or len(log) != int(words[2]):
+        raise RemoteScriptError(host.name, "job-follow", result)
+    return _Answer(words[0], int(words[1]) if words[0] == "ended" else -1, log)

@@ -1,0 +1,222 @@
+"""One file to one host: streamed to a receiving script, hashed on both ends, continued where an earlier try stopped.
+
+The stream goes to a script and not to SFTP, so that it works through sudo.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import os
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+import asyncssh
+
+from rbdtui.transport.base import CommandResult, NoSpaceError, SourceError, UploadMismatchError, UploadProgress
+from rbdtui.transport.exchange import Exchange
+from rbdtui.transport.failures import check, is_disk_trouble
+from rbdtui.words import T
+
+BLOCK_BYTES: Final = 1024 * 1024
+_WRITE_BYTES: Final = 256 * 1024
+"""Encrypted in one go; more would keep the event loop from everything else for too long."""
+STALL_LIMIT_S: Final = 120.0
+_PROGRESS_EVERY_S: Final = 0.5
+_SPEED_SAMPLES: Final = 12
+
+LONGEST_UPLOAD_S: Final = 24 * 3600.0
+"""After this a receiver that was forgotten ends by itself."""
+_SLOWEST_DISK_BYTES_PER_S: Final = 20 * 1024 * 1024
+_MIB: Final = 1024 * 1024
+_NOT_WHOLE: Final = {6, 7, 8}
+"""Exit codes of ``upload-receive``: another digest, a part that is too short, a stream that is too short."""
+
+OnProgress = Callable[[UploadProgress], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Remainder:
+    """What the host says it has of a file."""
+
+    offset_bytes: int
+    """Length of what an earlier try left."""
+    sha256: str
+    """Its digest."""
+    free_bytes: int
+    """Space in its file system."""
+
+
+def parse_remainder(text: str) -> Remainder | None:
+    """Read the answer of the script ``upload-state``; None when the file is there already."""
+    word, *rest = text.split()
+    if word == "done":
+        return None
+    offset, digest, free = rest
+    return Remainder(int(offset), digest, int(free))
+
+
+class Source:
+    """A file that is being sent, read in blocks by a thread and hashed on the way."""
+
+    def __init__(self, node: str, path: Path) -> None:
+        self._node = node
+        self._path = path
+        try:
+            self._file = path.open("rb", buffering=0)
+            self.size_bytes = os.fstat(self._file.fileno()).st_size
+        except OSError as error:
+            raise self._error(error) from None
+        self._digest = hashlib.sha256()
+
+    async def starts_with(self, remainder: Remainder) -> bool:
+        """Whether the file begins with what the host has; then reading goes on behind that, else at the start."""
+        self._rewind()
+        await self._in_thread(self._hash_up_to, remainder.offset_bytes)
+        if self._digest.hexdigest() == remainder.sha256:
+            return True
+        self._rewind()
+        return False
+
+    async def block(self) -> bytes:
+        """The next block; empty at the end. Raises `SourceError` when it cannot be read or is shorter than it was."""
+        return await self._in_thread(self._read_block, BLOCK_BYTES)
+
+    def check(self, sha256: str) -> None:
+        """Raise `SourceError` when what was read is not the file it was to be."""
+        if self._digest.hexdigest() != sha256:
+            raise SourceError(self._node, path=str(self._path), reason=T("transport.source_changed"))
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+
+    async def _in_thread(self, work: Callable[[int], bytes], size_bytes: int) -> bytes:
+        try:
+            return await asyncio.to_thread(work, size_bytes)
+        except OSError as error:
+            raise self._error(error) from None
+
+    def _rewind(self) -> None:
+        self._digest = hashlib.sha256()
+        self._file.seek(0)
+
+    def _hash_up_to(self, size_bytes: int) -> bytes:
+        while size_bytes > 0 and (block := self._read_block(min(size_bytes, BLOCK_BYTES))):
+            size_bytes -= len(block)
+        return b""
+
+    def _read_block(self, size_bytes: int) -> bytes:
+        block = self._file.read(min(size_bytes, max(0, self.size_bytes - self._file.tell())))
+        if not block and self._file.tell() < self.size_bytes:
+            raise SourceError(self._node, path=str(self._path), reason=T("transport.source_shorter"))
+        self._digest.update(block)
+        return block
+
+    def _error(self, error: OSError) -> SourceError:
+        return SourceError(self._node, path=str(self._path), reason=error.strerror or type(error).__name__)
+
+
+@dataclass(slots=True)
+class Meter:
+    """Tells how far an upload is, at most twice a second."""
+
+    total_bytes: int
+    on_progress: OnProgress | None
+    sent_bytes: int = 0
+    _samples: deque[tuple[float, int]] = field(default_factory=lambda: deque(maxlen=_SPEED_SAMPLES))
+
+    def start(self, offset_bytes: int) -> None:
+        """Begin at an offset."""
+        self.sent_bytes = offset_bytes
+        self._samples.clear()
+        self._tell(time.monotonic())
+
+    def add(self, size_bytes: int) -> None:
+        """Count what was sent."""
+        self.sent_bytes += size_bytes
+        now = time.monotonic()
+        if now - self._samples[-1][0] >= _PROGRESS_EVERY_S:
+            self._tell(now)
+
+    def finish(self) -> None:
+        """Tell that all is there."""
+        self.sent_bytes = self.total_bytes
+        self._tell(time.monotonic())
+
+    def _tell(self, now: float) -> None:
+        self._samples.append((now, self.sent_bytes))
+        then, sent_then = self._samples[0]
+        speed = (self.sent_bytes - sent_then) / (now - then) if now > then else 0.0
+        if self.on_progress is not None:
+            self.on_progress(UploadProgress(self.sent_bytes, self.total_bytes, speed))
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """What is to be where, and how far that is."""
+
+    source: Source
+    target: str
+    sha256: str
+    mode: int
+    meter: Meter
+
+    @property
+    def limit_s(self) -> float:
+        """How long the host may take to hash and sync the file."""
+        return 60 + self.source.size_bytes / _SLOWEST_DISK_BYTES_PER_S
+
+    @property
+    def state_args(self) -> tuple[str, ...]:
+        """Arguments of the script ``upload-state``."""
+        return self.target, str(self.source.size_bytes), self.sha256, f"{self.mode:o}"
+
+    def receive_args(self, offset_bytes: int) -> tuple[str, ...]:
+        """Arguments of the script ``upload-receive``."""
+        return self.target, str(offset_bytes), str(self.source.size_bytes), self.sha256, f"{self.mode:o}"
+
+    def check_space(self, node: str, remainder: Remainder) -> None:
+        """Raise `NoSpaceError` when the rest cannot fit."""
+        need = self.source.size_bytes - remainder.offset_bytes
+        if need > remainder.free_bytes:
+            detail = T("transport.space_needed", need_mib=-(-need // _MIB), free_mib=remainder.free_bytes // _MIB)
+            raise NoSpaceError(node, path=self.target, detail=detail)
+
+    def check_result(self, node: str, result: CommandResult) -> None:
+        """Raise unless the whole file is in place, byte by byte as announced."""
+        if result.exit_status in _NOT_WHOLE:
+            self.source.check(self.sha256)
+        if result.exit_status in _NOT_WHOLE and not is_disk_trouble(result):
+            raise UploadMismatchError(node, path=self.target)
+        check(node, "upload-receive", result, path=self.target)
+        self.meter.finish()
+
+
+async def send(source: Source, channel: asyncssh.SSHClientChannel[bytes], exchange: Exchange, meter: Meter) -> None:
+    """Send what is left of a source, reading ahead by one block; returns early when the channel closes.
+
+    Raises `SourceError`, and `TimeoutError` when the host takes nothing for `STALL_LIMIT_S`.
+    """
+    following = asyncio.ensure_future(source.block())
+    try:
+        while block := await following:
+            following = asyncio.ensure_future(source.block())
+            for start in range(0, len(block), _WRITE_BYTES):
+                async with asyncio.timeout(STALL_LIMIT_S):
+                    await exchange.writable()
+                if exchange.ended:
+                    return
+                part = block[start : start + _WRITE_BYTES]
+                channel.write(part)
+                meter.add(len(part))
+        if not exchange.ended:
+            channel.write_eof()
+    finally:
+        if not following.done():
+            following.cancel()
+        await asyncio.gather(following, return_exceptions=True)
