@@ -90,7 +90,7 @@ class StepContext:
     facts: Mapping[str, NodeFacts]
     """By node name, as gathered before the run."""
     hosts: Mapping[str, Host]
-    """By node name; a node that is not there (quarantined) is left out by the steps that look at all nodes."""
+    """By node name."""
     bundle: Bundle
     secret: Callable[[str], str]
     """The value of a secret by name (without ``secret:``); raises `StepError` when the vault has none."""
@@ -98,6 +98,10 @@ class StepContext:
     site_dir: Path
     quarantined: AbstractSet[str] = frozenset()
     """Nodes that the run goes on without; live: it may grow while a step is under way, so gates look at it anew."""
+
+    def takes_part(self, node: str) -> bool:
+        """Whether a node belongs to the run and is not in quarantine: whoever looks at all nodes leaves others out."""
+        return node in self.hosts and node not in self.quarantined
 
 
 @dataclass(frozen=True, slots=True)

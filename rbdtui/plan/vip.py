@@ -38,7 +38,7 @@ async def look(context: StepContext) -> Holders:
     """Ask all gateways of the run at once."""
     vip = context.spec.gateway.vip
     assert vip is not None
-    gateways = [node.name for node in context.spec.gateways if node.name in context.hosts]
+    gateways = [node.name for node in context.spec.gateways if context.takes_part(node.name)]
     answers = await asyncio.gather(*(_holds(context, name, str(vip.ip)) for name in gateways))
     return Holders(dict(zip(gateways, answers, strict=True)))
 

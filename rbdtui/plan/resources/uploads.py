@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import PurePosixPath
-
-from rbdtui.transport.jobs import run_job
 
 from rbdtui.plan.resources.base import STATE_DIR, Target
 from rbdtui.plan.step import BundleFile, Change, ChangeKind, StepError
 from rbdtui.transport.files import file_states, remove_file
+from rbdtui.transport.jobs import run_job
 from rbdtui.transport.scripts import script
 from rbdtui.words import T
 
@@ -38,22 +36,14 @@ class UploadedFiles:
         ]
 
     async def settle(self, target: Target) -> None:
-        """Bring them over one after the other; raises `StepError` when the bundle has gone away."""
+        """Bring them over one after the other."""
         for path, file in self.files.items():
-            await upload(target, file, path)
+            await target.host.upload(file.path, path, sha256=file.sha256, on_progress=target.report.progress)
 
     async def remove(self, target: Target) -> None:
         """Delete them."""
         for path in self.files:
             await remove_file(target.host, path)
-
-
-async def upload(target: Target, file: BundleFile, path: str) -> None:
-    """Bring one file of the bundle to a host."""
-    try:
-        await target.host.upload(file.path, path, sha256=file.sha256, on_progress=target.report.progress)
-    except OSError as error:
-        raise StepError("bundle_gone", path=str(file.path), evidence=str(error)) from error
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,13 +73,14 @@ class HostPackages:
             raise StepError("no_packages", node=target.host.name, packages=missing, system=self.system)
         directory = f"{STATE_DIR}/bundle/packages"
         for file in self.files:
-            await upload(target, file, str(PurePosixPath(directory) / file.path.name))
+            place = f"{directory}/{file.path.name}"
+            await target.host.upload(file.path, place, sha256=file.sha256, on_progress=target.report.progress)
         done = await run_job(
-            target.host, f"{target.run_id}-packages", script("packages-install"), directory, *self.held_units,
+            target.host, f"{target.run_id}-host-packages", script("packages-install"), directory, *self.held_units,
             timeout_s=INSTALL_LIMIT_S, on_line=target.report.line,
         )  # fmt: skip
-        if done.exit_status != 0:
-            raise StepError("packages_refused", node=target.host.name, evidence=done.tail)
+        if not done.ok:
+            raise StepError("packages_refused", node=target.host.name, evidence="\n".join(done.tail))
 
     async def _missing(self, target: Target) -> list[str]:
         answer = await target.host.run(script("packages-state"), *self.names)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -26,18 +27,22 @@ class ResourceStep(Step):
     async def describe(self, context: StepContext) -> list[Change]:
         """What is pending of every resource."""
         target = Target.of(context, self.node)
-        return [change for resource in self.resources(context) for change in await resource.pending(target)]
+        return [change for resource in await self._resources(context) for change in await resource.pending(target)]
 
     async def apply(self, context: StepContext) -> None:
         """Settle the resources that are not yet as they shall be."""
         target = Target.of(context, self.node)
-        for resource in self.resources(context):
+        for resource in await self._resources(context):
             if await resource.pending(target):
                 await resource.settle(target)
 
     async def undo(self, context: StepContext) -> None:
         """Take the resources back, the last first."""
         target = Target.of(context, self.node)
-        for resource in reversed(self.resources(context)):
+        for resource in reversed(await self._resources(context)):
             if isinstance(resource, Removable):
                 await resource.remove(target)
+
+    async def _resources(self, context: StepContext) -> Sequence[Resource]:
+        # The bundle may have to hash a gigabyte before it can name a file.
+        return await asyncio.to_thread(self.resources, context)

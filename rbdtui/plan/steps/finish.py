@@ -28,7 +28,7 @@ WORKER_LABEL: Final = "node-role.kubernetes.io/worker"
 
 def server_names(context: StepContext) -> list[str]:
     """Servers of the run that have an API server."""
-    return [node.name for node in api_servers(context.spec) if node.name in context.hosts]
+    return [node.name for node in api_servers(context.spec) if context.takes_part(node.name)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,7 +178,7 @@ class ClusterProof(Step):
         return wrong
 
     async def _wrong_etcd(self, context: StepContext) -> list[str]:
-        planned = [node for node in etcd_nodes(context.spec) if node.name in context.hosts]
+        planned = [node for node in etcd_nodes(context.spec) if context.takes_part(node.name)]
         views = await asyncio.gather(*(etcd_seen_by(context.hosts[node.name]) for node in planned))
         by_node = list(zip(planned, views, strict=True))
         wrong = [line for node, view in by_node for line in etcd_faults(node, view, planned)]
@@ -194,7 +194,7 @@ class ClusterProof(Step):
 
 
 def _nodes(context: StepContext) -> list[Node]:
-    return [node for node in context.spec.nodes if node.name in context.hosts]
+    return [node for node in context.spec.nodes if context.takes_part(node.name)]
 
 
 def etcd_faults(node: Node, view: EtcdView, planned: Sequence[Node]) -> list[str]:

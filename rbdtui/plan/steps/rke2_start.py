@@ -124,7 +124,7 @@ class _StartRke2(Step):
         (state,) = await unit_states(host, self.unit)
         if state.active != "active" or not state.is_enabled:
             return Probe(satisfied=False, evidence=str(state))
-        if await Started(self.unit).read(host) != self._inputs(context):
+        if await Started(self.unit).read(host) != await asyncio.to_thread(self._inputs, context):
             return Probe(satisfied=False, evidence=f"{self.unit}: older configuration")
         not_ready = await self._why_not_ready(context)
         return Probe(satisfied=not not_ready, evidence=not_ready or str(state))
@@ -141,7 +141,7 @@ class _StartRke2(Step):
         """Start RKE2 and follow its log until the node is ready; raises `StepError` with the last lines."""
         host = context.hosts[self.node]
         before = await look(host, self.unit, "")
-        inputs = self._inputs(context)
+        inputs = await asyncio.to_thread(self._inputs, context)
         if before.active not in ("inactive", "failed") and await Started(self.unit).read(host) != inputs:
             await unit_action(host, self.unit, "stop", timeout_s=180.0)
             before = await look(host, self.unit, before.cursor)
