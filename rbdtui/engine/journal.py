@@ -1,6 +1,6 @@
 """The journal of a run: an append-only file of JSON lines, one `Record` each, and the truth about the run.
 
-Lines are written at once; `Journal.commit` returns when all of them are on the disk, and commits of the same moment
+Lines are written at once; `Journal.commit` returns when all that matter are on the disk, and those of the same moment
 share one fsync. A reader may see a line a moment before that; nobody is answered, and nothing is changed on a host,
 on the strength of a line that is not committed.
 """
@@ -107,9 +107,11 @@ class Journal:
         while new := reader.read_new():
             self.earlier += new
         self._size_bytes = reader.offset_bytes
-        self._written = self._committed = len(self.earlier)
+        self._written = self._durable = self._committed = len(self.earlier)
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="journal")
-        self._commit: asyncio.Task[None] | None = None
+        self._sync_task: asyncio.Task[None] | None = None
+        self._waiting: list[tuple[int, asyncio.Future[None]]] = []
+        self._failure: JournalError | None = None
         try:
             self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
             os.ftruncate(self._file, self._size_bytes)
@@ -133,6 +135,7 @@ class Journal:
     def release_reserve(self) -> None:
         """Give the room kept aside back to the file system, for the last words of a run on a full disk."""
         self._reserve_file.unlink(missing_ok=True)
+        self._failure = None
 
     def append(self, *events: Event) -> list[Record]:
         """Write events as the next lines, all of them or none; raises `JournalError`."""
@@ -149,6 +152,9 @@ class Journal:
             raise _write_error(self._path, error) from error
         self._written += len(records)
         self._size_bytes += len(data)
+        if any(event.durable for event in events):
+            self._durable = self._written
+            self._start_sync()
         return records
 
     def _cut(self) -> None:
@@ -157,20 +163,43 @@ class Journal:
         os.lseek(self._file, self._size_bytes, os.SEEK_SET)
 
     async def commit(self) -> None:
-        """Return when everything appended before this call is on the disk; raises `JournalError`."""
-        wanted = self._written
-        while self._committed < wanted:
-            if self._commit is None or self._commit.done():
-                self._commit = asyncio.create_task(self._sync())
-            await asyncio.shield(self._commit)
+        """Return when everything durable that was appended before this call is on the disk; raises `JournalError`."""
+        if self._failure is not None:
+            raise self._failure
+        if self._committed < self._durable:
+            done = asyncio.get_running_loop().create_future()
+            self._waiting.append((self._durable, done))
+            await done
+
+    def _start_sync(self) -> None:
+        if self._sync_task is None or self._sync_task.done():
+            self._sync_task = asyncio.create_task(self._sync())
 
     async def _sync(self) -> None:
-        reached = self._written
-        try:
-            await asyncio.get_running_loop().run_in_executor(self._thread, os.fdatasync, self._file)
-        except OSError as error:
-            raise _write_error(self._path, error) from error
-        self._committed = reached
+        """Force lines out until no durable one is left; those that come meanwhile share the next round."""
+        loop = asyncio.get_running_loop()
+        while self._committed < self._durable and self._failure is None:
+            reached = self._durable
+            try:
+                await loop.run_in_executor(self._thread, os.fdatasync, self._file)
+            except OSError as error:
+                self._failure = _write_error(self._path, error)
+            else:
+                self._committed = reached
+            self._tell_waiting()
+
+    def _tell_waiting(self) -> None:
+        still_waiting = []
+        for wanted, done in self._waiting:
+            if done.done():
+                continue
+            if self._failure is not None:
+                done.set_exception(self._failure)
+            elif wanted <= self._committed:
+                done.set_result(None)
+            else:
+                still_waiting.append((wanted, done))
+        self._waiting = still_waiting
 
     def close(self) -> None:
         """Let go of the file."""

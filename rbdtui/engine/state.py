@@ -33,7 +33,6 @@ from rbdtui.engine.events import (
     StepStalled,
     StepStarted,
     StepStirred,
-    StopCause,
     StopRequested,
 )
 from rbdtui.words import Text
@@ -151,6 +150,8 @@ class RunState:
     """By id, in the order of the plan."""
     questions: dict[str, QuestionAsked] = field(default_factory=dict)
     """Open questions, oldest first."""
+    answers: dict[str, QuestionAnswered] = field(default_factory=dict)
+    """By question: what settled it."""
     quarantined: set[str] = field(default_factory=set)
     """Nodes that the run goes on without."""
     probes: dict[str, ProbeSeen] = field(default_factory=dict)
@@ -316,6 +317,7 @@ class RunState:
 
     @_on.register
     def _(self, event: QuestionAnswered, at: float) -> None:
+        self.answers[event.question] = event
         asked = self.questions.pop(event.question, None)
         step = self.steps.get(asked.step) if asked is not None else None
         if step is None or step.status is not StepStatus.ASKING:
@@ -405,8 +407,3 @@ class RunState:
                     step.status = StepStatus.WAITING if step.needs else StepStatus.READY
             if step.status.failed or step.status is StepStatus.BLOCKED:
                 stuck.add(info.id)
-
-    @property
-    def stopping_for_failure(self) -> bool:
-        """Whether the run ends because a step failed, not because somebody wished it."""
-        return self.stop is not None and self.stop.cause is StopCause.FAILURE

@@ -1,0 +1,138 @@
+"""What a run is made from, kept in its directory so that a later runner finds the same again: spec, facts, options."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import time
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Final
+
+from pydantic import TypeAdapter, ValidationError
+
+from rbdtui.engine.events import FailurePolicy
+from rbdtui.facts.model import NODE_FACTS, NodeFacts
+from rbdtui.site import Site
+from rbdtui.spec.loader import parse_spec
+from rbdtui.spec.model import ClusterSpec
+from rbdtui.words import T, Text
+
+JOURNAL_NAME: Final = "events.jsonl"
+RUNNER_LOG_NAME: Final = "runner.log"
+_SPEC_NAME: Final = "spec.yaml"
+_FACTS_NAME: Final = "facts.json"
+_OPTIONS_NAME: Final = "options.json"
+
+
+class RunInputError(Exception):
+    """A run directory cannot be made or used; carries a sentence."""
+
+    def __init__(self, text: Text) -> None:
+        super().__init__(text.key, text.params)
+        self.text = text
+
+    def __str__(self) -> str:
+        return str(self.text)
+
+
+@dataclass(frozen=True, slots=True)
+class RunOptions:
+    """How a run is carried out."""
+
+    policy: FailurePolicy = FailurePolicy.ASK
+    max_parallel_nodes: int = 50
+    """Nodes that are worked on at once; uploads do not count."""
+    max_parallel_uploads: int = 2
+    """Nodes that are uploaded to at once."""
+
+
+_OPTIONS: Final = TypeAdapter(RunOptions)
+_FACTS: Final = TypeAdapter(dict[str, object])
+
+
+@dataclass(frozen=True, slots=True)
+class RunInputs:
+    """Everything that a run is made from, but for the secrets."""
+
+    site: Site
+    run_dir: Path
+    spec: ClusterSpec
+    spec_sha256: str
+    facts: Mapping[str, NodeFacts]
+    options: RunOptions
+
+    @property
+    def run_id(self) -> str:
+        """Name of the run, the same for every runner that takes it up."""
+        return self.run_dir.name
+
+    @property
+    def bundle_dir(self) -> Path:
+        """Directory of the offline packages; a relative path starts at the site."""
+        return (self.site.path / Path(self.spec.bundle).expanduser()).resolve()
+
+
+def spec_digest(spec_text: bytes) -> str:
+    """What tells one spec from another."""
+    return hashlib.sha256(spec_text).hexdigest()
+
+
+def create_run_dir(site: Site, spec_text: bytes, facts: Mapping[str, NodeFacts], options: RunOptions) -> Path:
+    """Make the directory of a new run and put its inputs there; raises `RunInputError`."""
+    try:
+        site.runs_dir.mkdir(mode=0o700, exist_ok=True)
+        run_dir = _new_directory(site)
+        _write(run_dir / _SPEC_NAME, spec_text)
+        facts_json = {name: NODE_FACTS.dump_python(known, mode="json") for name, known in facts.items()}
+        _write(run_dir / _FACTS_NAME, json.dumps(facts_json, ensure_ascii=False).encode())
+        _write(run_dir / _OPTIONS_NAME, json.dumps(asdict(options)).encode())
+    except OSError as error:
+        raise RunInputError(T("run_dir.unwritable", path=str(site.runs_dir), reason=error.strerror or "")) from error
+    return run_dir
+
+
+def read_inputs(run_dir: Path) -> RunInputs:
+    """Read what `create_run_dir` put there; raises `RunInputError`."""
+    run_dir = run_dir.resolve()
+    try:
+        spec_text = (run_dir / _SPEC_NAME).read_bytes()
+        facts_json = _FACTS.validate_json((run_dir / _FACTS_NAME).read_bytes())
+        facts = {name: NODE_FACTS.validate_python(known) for name, known in facts_json.items()}
+        options = _OPTIONS.validate_json((run_dir / _OPTIONS_NAME).read_bytes())
+    except OSError as error:
+        reason = f"{Path(error.filename or '').name}: {error.strerror}"
+        raise RunInputError(T("run_dir.unreadable", path=str(run_dir), reason=reason)) from error
+    except ValidationError as error:
+        first = error.errors(include_input=False, include_url=False)[0]
+        raise RunInputError(T("run_dir.unreadable", path=str(run_dir), reason=first["msg"])) from error
+    spec = parse_spec(spec_text, _SPEC_NAME).spec
+    if spec is None:
+        raise RunInputError(T("run_dir.unreadable", path=str(run_dir), reason=_SPEC_NAME))
+    return RunInputs(Site(run_dir.parent.parent), run_dir, spec, spec_digest(spec_text), facts, options)
+
+
+def _new_directory(site: Site) -> Path:
+    """A directory whose name sorts by time: minute, then the millisecond in it as four hexadecimal digits."""
+    while True:
+        now_ms = time.time_ns() // 1_000_000
+        minute = time.strftime("%Y%m%d-%H%M", time.localtime(now_ms // 1000))
+        run_dir = site.run_dir(f"{minute}-{now_ms % 60_000:04x}")
+        try:
+            run_dir.mkdir(mode=0o700)
+        except FileExistsError:
+            time.sleep(0.001)
+            continue
+        return run_dir
+
+
+def _write(path: Path, data: bytes) -> None:
+    temporary = path.with_name(f".{path.name}.new")
+    file = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+    with os.fdopen(file, "wb") as stream:
+        stream.write(data)
+        stream.flush()
+        os.fsync(stream.fileno())
+    temporary.replace(path)

@@ -1,0 +1,121 @@
+"""One run of a site at a time: a lock file that names who holds it, let go of by the kernel when the holder dies."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import getpass
+import json
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Final
+
+from pydantic import TypeAdapter, ValidationError
+
+from rbdtui.site import Site
+from rbdtui.words import T, Text
+
+_PATIENCE: Final = (0.02, 0.05, 0.1)
+"""Seconds to wait before trying again: a client that looks whether a run is active holds the lock for a moment."""
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """Who holds a site."""
+
+    run: str
+    pid: int
+    since: float
+    """Unix time."""
+    user: str
+
+
+_HOLDER: Final = TypeAdapter(Holder)
+
+
+class SiteLockedError(Exception):
+    """Another run of the site is under way; carries a sentence that names it."""
+
+    def __init__(self, holder: Holder) -> None:
+        super().__init__(holder)
+        self.holder = holder
+
+    @property
+    def text(self) -> Text:
+        """Which run it is, and whose."""
+        since = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(self.holder.since))
+        return T("lock.held", run=self.holder.run, user=self.holder.user, pid=self.holder.pid, since=since)
+
+    def __str__(self) -> str:
+        return str(self.text)
+
+
+def lock_file(site: Site) -> Path:
+    """The file that is locked while a run is under way."""
+    return site.path / "run.lock"
+
+
+@contextmanager
+def hold_site(site: Site, run_id: str) -> Iterator[None]:
+    """Keep other runs of the site out for the time of the block; raises `SiteLockedError`."""
+    file = os.open(lock_file(site), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        if not _acquire(file):
+            raise SiteLockedError(_holder(file))
+        holder = Holder(run_id, os.getpid(), time.time(), user_name())
+        os.ftruncate(file, 0)
+        os.pwrite(file, json.dumps(asdict(holder)).encode(), 0)
+        try:
+            yield
+        finally:
+            os.ftruncate(file, 0)
+    finally:
+        os.close(file)
+
+
+def holder_of(site: Site) -> Holder | None:
+    """Who holds the site now; None when no run is under way."""
+    try:
+        file = os.open(lock_file(site), os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return None
+    try:
+        try:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return _holder(file)
+        return None
+    finally:
+        os.close(file)
+
+
+def user_name() -> str:
+    """The operator's name as well as it is known here, also behind sudo."""
+    with contextlib.suppress(OSError, KeyError):
+        return os.environ.get("SUDO_USER") or getpass.getuser()
+    return str(os.getuid())
+
+
+def _acquire(file: int) -> bool:
+    for patience_s in (*_PATIENCE, None):
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return True
+        except BlockingIOError:
+            if patience_s is not None:
+                time.sleep(patience_s)
+    return False
+
+
+def _holder(file: int) -> Holder:
+    """What the lock file says; its holder may be about to write it."""
+    for patience_s in (*_PATIENCE, None):
+        with contextlib.suppress(ValidationError):
+            return _HOLDER.validate_json(os.pread(file, 4096, 0))
+        if patience_s is not None:
+            time.sleep(patience_s)
+    return Holder("?", 0, 0.0, "?")

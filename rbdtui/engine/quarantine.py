@@ -1,0 +1,21 @@
+"""Whether a run may go on without a node: never without the first server, a quorum of etcd, or any gateway."""
+
+from __future__ import annotations
+
+from collections.abc import Set as AbstractSet
+
+from rbdtui.spec.model import ClusterSpec, Role
+
+
+def may_quarantine(spec: ClusterSpec, node: str, quarantined: AbstractSet[str]) -> bool:
+    """Whether the cluster stays safe when this node is left out beside those that are left out already."""
+    if not any(known.name == node for known in spec.nodes):
+        return False
+    if spec.servers and spec.servers[0].name == node:
+        return False
+    left_out = {*quarantined, node}
+    members = {member.name for member in spec.nodes_with(Role.ETCD)}
+    if node in members and 2 * len(members - left_out) <= len(members):
+        return False
+    gateways = {gateway.name for gateway in spec.gateways}
+    return node not in gateways or not gateways <= left_out
