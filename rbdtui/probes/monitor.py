@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -94,7 +94,7 @@ async def watch_gateway(
     *,
     settings: Settings | None = None,
     straight: bool = True,
-) -> AsyncIterator[HealthEvent]:
+) -> AsyncGenerator[HealthEvent, None]:
     """For a run: gateway ports and the holder of the virtual address, every first answer and every change.
 
     Only gateways among ``nodes`` (default: all) are asked; hosts that are not ready make answers unknown. Ends when
