@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import signal
 import sys
 from collections.abc import Callable, Mapping, Sequence
 
@@ -41,6 +42,7 @@ FAULTS: Mapping[str, Sequence[Argument]] = {
 def main(argv: Sequence[str] | None = None) -> int:
     """Do one verb; the exit code is 1 when the lab could not, or that of the remote command of `ssh`."""
     given = _parser().parse_args(argv)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # so that what is half done is cleaned up
     try:
         return _do(given)
     except LabError as error:

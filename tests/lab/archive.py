@@ -1,4 +1,4 @@
-"""The offline archives of RKE2 and Rainbond, written without any container program: tar files of images and programs."""
+"""The offline archives of RKE2 and Rainbond: tar files of programs and images, written without a container program."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ from tests.lab.base import FILES
 RKE2_VERSION = "v1.30.4+rke2r1"
 KUBERNETES_VERSION = "v1.30.4"
 _HYPERKUBE_NAMES = (
-    ["kubeadm", "kubelet", "kubectl", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "kube-proxy", "etcd", "etcdctl"]
+    *("kubeadm", "kubelet", "kubectl", "etcd", "etcdctl"),
+    *("kube-apiserver", "kube-controller-manager", "kube-scheduler", "kube-proxy"),
 )
 _RUNTIME_FILES = (
     *("usr/bin/containerd", "usr/bin/containerd-shim-runc-v2", "usr/bin/ctr", "usr/sbin/runc"),
@@ -70,7 +71,7 @@ def program_archive(rke2: Path) -> bytes:
 
 
 def kubernetes_images(hyperkube: Path, pause: Path, runtime: Path) -> bytes:
-    """`rke2-images.linux-amd64.tar.gz`, unpacked; `runtime` holds Debian's containerd, runc and CNI plugins, unpacked."""
+    """`rke2-images.linux-amd64.tar.gz`, unpacked; `runtime` holds Debian's containerd, runc, CNI plugins."""
 
     def write_runtime(tar: tarfile.TarFile) -> None:
         _add(tar, "bin/hyperkube", hyperkube.read_bytes(), 0o755)

@@ -13,11 +13,11 @@ from tests.lab.machine import debian_sources
 from tests.lab.shell import LabError, Progress, run, run_long
 
 FILES = Path(__file__).parent / "files"
+_BASE_FILES = tuple(FILES / name for name in ("base-packages.txt", "lab-cgroup.service", "sshd.conf"))
 
 IMAGE_GIB = 4
 """Size of the disks here; the copy of each host is grown to its own size."""
 
-_BASE_PACKAGES = ["systemd", "systemd-sysv", "dbus", "libpam-systemd", "openssh-server", "sudo", "ca-certificates", "iproute2", "iptables", "iputils-ping", "procps", "kmod", "conntrack", "ethtool", "socat"]
 _NOT_IN_BASE = ("usr/bin/python3", "usr/bin/curl", "usr/sbin/keepalived")
 _NO_EFFECT_UNITS = (
     "apt-daily.timer",
@@ -31,7 +31,7 @@ _MACHINE_APT_CONF = Path("etc/apt/apt.conf.d/99lab-build")
 
 def base_key() -> str:
     """Changes when the base would come out differently."""
-    return digest(Path(__file__), FILES / "lab-cgroup.service", FILES / "sshd.conf", OP_USER, OP_PASSWORD)
+    return digest(Path(__file__), *_BASE_FILES, OP_USER, OP_PASSWORD)
 
 
 def base_image(cache: Cache, progress: Progress) -> Path:
@@ -40,15 +40,10 @@ def base_image(cache: Cache, progress: Progress) -> Path:
     def build(place: Path) -> None:
         root = place / "root"
         sources = debian_sources(progress)
+        packages = ",".join((FILES / "base-packages.txt").read_text().split())
+        options = ["--variant=minbase", f"--include={packages}"]
         run_long(
-            [
-                "debootstrap",
-                "--variant=minbase",
-                f"--include={','.join(_BASE_PACKAGES)}",
-                "bookworm",
-                root,
-                sources[0].split()[0],
-            ],
+            ["debootstrap", *options, "bookworm", root, sources[0].split()[0]],
             log=place / "debootstrap.log",
             label="debootstrap",
             progress=progress,
@@ -68,7 +63,7 @@ def base_image(cache: Cache, progress: Progress) -> Path:
 
 
 def keepalived_image(cache: Cache, base: Path, progress: Progress) -> Path:
-    """A directory with `disk.img` (the base with keepalived) and `debs` (the packages that are added to the base for it)."""
+    """A directory with `disk.img` (the base with keepalived) and `debs` (the packages that this adds to the base)."""
 
     def build(place: Path) -> None:
         root, debs = place / "root", place / "debs"

@@ -1,4 +1,4 @@
-"""The offline bundle: Kubernetes v1.30.4 built from its Go modules, packaged as RKE2's archives, and Debian's keepalived."""
+"""The offline bundle: Kubernetes built from its Go modules and packaged as RKE2's archives, and Debian's keepalived."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _GO_BUILD_S = 3600
 
 
 def built_programs(cache: Cache, progress: Progress) -> Path:
-    """A directory with `hyperkube`, `rke2`, `rainbond`, `pause`; minutes with a cold Go cache, seconds with a warm one."""
+    """A directory with `hyperkube`, `rke2`, `rainbond`, `pause`: minutes with a cold Go cache, else seconds."""
     packages = ("k8s.io/component-base/version", "k8s.io/client-go/pkg/version")
     variables = [f"-X {package}.{name}={value}" for package in packages for name, value in _VERSION_VARIABLES.items()]
     flags = " ".join(["-s", "-w", *variables])

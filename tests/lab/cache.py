@@ -1,4 +1,4 @@
-"""What is dear to make is made once: entries named by a hash of everything that goes into them, built aside and renamed into place."""
+"""What is dear to make is made once: entries named by a hash of what goes into them, built aside and renamed."""
 
 from __future__ import annotations
 

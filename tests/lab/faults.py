@@ -17,18 +17,17 @@ _CLOCK_OFFSET = "/etc/lab-clock-offset"
 
 _FILL = """
 cd {path} || exit 1
-leave_kib=$(({leave_mib} * 1024))
-free_kib=$(df --output=avail -k . | tail -1)
-[ "$free_kib" -le "$leave_kib" ] || fallocate -l $((free_kib - leave_kib))k {ballast} || true
-free_kib=$(df --output=avail -k . | tail -1)
-[ "$free_kib" -le "$leave_kib" ] || dd if=/dev/zero of={ballast}2 bs=64k count=$(((free_kib - leave_kib + 63) / 64)) 2>/dev/null || true
+free_kib() {{ df --output=avail -k . | tail -1; }}
+too_many_kib() {{ echo $(($(free_kib) - {leave_kib})); }}
+[ "$(too_many_kib)" -le 0 ] || fallocate -l "$(too_many_kib)k" {ballast}
+[ "$(too_many_kib)" -le 0 ] || head -c "$(too_many_kib)k" /dev/zero > {ballast}2
 readlink -f .
 """
 
 
 def fill(booted: Booted, path: str, leave_mib: int) -> None:
     """Fill the file system that holds a directory of the host; what fills it is remembered for `drain`."""
-    script = _FILL.format(path=shlex.quote(path), leave_mib=int(leave_mib), ballast=_BALLAST)
+    script = _FILL.format(path=shlex.quote(path), leave_kib=int(leave_mib) * 1024, ballast=_BALLAST)
     place = booted.inside(script, timeout_s=120).stdout.strip()
     with _ballast_list(booted).open("a") as handle:
         handle.write(f"{place}\n")
@@ -54,15 +53,14 @@ def kill_service(booted: Booted, service: str) -> None:
 
 
 def skew(booted: Booted, seconds: float, cache: Cache) -> None:
-    """Shift the time of day for every program that is started on the host from now on, and for those already shifted."""
+    """Shift the time of day for every program that starts on the host from now on, and for those shifted before."""
     if not (booted.root / _CLOCK_LIBRARY.lstrip("/")).exists():
         shutil.copy(_clock_library(cache), booted.root / _CLOCK_LIBRARY.lstrip("/"))
     offset = int(seconds * 10**9).to_bytes(8, "little", signed=True)
     octal = "".join(f"\\0{byte:o}" for byte in offset)
+    write = f"printf %b '{octal}' | dd of={_CLOCK_OFFSET} conv=notrunc status=none"
     # Written in place: running programs have the file mapped.
-    booted.inside(
-        f"printf %b '{octal}' | dd of={_CLOCK_OFFSET} conv=notrunc status=none && echo {_CLOCK_LIBRARY} > /etc/ld.so.preload"
-    )
+    booted.inside(f"{write} && echo {_CLOCK_LIBRARY} > /etc/ld.so.preload")
 
 
 def new_host_keys(booted: Booted) -> None:

@@ -23,7 +23,11 @@ from tests.lab.teardown import clear_abandoned, demolish, lab_directory, take_do
 
 DEFAULT_NAME = "lab"
 DEFAULT_DISK_GIB = 30
-_SSH_OPTIONS = ["-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null", "-o", "LogLevel=ERROR", "-o", "BatchMode=yes", "-o", "IdentitiesOnly=yes", "-o", "ConnectTimeout=10", "-F", "none"]
+_SSH_SETTINGS = (
+    *("StrictHostKeyChecking=no", "UserKnownHostsFile=/dev/null", "LogLevel=ERROR"),
+    *("BatchMode=yes", "IdentitiesOnly=yes", "ConnectTimeout=10"),
+)
+_SSH_OPTIONS = ("-F", "none", *(word for setting in _SSH_SETTINGS for word in ("-o", setting)))
 
 
 class Lab:
@@ -145,7 +149,7 @@ class Lab:
     # Up and down
 
     def up(self) -> Lab:
-        """Build what is missing, boot all hosts and wait for them; the lab stays until `down`, whatever becomes of this process."""
+        """Build what is missing, boot all hosts and wait for them; the lab outlives this process, until `down`."""
         self._up(None)
         return self
 
@@ -240,22 +244,22 @@ class Lab:
         wire.set_link(self._booted(host).cable, "up")
 
     def narrow(self, host: str, rate: str) -> None:
-        """Limit the host's link in both directions to a `tc` rate such as `10mbit`; `jump`: this machine's uplink to all hosts."""
+        """Limit a link in both directions to a `tc` rate such as `10mbit`; `jump` is this machine's uplink."""
         if host == JUMP:
-            run(wire.set_rate(self.bridge, rate))
+            run(wire.rate_command(self.bridge, rate))
             return
         booted = self._booted(host)
-        run(wire.set_rate(booted.cable, rate))
-        booted.from_here(wire.set_rate("host0", rate))
+        run(wire.rate_command(booted.cable, rate))
+        booted.from_here(wire.rate_command("host0", rate))
 
     def widen(self, host: str) -> None:
         """Take the limit off again."""
         if host == JUMP:
-            run(wire.clear_rate(self.bridge), check=False)
+            run(wire.unlimit_command(self.bridge), check=False)
             return
         booted = self._booted(host)
-        run(wire.clear_rate(booted.cable), check=False)
-        booted.from_here(wire.clear_rate("host0"), check=False)
+        run(wire.unlimit_command(booted.cable), check=False)
+        booted.from_here(wire.unlimit_command("host0"), check=False)
 
     def fill(self, host: str, path: str = "/", leave_mib: int = 0) -> None:
         """Fill the file system that holds a directory of the host, but for `leave_mib`."""
@@ -290,7 +294,7 @@ class Lab:
         wire.remove_squatter(squatter_name(self.name, address))
 
     def delay(self, host: str, round_trip_ms: int) -> int:
-        """Add a time to every SSH round trip from this machine to the host; gives the delaying proxy's port on 127.0.0.1."""
+        """Make every SSH round trip from here to the host longer; gives the port of the delaying proxy on 127.0.0.1."""
         self.undelay(host)
         return wire.start_delay(self.plan, host, self.plan.machine(host).address, round_trip_ms, self.directory)
 

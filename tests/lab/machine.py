@@ -49,7 +49,10 @@ def _no_cgroups() -> str | None:
     if not missing:
         return None
     if (CGROUP_ROOT / "cgroup.controllers").exists():
-        return "this machine has cgroup v2 only; the lab's hosts are tried with cgroup v1 (boot with systemd.unified_cgroup_hierarchy=0)"
+        return (
+            "this machine has cgroup v2 only; the lab's hosts are tried with cgroup v1"
+            " (boot with systemd.unified_cgroup_hierarchy=0)"
+        )
     return f"no cgroup v1 controllers {', '.join(missing)} below {CGROUP_ROOT}"
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import subprocess
 import sys
 import time
@@ -68,28 +70,35 @@ def run_long(
     """Run a program of minutes with its output in `log`, and a line of progress every 30 s."""
     words = [str(word) for word in argv]
     begin = time.monotonic()
-    with (
-        log.open("ab") as output,
-        subprocess.Popen(
-            words, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, cwd=cwd, env=env
-        ) as process,
-    ):
-        while True:
-            try:
-                code = process.wait(timeout=30)
-                break
-            except subprocess.TimeoutExpired:
-                spent_s = time.monotonic() - begin
-                progress(f"{label}: {spent_s:.0f} s")
-                if spent_s > timeout_s:
-                    process.kill()
-                    raise LabError(f"{label}: no end within {timeout_s:g} s, see {log}") from None
-            except BaseException:
-                process.kill()
-                raise
+    with log.open("ab") as output:
+        process = subprocess.Popen(
+            words,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            cwd=cwd,
+            env=env,
+            start_new_session=True,
+        )
+    try:
+        while (code := _wait(process, 30)) is None:
+            spent_s = time.monotonic() - begin
+            progress(f"{label}: {spent_s:.0f} s")
+            if spent_s > timeout_s:
+                raise LabError(f"{label}: no end within {timeout_s:g} s, see {log}")
+    finally:
+        if process.poll() is None:  # whatever it has started must not go on writing
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
     if code != 0:
-        tail = log.read_text(errors="replace")[-1500:]
-        raise LabError(f"{label}: exit {code}: {tail}")
+        raise LabError(f"{label}: exit {code}: {log.read_text(errors='replace')[-1500:]}")
+
+
+def _wait(process: subprocess.Popen[bytes], timeout_s: float) -> int | None:
+    try:
+        return process.wait(timeout=timeout_s)
+    except subprocess.TimeoutExpired:
+        return None
 
 
 def wait_for(what: str, ready: Callable[[], bool], *, timeout_s: float, pause_s: float = 0.1) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
 
@@ -20,7 +21,9 @@ def demolish(lab: str, directory: Path) -> None:
     """End every process of a lab and remove its links, rules, mounts and disks; what fails does not stop the rest."""
     check_name(lab)
     failures: list[str] = []
-    steps = [(cgroup.kill_all, group) for group in cgroup.groups(group_prefix(lab))]
+    steps: list[tuple[Callable[[str], None], str]] = [
+        (cgroup.kill_all, group) for group in cgroup.groups(group_prefix(lab))
+    ]
     steps += [(wire.stop_detours, lab)]
     steps += [(wire.remove_squatter, name) for name in wire.squatters(lab)]
     steps += [(wire.remove_links, lab)]

@@ -1,4 +1,4 @@
-"""The lab's network on this machine: bridge, cables, rates, squatters, and the detour of SSH through a delaying proxy."""
+"""The lab's network on this machine: bridge, cables, rates, squatters, and SSH's detour through a delaying proxy."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ def set_link(name: str, state: str) -> None:
     run(["ip", "link", "set", name, state])
 
 
-def set_rate(name: str, rate: str) -> list[str]:
+def rate_command(name: str, rate: str) -> list[str]:
     """The command that limits what goes out of a link to a rate such as `10mbit`."""
     return ["tc", "qdisc", "replace", "dev", name, "root", "tbf", "rate", rate, "burst", "64kb", "latency", "300ms"]
 
 
-def clear_rate(name: str) -> list[str]:
+def unlimit_command(name: str) -> list[str]:
     """The command that takes the limit off a link; it fails where there is none."""
     return ["tc", "qdisc", "del", "dev", name, "root"]
 
