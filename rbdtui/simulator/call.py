@@ -44,6 +44,8 @@ class Call:
     stdin: Input
     write_out: Callable[[bytes], None] = field(repr=False)
     write_error: Callable[[bytes], None] = field(repr=False)
+    verbs: Verbs = field(repr=False)
+    """All verbs of the host, for those that run others."""
     user: str = "root"
 
     def out(self, text: str | bytes) -> None:

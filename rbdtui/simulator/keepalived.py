@@ -17,8 +17,8 @@ CONFIG_FILE: Final = "/etc/keepalived/keepalived.conf"
 _TOP_LEVEL: Final = frozenset({"global_defs", "vrrp_script", "vrrp_instance", "vrrp_sync_group", "include"})
 _INSTANCE_WORDS: Final = """
     state interface virtual_router_id priority advert_int nopreempt preempt_delay unicast_src_ip unicast_peer
-    authentication virtual_ipaddress track_script track_interface garp_master_delay garp_master_refresh dont_track_primary
-    notify notify_master notify_backup notify_fault version mcast_src_ip use_vmac
+    authentication virtual_ipaddress track_script track_interface garp_master_delay garp_master_refresh
+    dont_track_primary notify notify_master notify_backup notify_fault version mcast_src_ip use_vmac
 """
 _INSTANCE: Final = frozenset(_INSTANCE_WORDS.split())
 _SCRIPT: Final = frozenset({"script", "interval", "timeout", "fall", "rise", "weight", "user", "init_fail"})

@@ -26,6 +26,10 @@ UNIT_DIRECTORIES: Final = (
 )
 WANTS: Final = "/etc/systemd/system/multi-user.target.wants"
 _GIB: Final = 1024**3
+_TOOLS: Final = """
+    apparmor_parser curl getent gzip ip iptables journalctl modprobe mount nft openssl ping sha256sum ss sysctl
+    systemctl systemd-run tar timeout
+"""
 
 
 class Sudo(StrEnum):
@@ -74,7 +78,7 @@ class System:
     pretty_name: str = "Debian GNU/Linux 12 (bookworm)"
     kernel: str = "6.1.0-25-amd64"
     packages: frozenset[str] = frozenset({"keepalived", "iptables"})
-    tools: frozenset[str] = frozenset({"curl", "iptables", "openssl", "systemctl", "tar", "ip", "ss"})
+    tools: frozenset[str] = frozenset(_TOOLS.split())
 
 
 @dataclass(slots=True)
@@ -122,6 +126,8 @@ class Machine:
         """Texts of unit files as systemd has read them."""
         self.failures: list[tuple[str, int, str]] = []
         """Scripts that fail when they are next run: name, exit status, message."""
+        self.receivers: dict[str, asyncio.Task[object]] = {}
+        """Uploads under way, by the path of their part."""
         self.awake = asyncio.Event()
         self.awake.set()
         self.systemd = Systemd(network.tempo, self.clock, self._program)
@@ -175,7 +181,7 @@ class Machine:
         if self.unit_file(unit) is None:
             return None
         make = self.programs.get(unit.removesuffix(".service"))
-        return make(self) if make is not None else None
+        return make(self) if make is not None else _idle
 
     def enabled(self, name: str) -> bool:
         """Whether a unit starts at boot."""
@@ -231,6 +237,7 @@ class Machine:
             self.files.remove(directory)
             self.files.mkdir(directory, mode=0o755 if directory == "/run" else 0o1777)
         self.systemd.write("init.scope", "systemd", "Reached target multi-user.target - Multi-User System.")
+        self.files.put("/run/systemd/timesync/synchronized", b"")
         if self.files.is_dir(WANTS):
             for unit in self.files.listdir(WANTS):
                 self.start_unit(unit)
@@ -266,6 +273,12 @@ def restart_delay_s(machine: Machine, unit: str) -> float | None:
     return float(settings.get("RestartSec", "0.1").removesuffix("s"))
 
 
+async def _idle(unit: Unit) -> None:
+    """A service of which nothing is known but that it runs."""
+    unit.ready()
+    await asyncio.Event().wait()
+
+
 _KERNEL_SETTINGS: Final = {
     "net.ipv4.ip_forward": "0",
     "net.bridge.bridge-nf-call-iptables": "0",
@@ -291,6 +304,9 @@ def _install(machine: Machine) -> None:
     files.put("/etc/hosts", f"127.0.0.1\tlocalhost\n127.0.1.1\t{machine.hostname}\n")
     files.put("/etc/resolv.conf", "nameserver 198.51.100.53\n")
     files.put("/etc/machine-id", machine.identity("machine-id") + "\n", mode=0o444)
+    timesync = "systemd-timesyncd"
+    files.put(f"/usr/lib/systemd/system/{timesync}.service", "[Service]\nType=notify\nRestart=always\n")
+    machine.enable(timesync)
     if "keepalived" in machine.packages:
         install_keepalived(machine)
 

@@ -34,6 +34,11 @@ class Network:
         self.clusters: dict[str, Cluster] = {}
         """Which cluster a machine joined last, by the machine's name."""
         self._cut: set[str] = set()
+        self._contents: dict[str, bytes] = {}
+
+    def shared(self, sha256: str, content: bytes) -> bytes:
+        """The same content as one object, however many machines have it."""
+        return self._contents.setdefault(sha256, content)
 
     def cut(self, name: str) -> None:
         """Unplug a machine."""

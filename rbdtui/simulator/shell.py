@@ -90,8 +90,6 @@ async def _script(session: Session, text: str, name: str, args: list[str], verbs
         return session.complain("sh: 1: Syntax error: end of file unexpected", 2)
     session.write_out(OUTPUT_MARK)
     session.write_error(OUTPUT_MARK)
-    session.write_out(OUTPUT_MARK)
-    session.write_error(OUTPUT_MARK)
     verb = verbs.get(name)
     if verb is None:
         return session.complain(f"simulated host: there is no handler for the script {name}", 127)
@@ -103,7 +101,7 @@ async def _script(session: Session, text: str, name: str, args: list[str], verbs
     user = "root" if session.is_root else session.user.name
     call = Call(
         session.machine, name, tuple(args), source.decode("utf-8", "replace"), session.stdin,
-        session.write_out, session.write_error, user,
+        session.write_out, session.write_error, verbs, user,
     )  # fmt: skip
     try:
         return await verb(call)

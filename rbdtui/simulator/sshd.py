@@ -18,6 +18,7 @@ from rbdtui.simulator.shell import Session, run_command
 MAX_SESSIONS: Final = 10
 """As OpenSSH's ``MaxSessions``: more at a time on one connection are refused."""
 _CHUNK_BYTES: Final = 64 * 1024
+_KILLED: Final = 137
 _NOBODY: Final = "invalid-user"
 
 
@@ -88,7 +89,8 @@ class Sshd:
         task = asyncio.get_running_loop().create_task(run_command(session, process.command, self._verbs))
         self._running.add(task)
         task.add_done_callback(self._running.discard)
-        status = await asyncio.shield(task)
+        await asyncio.wait({task})
+        status = _KILLED if task.cancelled() else task.result()
         with contextlib.suppress(OSError, asyncssh.Error):
             process.exit(status)
 

@@ -3,6 +3,6 @@
 from __future__ import annotations
 
 from rbdtui.simulator.call import Verbs
-from rbdtui.simulator.verbs import files, kubernetes, system
+from rbdtui.simulator.verbs import facts, files, kubernetes, system, transfer
 
-VERBS: Verbs = {**files.VERBS, **kubernetes.VERBS, **system.VERBS}
+VERBS: Verbs = {**facts.VERBS, **files.VERBS, **kubernetes.VERBS, **system.VERBS, **transfer.VERBS}

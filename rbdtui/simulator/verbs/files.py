@@ -31,7 +31,17 @@ def keep_backup(files: FileSystem, path: str, backup_dir: str) -> None:
         return
     make_state_dir(files, backup_dir)
     files.mkdir(posixpath.dirname(place))
-    files.write(place, bytes(old.content), mode=old.mode, owner=old.owner)
+    copy(files, path, place)
+
+
+def copy(files: FileSystem, source: str, target: str) -> None:
+    """Copy a file with mode, owner and time, as ``cp -p`` does."""
+    old = files.get(source)
+    assert old is not None
+    files.write(target, bytes(old.content), mode=old.mode, owner=old.owner)
+    new = files.get(target)
+    assert new is not None
+    new.modified_at = old.modified_at
 
 
 def described(entry: Entry) -> str:
@@ -58,15 +68,6 @@ async def file_state(call: Call) -> int:
             call.line(f"{sha256(entry.content)} {described(entry)}")
         else:
             call.line(f"other {described(entry)}")
-    return 0
-
-
-async def files_sha256(call: Call) -> int:
-    """``files-sha256 PATH...``."""
-    for path in call.args:
-        entry = call.machine.files.get(path)
-        is_file = entry is not None and entry.kind is Kind.FILE
-        call.line(f"{sha256(entry.content) if entry is not None and is_file else '-'} {path}")
     return 0
 
 
@@ -107,10 +108,26 @@ async def file_remove(call: Call) -> int:
     return 0
 
 
+async def file_restore(call: Call) -> int:
+    """``file-restore PATH BACKUPS``."""
+    path, backups = call.args
+    files = call.machine.files
+    runs = files.listdir(backups) if files.is_dir(backups) else []
+    kept = [(entry.modified_at, place) for place in (f"{backups}/{run}{path}" for run in runs)
+            if (entry := files.get(place)) is not None]  # fmt: skip
+    original = min(kept)[1] if kept else ""
+    if original and not any(line.startswith("# Written by rbdtui ") for line in files.text(original).splitlines()[:3]):
+        copy(files, original, path)
+        call.line("restored")
+    else:
+        call.line("removed" if files.remove(path) else "absent")
+    return 0
+
+
 VERBS: Verbs = {
+    "file-restore": file_restore,
     "file-read": file_read,
     "file-remove": file_remove,
     "file-state": file_state,
     "file-write": file_write,
-    "files-sha256": files_sha256,
 }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import posixpath
+from ipaddress import IPv4Address
 from typing import Final
 
 from rbdtui.simulator.call import Call, Verbs
@@ -185,6 +186,19 @@ async def holds_address(call: Call) -> int:
     return 0
 
 
+async def neighbour(call: Call) -> int:
+    """``neighbour ADDRESS``."""
+    (address,) = call.args
+    wanted, network = IPv4Address(address), call.machine.network
+    if any(own.ip == wanted for own in call.machine.addresses):
+        call.line("own")
+    elif network.seen_by(call.machine, network.holders(wanted)):
+        call.line(f"neighbour 02:00:00:00:00:01 {call.machine.interface}")
+    elif wanted in network.squatters and network.plugged(call.machine):
+        call.line(f"neighbour 02:00:00:00:00:02 {call.machine.interface}")
+    return 0
+
+
 async def keepalived_test(call: Call) -> int:
     """``keepalived-test``, the configuration on standard input."""
     if "keepalived" not in call.machine.packages:
@@ -224,6 +238,7 @@ VERBS: Verbs = {
     "health": health,
     "holds-address": holds_address,
     "keepalived-test": keepalived_test,
+    "neighbour": neighbour,
     "modules-load": modules_load,
     "modules-state": modules_state,
     "packages-install": packages_install,

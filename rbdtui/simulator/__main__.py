@@ -1,0 +1,74 @@
+"""A fleet in a process of its own, so that it outlives the runner as real hosts do.
+
+The first line on standard output is JSON: ports, host keys, the site. Then every line on standard input is a fault as
+JSON, e.g. ``{"do": "power_off", "node": "node2"}``, answered by one line of JSON. The fleet ends with standard input.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import signal
+import sys
+from pathlib import Path
+
+from rbdtui.simulator.control import Control
+from rbdtui.simulator.demo_site import write_demo_site
+from rbdtui.simulator.fleet import SimulatedFleet
+
+
+def main() -> int:
+    """Run until standard input closes or SIGTERM comes."""
+    parser = argparse.ArgumentParser(prog="python -m rbdtui.simulator")
+    parser.add_argument("--nodes", type=int, default=4)
+    parser.add_argument("--dir", type=Path, required=True)
+    parser.add_argument("--speed", type=float, default=1.0)
+    parser.add_argument("--rate", type=float, default=None, metavar="BYTES_PER_S")
+    parser.add_argument("--bundle", type=Path, default=None)
+    parser.add_argument("--empty", action="store_true")
+    asyncio.run(_serve(parser.parse_args()))
+    return 0
+
+
+async def _serve(arguments: argparse.Namespace) -> None:
+    stopped = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stopped.set)
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    fleet = SimulatedFleet(arguments.nodes, speed=arguments.speed, rate_bytes_per_s=arguments.rate)
+    async with fleet:
+        site = write_demo_site(arguments.dir, fleet, bundle=arguments.bundle, empty=arguments.empty)
+        ready: dict[str, object] = {
+            "site": str(site.path),
+            "vip": str(fleet.vip),
+            "known_hosts": fleet.known_hosts,
+            "nodes": {
+                name: {"address": str(station.machine.ip), "port": station.sshd.port}
+                for name, station in fleet.stations.items()
+            },
+        }
+        _say(ready)
+        reading = asyncio.create_task(_obey(Control(fleet)))
+        waiting = asyncio.create_task(stopped.wait())
+        await asyncio.wait({reading, waiting}, return_when=asyncio.FIRST_COMPLETED)
+        reading.cancel()
+        waiting.cancel()
+        await asyncio.gather(reading, waiting, return_exceptions=True)
+
+
+async def _obey(control: Control) -> None:
+    reader = asyncio.StreamReader()
+    await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
+    while line := await reader.readline():
+        _say(await control.obey(line))
+
+
+def _say(message: dict[str, object]) -> None:
+    sys.stdout.write(json.dumps(message) + "\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,131 @@
+"""A small offline bundle for simulated hosts: archives with RKE2's names and layout, nothing real inside."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import io
+import json
+import random
+import struct
+import tarfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+
+from rbdtui.simulator.kubernetes.cluster import RKE2_VERSION
+
+_MACHINES: Final = {"amd64": 62, "arm64": 183}
+"""ELF's numbers of architectures."""
+_PROGRAM_BYTES: Final = 256 * 1024
+_IMAGES: Final = ("rke2-runtime", "hardened-kubernetes", "hardened-etcd", "hardened-calico", "mirrored-pause")
+
+
+def write_bundle(directory: Path, *, arch: str = "amd64", images_bytes: int = 12 * 1024**2) -> Path:
+    """Make the bundle in a directory; ``images_bytes`` is about the size of the image archive."""
+    directory.mkdir(parents=True, exist_ok=True)
+    files = {
+        f"rke2.linux-{arch}.tar.gz": _compressed(_program_archive(arch)),
+        f"rke2-images.linux-{arch}.tar.gz": _compressed(_image_archive(images_bytes)),
+    }
+    for name, content in files.items():
+        (directory / name).write_bytes(content)
+    sums = (f"{hashlib.sha256(content).hexdigest()}  {name}\n" for name, content in files.items())
+    (directory / f"sha256sum-{arch}.txt").write_text("".join(sums))
+    packages = directory / "packages" / f"debian-12-{arch}"
+    packages.mkdir(parents=True, exist_ok=True)
+    (packages / f"keepalived_2.2.7-1+b2_{arch}.deb").write_bytes(_deb("keepalived", "1:2.2.7-1+b2", arch))
+    return directory
+
+
+def _compressed(content: bytes) -> bytes:
+    return gzip.compress(content, compresslevel=1, mtime=0)
+
+
+def _tar(files: Mapping[str, tuple[bytes, int]]) -> bytes:
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w", format=tarfile.GNU_FORMAT) as archive:
+        for name, (content, mode) in files.items():
+            member = tarfile.TarInfo(name)
+            member.size, member.mode = len(content), mode
+            archive.addfile(member, io.BytesIO(content))
+    return buffer.getvalue()
+
+
+def elf_program(arch: str, size_bytes: int = _PROGRAM_BYTES) -> bytes:
+    """The header of a 64-bit Linux program, and noise."""
+    head = b"\x7fELF\x02\x01\x01" + bytes(9)
+    head += struct.pack("<HHIQQQIHHHHHH", 2, _MACHINES[arch], 1, 0x401000, 64, 0, 0, 64, 56, 0, 64, 0, 0)
+    return head + _noise(arch, size_bytes - len(head))
+
+
+def _noise(seed: str, size_bytes: int) -> bytes:
+    return random.Random(seed).randbytes(size_bytes)  # noqa: S311 - filler that does not compress
+
+
+def _program_archive(arch: str) -> bytes:
+    script = b"#!/bin/sh\n# A simulated RKE2 has nothing to stop.\nexit 0\n"
+    files = {
+        "bin/rke2": (elf_program(arch), 0o755),
+        "bin/rke2-killall.sh": (script, 0o755),
+        "bin/rke2-uninstall.sh": (script, 0o755),
+        "share/rke2/LICENSE.txt": (b"Simulated.\n", 0o644),
+    }
+    for kind in ("server", "agent"):
+        files[f"lib/systemd/system/rke2-{kind}.service"] = (_unit(kind).encode(), 0o644)
+        files[f"lib/systemd/system/rke2-{kind}.env"] = (b"HOME=/root\n", 0o644)
+    return _tar(files)
+
+
+def _unit(kind: str) -> str:
+    return f"""[Unit]
+Description=Rancher Kubernetes Engine v2 ({kind})
+Wants=network-online.target
+After=network-online.target
+
+[Install]
+WantedBy=multi-user.target
+
+[Service]
+Type=notify
+EnvironmentFile=-/usr/local/lib/systemd/system/%N.env
+KillMode=process
+Delegate=yes
+TimeoutStartSec=0
+Restart=always
+RestartSec=5s
+ExecStart=/usr/local/bin/rke2 {kind}
+"""
+
+
+def _image_archive(size_bytes: int) -> bytes:
+    """As ``docker save`` writes it: a manifest, and for each image a configuration and a layer."""
+    files: dict[str, tuple[bytes, int]] = {}
+    manifest = []
+    tag = RKE2_VERSION.replace("+", "-")
+    for name in _IMAGES:
+        layer = _noise(name, size_bytes // len(_IMAGES))
+        config = json.dumps({"architecture": "amd64", "os": "linux", "rootfs": {"type": "layers", "diff_ids": []}})
+        digest = hashlib.sha256(config.encode() + layer).hexdigest()
+        files[f"{digest}.json"] = (config.encode(), 0o644)
+        files[f"{digest}/layer.tar"] = (layer, 0o644)
+        tags = [f"docker.io/rancher/{name}:{tag}"]
+        manifest.append({"Config": f"{digest}.json", "RepoTags": tags, "Layers": [f"{digest}/layer.tar"]})
+    files["manifest.json"] = (json.dumps(manifest).encode(), 0o644)
+    return _tar(files)
+
+
+def _deb(package: str, version: str, arch: str) -> bytes:
+    control = (
+        f"Package: {package}\nVersion: {version}\nArchitecture: {arch}\nMaintainer: rbdtui\nDescription: simulated\n"
+    )
+    members = {
+        "debian-binary": b"2.0\n",
+        "control.tar.gz": _compressed(_tar({"./control": (control.encode(), 0o644)})),
+        "data.tar.gz": _compressed(_tar({f"./usr/sbin/{package}": (elf_program(arch, 1024), 0o755)})),
+    }
+    parts = [b"!<arch>\n"]
+    for name, content in members.items():
+        parts.append(f"{name:<16}{0:<12}{0:<6}{0:<6}{'100644':<8}{len(content):<10}`\n".encode())
+        parts.append(content + b"\n" * (len(content) % 2))
+    return b"".join(parts)

@@ -1,0 +1,55 @@
+"""Faults by name, for whoever steers a fleet from another process."""
+
+from __future__ import annotations
+
+import inspect
+import json
+from collections.abc import Awaitable, Callable, Mapping
+from typing import cast
+
+from rbdtui.simulator.fleet import SimulatedFleet
+from rbdtui.simulator.state import fleet_state
+
+Action = Callable[..., object]
+
+
+class Control:
+    """Takes lines of JSON: ``do`` is the fault, the other keys its arguments."""
+
+    def __init__(self, fleet: SimulatedFleet) -> None:
+        self._fleet = fleet
+        self._actions: Mapping[str, Action] = {
+            "change_host_key": fleet.change_host_key,
+            "cut": fleet.cut,
+            "fail_next": fleet.fail_next,
+            "free_disk": fleet.free_disk,
+            "full_disk": fleet.full_disk,
+            "hang": fleet.hang,
+            "kill": fleet.kill,
+            "mend": fleet.mend,
+            "power_off": fleet.power_off,
+            "power_on": fleet.power_on,
+            "reboot": fleet.reboot,
+            "skew": fleet.skew,
+            "slow": fleet.slow,
+            "state": lambda: fleet_state(fleet),
+            "wake": fleet.wake,
+        }
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What can be asked for."""
+        return tuple(self._actions)
+
+    async def obey(self, line: bytes) -> dict[str, object]:
+        """Do what a line says; ``{"ok": true}`` with an answer where there is one, or ``{"ok": false, "error": …}``."""
+        try:
+            wanted = json.loads(line)
+            action = self._actions[wanted.pop("do")]
+            name = wanted.pop("node", None)
+            answer = action(**({} if name is None else {"name": name}), **wanted)
+            if inspect.isawaitable(answer):
+                answer = await cast(Awaitable[object], answer)
+        except (KeyError, TypeError, ValueError, AttributeError, OSError) as error:
+            return {"ok": False, "error": f"{type(error).__name__}: {error}"}
+        return {"ok": True} if answer is None else {"ok": True, "answer": answer}

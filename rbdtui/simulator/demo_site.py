@@ -1,0 +1,73 @@
+"""A site directory for a simulated fleet: spec, key and bundle, ready for every command; host keys are not pinned."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Final
+
+from rbdtui.simulator.bundle import write_bundle
+from rbdtui.simulator.fleet import SimulatedFleet, Station
+from rbdtui.site import Site
+
+KEY_FILE: Final = "demo-key"
+_SERVERS: Final = 3
+_HEAD: Final = """# A site of simulated hosts. They live on loopback addresses as long as the simulator runs.
+apiVersion: rbdtui/v1
+name: {name}
+profile: kubernetes-only
+bundle: {bundle}
+ssh:
+  user: root
+  key: {key}
+nodes:
+"""
+_TAIL: Final = """kubernetes:
+  distribution: rke2
+  api: {{mode: vip, address: {vip}}}
+gateway: {{mode: keepalived, vip: {vip_with_prefix}, virtual_router_id: 87}}
+"""
+_ALONE: Final = """kubernetes:
+  distribution: rke2
+  api: {mode: first-server}
+gateway: {mode: none}
+"""
+
+
+def write_demo_site(
+    directory: Path, fleet: SimulatedFleet, *, name: str = "demo", bundle: Path | None = None, empty: bool = False
+) -> Site:
+    """Make a site; without ``bundle`` a small one is made in it. ``empty`` leaves the nodes to the operator."""
+    site = Site.create(directory)
+    key = site.path / KEY_FILE
+    key.touch(mode=0o600)
+    key.write_bytes(fleet.client_key.export_private_key())
+    place = bundle or write_bundle(site.path / "bundle")
+    text = cluster_yaml(fleet, name=name, key=key, bundle=place)
+    if empty:
+        text = text.partition("nodes:\n")[0] + "nodes: []\n"
+    descriptor = os.open(site.spec_file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        file.write(text)
+    return site
+
+
+def cluster_yaml(fleet: SimulatedFleet, *, name: str, key: Path, bundle: Path) -> str:
+    """The spec: three servers that are gateways too, agents behind them; with fewer than three machines one server."""
+    stations = list(fleet.stations.values())
+    high = len(stations) >= _SERVERS
+    servers = _SERVERS if high else 1
+    lines = [_HEAD.format(name=name, bundle=bundle, key=key)]
+    for number, station in enumerate(stations):
+        roles = "control-plane, etcd, worker" if number < servers else "worker"
+        lines.append(_node_line(station, f"{roles}, gateway" if high and number < servers else roles))
+    lines.append(_TAIL.format(vip=fleet.vip.ip, vip_with_prefix=fleet.vip) if high else _ALONE)
+    return "".join(lines)
+
+
+def _node_line(station: Station, roles: str) -> str:
+    machine = station.machine
+    login = f"port: {station.sshd.port}"
+    if station.build.user != "root":
+        login += f", user: {station.build.user}, sudo_password: secret:sudo"
+    return f"  - {{name: {machine.name}, address: {machine.ip}, roles: [{roles}], ssh: {{{login}}}}}\n"

@@ -1,0 +1,58 @@
+"""What all machines of a fleet have become, in a form that two fleets can be compared by."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from typing import Final
+
+from rbdtui.simulator.files import Kind
+from rbdtui.simulator.fleet import SimulatedFleet
+from rbdtui.simulator.kubernetes.cluster import Cluster
+from rbdtui.simulator.machine import Machine
+from rbdtui.simulator.units import Active
+
+VOLATILE: Final = ("/run", "/tmp", "/proc", "/sys")  # noqa: S108 - of the simulated machines
+
+
+def fleet_state(fleet: SimulatedFleet) -> dict[str, object]:
+    """Machines by name with their files, units, addresses and packages, and the clusters with nodes and members."""
+    clusters = {id(cluster): cluster for cluster in fleet.network.clusters.values()}
+    return {
+        "machines": {name: machine_state(machine) for name, machine in fleet.machines.items()},
+        "clusters": [_cluster_state(cluster) for cluster in clusters.values()],
+    }
+
+
+def machine_state(machine: Machine) -> dict[str, object]:
+    """One machine; files are given by path, mode, owner and digest."""
+    return {
+        "files": dict(_files(machine)),
+        "units": {unit.name: unit.active.value for unit in machine.systemd.all_units() if unit.active is Active.ACTIVE},
+        "addresses": sorted(str(address) for address in machine.addresses),
+        "packages": sorted(machine.packages),
+        "modules": sorted(machine.modules),
+        "sysctl": dict(sorted(machine.sysctl.items())),
+    }
+
+
+def _files(machine: Machine) -> Iterable[tuple[str, str]]:
+    for path in machine.files.walk():
+        if path.startswith(VOLATILE):
+            continue
+        entry = machine.files.get(path, follow=False)
+        if entry is None:
+            continue
+        detail = {
+            Kind.FILE: hashlib.sha256(entry.content).hexdigest(),
+            Kind.LINK: entry.target,
+            Kind.DIRECTORY: "",
+        }[entry.kind]
+        yield path, f"{entry.kind.value} {entry.mode:o} {entry.owner} {detail}".rstrip()
+
+
+def _cluster_state(cluster: Cluster) -> dict[str, object]:
+    return {
+        "nodes": {name: {"ready": cluster.ready(node), "labels": node.labels} for name, node in cluster.nodes.items()},
+        "members": {member.machine.name: "learner" if member.learner else "voter" for member in cluster.members},
+    }
