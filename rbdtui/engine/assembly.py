@@ -1,46 +1,22 @@
-"""What a run is carried out with: plan, hosts, bundle and health, put together from its inputs."""
+"""The real parts of a run, put together from its inputs: hosts over SSH, the bundle, the plan, the gateway's health."""
 
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
-from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager
+from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
-from typing import Protocol
 
 from rbdtui.bundle.scan import open_bundle
 from rbdtui.engine.events import ProbeChanged
 from rbdtui.engine.inputs import RunInputs
+from rbdtui.engine.parts import RunParts
 from rbdtui.plan.builder import build_plan
-from rbdtui.plan.step import Bundle, Plan
 from rbdtui.probes.monitor import watch_gateway
 from rbdtui.spec.model import ClusterSpec
 from rbdtui.transport.base import Host
 from rbdtui.transport.endpoints import endpoints_of
 from rbdtui.transport.hostkeys import KnownHosts
 from rbdtui.transport.pool import HostPool
-
-
-class HealthSource(Protocol):
-    """Where the health of the cluster comes from while a run is under way."""
-
-    def changes(self) -> AsyncGenerator[ProbeChanged, None]:
-        """Answers that differ from those before, first of all every first answer; goes on until it is cancelled."""
-        ...
-
-
-@dataclass(frozen=True, slots=True)
-class RunParts:
-    """What a run is carried out with."""
-
-    plan: Plan
-    hosts: Mapping[str, Host]
-    """By node name."""
-    bundle: Bundle
-    health: HealthSource | None = None
-
-
-Assemble = Callable[[RunInputs, Callable[[str], str]], AbstractAsyncContextManager[RunParts]]
-"""Puts the parts together from the inputs and a way to get a secret by name; leaving the block lets go of the hosts."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,7 +24,6 @@ from typing import Final
 from pydantic import TypeAdapter, ValidationError
 
 from rbdtui import __version__
-from rbdtui.engine.assembly import Assemble, HealthSource, RunParts, assemble_site
 from rbdtui.engine.control import listen
 from rbdtui.engine.events import Event, RunCreated, RunnerStarted, RunOutcome
 from rbdtui.engine.executor import CommandRefusedError, Executor, Work, step_info
@@ -32,6 +31,7 @@ from rbdtui.engine.inputs import JOURNAL_NAME, RUNNER_LOG_NAME, RunInputError, R
 from rbdtui.engine.journal import Journal, JournalError
 from rbdtui.engine.lock import SiteLockedError, hold_site, user_name
 from rbdtui.engine.logs import StepLogs
+from rbdtui.engine.parts import Assemble, HealthSource, RunParts
 from rbdtui.engine.quarantine import may_quarantine
 from rbdtui.engine.state import RunState
 from rbdtui.plan.step import Plan, Reporter, StepContext, StepError
@@ -205,7 +205,7 @@ def _log_to(path: Path, redactor: Redactor) -> None:
     logging.getLogger("asyncssh").setLevel(logging.WARNING)
 
 
-def main(arguments: Sequence[str], assemble: Assemble = assemble_site) -> int:
+def main(arguments: Sequence[str], assemble: Assemble) -> int:
     """Take secrets from stdin, let go of the caller's session and carry the run out; 0 once that is under way."""
     os.umask(0o077)
     use_language(language_of_environment())
@@ -223,4 +223,6 @@ def main(arguments: Sequence[str], assemble: Assemble = assemble_site) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    from rbdtui.engine.assembly import assemble_site
+
+    sys.exit(main(sys.argv[1:], assemble_site))
