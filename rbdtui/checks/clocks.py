@@ -7,6 +7,7 @@ from statistics import median
 from typing import Final
 
 from rbdtui.checks.view import ClusterView, NodeView
+from rbdtui.facts.software import SYSTEMD
 from rbdtui.findings import Finding, Severity
 
 _SYNC_UNITS: Final = frozenset(
@@ -16,7 +17,8 @@ _SYNC_UNITS: Final = frozenset(
 
 def kept_right(view: NodeView) -> Iterator[Finding]:
     """A service keeps the clock right."""
-    if "units" not in view.facts.failed and view.facts.active_units and not view.facts.active_units & _SYNC_UNITS:
+    facts = view.facts
+    if "units" not in facts.failed and SYSTEMD in facts.files and not facts.active_units & _SYNC_UNITS:
         yield view.finding("RBD-TIME-104", Severity.WARNING)
 
 

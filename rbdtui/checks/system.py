@@ -8,6 +8,7 @@ from typing import Final
 
 from rbdtui.checks.limits import GIB
 from rbdtui.checks.view import ClusterView, NodeView
+from rbdtui.facts.software import SYSTEMD
 from rbdtui.findings import Finding, Severity
 
 KNOWN_FAMILIES: Final = frozenset(
@@ -80,7 +81,7 @@ def mixed_architectures(view: ClusterView) -> Iterator[Finding]:
 
 def systemd_runs(view: NodeView) -> Iterator[Finding]:
     """Everything of ours and of RKE2 is a systemd unit."""
-    if "/run/systemd/system" not in view.facts.files and "files" not in view.facts.failed:
+    if SYSTEMD not in view.facts.files and "files" not in view.facts.failed:
         yield view.finding("RBD-OS-107", Severity.ERROR)
 
 

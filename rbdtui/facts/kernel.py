@@ -108,12 +108,9 @@ grep -E "^[^:]*$names[^:]*:" "$dir/modules.dep" | sed 's/:.*//; s/^/available /'
 )
 SYSCTL: Fact[dict[str, str]] = Fact(
     "sysctl",
-    f"""for key in {words(*(key.replace(".", "/") for key in SYSCTL_KEYS))}; do
-  value=
-  [ -r "/proc/sys/$key" ] || continue
-  IFS= read -r value <"/proc/sys/$key" || :
-  echo "$key = $value"
-done | sed 's,/,.,g'""",
+    f"""cd /proc/sys
+grep -H '' {words(*(key.replace(".", "/") for key in SYSCTL_KEYS))} 2>/dev/null | sed 's,/,.,g; s/:/ = /'
+exit 0""",
     parse_sysctl,
     {},
 )

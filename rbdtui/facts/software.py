@@ -100,12 +100,14 @@ LEFTOVER_PATHS: Final = (
     "/var/lib/rancher",
 )
 """What installations of Kubernetes, Docker and Rainbond leave behind; directories count when they hold anything."""
+SYSTEMD: Final = "/run/systemd/system"
+"""Is there when systemd is in charge."""
 FILES: Final = (
     "/etc/NetworkManager/conf.d/rke2-canal.conf",
     "/etc/keepalived/keepalived.conf",
-    "/run/systemd/system",
+    SYSTEMD,
 )
-"""Files and directories whose presence matters; the last is there when systemd is in charge."""
+"""Files and directories whose presence matters."""
 CLAIM_FILE: Final = "/var/lib/rbdtui/claim.json"
 
 _CLAIM: Final = TypeAdapter(Claim)
@@ -176,7 +178,7 @@ def _closes(rule: str) -> bool:
 
 SYSTEMD_UNITS = Fact(
     "units",
-    "[ -d /run/systemd/system ] && command -v systemctl >/dev/null || exit 0\n"
+    f"[ -d {SYSTEMD} ] && command -v systemctl >/dev/null || exit 0\n"
     f"systemctl show -p Id -p ActiveState -p UnitFileState {words(*UNITS)}",
     parse_units,
     Units(),
