@@ -15,18 +15,24 @@ from typing import Protocol
 from rbdtui.bundle.scan import OfflineBundle, open_bundle
 from rbdtui.bundle.verify import verify_bundle
 from rbdtui.checks.preflight import PreflightResult, preflight
+from rbdtui.engine.client import RunClient, can_resume, latest_run, resume_run, start_run
+from rbdtui.engine.inputs import RunOptions, spec_digest
 from rbdtui.facts.model import NodeFacts
 from rbdtui.findings import Finding
 from rbdtui.plan.builder import build_plan
+from rbdtui.plan.cluster import TOKEN_SECRET, VRRP_SECRET
 from rbdtui.plan.step import Plan, Reporter, StepContext
+from rbdtui.plan.steps.claim import cluster_id
 from rbdtui.site import Site, SiteError
 from rbdtui.spec.loader import LoadedSpec, load_spec
 from rbdtui.spec.model import ClusterSpec
-from rbdtui.spec.rules import check_local, check_rules, missing_secrets
+from rbdtui.spec.references import bundle_directory, check_local, missing_secrets
+from rbdtui.spec.rules import check_rules
 from rbdtui.transport.base import Host
 from rbdtui.transport.endpoints import endpoints_of
-from rbdtui.transport.hostkeys import KnownHosts, SeenHostKey, scan_host_keys
+from rbdtui.transport.hostkeys import KnownHosts, SeenHostKey
 from rbdtui.transport.pool import HostPool
+from rbdtui.transport.scan import scan_host_keys
 from rbdtui.vault import Vault, VaultError, generate_token, generate_vrrp_password
 from rbdtui.words import T
 
@@ -100,8 +106,8 @@ class Session:
     def run_secrets(self) -> dict[str, str]:
         """All that a run may need, with those added that rbdtui makes itself; makes the vault when there is none."""
         vault = self.unlock(create=True)
-        for name, generate in (("rke2-token", generate_token), ("vrrp-password", generate_vrrp_password)):
-            if name not in vault.names():
+        for name, generate in ((TOKEN_SECRET, generate_token), (VRRP_SECRET, generate_vrrp_password)):
+            if name not in vault:
                 vault.set(name, generate())
         return {name: vault.get(name) for name in vault.names()}
 
@@ -112,7 +118,7 @@ class Session:
     @property
     def bundle_dir(self) -> Path:
         """Directory of the offline packages; a relative path starts at the site."""
-        return (self.site.path / Path(self.spec.bundle).expanduser()).resolve()
+        return bundle_directory(self.spec, self.site.path)
 
     @property
     def known_hosts(self) -> KnownHosts:
@@ -121,7 +127,7 @@ class Session:
 
     async def scan_host_keys(self) -> list[SeenHostKey]:
         """The keys that the hosts show now, beside what is pinned; logs in nowhere but at bastions."""
-        return await scan_host_keys(endpoints_of(self.spec), self.known_hosts, secret=self.secret)
+        return await scan_host_keys(endpoints_of(self.spec).values(), self.known_hosts, self.secret)
 
     @asynccontextmanager
     async def hosts(self) -> AsyncIterator[Mapping[str, Host]]:
@@ -137,7 +143,9 @@ class Session:
     ) -> PreflightResult:
         """Ask every host everything and judge it; findings are told as they come. Changes nothing."""
         bundle = self.bundle()
-        result = await preflight(self.spec, hosts, bundle, self.loaded.place, on_finding, on_facts)
+        result = await preflight(
+            self.spec, hosts, bundle, self.loaded.place, on_finding, on_facts, cluster_id=self._cluster_id()
+        )
         for finding in verify_bundle(bundle, self.spec, result.facts.values()):
             on_finding(finding)
             result.findings.append(finding)
@@ -146,6 +154,36 @@ class Session:
     def plan(self, facts: Mapping[str, NodeFacts]) -> Plan:
         """The steps for this spec on these hosts."""
         return build_plan(self.spec, facts)
+
+    def _cluster_id(self) -> str:
+        """What tells this cluster from another of the same name; empty while the vault is closed."""
+        vault = self._vault
+        return cluster_id(vault.get(TOKEN_SECRET)) if vault is not None and TOKEN_SECRET in vault else ""
+
+    def interrupted_run(self) -> RunClient | None:
+        """The newest run, when it was left unfinished and is for cluster.yaml as it is now."""
+        newest = latest_run(self.site)
+        if newest is None or not can_resume(newest.run_dir, self._spec_sha256):
+            return None
+        return newest
+
+    @property
+    def _spec_text(self) -> bytes:
+        return self.loaded.text.encode()
+
+    @property
+    def _spec_sha256(self) -> str:
+        return spec_digest(self._spec_text)
+
+    async def start(self, facts: Mapping[str, NodeFacts], options: RunOptions) -> RunClient:
+        """Start a new run in a process of its own; raises `SiteLockedError` or `RunInputError`."""
+        return await start_run(
+            self.site, spec_text=self._spec_text, facts=facts, secrets=self.run_secrets(), options=options
+        )
+
+    async def take_up(self, run: RunClient) -> RunClient:
+        """Have an interrupted run go on; raises as `start`."""
+        return await resume_run(run.run_dir, secrets=self.run_secrets())
 
     def dry_context(self, hosts: Mapping[str, Host], facts: Mapping[str, NodeFacts], report: Reporter) -> StepContext:
         """A context in which steps can be probed and described, with stand-ins for secrets that nobody unlocked."""

@@ -28,7 +28,7 @@ def program() -> None:
 
 
 for command in (
-    init, trust, secret_group, check, plan, run, attach, pause, resume, retry, stop, health, bundle_group, demo, completion,
+    init, trust, secret_group, check, plan, bundle_group, run, attach, pause, resume, retry, stop, health, demo, completion
 ):  # fmt: skip
     program.add_command(command)
 
@@ -72,12 +72,12 @@ def usage_text(mistake: click.ClickException) -> Text:
     if isinstance(mistake, click.NoSuchOption):
         guesses = ", ".join(mistake.possibilities or ()) or "--help"
         return T("cli.usage.no_such_option", option=mistake.option_name, guesses=guesses)
+    if isinstance(mistake, click.exceptions.NoSuchCommand):
+        return T("cli.usage.no_such_command", command=mistake.command_name, known=", ".join(program.commands))
     if isinstance(mistake, click.MissingParameter):
         name = mistake.param.human_readable_name if mistake.param is not None else ""
         return T("cli.usage.missing", name=name)
     if isinstance(mistake, click.BadParameter):
-        name = mistake.param_hint or (mistake.param.human_readable_name if mistake.param is not None else "")
-        return T("cli.usage.bad_value", name=str(name), detail=mistake.message)
-    if isinstance(mistake, click.UsageError):
-        return T("cli.usage.other", detail=mistake.format_message())
+        hint = mistake.param_hint or (mistake.param.human_readable_name if mistake.param is not None else "")
+        return T("cli.usage.bad_value", name=str(hint), detail=mistake.message)
     return T("cli.usage.other", detail=mistake.format_message())

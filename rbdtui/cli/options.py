@@ -1,4 +1,4 @@
-"""What every command takes, and how a command is made: options in common, help and mistakes in the operator's language."""
+"""What every command takes, and how a command is made: options in common, help in the operator's language."""
 
 from __future__ import annotations
 
@@ -69,7 +69,8 @@ class Command(click.Command):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         kwargs["params"] = [*kwargs.get("params", []), *_common_options()]
-        super().__init__(*args, **kwargs, add_help_option=False)
+        kwargs["add_help_option"] = False
+        super().__init__(*args, **kwargs)
 
     def invoke(self, ctx: click.Context) -> Any:
         """Gather the options in common, then run the command."""
@@ -92,7 +93,8 @@ class Group(click.Group):
     group_class = type
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs, add_help_option=False)
+        kwargs["add_help_option"] = False
+        super().__init__(*args, **kwargs)
         self.params.append(_common_options()[-1])
 
 

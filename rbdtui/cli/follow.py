@@ -1,0 +1,145 @@
+"""Following a run to its end: drawing, answering its questions, and the exit status that follows from it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+
+import click
+from rich.console import Console
+
+from rbdtui.cli.lanes import LiveLanes, finish_text, record_lines
+from rbdtui.cli.options import Common
+from rbdtui.cli.output import CommandError, Exit, answer, tell
+from rbdtui.engine.client import CommandError as RefusedError
+from rbdtui.engine.client import RunClient
+from rbdtui.engine.events import Choice, QuestionAsked, Record, RunOutcome
+from rbdtui.engine.journal import JournalError
+from rbdtui.engine.state import RunState
+from rbdtui.words import T
+
+_EXITS = {
+    RunOutcome.DONE: Exit.GOOD,
+    RunOutcome.PARTIAL: Exit.FAILED,
+    RunOutcome.FAILED: Exit.FAILED,
+    RunOutcome.STOPPED: Exit.WAITING,
+}
+
+
+class Follower:
+    """One terminal, or one pipe, that looks at a run."""
+
+    def __init__(self, client: RunClient, *, as_json: bool, common: Common) -> None:
+        self._client = client
+        self._as_json = as_json
+        self._console = Console(stderr=True, no_color=not common.color, highlight=False, markup=False)
+        self._can_ask = sys.stdin.isatty() and sys.stderr.isatty() and not as_json
+        draws = sys.stderr.isatty() and sys.stdout.isatty() and not as_json and not self._console.is_dumb_terminal
+        self._lanes = (
+            LiveLanes(self._console, ascii_only=common.ascii_only, slow_link=common.slow_link) if draws else None
+        )
+        self._state = RunState()
+
+    def follow(self) -> int:
+        """Stay until the run has ended, its runner is gone, or nobody here can answer its question."""
+        try:
+            return asyncio.run(self._follow())
+        except JournalError as error:
+            raise CommandError(error.text) from error
+        except KeyboardInterrupt:
+            tell("")
+            tell(T("cli.run.goes_on", run=self._client.run_id, site=str(self._client.site.path)))
+            return Exit.INTERRUPTED
+
+    async def _follow(self) -> int:
+        if self._lanes is None:
+            return await self._read()
+        with self._lanes:
+            status = await self._read()
+        if self._state.finished is not None:
+            answer(finish_text(self._state.finished, self._state))
+        return status
+
+    async def _read(self) -> int:
+        async for record in self._client.records():
+            self._state.apply(record)
+            self._show(record)
+            if self._state.questions and record.seq >= self._client.state().seq:
+                if not self._can_ask:
+                    return self._waits()
+                await self._settle_questions()
+        return self._end()
+
+    def _show(self, record: Record) -> None:
+        if self._as_json:
+            click.echo(json.dumps(record.to_json(), ensure_ascii=False))
+        elif self._lanes is not None:
+            self._lanes.show(record, self._state)
+        else:
+            for line in record_lines(record, self._state):
+                answer(line)
+
+    def _waits(self) -> int:
+        question = next(iter(self._state.questions.values()))
+        tell(T("cli.run.waits", step=question.step, site=str(self._client.site.path)))
+        return Exit.WAITING
+
+    def _end(self) -> int:
+        if self._state.outcome is not None:
+            return _EXITS[self._state.outcome]
+        tell(T("cli.run.runner_gone", run=self._client.run_id, site=str(self._client.site.path)))
+        return Exit.FAILED
+
+    async def _settle_questions(self) -> None:
+        if self._lanes is not None:
+            self._lanes.pause()
+        for question in list(self._client.state().questions.values()):
+            await self._ask(question)
+        if self._lanes is not None:
+            self._lanes.go_on()
+
+    async def _ask(self, question: QuestionAsked) -> None:
+        """Ask here while the question is open; another terminal may settle it first."""
+        failure = self._state.steps[question.step].failure
+        tell("")
+        tell(question.text)
+        if failure is not None:
+            tell(f"  {failure.text}")
+            for line in failure.evidence.splitlines()[-5:]:
+                tell(f"  | {line}")
+            tell(f"  {failure.remedy}")
+        words = " · ".join(
+            f"[{choice.value[0]}] {T(f'run.choice.{choice.value}')}" for choice in question.choices
+        )  # words: run.choice.*
+        while question.question in self._client.state().questions and self._client.alive():
+            tell(words)
+            letter = await self._line_or_settled(question)
+            chosen = next(
+                (choice for choice in question.choices if letter and choice.value[0] == letter[0].lower()), None
+            )
+            if chosen is not None:
+                await self._answer(question, chosen)
+
+    async def _answer(self, question: QuestionAsked, choice: Choice) -> None:
+        try:
+            await self._client.answer(question.question, choice)
+        except RefusedError as error:
+            tell(error.text)
+            await asyncio.sleep(0.3)
+
+    async def _line_or_settled(self, question: QuestionAsked) -> str:
+        loop = asyncio.get_running_loop()
+        typed: asyncio.Future[str] = loop.create_future()
+
+        def read() -> None:
+            if not typed.done():
+                typed.set_result(sys.stdin.readline().strip())
+
+        loop.add_reader(sys.stdin.fileno(), read)
+        try:
+            while not typed.done() and question.question in self._client.state().questions and self._client.alive():
+                await asyncio.wait([typed], timeout=0.3)
+        finally:
+            loop.remove_reader(sys.stdin.fileno())
+        return typed.result() if typed.done() else ""

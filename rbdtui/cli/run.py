@@ -1,0 +1,196 @@
+"""Commands on runs: start or take one up, follow it from any terminal, and steer it."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import click
+
+from rbdtui.cli.follow import Follower
+from rbdtui.cli.options import Command, Common, json_option, site_argument
+from rbdtui.cli.output import (
+    CommandError,
+    Exit,
+    answer,
+    answer_findings,
+    answer_json,
+    findings_json,
+    tell,
+    tell_progress,
+)
+from rbdtui.cli.passphrases import PromptOrFile
+from rbdtui.engine.client import RunClient, latest_run
+from rbdtui.engine.events import FailurePolicy
+from rbdtui.engine.inputs import RunOptions
+from rbdtui.engine.lock import SiteLockedError, holder_of
+from rbdtui.facts.model import NodeFacts
+from rbdtui.facts.store import save_facts
+from rbdtui.findings import Finding, has_errors
+from rbdtui.session import Session
+from rbdtui.site import Site
+from rbdtui.words import T
+
+POLICIES = tuple(policy.value for policy in FailurePolicy)
+
+
+@click.command(cls=Command, help=str(T("cli.help.run")))
+@site_argument()
+@click.option("--yes", is_flag=True, help=str(T("cli.option.run_yes")))
+@json_option()
+@click.option("--detach", is_flag=True, help=str(T("cli.option.detach")))
+@click.option("--on-failure", type=click.Choice(POLICIES), help=str(T("cli.option.on_failure")))
+@click.option("--accept", metavar="CODE,…", help=str(T("cli.option.accept")))
+def run(
+    site: Path, yes: bool, as_json: bool, detach: bool, on_failure: str | None, accept: str | None, common: Common
+) -> int:
+    """Install, or go on where an earlier run was interrupted."""
+    session = Session.open(site, PromptOrFile(common.passphrase_file))
+    findings = session.rule_findings()
+    if has_errors(findings):
+        _answer_refusal(findings, as_json=as_json, common=common)
+        return Exit.FINDINGS
+    if (holder := holder_of(session.site)) is not None:
+        raise CommandError(SiteLockedError(holder).text, remedy=T("cli.run.attach_instead", site=str(site)))
+    session.unlock(create=True)
+    interactive = sys.stdin.isatty() and sys.stderr.isatty()
+    policy = FailurePolicy(on_failure) if on_failure else FailurePolicy.ASK if interactive else FailurePolicy.STOP
+    accepted = tuple(code.strip() for code in (accept or "").split(",") if code.strip())
+    starter = _Starter(session, policy, accepted, yes=yes, as_json=as_json, common=common)
+    client = asyncio.run(starter.start())
+    if client is None:
+        return Exit.FINDINGS
+    if detach:
+        answer_json({"run": client.run_id}) if as_json else answer(
+            T("cli.run.detached", run=client.run_id, site=str(site))
+        )
+        return Exit.GOOD
+    return Follower(client, as_json=as_json, common=common).follow()
+
+
+class _Starter:
+    """Everything between the wish to run and a runner at work."""
+
+    def __init__(
+        self,
+        session: Session,
+        policy: FailurePolicy,
+        accepted: tuple[str, ...],
+        *,
+        yes: bool,
+        as_json: bool,
+        common: Common,
+    ) -> None:
+        self._session = session
+        self._policy = policy
+        self._accepted = accepted
+        self._yes = yes
+        self._as_json = as_json
+        self._common = common
+
+    async def start(self) -> RunClient | None:
+        """A run at work; None when findings forbid it (they have been shown)."""
+        if (interrupted := self._session.interrupted_run()) is not None:
+            state = interrupted.state()
+            left = sum(not step.status.settled for step in state.steps.values())
+            tell(T("cli.run.takes_up", run=interrupted.run_id, left=left, steps=len(state.steps)))
+            return await self._session.take_up(interrupted)
+        findings, facts = await self._preflight()
+        standing = [finding for finding in findings if finding.code not in self._accepted]
+        if has_errors(standing):
+            _answer_refusal(findings, as_json=self._as_json, common=self._common)
+            tell(T("cli.run.refused"))
+            return None
+        if not self._as_json:
+            answer_findings(findings, ascii_only=self._common.ascii_only, verbose=self._common.verbose)
+        self._confirm(facts)
+        return await self._session.start(facts, RunOptions(policy=self._policy))
+
+    async def _preflight(self) -> tuple[list[Finding], dict[str, NodeFacts]]:
+        session = self._session
+        missing = session.missing_secret_findings()
+        if has_errors(missing):
+            return missing, {}
+        tell_progress(T("cli.run.preflight", count=len(session.spec.nodes)))
+        async with session.hosts() as hosts:
+            result = await session.preflight(hosts)
+        for facts in result.facts.values():
+            save_facts(session.site.facts_dir, facts)
+        return [*missing, *result.findings], result.facts
+
+    def _confirm(self, facts: dict[str, NodeFacts]) -> None:
+        """Have the operator type the cluster's name, unless ``--yes`` was given."""
+        spec = self._session.spec
+        steps = len(self._session.plan(facts).steps)
+        tell(T("cli.run.about_to", name=spec.name, nodes=len(spec.nodes), steps=steps))
+        if self._yes:
+            return
+        if not sys.stdin.isatty():
+            raise CommandError(T("cli.run.needs_yes"))
+        typed: str = click.prompt(str(T("cli.run.type_name", name=spec.name)), err=True, default="", show_default=False)
+        if typed != spec.name:
+            raise CommandError(T("cli.run.not_confirmed"))
+
+
+def _answer_refusal(findings: list[Finding], *, as_json: bool, common: Common) -> None:
+    if as_json:
+        answer_json(findings_json(findings))
+    else:
+        answer_findings(findings, ascii_only=common.ascii_only, verbose=common.verbose)
+
+
+@click.command(cls=Command, help=str(T("cli.help.attach")))
+@site_argument()
+@json_option()
+def attach(site: Path, as_json: bool, common: Common) -> int:
+    """Follow the newest run of a site, from any terminal."""
+    return Follower(_newest_run(site), as_json=as_json, common=common).follow()
+
+
+def _newest_run(path: Path) -> RunClient:
+    newest = latest_run(Site.open(path))
+    if newest is None:
+        raise CommandError(T("cli.run.none", site=str(path)))
+    return newest
+
+
+def _steer(path: Path, command: Callable[[RunClient], Awaitable[None]], done: str) -> int:
+    client = _newest_run(path)
+    asyncio.run(_await(command(client)))
+    tell(T(f"cli.steered.{done}", run=client.run_id))  # words: cli.steered.*
+    return Exit.GOOD
+
+
+async def _await(command: Awaitable[None]) -> None:
+    await command
+
+
+@click.command(cls=Command, help=str(T("cli.help.pause")))
+@site_argument()
+def pause(site: Path, common: Common) -> int:
+    """Have no further step started."""
+    return _steer(site, RunClient.pause, "paused")
+
+
+@click.command(cls=Command, help=str(T("cli.help.resume")))
+@site_argument()
+def resume(site: Path, common: Common) -> int:
+    """Have steps started again."""
+    return _steer(site, RunClient.resume, "resumed")
+
+
+@click.command(cls=Command, help=str(T("cli.help.stop")))
+@site_argument()
+def stop(site: Path, common: Common) -> int:
+    """End the run at the next safe point."""
+    return _steer(site, RunClient.stop, "stopping")
+
+
+@click.command(cls=Command, help=str(T("cli.help.retry")))
+@site_argument()
+@click.option("--step", metavar="STEP", help=str(T("cli.option.step")))
+def retry(site: Path, step: str | None, common: Common) -> int:
+    """Have failed steps tried again."""
+    return _steer(site, lambda client: client.retry(step), "retried")

@@ -1,0 +1,76 @@
+"""Colours: one accent, calm greys, and a word or glyph wherever a colour carries meaning."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from textual.theme import Theme
+
+DARK: Final = Theme(
+    name="rbdtui-dark",
+    dark=True,
+    primary="#5fb3d9",
+    secondary="#7f93a8",
+    accent="#5fb3d9",
+    foreground="#d5dbe3",
+    background="#11161d",
+    surface="#161c25",
+    panel="#1e2631",
+    success="#7fc08a",
+    warning="#dbb567",
+    error="#e07a78",
+    variables={
+        "border": "#334052",
+        "border-blurred": "#2a3443",
+        "input-selection-background": "#5fb3d9 30%",
+        "block-cursor-background": "#24394a",
+        "block-cursor-foreground": "#ffffff",
+        "block-cursor-blurred-background": "#1b2631",
+        "footer-key-foreground": "#5fb3d9",
+    },
+)
+LIGHT: Final = Theme(
+    name="rbdtui-light",
+    dark=False,
+    primary="#0b6e99",
+    secondary="#5b6b7c",
+    accent="#0b6e99",
+    foreground="#1d2630",
+    background="#fbfbf9",
+    surface="#f3f4f2",
+    panel="#e6e9ea",
+    success="#23743a",
+    warning="#8a5a00",
+    error="#b3261e",
+    variables={
+        "border": "#bcc5cc",
+        "border-blurred": "#ccd3d8",
+        "block-cursor-background": "#cfe4ee",
+        "block-cursor-foreground": "#0a1a24",
+        "block-cursor-blurred-background": "#e2ebef",
+        "footer-key-foreground": "#0b6e99",
+    },
+)
+SIXTEEN: Final = "ansi-dark"
+"""The terminal's own sixteen colours."""
+THEMES: Final = (DARK.name, LIGHT.name, SIXTEEN)
+
+
+class Glyphs:
+    """Signs for states, in Unicode or in ASCII; always beside a word."""
+
+    def __init__(self, *, ascii_only: bool) -> None:
+        self.ok = "ok" if ascii_only else "✓"
+        self.bad = "x" if ascii_only else "✗"
+        self.warn = "!"
+        self.dash = "-" if ascii_only else "–"
+        self.busy = "~" if ascii_only else "…"
+        self.on = "x" if ascii_only else "■"
+        self.off = "." if ascii_only else "·"
+        self.bar_full = "#" if ascii_only else "▮"
+        self.bar_empty = "." if ascii_only else "▯"
+        self.rule = "-" if ascii_only else "─"
+        self.upright = "|" if ascii_only else "│"
+        self.separator = "|" if ascii_only else "·"
+        self.pointer = ">" if ascii_only else "▸"
+        self.spark = " .:-=+*#" if ascii_only else " ▁▂▃▄▅▆▇"
