@@ -28,7 +28,8 @@ def program() -> None:
 
 
 for command in (
-    init, trust, secret_group, check, plan, bundle_group, run, attach, pause, resume, retry, stop, health, demo, completion
+    init, trust, secret_group, check, plan, bundle_group, run, attach, pause, resume, retry, stop, health, demo,
+    completion,
 ):  # fmt: skip
     program.add_command(command)
 
