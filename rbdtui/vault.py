@@ -18,7 +18,6 @@ import re
 import secrets
 import stat
 import string
-import tempfile
 import time
 import unicodedata
 from collections.abc import Iterator, Mapping
@@ -30,6 +29,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
 
+from rbdtui.atomic import write_atomic
 from rbdtui.spec.values import SECRET_NAME_PATTERN
 from rbdtui.words import T, Text
 
@@ -159,7 +159,7 @@ class Vault:
         if len(content) > MAX_FILE_BYTES:
             raise VaultError("full", limit_kib=MAX_FILE_BYTES // 1024)
         try:
-            _replace(self._path, content)
+            write_atomic(self._path, content)
         except OSError as error:
             raise VaultError("cannot_write", path=str(self._path), reason=error.strerror or "") from error
         self._values = values
@@ -306,26 +306,6 @@ def _try_lock(descriptor: int) -> bool:
     except BlockingIOError:
         return False
     return True
-
-
-def _replace(path: Path, content: bytes) -> None:
-    """Put a file in place as a whole, private, and on the disk before the name points to it."""
-    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with open(descriptor, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            os.unlink(temporary)
-        raise
-    directory = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(directory)
-    finally:
-        os.close(directory)
 
 
 def _shown(name: str) -> str:

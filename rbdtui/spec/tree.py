@@ -6,7 +6,7 @@ Reads PyYAML's events one by one, so that neither depth nor aliases can cost mor
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 import yaml
@@ -34,22 +34,34 @@ class Scalar:
     plain: bool
     """Without quotes and not a block: the only kind whose type YAML guesses."""
     mark: Mark
+    start: int
+    """Offset of the first character in the text, quotes included."""
+    end: int
+    """Offset behind the last one."""
 
 
 @dataclass(frozen=True, slots=True)
 class Sequence:
     """A list."""
 
+    items: tuple[TreeNode, ...]
+    flow: bool
+    """In brackets."""
     mark: Mark
-    items: list[TreeNode] = field(default_factory=list)
+    start: int
+    end: int
+    """Behind the bracket, or behind the last item."""
 
 
 @dataclass(frozen=True, slots=True)
 class Mapping:
     """Keys and values in the order of the text, duplicates included."""
 
+    entries: tuple[tuple[TreeNode, TreeNode], ...]
+    flow: bool
     mark: Mark
-    entries: list[tuple[TreeNode, TreeNode]] = field(default_factory=list)
+    start: int
+    end: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,9 +69,30 @@ class Refused:
     """A value that is not looked at any further: a finding about it is there already."""
 
     mark: Mark
+    start: int
+    end: int
 
 
 TreeNode = Scalar | Sequence | Mapping | Refused
+
+
+class _OpenCollection:
+    """A list or mapping whose end has not been read; of a mapping keys and values take turns."""
+
+    def __init__(self, event: yaml.CollectionStartEvent) -> None:
+        self.is_mapping = isinstance(event, yaml.MappingStartEvent)
+        self.flow = bool(event.flow_style)
+        self.mark = _mark(event)
+        self.start, self.end = _span(event)
+        self.children: list[TreeNode] = []
+
+    def closed(self, event: yaml.CollectionEndEvent) -> TreeNode:
+        """The collection; one without brackets ends with its last child, not where the parser noticed."""
+        end = _span(event)[1] if self.flow else self.children[-1].end if self.children else self.end
+        if not self.is_mapping:
+            return Sequence(tuple(self.children), self.flow, self.mark, self.start, end)
+        entries = tuple(zip(self.children[::2], self.children[1::2], strict=True))
+        return Mapping(entries, self.flow, self.mark, self.start, end)
 
 
 class TreeReader:
@@ -67,8 +100,7 @@ class TreeReader:
 
     def __init__(self) -> None:
         self.findings: list[Finding] = []
-        self._open: list[Sequence | Mapping] = []
-        self._keys: list[TreeNode | None] = []
+        self._open: list[_OpenCollection] = []
         self._root: TreeNode | None = None
 
     def read(self, text: str) -> TreeNode | None:
@@ -96,36 +128,25 @@ class TreeReader:
         mark = _mark(event)
         if isinstance(event, yaml.AliasEvent):
             self._refuse("RBD-YAML-009", mark)
-            self._attach(Refused(mark))
+            self._attach(Refused(mark, *_span(event)))
         elif isinstance(event, yaml.ScalarEvent):
             self._refuse_decoration(event, mark)
-            self._attach(Scalar(event.value, not event.style, mark))
+            self._attach(Scalar(event.value, not event.style, mark, *_span(event)))
         elif isinstance(event, yaml.CollectionStartEvent):
             self._refuse_decoration(event, mark)
             if len(self._open) >= MAX_DEPTH:
                 self._refuse("RBD-YAML-010", mark, limit=MAX_DEPTH)
                 return False
-            self._open.append(Mapping(mark) if isinstance(event, yaml.MappingStartEvent) else Sequence(mark))
-            self._keys.append(None)
+            self._open.append(_OpenCollection(event))
         elif isinstance(event, yaml.CollectionEndEvent):
-            self._keys.pop()
-            self._attach(self._open.pop())
+            self._attach(self._open.pop().closed(event))
         return True
 
     def _attach(self, node: TreeNode) -> None:
-        if not self._open:
-            self._root = node
-            return
-        parent = self._open[-1]
-        if isinstance(parent, Sequence):
-            parent.items.append(node)
-            return
-        key = self._keys[-1]
-        if key is None:
-            self._keys[-1] = node
+        if self._open:
+            self._open[-1].children.append(node)
         else:
-            parent.entries.append((key, node))
-            self._keys[-1] = None
+            self._root = node
 
     def _refuse_decoration(self, event: yaml.ScalarEvent | yaml.CollectionStartEvent, mark: Mark) -> None:
         if event.anchor is not None:
@@ -141,6 +162,12 @@ def _mark(event: yaml.Event) -> Mark:
     if event.start_mark is None:
         return Mark(0, 0)
     return Mark(event.start_mark.line + 1, event.start_mark.column + 1)
+
+
+def _span(event: yaml.Event) -> tuple[int, int]:
+    if event.start_mark is None or event.end_mark is None:
+        return 0, 0
+    return event.start_mark.index, event.end_mark.index
 
 
 _SYNTAX_CODES: Final = (
