@@ -1,0 +1,365 @@
+"""What machines are together: the address that moves, RKE2 that starts, joins, fails and comes back."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import ssl
+from pathlib import Path
+
+import pytest
+
+from rbdtui.facts.gather import gather
+from rbdtui.simulator.bundle import write_bundle
+from rbdtui.simulator.fleet import Build, SimulatedFleet
+from rbdtui.simulator.kubernetes.layout import IMAGES_DIR, KUBECONFIG
+from rbdtui.simulator.machine import Machine
+from rbdtui.simulator.units import Active
+from rbdtui.simulator.verbs.files import sha256
+from rbdtui.transport.base import Host
+from rbdtui.transport.scripts import script
+from tests.simulator.conftest import SPEED, Login, eventually
+
+TOKEN = "a-shared-token"
+
+
+def keepalived_conf(fleet: SimulatedFleet, name: str, priority: int, *, extra: str = "", check: str = "") -> str:
+    own = fleet.machines[name]
+    peers = "\n".join(str(machine.ip) for machine in fleet.machines.values() if machine is not own)
+    return f"""{check}
+vrrp_instance RBDTUI {{
+    state BACKUP
+    {extra}
+    interface eth0
+    virtual_router_id 87
+    priority {priority}
+    advert_int 1
+    unicast_src_ip {own.ip}
+    unicast_peer {{
+        {peers}
+    }}
+    authentication {{
+        auth_type PASS
+        auth_pass 12345678
+    }}
+    virtual_ipaddress {{
+        {fleet.vip} dev eth0
+    }}
+}}
+"""
+
+
+def start_keepalived(fleet: SimulatedFleet, *, extra: str = "nopreempt") -> None:
+    for number, (name, machine) in enumerate(fleet.machines.items()):
+        text = keepalived_conf(fleet, name, 100 - 10 * number, extra=extra)
+        machine.files.put("/etc/keepalived/keepalived.conf", text)
+        machine.enable("keepalived")
+        machine.start_unit("keepalived")
+
+
+def holders(fleet: SimulatedFleet) -> list[str]:
+    return [machine.name for machine in fleet.network.holders(fleet.vip.ip)]
+
+
+async def test_the_address_moves_when_its_holder_dies_and_stays_when_it_returns() -> None:
+    async with SimulatedFleet(3, speed=SPEED) as fleet:
+        start_keepalived(fleet)
+        await eventually(lambda: holders(fleet) == ["node1"])
+        await fleet.power_off("node1")
+        await eventually(lambda: holders(fleet) == ["node2"])
+        await fleet.power_on("node1")
+        await eventually(lambda: len(fleet.network.speakers) == 3)
+        await fleet.tempo.sleep(10)
+        assert holders(fleet) == ["node2"]
+
+
+async def test_without_nopreempt_the_highest_priority_takes_the_address_back() -> None:
+    async with SimulatedFleet(3, speed=SPEED) as fleet:
+        start_keepalived(fleet, extra="")
+        await eventually(lambda: holders(fleet) == ["node1"])
+        await fleet.power_off("node1")
+        await eventually(lambda: holders(fleet) == ["node2"])
+        await fleet.power_on("node1")
+        await eventually(lambda: holders(fleet) == ["node1"])
+
+
+async def test_a_cut_link_gives_two_holders_and_mending_it_gives_one() -> None:
+    async with SimulatedFleet(2, speed=SPEED) as fleet:
+        start_keepalived(fleet)
+        await eventually(lambda: holders(fleet) == ["node1"])
+        fleet.cut("node1")
+        await eventually(lambda: holders(fleet) == ["node1", "node2"])
+        fleet.mend("node1")
+        await eventually(lambda: holders(fleet) == ["node1"])
+
+
+async def test_a_stopped_keepalived_releases_the_address_and_a_killed_one_leaves_it() -> None:
+    async with SimulatedFleet(2, speed=SPEED) as fleet:
+        start_keepalived(fleet)
+        await eventually(lambda: holders(fleet) == ["node1"])
+        await fleet.machines["node1"].systemd.stop("keepalived")
+        await eventually(lambda: holders(fleet) == ["node2"])
+        await fleet.kill("node2", "keepalived")
+        assert holders(fleet) == ["node2"]
+        assert fleet.machines["node2"].systemd.unit("keepalived").active is Active.FAILED
+
+
+async def test_a_failing_check_takes_the_address_away(log_in: Login) -> None:
+    check = """vrrp_script check_node {
+    script "/etc/keepalived/check.sh"
+    interval 2
+    fall 2
+    rise 1
+    weight 0
+}"""
+    async with SimulatedFleet(2, speed=SPEED) as fleet, log_in(fleet) as hosts:
+        start_keepalived(fleet)
+        await eventually(lambda: holders(fleet) == ["node1"])
+        text = keepalived_conf(fleet, "node1", 100, extra="nopreempt", check=check)
+        text = text.rstrip().removesuffix("}") + "    track_script {\n        check_node\n    }\n}\n"
+        fleet.machines["node1"].files.put("/etc/keepalived/keepalived.conf", text)
+        fleet.machines["node1"].files.put("/etc/keepalived/check.sh", "exec kubectl get --raw /readyz\n", mode=0o755)
+        await hosts["node1"].must(script("unit-action"), "keepalived.service", "reload-or-restart")
+        assert holders(fleet) == ["node1"], "a reload keeps the address"
+        await eventually(lambda: holders(fleet) == ["node2"])
+
+
+@pytest.mark.parametrize(
+    ("change", "status", "words"),
+    [
+        (("priority", "priority"), 0, ""),
+        (("priority", "piority"), 3, "Unknown keyword 'piority'"),
+        (("advert_int 1", "advert_int 1 }"), 3, "Unexpected '}'"),
+        (("auth_pass 12345678\n    }", "auth_pass 12345678\n"), 3, "Missing '}'"),
+    ],
+)
+async def test_keepalived_judges_a_configuration(
+    log_in: Login, change: tuple[str, str], status: int, words: str
+) -> None:
+    async with SimulatedFleet(1) as fleet, log_in(fleet) as hosts:
+        text = keepalived_conf(fleet, "node1", 100).replace(*change)
+        result = await hosts["node1"].run(script("keepalived-test"), payload=text.encode())
+        assert result.exit_status == status
+        assert words in result.error_text
+
+
+async def test_packages_come_from_files(log_in: Login, tmp_path: Path) -> None:
+    bundle = write_bundle(tmp_path / "b", images_bytes=1000)
+    (package,) = (bundle / "packages" / "debian-12-amd64").iterdir()
+    async with SimulatedFleet(1, speed=SPEED, builds=[Build(keepalived=False)]) as fleet, log_in(fleet) as hosts:
+        host, machine = hosts["node1"], fleet.machines["node1"]
+        assert (await host.must(script("packages-state"), "keepalived")).text == "keepalived\n"
+        machine.files.put(f"/var/lib/rbdtui/p/{package.name}", package.read_bytes())
+        await host.must(script("packages-install"), "/var/lib/rbdtui/p", "keepalived.service")
+        assert (await host.must(script("packages-state"), "keepalived")).text.startswith("keepalived 1:2.2")
+        assert "LoadState=loaded" in (await host.must(script("unit-state"), "keepalived.service")).text
+
+
+# --- RKE2 --------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_bundle(tmp_path_factory.mktemp("bundle"), images_bytes=100_000)
+
+
+async def unpack(machine: Machine, host: Host, bundle: Path, *, images: bool = True) -> None:
+    archive = (bundle / "rke2.linux-amd64.tar.gz").read_bytes()
+    machine.files.put("/var/lib/rbdtui/bundle/rke2.tar.gz", archive)
+    await host.must(script("rke2-unpack"), "/var/lib/rbdtui/bundle/rke2.tar.gz", sha256(archive))
+    if images:
+        content = (bundle / "rke2-images.linux-amd64.tar.gz").read_bytes()
+        machine.files.put(f"{IMAGES_DIR}/rke2-images.linux-amd64.tar.gz", content)
+
+
+def configure(machine: Machine, **settings: object) -> None:
+    own = {"node-name": machine.name, "node-ip": str(machine.ip), "token": TOKEN, **settings}
+    machine.files.put(
+        "/etc/rancher/rke2/config.yaml", "".join(f"{key.replace('_', '-')}: {value}\n" for key, value in own.items())
+    )
+
+
+def journal(machine: Machine, unit: str) -> str:
+    return "\n".join(line.text for line in machine.systemd.lines(unit))
+
+
+async def start(host: Host, unit: str) -> int:
+    return (await host.run(script("unit-action"), f"{unit}.service", "start")).exit_status
+
+
+async def ready_nodes(host: Host) -> dict[str, str]:
+    lines = (await host.must(script("kube-nodes"))).text.splitlines()
+    return {line.split("\t")[0]: line.split("\t")[1] for line in lines}
+
+
+async def eventually_ready(host: Host, expected: set[str]) -> None:
+    async with asyncio.timeout(10):
+        while {name for name, ready in (await ready_nodes(host)).items() if ready == "True"} != expected:  # noqa: ASYNC110
+            await asyncio.sleep(0.02)
+
+
+async def test_a_cluster_of_three_servers_and_an_agent(log_in: Login, bundle: Path) -> None:
+    async with SimulatedFleet(4, speed=SPEED) as fleet, log_in(fleet) as hosts:
+        machines = fleet.machines
+        first = f"https://{machines['node1'].ip}:9345"
+        for name in machines:
+            await unpack(machines[name], hosts[name], bundle)
+        configure(machines["node1"], tls_san=f"[{fleet.vip.ip}]")
+        assert await start(hosts["node1"], "rke2-server") == 0
+        for name in ("node2", "node3"):
+            configure(machines[name], server=first, tls_san=f"[{fleet.vip.ip}]")
+            assert await start(hosts[name], "rke2-server") == 0
+        configure(machines["node4"], server=first)
+        assert await start(hosts["node4"], "rke2-agent") == 0
+        await eventually_ready(hosts["node2"], {"node1", "node2", "node3", "node4"})
+
+        members, status = (await hosts["node3"].must(script("etcd-members"))).text.splitlines()
+        assert [m["peerURLs"] for m in json.loads(members)["members"]] == [
+            [f"https://{machines[name].ip}:2380"] for name in ("node1", "node2", "node3")
+        ]
+        assert json.loads(status)["leader"] == json.loads(members)["members"][0]["ID"]
+
+        await hosts["node1"].must(script("kube-label"), "node4", "node-role.kubernetes.io/worker=true")
+        assert fleet.network.clusters["node1"].nodes["node4"].labels["node-role.kubernetes.io/worker"] == "true"
+
+        # Two of three servers keep the API up, one alone does not.
+        await fleet.power_off("node1")
+        assert len(await ready_nodes(hosts["node2"])) == 4
+        await fleet.power_off("node2")
+        assert (await hosts["node3"].run(script("kube-nodes"))).exit_status == 3
+        await fleet.power_on("node1")
+        await fleet.power_on("node2")
+        for name in ("node1", "node2"):
+            machines[name].start_unit("rke2-server")
+        await eventually(lambda: fleet.network.clusters["node1"].serves(machines["node1"]))
+        await eventually_ready(hosts["node1"], {"node1", "node2", "node3", "node4"})
+
+
+async def test_the_api_answers_tls_clients_with_the_kubeconfigs_certificates(
+    log_in: Login, bundle: Path, tmp_path: Path
+) -> None:
+    async with SimulatedFleet(2, speed=SPEED) as fleet, log_in(fleet) as hosts:
+        machine = fleet.machines["node1"]
+        await unpack(machine, hosts["node1"], bundle)
+        configure(machine)
+        assert await start(hosts["node1"], "rke2-server") == 0
+        context = ssl.create_default_context(
+            cadata=machine.files.text("/var/lib/rancher/rke2/server/tls/server-ca.crt")
+        )
+        for name in ("client-admin.crt", "client-admin.key"):
+            (tmp_path / name).write_text(machine.files.text(f"/var/lib/rancher/rke2/server/tls/{name}"))
+        anonymous = ssl.create_default_context(
+            cadata=machine.files.text("/var/lib/rancher/rke2/server/tls/server-ca.crt")
+        )
+        context.load_cert_chain(tmp_path / "client-admin.crt", tmp_path / "client-admin.key")
+        async with hosts["node2"].forward(str(machine.ip), 6443) as port:
+            assert b"200 OK" in await _get(port, "/readyz", context, str(machine.ip))
+            assert b'"name": "node1"' in await _get(port, "/api/v1/nodes", context, str(machine.ip))
+            assert b"401 Unauthorized" in await _get(port, "/readyz", anonymous, str(machine.ip))
+        assert machine.files.text(KUBECONFIG).count("-data: ") == 3
+
+
+async def _get(port: int, path: str, context: ssl.SSLContext, server_name: str) -> bytes:
+    reader, writer = await asyncio.open_connection("127.0.0.1", port, ssl=context, server_hostname=server_name)
+    writer.write(f"GET {path} HTTP/1.0\r\n\r\n".encode())
+    answer = await asyncio.wait_for(reader.read(), 5)
+    writer.close()
+    return answer
+
+
+@pytest.mark.parametrize(
+    ("unit", "images", "settings", "words"),
+    [
+        ("rke2-server", False, {}, "failed to get runtime image"),
+        ("rke2-server", True, {"tls_sans": "x"}, "flag provided but not defined: -tls-sans"),
+        ("rke2-server", True, {"server": "https://127.77.0.11:9345", "token": "other"}, "401 Unauthorized"),
+        ("rke2-agent", True, {"server": "https://127.77.0.11:9345", "token": "other"}, "401 Unauthorized"),
+        ("rke2-agent", True, {}, "--server and --token are required"),
+        ("rke2-server", True, {"server": "https://127.77.0.11:9345", "cluster_cidr": "10.99.0.0/16"}, "value mismatch"),
+        ("rke2-server", True, {"server": "https://127.77.0.11:9345", "node_name": "node1"}, "duplicate hostname"),
+    ],
+)
+async def test_rke2_fails_in_its_own_words(
+    log_in: Login, bundle: Path, unit: str, images: bool, settings: dict[str, object], words: str
+) -> None:
+    async with SimulatedFleet(2, speed=SPEED) as fleet, log_in(fleet) as hosts:
+        await unpack(fleet.machines["node1"], hosts["node1"], bundle)
+        configure(fleet.machines["node1"])
+        assert await start(hosts["node1"], "rke2-server") == 0
+        machine = fleet.machines["node2"]
+        await unpack(machine, hosts["node2"], bundle, images=images)
+        configure(machine, **settings)
+        assert await start(hosts["node2"], unit) == 3
+        assert words in journal(machine, unit)
+        progress = (await hosts["node2"].must(script("rke2-progress"), f"{unit}.service", "")).text
+        assert "active=activating\nsub=auto-restart\nresult=exit-code" in progress
+
+
+async def test_a_damaged_image_archive_and_a_taken_port_end_rke2(log_in: Login, bundle: Path) -> None:
+    async with SimulatedFleet(1, speed=SPEED) as fleet, log_in(fleet) as hosts:
+        machine = fleet.machines["node1"]
+        await unpack(machine, hosts["node1"], bundle, images=False)
+        machine.files.put(f"{IMAGES_DIR}/images.tar.gz", b"no archive")
+        configure(machine)
+        assert await start(hosts["node1"], "rke2-server") == 3
+        assert "failed to load images" in journal(machine, "rke2-server")
+        machine.files.remove(f"{IMAGES_DIR}/images.tar.gz")
+        content = (bundle / "rke2-images.linux-amd64.tar.gz").read_bytes()
+        machine.files.put(f"{IMAGES_DIR}/rke2-images.linux-amd64.tar.gz", content)
+        machine.listen(6443, "squatter")
+        await eventually(lambda: "bind: address already in use" in journal(machine, "rke2-server"))
+        machine.unlisten(6443)
+        await eventually(lambda: machine.systemd.unit("rke2-server").active is Active.ACTIVE)
+
+
+async def test_two_servers_that_join_at_once_get_in_each_others_way(log_in: Login, bundle: Path) -> None:
+    async with SimulatedFleet(3, speed=SPEED) as fleet, log_in(fleet) as hosts:
+        machines = fleet.machines
+        for name in machines:
+            await unpack(machines[name], hosts[name], bundle)
+        configure(machines["node1"])
+        assert await start(hosts["node1"], "rke2-server") == 0
+        for name in ("node2", "node3"):
+            configure(machines[name], server=f"https://{machines['node1'].ip}:9345")
+        statuses = await asyncio.gather(*(start(hosts[name], "rke2-server") for name in ("node2", "node3")))
+        assert sorted(statuses) == [0, 3]
+        words = journal(machines["node2"], "rke2-server") + journal(machines["node3"], "rke2-server")
+        assert "too many learner members" in words
+        # systemd starts the loser again, and then there is room for it.
+        await eventually_ready(hosts["node1"], {"node1", "node2", "node3"})
+
+
+async def test_an_address_without_its_name_in_the_certificate_is_refused(log_in: Login, bundle: Path) -> None:
+    async with SimulatedFleet(1, speed=SPEED) as fleet, log_in(fleet) as hosts:
+        machine = fleet.machines["node1"]
+        await unpack(machine, hosts["node1"], bundle)
+        configure(machine)
+        assert await start(hosts["node1"], "rke2-server") == 0
+        machine.addresses.append(fleet.vip)
+        result = await hosts["node1"].run(script("kube-nodes"), f"https://{fleet.vip.ip}:6443")
+        assert result.exit_status == 3
+        assert "certificate is valid for" in result.error_text
+
+
+async def test_a_missing_resolver_file_keeps_kubelet_from_starting(log_in: Login, bundle: Path) -> None:
+    async with SimulatedFleet(1, speed=SPEED) as fleet, log_in(fleet) as hosts:
+        machine = fleet.machines["node1"]
+        machine.files.remove("/etc/resolv.conf")
+        await unpack(machine, hosts["node1"], bundle)
+        configure(machine)
+        machine.start_unit("rke2-server")
+        await eventually(lambda: "open /etc/resolv.conf" in journal(machine, "rke2-server"))
+        machine.files.put("/etc/resolv.conf", "")
+        await eventually_ready(hosts["node1"], {"node1"})
+
+
+async def test_uninstalling_leaves_nothing_that_counts_as_a_leftover(log_in: Login, bundle: Path) -> None:
+    async with SimulatedFleet(1, speed=SPEED) as fleet, log_in(fleet) as hosts:
+        machine = fleet.machines["node1"]
+        await unpack(machine, hosts["node1"], bundle)
+        configure(machine)
+        assert await start(hosts["node1"], "rke2-server") == 0
+        assert "/var/lib/rancher" in (await gather(hosts["node1"])).leftovers
+        await hosts["node1"].must(script("rke2-uninstall"))
+        assert (await gather(hosts["node1"])).leftovers == ()
+        assert "program=no\nunits=no\ndata=no" in (await hosts["node1"].must(script("rke2-state"))).text
