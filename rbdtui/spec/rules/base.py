@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from ipaddress import IPv4Address
+from ipaddress import IPv4Address, IPv4Network
+from typing import Final
 
 from rbdtui.findings import Finding, Place, Severity
 from rbdtui.spec.model import Bastion, ClusterSpec, Node, Role
@@ -45,10 +46,14 @@ class RuleInput:
 Rule = Callable[[RuleInput], Iterator[Finding]]
 
 
+OWN_LOOPBACK: Final = IPv4Network("127.0.0.0/16")
+"""What every system uses for itself (127.0.0.1, 127.0.0.53, 127.0.1.1); hosts simulated here live elsewhere in 127/8."""
+
+
 def is_usable(address: IPv4Address) -> bool:
-    """Whether a host can have this address (not loopback, link-local, multicast, reserved or 0.x)."""
+    """Whether a host can have this address (not one's own, link-local, multicast, reserved or 0.x)."""
     return not (
-        address.is_loopback
+        address in OWN_LOOPBACK
         or address.is_multicast
         or address.is_link_local
         or address.is_reserved
