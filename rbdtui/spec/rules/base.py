@@ -47,7 +47,7 @@ Rule = Callable[[RuleInput], Iterator[Finding]]
 
 
 OWN_LOOPBACK: Final = IPv4Network("127.0.0.0/16")
-"""What every system uses for itself (127.0.0.1, 127.0.0.53, 127.0.1.1); hosts simulated here live elsewhere in 127/8."""
+"""What every system uses for itself (127.0.0.1, 127.0.0.53, 127.0.1.1); simulated hosts live elsewhere in 127/8."""
 
 
 def is_usable(address: IPv4Address) -> bool:
