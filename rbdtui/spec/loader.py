@@ -30,7 +30,7 @@ SECRET_FIELDS: Final = ("password", "passphrase")
 
 _CONTROL: Final = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
 _NODE_PATH: Final = re.compile(r"nodes\[(\d+)\]")
-_BYTE_ORDER_MARK: Final = "\ufeff"
+BYTE_ORDER_MARK: Final = "\ufeff"
 
 
 class RefusedValue:
@@ -106,7 +106,7 @@ def parse_spec(text: str | bytes, name: str = "cluster.yaml") -> LoadedSpec:
     if len(content) > MAX_SIZE_BYTES:
         return _unreadable("RBD-YAML-002", file=name, limit_kib=MAX_SIZE_BYTES // 1024)
     try:
-        decoded = content.decode("utf-8").removeprefix(_BYTE_ORDER_MARK)
+        decoded = content.decode("utf-8").removeprefix(BYTE_ORDER_MARK)
     except UnicodeDecodeError as error:
         return _not_utf8(content, error.start)
     control = _CONTROL.search(decoded)

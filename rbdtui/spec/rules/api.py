@@ -77,15 +77,12 @@ def api_outside(rule: RuleInput) -> Iterator[Finding]:
 
 
 def api_on_first_server(rule: RuleInput) -> Iterator[Finding]:
-    """In mode ``first-server`` no address is given, and only one node answers."""
+    """In mode ``first-server`` no address is given."""
     api = rule.spec.kubernetes.api
     if api.mode is not ApiMode.FIRST_SERVER:
         return
     if api.address is not None:
         yield rule.finding("RBD-API-005", Severity.ERROR, "kubernetes.api.address", str(api.address))
-    servers = rule.spec.servers
-    if len(servers) > 1:
-        yield rule.finding("RBD-API-006", Severity.WARNING, "kubernetes.api.mode", node=servers[0].name)
 
 
 def api_port(rule: RuleInput) -> Iterator[Finding]:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from functools import reduce
 
 from rbdtui.findings import Finding, Severity
-from rbdtui.spec.model import Profile
+from rbdtui.spec.model import ApiMode, Profile
 from rbdtui.spec.rules.base import RuleInput
 from rbdtui.spec.survival import Fate, survivals
 from rbdtui.words import T, Text
@@ -24,8 +24,12 @@ def deaths(rule: RuleInput) -> Iterator[Finding]:
         lost = [outcome.text for outcome in survival.outcomes if outcome.fate is Fate.LOST]
         if not lost:
             continue
-        only_builds = survival.builds.text == lost[0]
-        code, severity = ("RBD-DEATH-002", Severity.INFO) if only_builds else ("RBD-DEATH-001", Severity.WARNING)
+        if lost == [survival.builds.text]:
+            code, severity = "RBD-DEATH-002", Severity.INFO
+        elif lost == [survival.api.text] and rule.spec.kubernetes.api.mode is ApiMode.FIRST_SERVER:
+            code, severity = "RBD-DEATH-003", Severity.WARNING
+        else:
+            code, severity = "RBD-DEATH-001", Severity.WARNING
         yield rule.node_finding(code, severity, index, "roles", losses=reduce(_and, lost))
 
 
