@@ -114,7 +114,7 @@ class Booted:
         init = cgroup.init_process(self.group)
         if init is None:
             raise LabError(f"{self.host.name} is off")
-        clean = ["env", "-i", f"PATH={_INSIDE_PATH}", "HOME=/root", "LC_ALL=C.UTF-8", "sh", "-c", command]
+        clean = ["env", "-i", f"PATH={_INSIDE_PATH}", "HOME=/root", "LC_ALL=C.UTF-8", "bash", "-c", command]
         words = cgroup.joined(self.group, ["nsenter", "--target", str(init), "--all", "--wd=/", *clean])
         return run(words, stdin=stdin, timeout_s=timeout_s, check=check)
 

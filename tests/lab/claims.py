@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -11,9 +12,10 @@ from pathlib import Path
 
 from tests.lab.cache import file_lock
 from tests.lab.layout import QUARTERS
-from tests.lab.shell import LabError
+from tests.lab.shell import LabError, Progress
 
 _PLACE = Path("/run/rbdtui-lab")
+_WAIT_S = 300
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +67,18 @@ def find_claim(lab: str) -> Claim | None:
     return next((claim for claim in all_claims() if claim.lab == lab), None)
 
 
-def take(lab: str, wanted_quarter: int | None, directory: Path, owner: Owner | None) -> int:
-    """Claim a quarter, the wanted one or the first free; `LabError` when it or the lab's name is taken."""
+def take(lab: str, wanted_quarter: int | None, directory: Path, owner: Owner | None, progress: Progress) -> int:
+    """Claim a quarter: the wanted one, or the first free after waiting for it; `LabError` when it or the name is taken."""
+    end = time.monotonic() + _WAIT_S
+    while (quarter := _try_take(lab, wanted_quarter, directory, owner)) is None:
+        if time.monotonic() > end:
+            raise LabError(f"all quarters are taken, by {', '.join(claim.lab for claim in all_claims())}")
+        progress("waiting for a quarter of the network: all are taken")
+        time.sleep(5)
+    return quarter
+
+
+def _try_take(lab: str, wanted_quarter: int | None, directory: Path, owner: Owner | None) -> int | None:
     with _locked():
         held = {claim.quarter: claim for claim in all_claims()}
         for claim in held.values():
@@ -76,7 +88,7 @@ def take(lab: str, wanted_quarter: int | None, directory: Path, owner: Owner | N
             raise LabError(f"quarter {wanted_quarter} belongs to lab {held[wanted_quarter].lab!r}")
         free = [number for number in range(len(QUARTERS)) if number not in held]
         if not free:
-            raise LabError(f"all quarters are taken, by {', '.join(claim.lab for claim in held.values())}")
+            return None
         quarter = free[0] if wanted_quarter is None else wanted_quarter
         claim = Claim(lab, quarter, str(directory), _boot_id(), owner)
         aside = _PLACE / f"quarter-{quarter}.new"

@@ -56,6 +56,8 @@ class Lab:
         self._progress = progress or to_stderr
         self._cache = Cache(cache_root(), self._progress)
         self._plan: Plan | None = None
+        self.directory = lab_directory(name)
+        """The lab's disks, keys and logs."""
 
     @staticmethod
     def supported() -> str | None:
@@ -66,10 +68,10 @@ class Lab:
     def attach(cls, name: str = DEFAULT_NAME, *, progress: Progress | None = None) -> Lab:
         """A lab that is up already, perhaps from another process; `LabError` when there is none."""
         claim = claims.find_claim(name)
-        file = Path(claim.directory) / "plan.json" if claim and not claim.abandoned else None
-        if file is None or not file.exists():
+        if claim is None or claim.abandoned or not (file := Path(claim.directory) / "plan.json").exists():
             raise LabError(f"lab {name!r} is not up")
         lab = cls(name, progress=progress)
+        lab.directory = file.parent
         lab._plan = _read_plan(file)
         return lab
 
@@ -125,11 +127,6 @@ class Lab:
     def bridge(self) -> str:
         """The link that all hosts hang on."""
         return bridge_name(self.name)
-
-    @property
-    def directory(self) -> Path:
-        """The lab's disks, keys and logs."""
-        return lab_directory(self.name)
 
     @property
     def key(self) -> Path:
@@ -315,7 +312,7 @@ class Lab:
         machine.install_missing(self._progress)
         clear_abandoned(self._progress)
         with working_on(self.name):
-            quarter = claims.take(self.name, self._wanted_quarter, self.directory, owner)
+            quarter = claims.take(self.name, self._wanted_quarter, self.directory, owner, self._progress)
             try:
                 self._plan = make_plan(
                     self.name,

@@ -55,6 +55,13 @@ def wait_answer(lab: Lab, host: str) -> None:
     wait_for(f"ssh to {host}", lambda: lab.ssh(host, "true", check=False).returncode == 0, timeout_s=20)
 
 
+def runs(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
 def left_over(name: str) -> list[str]:
     links = [link.name for link in Path("/sys/class/net").iterdir() if name in link.name]
     detours = subprocess.run(["iptables-save"], capture_output=True, text=True, check=True, timeout=10).stdout
@@ -312,6 +319,15 @@ def test_down_is_harmless_twice_and_ends_every_process() -> None:
     pids = [pid for group in groups(group_prefix("brief")) for pid in members(group)]
     assert pids
     lab.down()
-    assert not any(Path(f"/proc/{pid}").exists() for pid in pids)
+    assert not any(runs(pid) for pid in pids)
     lab.down()
     assert left_over("brief") == []
+
+
+def test_why_no_lab_can_be_here_is_said(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr("tests.lab.machine.CGROUP_ROOT", tmp_path)
+    assert "no cgroup v1 controllers" in str(Lab.supported())
+    (tmp_path / "cgroup.controllers").touch()
+    assert "cgroup v2 only" in str(Lab.supported())
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    assert Lab.supported() == "the lab needs root"
