@@ -1,0 +1,143 @@
+"""The draft of cluster.yaml while it is being edited: plain values that may be wrong, judged after every change.
+
+The draft is kept in the site directory within a second of a change, so that a crash of the screen loses nothing;
+cluster.yaml itself changes only when the operator saves.
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final, cast
+
+from rbdtui.atomic import write_atomic
+from rbdtui.findings import Finding
+from rbdtui.site import Site
+from rbdtui.spec.loader import LoadedSpec, load_spec, parse_spec
+from rbdtui.spec.model import ClusterSpec
+from rbdtui.spec.references import check_local
+from rbdtui.spec.rules import check_rules
+
+DRAFT_NAME: Final = "draft.json"
+UNDO_DEPTH: Final = 100
+
+Data = dict[str, Any]
+"""cluster.yaml as plain values."""
+
+
+@dataclass(slots=True)
+class Draft:
+    """One plan in the making."""
+
+    site: Site
+    saved_text: str
+    """cluster.yaml as it was when it was read."""
+    data: Data
+    recovered: bool = False
+    """Whether it was found from an earlier, unsaved session."""
+    loaded: LoadedSpec = field(init=False)
+    findings: list[Finding] = field(init=False)
+    _saved: Data = field(init=False, repr=False)
+    _undo: list[Data] = field(init=False, repr=False, default_factory=list)
+    _kept: Data | None = field(init=False, repr=False, default=None)
+
+    def __post_init__(self) -> None:
+        self._saved = copy.deepcopy(self.data)
+        self._judge()
+
+    @classmethod
+    def open(cls, site: Site) -> Draft | None:
+        """The draft of a site, with unsaved work of an earlier session; None when cluster.yaml is no YAML mapping."""
+        loaded = load_spec(site.spec_file)
+        if loaded.data is None:
+            return None
+        draft = cls(site, loaded.text, _plain(loaded.data))
+        left = _read_draft(site.path / DRAFT_NAME, loaded.text)
+        if left is not None and left != draft.data:
+            draft.data, draft.recovered = left, True
+            draft._judge()
+        return draft
+
+    @property
+    def spec(self) -> ClusterSpec | None:
+        """The plan, when it has a shape that can be used."""
+        return self.loaded.spec
+
+    @property
+    def dirty(self) -> bool:
+        """Whether there is something that cluster.yaml does not have."""
+        return self.data != self._saved
+
+    @property
+    def can_undo(self) -> bool:
+        """Whether there is a change to take back."""
+        return bool(self._undo)
+
+    def change(self, operation: Callable[[Data], None]) -> None:
+        """Apply one change and judge the result; what was before can be brought back by `undo`."""
+        before = copy.deepcopy(self.data)
+        operation(self.data)
+        if self.data == before:
+            return
+        self._undo = [*self._undo, before][-UNDO_DEPTH:]
+        self._judge()
+
+    def undo(self) -> bool:
+        """Take the last change back; False when there is none."""
+        if not self._undo:
+            return False
+        self.data = self._undo.pop()
+        self._judge()
+        return True
+
+    def findings_at(self, *fields: str) -> list[Finding]:
+        """What is wrong at these fields or below them."""
+        return [f for f in self.findings if any(_is_under(f.place.field, wanted) for wanted in fields)]
+
+    def keep(self) -> None:
+        """Put the draft into the site directory, unless it is there already; raises `OSError`."""
+        if self._kept == self.data:
+            return
+        file = self.site.path / DRAFT_NAME
+        if self.dirty:
+            content = {"text": self.saved_text, "data": self.data}
+            write_atomic(file, json.dumps(content, ensure_ascii=False).encode())
+        else:
+            file.unlink(missing_ok=True)
+        self._kept = copy.deepcopy(self.data)
+
+    def taken_over(self, text: str) -> None:
+        """Note that cluster.yaml now says this."""
+        self.saved_text, self._saved, self.recovered = text, copy.deepcopy(self.data), False
+        self._kept = None
+        self.keep()
+
+    def _judge(self) -> None:
+        self.loaded = parse_spec(json.dumps(self.data, ensure_ascii=False))
+        self.findings = list(self.loaded.findings)
+        if self.loaded.spec is not None:
+            self.findings += check_rules(self.loaded.spec, self.loaded.place)
+            self.findings += check_local(self.loaded.spec, self.site.path, self.loaded.place)
+
+
+def _plain(data: Mapping[str, object]) -> Data:
+    """The same values in containers of our own."""
+    return cast(Data, json.loads(json.dumps(data, default=str)))
+
+
+def _read_draft(file: Path, text: str) -> Data | None:
+    """Unsaved work that began from this very text; anything else is left alone."""
+    try:
+        content = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    if not isinstance(content, dict) or content.get("text") != text or not isinstance(content.get("data"), dict):
+        return None
+    return cast(Data, content["data"])
+
+
+def _is_under(path: str, wanted: str) -> bool:
+    return path == wanted or path.startswith((f"{wanted}.", f"{wanted}["))

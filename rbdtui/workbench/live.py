@@ -1,0 +1,221 @@
+"""Live answers of the real servers while their rows are being typed.
+
+Each node is asked on its own, a moment after the last change of what concerns it; a newer change cancels the asking.
+Everything here runs in the background loop; screens read immutable snapshots.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from typing import Final
+
+from rbdtui.checks import check_cluster, check_node
+from rbdtui.facts.gather import gather
+from rbdtui.facts.model import NodeFacts
+from rbdtui.findings import Finding, Place, Severity
+from rbdtui.spec.loader import parse_spec
+from rbdtui.spec.model import ClusterSpec
+from rbdtui.transport.base import HostKeyChangedError, HostKeyUnknownError, TransportError, unexpected
+from rbdtui.transport.endpoints import Endpoint, endpoints_of
+from rbdtui.transport.hostkeys import KnownHosts
+from rbdtui.transport.pool import HostPool
+from rbdtui.words import Text
+from rbdtui.workbench.background import BackgroundLoop
+from rbdtui.workbench.draft import Data
+
+DEBOUNCE_S: Final = 0.6
+ASK_LIMIT_S: Final = 45.0
+
+
+class LiveState(StrEnum):
+    """How far the asking of one node is."""
+
+    INCOMPLETE = "incomplete"
+    """Not enough is known to log in."""
+    WAITING = "waiting"
+    """It was changed a moment ago."""
+    ASKING = "asking"
+    OK = "ok"
+    FAILED = "failed"
+    KEY_UNKNOWN = "key-unknown"
+    """Its host key is not pinned yet."""
+    KEY_CHANGED = "key-changed"
+
+
+@dataclass(frozen=True, slots=True)
+class LiveNode:
+    """What one server last answered."""
+
+    state: LiveState
+    facts: NodeFacts | None = None
+    findings: tuple[Finding, ...] = ()
+    error: Text | None = None
+    remedy: Text | None = None
+    code: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class LiveSnapshot:
+    """All answers at one moment."""
+
+    nodes: Mapping[str, LiveNode] = field(default_factory=dict)
+    """By node name."""
+    cluster_findings: tuple[Finding, ...] = ()
+    """What shows only when hosts are seen side by side."""
+
+    @property
+    def busy(self) -> bool:
+        """Whether an answer is still awaited."""
+        return any(node.state in (LiveState.WAITING, LiveState.ASKING) for node in self.nodes.values())
+
+    @property
+    def facts(self) -> dict[str, NodeFacts]:
+        """Facts of the nodes that answered."""
+        return {name: node.facts for name, node in self.nodes.items() if node.facts is not None}
+
+    @property
+    def findings(self) -> list[Finding]:
+        """Everything that the answers gave rise to."""
+        return [*(finding for node in self.nodes.values() for finding in node.findings), *self.cluster_findings]
+
+
+class LiveNodes:
+    """Asks the servers of a draft and keeps what they answered."""
+
+    def __init__(
+        self,
+        background: BackgroundLoop,
+        known_hosts: KnownHosts,
+        secret: Callable[[str], str],
+        on_change: Callable[[], None],
+        *,
+        debounce_s: float = DEBOUNCE_S,
+    ) -> None:
+        self._background = background
+        self._known_hosts = known_hosts
+        self._secret = secret
+        self._on_change = on_change
+        self._debounce_s = debounce_s
+        self._asked: dict[str, Endpoint] = {}
+        self._tasks: dict[str, Future[None]] = {}
+        self._spec: ClusterSpec | None = None
+        self.snapshot = LiveSnapshot()
+
+    def follow(self, data: Data, spec: ClusterSpec | None) -> None:
+        """Take note of a changed draft; only nodes whose login changed are asked again. Returns at once."""
+        endpoints = _endpoints(data)
+        self._spec = spec
+        for name in self._asked.keys() - endpoints.keys():
+            self._forget(name)
+        nodes = {name: self.snapshot.nodes.get(name, LiveNode(LiveState.INCOMPLETE)) for name in _names(data)}
+        self.snapshot = replace(self.snapshot, nodes=nodes)
+        for name, endpoint in endpoints.items():
+            if self._asked.get(name) != endpoint:
+                self._ask(name, endpoint, self._debounce_s)
+        self._judge()
+
+    def ask_again(self, name: str | None = None) -> None:
+        """Ask one node, or all, once more without waiting."""
+        for known, endpoint in list(self._asked.items()):
+            if name in (None, known):
+                self._ask(known, endpoint, 0.0)
+
+    def close(self) -> None:
+        """Stop asking."""
+        for name in list(self._tasks):
+            self._forget(name)
+
+    def _forget(self, name: str) -> None:
+        self._asked.pop(name, None)
+        if (task := self._tasks.pop(name, None)) is not None:
+            task.cancel()
+
+    def _ask(self, name: str, endpoint: Endpoint, delay_s: float) -> None:
+        self._forget(name)
+        self._asked[name] = endpoint
+        before = self.snapshot.nodes.get(name)
+        self._put(name, LiveNode(LiveState.WAITING, facts=None if before is None else before.facts))
+        self._tasks[name] = self._background.submit(self._ask_node(name, endpoint, delay_s))
+
+    async def _ask_node(self, name: str, endpoint: Endpoint, delay_s: float) -> None:
+        await asyncio.sleep(delay_s)
+        self._answer(name, endpoint, LiveNode(LiveState.ASKING))
+        try:
+            async with (
+                asyncio.timeout(ASK_LIMIT_S),
+                HostPool({name: endpoint}, self._known_hosts, self._secret) as hosts,
+            ):
+                answer = LiveNode(LiveState.OK, await gather(hosts[name]))
+        except HostKeyUnknownError as error:
+            answer = _failed(error, LiveState.KEY_UNKNOWN)
+        except HostKeyChangedError as error:
+            answer = _failed(error, LiveState.KEY_CHANGED)
+        except TransportError as error:
+            answer = _failed(error, LiveState.FAILED)
+        except Exception as error:
+            answer = LiveNode(LiveState.FAILED, error=unexpected(name, error))
+        self._answer(name, endpoint, answer)
+
+    def _answer(self, name: str, endpoint: Endpoint, answer: LiveNode) -> None:
+        """Take an answer in, unless the node has been changed meanwhile."""
+        if self._asked.get(name) != endpoint:
+            return
+        self._put(name, answer)
+        self._judge()
+        self._on_change()
+
+    def _put(self, name: str, node: LiveNode) -> None:
+        self.snapshot = replace(self.snapshot, nodes={**self.snapshot.nodes, name: node})
+
+    def _judge(self) -> None:
+        """Judge the facts at hand against the draft as it is now."""
+        spec, snapshot = self._spec, self.snapshot
+        if spec is None:
+            return
+        names = {node.name for node in spec.nodes}
+        facts = {name: known for name, known in snapshot.facts.items() if name in names}
+        nodes = {
+            name: replace(node, findings=tuple(check_node(spec, node.facts, _place)))
+            if node.facts is not None and name in names
+            else node
+            for name, node in snapshot.nodes.items()
+        }
+        cluster = tuple(check_cluster(spec, facts, _place)) if facts else ()
+        self.snapshot = LiveSnapshot(nodes, cluster)
+
+
+def _place(field_path: str) -> Place:
+    return Place(field_path)
+
+
+def _failed(error: TransportError, state: LiveState) -> LiveNode:
+    finding = Finding(error.code, Severity.ERROR, Place(node=error.node), error.params)
+    return LiveNode(state, None, (finding,), error.text, error.remedy, error.code)
+
+
+def _names(data: Data) -> list[str]:
+    nodes = data.get("nodes")
+    listed = nodes if isinstance(nodes, list) else []
+    return [str(node["name"]) for node in listed if isinstance(node, dict) and node.get("name")]
+
+
+def _endpoints(data: Data) -> dict[str, Endpoint]:
+    """How to log in to each node of which enough is written, whatever is wrong elsewhere in the draft."""
+    found: dict[str, Endpoint] = {}
+    nodes = data.get("nodes")
+    for node in nodes if isinstance(nodes, list) else []:
+        if not isinstance(node, dict):
+            continue
+        single = {
+            "apiVersion": "rbdtui/v1", "name": "draft", "profile": "kubernetes-only", "bundle": "/",
+            "nodes": [{**node, "roles": ["worker"]}], "ssh": data.get("ssh") or {},
+        }  # fmt: skip
+        spec = parse_spec(json.dumps(single)).spec
+        if spec is not None:
+            found |= endpoints_of(spec)
+    return found
