@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import threading
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
@@ -104,11 +105,16 @@ class LiveNodes:
         self._asked: dict[str, Endpoint] = {}
         self._tasks: dict[str, Future[None]] = {}
         self._spec: ClusterSpec | None = None
+        self._lock = threading.RLock()
         self.snapshot = LiveSnapshot()
 
     def follow(self, data: Data, spec: ClusterSpec | None) -> None:
         """Take note of a changed draft; only nodes whose login changed are asked again. Returns at once."""
         endpoints = _endpoints(data)
+        with self._lock:
+            self._follow(data, spec, endpoints)
+
+    def _follow(self, data: Data, spec: ClusterSpec | None, endpoints: Mapping[str, Endpoint]) -> None:
         self._spec = spec
         for name in self._asked.keys() - endpoints.keys():
             self._forget(name)
@@ -121,14 +127,16 @@ class LiveNodes:
 
     def ask_again(self, name: str | None = None) -> None:
         """Ask one node, or all, once more without waiting."""
-        for known, endpoint in list(self._asked.items()):
-            if name in (None, known):
-                self._ask(known, endpoint, 0.0)
+        with self._lock:
+            for known, endpoint in list(self._asked.items()):
+                if name in (None, known):
+                    self._ask(known, endpoint, 0.0)
 
     def close(self) -> None:
         """Stop asking."""
-        for name in list(self._tasks):
-            self._forget(name)
+        with self._lock:
+            for name in list(self._tasks):
+                self._forget(name)
 
     def _forget(self, name: str) -> None:
         self._asked.pop(name, None)
@@ -163,10 +171,11 @@ class LiveNodes:
 
     def _answer(self, name: str, endpoint: Endpoint, answer: LiveNode) -> None:
         """Take an answer in, unless the node has been changed meanwhile."""
-        if self._asked.get(name) != endpoint:
-            return
-        self._put(name, answer)
-        self._judge()
+        with self._lock:
+            if self._asked.get(name) != endpoint:
+                return
+            self._put(name, answer)
+            self._judge()
         self._on_change()
 
     def _put(self, name: str, node: LiveNode) -> None:
