@@ -102,13 +102,13 @@ dir=/lib/modules/$(uname -r)
 echo 'lists present'
 names='/({"|".join(name.replace("_", "[-_]") for name in MODULES)})[.]ko'
 grep -E "$names" "$dir/modules.builtin" 2>/dev/null | sed 's/^/builtin /'
-grep -E "^[^:]*$names[^:]*:" "$dir/modules.dep" | sed 's/:.*//; s/^/available /'""",
+grep -E "^[^:]*${{names}}[^:]*:" "$dir/modules.dep" | sed 's/:.*//; s/^/available /'""",
     parse_modules,
     Modules(),
 )
 SYSCTL: Fact[dict[str, str]] = Fact(
     "sysctl",
-    f"""cd /proc/sys
+    f"""cd /proc/sys || exit 1
 grep -H '' {words(*(key.replace(".", "/") for key in SYSCTL_KEYS))} 2>/dev/null | sed 's,/,.,g; s/:/ = /'
 exit 0""",
     parse_sysctl,

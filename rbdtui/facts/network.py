@@ -116,7 +116,7 @@ INTERFACES: Fact[tuple[Interface, ...]] = Fact(
     """echo '== link'
 for dir in /sys/class/net/*; do
   [ -r "$dir/mtu" ] || continue
-  mac= mtu=0 flags=0
+  mac='' mtu=0 flags=0
   { read -r mac <"$dir/address"; read -r mtu <"$dir/mtu"; read -r flags <"$dir/flags"; } 2>/dev/null || :
   printf '%s %s %s %s\\n' "${dir##*/}" "$mac" "$mtu" "$flags"
 done

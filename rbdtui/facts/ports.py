@@ -14,6 +14,9 @@ from rbdtui.facts.model import Listener
 _LISTENING: Final = r": [0-9A-F]+:[0-9A-F]{4} [0-9A-F]+:[0-9A-F]{4} %s "
 """A line of ``/proc/net/tcp`` or ``udp`` in a state: 0A listens (TCP), 07 is unconnected (UDP)."""
 
+_INIT: Final = 1
+"""systemd keeps a copy of the sockets that it hands to services; the service is the one to name."""
+
 
 @dataclass(frozen=True, slots=True)
 class Socket:
@@ -65,8 +68,9 @@ def parse_owners(text: str) -> dict[int, Owner]:
     for line in parts.get("holders", ()):
         match = re.fullmatch(r"(\d+) /proc/(\d+)/fd:", line.strip())
         if match:
-            pid = int(match[2])
-            owners.setdefault(int(match[1]), Owner(pid, names.get(pid, ""), units.get(pid, "")))
+            inode, pid = int(match[1]), int(match[2])
+            if inode not in owners or owners[inode].pid == _INIT:
+                owners[inode] = Owner(pid, names.get(pid, ""), units.get(pid, ""))
     return owners
 
 
@@ -111,7 +115,7 @@ SOCKET_OWNERS: Fact[dict[int, Owner]] = Fact(
     f"""inodes=$(cat /proc/net/tcp /proc/net/tcp6 /proc/net/udp /proc/net/udp6 2>/dev/null |
   grep -E '{_LISTENING % "(0A|07)"}' | sed 's/^ *//; s/  */ /g' | cut -d ' ' -f 10 | sort -u | tr '\\n' '|')
 [ -n "$inodes" ] || exit 0
-holders=$(ls -lnU /proc/[0-9]*/fd 2>/dev/null | grep -E '^/proc|socket:' |
+holders=$(ls -lnU /proc/[0-9]*/fd 2>/dev/null |
   sed -E -n -e '/^\\/proc/h' -e "/socket:\\[(${{inodes%|}})\\]/{{s/.*socket:\\[([0-9]*)\\].*/\\1/;G;s/\\n/ /;p}}")
 echo '== holders'
 printf '%s\\n' "$holders"

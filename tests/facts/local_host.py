@@ -1,0 +1,116 @@
+"""A host that is this machine: runs scripts as the transport does, without SSH; for read-only scripts only."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+from pathlib import Path
+
+from rbdtui.transport.base import (
+    DEFAULT_TIMEOUT_S,
+    CommandResult,
+    Reach,
+    ReachResult,
+    RemoteScriptError,
+    TransportError,
+    UploadProgress,
+)
+from rbdtui.transport.scripts import Script
+
+
+class LocalHost:
+    """This machine under a node's name; ``first_in_path`` lets a test put programs of its own before the real ones."""
+
+    def __init__(self, name: str, *, first_in_path: Path | None = None, delay_s: float = 0.0) -> None:
+        self._name = name
+        self._first_in_path = first_in_path
+        self._delay_s = delay_s
+        self.ran: list[str] = []
+        """Names of the scripts that ran."""
+
+    @property
+    def name(self) -> str:
+        return self._name
+
+    async def connect(self) -> None:
+        await asyncio.sleep(self._delay_s)
+
+    async def run(
+        self,
+        script: Script,
+        *args: str,
+        payload: bytes = b"",
+        root: bool = True,
+        timeout_s: float = DEFAULT_TIMEOUT_S,
+        on_line: Callable[[str], None] | None = None,
+    ) -> CommandResult:
+        self.ran.append(script.name)
+        began = time.monotonic()
+        environment = dict(os.environ)
+        if self._first_in_path is not None:
+            environment["PATH"] = f"{self._first_in_path}:{environment['PATH']}"
+        process = await asyncio.create_subprocess_exec(
+            "sh", "-c", script.command(args, limit_s=timeout_s), env=environment,
+            stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
+        )  # fmt: skip
+        assert process.stdin is not None
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdin.write(script.wire_text() + payload)
+        process.stdin.close()
+        errors = asyncio.create_task(process.stderr.read())
+        lines = []
+        async for line in process.stdout:
+            lines.append(line)
+            if on_line is not None:
+                on_line(line.decode("utf-8", "replace").rstrip("\n"))
+        status = await process.wait()
+        return CommandResult(status, b"".join(lines), await errors, time.monotonic() - began)
+
+    async def must(
+        self,
+        script: Script,
+        *args: str,
+        payload: bytes = b"",
+        root: bool = True,
+        timeout_s: float = DEFAULT_TIMEOUT_S,
+        on_line: Callable[[str], None] | None = None,
+    ) -> CommandResult:
+        result = await self.run(script, *args, payload=payload, root=root, timeout_s=timeout_s, on_line=on_line)
+        if not result.ok:
+            raise RemoteScriptError(self._name, script.name, result)
+        return result
+
+    async def upload(
+        self,
+        source: Path,
+        target: str,
+        *,
+        sha256: str,
+        mode: int = 0o644,
+        on_progress: Callable[[UploadProgress], None] | None = None,
+    ) -> bool:
+        raise NotImplementedError
+
+    async def reach(self, address: str, port: int, *, timeout_s: float = 3.0) -> ReachResult:
+        return ReachResult(Reach.REFUSED, 0.1)
+
+    def forward(self, address: str, port: int) -> AbstractAsyncContextManager[int]:
+        raise NotImplementedError
+
+    async def close(self) -> None:
+        return
+
+
+class DeadHost(LocalHost):
+    """A host that cannot be logged in to."""
+
+    def __init__(self, name: str, error: TransportError) -> None:
+        super().__init__(name)
+        self._error = error
+
+    async def connect(self) -> None:
+        raise self._error
