@@ -88,7 +88,8 @@ def prune(cache: Cache) -> list[str]:
     """Remove all entries but the one of each kind that was used last; gives the names of those removed."""
     newest: dict[str, Path] = {}
     old: list[Path] = []
-    for place in sorted(cache.root.glob("*-*"), key=lambda place: place.stat().st_mtime):
+    complete = [place for place in cache.root.glob("*-*") if place.suffix != ".building"]
+    for place in sorted(complete, key=lambda place: place.stat().st_mtime_ns):
         kind = place.name.partition("-")[0]
         if kind in newest:
             old.append(newest[kind])

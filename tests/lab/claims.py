@@ -68,7 +68,7 @@ def find_claim(lab: str) -> Claim | None:
 
 
 def take(lab: str, wanted_quarter: int | None, directory: Path, owner: Owner | None, progress: Progress) -> int:
-    """Claim a quarter: the wanted one, or the first free after waiting for it; `LabError` when it or the name is taken."""
+    """Claim a quarter: the wanted one or the first that is or becomes free; `LabError` when it or the name is taken."""
     end = time.monotonic() + _WAIT_S
     while (quarter := _try_take(lab, wanted_quarter, directory, owner)) is None:
         if time.monotonic() > end:
