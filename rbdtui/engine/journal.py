@@ -201,9 +201,11 @@ class Journal:
                 still_waiting.append((wanted, done))
         self._waiting = still_waiting
 
-    def close(self) -> None:
-        """Let go of the file."""
-        self._thread.shutdown(wait=True)
+    async def close(self) -> None:
+        """Let go of the file, with everything in it forced out."""
+        if self._sync_task is not None:
+            await asyncio.wait([self._sync_task])
+        self._thread.shutdown()
         os.close(self._file)
         self._reserve_file.unlink(missing_ok=True)
 

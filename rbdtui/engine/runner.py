@@ -106,7 +106,7 @@ class Runner:
                 return await self._attended(inputs, parts, executor, journal)
             finally:
                 await logs.close()
-                journal.close()
+                await journal.close()
 
     def _work(self, inputs: RunInputs, parts: RunParts, redactor: Redactor) -> Work:
         return Work(

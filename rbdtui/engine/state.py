@@ -256,7 +256,7 @@ class RunState:
 
     @_on.register
     def _(self, event: StepStarted, at: float) -> None:
-        if step := self.steps.get(event.step):
+        if step := self._unsettled(event.step):
             self._enter(step, StepStatus.RUNNING)
             step.attempts, step.started_at = event.attempt, at
             step.tries += 1
@@ -290,7 +290,7 @@ class RunState:
 
     @_on.register
     def _(self, event: StepFinished, at: float) -> None:
-        if step := self.steps.get(event.step):
+        if step := self._unsettled(event.step):
             had_failed = step.status.failed
             step.finished_at, step.duration_s = at, event.duration_s
             self._settle(step, _BY_OUTCOME[event.outcome])
@@ -299,7 +299,7 @@ class RunState:
 
     @_on.register
     def _(self, event: StepFailed, at: float) -> None:
-        if step := self.steps.get(event.step):
+        if step := self._unsettled(event.step):
             step.failure, step.stall = event, None
             if event.retry_in_s is None:
                 self._enter(step, StepStatus.FAILED)
@@ -310,8 +310,8 @@ class RunState:
 
     @_on.register
     def _(self, event: QuestionAsked, at: float) -> None:
-        self.questions[event.question] = event
-        if step := self.steps.get(event.step):
+        if step := self._unsettled(event.step):
+            self.questions[event.question] = event
             self._enter(step, StepStatus.ASKING)
             self._sort_out()
 
@@ -366,6 +366,11 @@ class RunState:
                 self._put_back(step)
         self._sort_out()
 
+    def _unsettled(self, step_id: str) -> StepState | None:
+        """The step, unless nothing can happen to it any more."""
+        step = self.steps.get(step_id)
+        return None if step is None or step.status.settled else step
+
     def _drop_questions(self, steps: Iterable[StepState]) -> None:
         ids = {step.info.id for step in steps}
         self.questions = {key: asked for key, asked in self.questions.items() if asked.step not in ids}
@@ -384,11 +389,8 @@ class RunState:
         step.status = status
 
     def _settle(self, step: StepState, status: StepStatus) -> None:
-        was_settled = step.status.settled
         self._enter(step, status)
         step.stall = step.retry_at = None
-        if was_settled:
-            return
         for name in self._dependants.get(step.info.id, ()):
             dependant = self.steps[name]
             dependant.needs -= 1
