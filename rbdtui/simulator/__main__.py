@@ -15,7 +15,9 @@ from pathlib import Path
 
 from rbdtui.simulator.control import Control
 from rbdtui.simulator.demo_site import write_demo_site
-from rbdtui.simulator.fleet import SimulatedFleet
+from rbdtui.simulator.fleet import SimulatedFleet, UnusableLoopbackError
+from rbdtui.site import SiteError
+from rbdtui.words import T, language_of_environment, use_language
 
 
 def main() -> int:
@@ -27,7 +29,20 @@ def main() -> int:
     parser.add_argument("--rate", type=float, default=None, metavar="BYTES_PER_S")
     parser.add_argument("--bundle", type=Path, default=None)
     parser.add_argument("--empty", action="store_true")
-    asyncio.run(_serve(parser.parse_args()))
+    use_language(language_of_environment())
+    arguments = parser.parse_args()
+    try:
+        asyncio.run(_serve(arguments))
+    except UnusableLoopbackError as error:
+        sys.stderr.write(f"{T('simulator.no_loopback', address=error.address, reason=error.reason)}\n")
+        return 1
+    except SiteError as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
+    except OSError as error:
+        reason = error.strerror or str(error)
+        sys.stderr.write(f"{T('simulator.no_site', path=str(arguments.dir), reason=reason)}\n")
+        return 1
     return 0
 
 

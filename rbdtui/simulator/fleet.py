@@ -53,6 +53,14 @@ class Station:
     build: Build
 
 
+class UnusableLoopbackError(Exception):
+    """This system does not answer on loopback addresses other than 127.0.0.1."""
+
+    def __init__(self, address: str, reason: str) -> None:
+        super().__init__(address, reason)
+        self.address, self.reason = address, reason
+
+
 class SimulatedFleet:
     """Machines ``node1``, ``node2``, … on 127.77.0.11 and on; an async context manager.
 
@@ -116,9 +124,14 @@ class SimulatedFleet:
         return "".join(station.sshd.known_hosts_line + "\n" for station in self.stations.values())
 
     async def start(self) -> None:
-        """Switch all machines on; raises `OSError` where loopback addresses other than 127.0.0.1 do not work."""
-        for name in self.stations:
-            await self.power_on(name)
+        """Switch all machines on; raises `UnusableLoopbackError` where only 127.0.0.1 works."""
+        for name, station in self.stations.items():
+            try:
+                await self.power_on(name)
+            except OSError as error:
+                await self.close()
+                address = str(station.machine.ip)
+                raise UnusableLoopbackError(address, error.strerror or str(error)) from error
 
     async def close(self) -> None:
         """Switch all machines off."""

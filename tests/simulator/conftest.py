@@ -41,5 +41,5 @@ def log_in(tmp_path: Path) -> Login:
 async def eventually(holds: Callable[[], bool], *, limit_s: float = 10.0) -> None:
     """Wait until something holds; fails after a time limit."""
     async with asyncio.timeout(limit_s):
-        while not holds():  # noqa: ASYNC110 - what is watched tells nobody
+        while not holds():
             await asyncio.sleep(0.01)

@@ -194,7 +194,7 @@ async def ready_nodes(host: Host) -> dict[str, str]:
 
 async def eventually_ready(host: Host, expected: set[str]) -> None:
     async with asyncio.timeout(10):
-        while {name for name, ready in (await ready_nodes(host)).items() if ready == "True"} != expected:  # noqa: ASYNC110
+        while {name for name, ready in (await ready_nodes(host)).items() if ready == "True"} != expected:
             await asyncio.sleep(0.02)
 
 
