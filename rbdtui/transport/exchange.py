@@ -147,8 +147,10 @@ class Exchange(asyncssh.SSHClientSession[bytes]):
                 self._fail(error)
 
     def _fail(self, error: Exception) -> None:
+        # sshd closes its side only when the command ends, which may be much later.
         self._failure = error
         self.stop()
+        self.connection_lost(None)
 
 
 def _after_mark(data: bytes) -> bytes:

@@ -33,7 +33,16 @@ LINK_ERRORS: Final = (
 )
 _LONGEST_PAUSE_S: Final = 5.0
 
+_LONELY_TRIES: Final = 5
+"""Refusals while no other session of ours is open, after which there is no hope: an answer may cross a closing."""
+_MODEST_FOR_S: Final = 60.0
+"""How long after a refusal we open no more sessions than sshd allowed then."""
+
 Result = TypeVar("Result")
+
+
+class _SessionRefusedError(Exception):
+    """sshd does not open a session now."""
 
 
 class Link:
@@ -46,6 +55,7 @@ class Link:
         self._turn = asyncio.Condition()
         self._sessions = 0
         self._most_sessions = limits.sessions_per_host
+        self._refused_at = 0.0
 
     async def connection(self) -> asyncssh.SSHClientConnection:
         """The open connection; raises `TransportError`."""
@@ -83,22 +93,32 @@ class Link:
             await self._give_back()
 
     async def _open(self, command: str, exchange: Exchange) -> asyncssh.SSHClientChannel[bytes]:
+        refused_alone = 0
         while True:
             async with self._turn:
-                await self._turn.wait_for(lambda: self._sessions < self._most_sessions)
+                await self._turn.wait_for(self._may_open)
                 self._sessions += 1
             try:
-                channel = await self._try_to_open(command, exchange)
+                return await self._try_to_open(command, exchange)
+            except _SessionRefusedError as error:
+                self._most_sessions, self._refused_at = max(1, self._sessions - 1), time.monotonic()
+                refused_alone += self._sessions == 1
+                await self._give_back()
+                if refused_alone >= _LONELY_TRIES:
+                    user = self.endpoint.user
+                    raise ShellUnusableError(self.endpoint.node, user=user, detail=str(error)) from None
+                await asyncio.sleep(random.uniform(0.02, 0.2))  # noqa: S311 - jitter
             except BaseException:
                 await self._give_back()
                 raise
-            if channel is not None:
-                return channel
-            # sshd allows fewer sessions than we do (MaxSessions): from now on we keep to what it allows.
-            self._most_sessions = max(1, self._sessions - 1)
-            await self._give_back()
 
-    async def _try_to_open(self, command: str, exchange: Exchange) -> asyncssh.SSHClientChannel[bytes] | None:
+    def _may_open(self) -> bool:
+        # sshd allows fewer sessions than we do (MaxSessions), or holds some of commands that we gave up.
+        if time.monotonic() - self._refused_at > _MODEST_FOR_S:
+            self._most_sessions = self._limits.sessions_per_host
+        return self._sessions < self._most_sessions
+
+    async def _try_to_open(self, command: str, exchange: Exchange) -> asyncssh.SSHClientChannel[bytes]:
         connection = await self.connection()
         try:
             channel, _ = await connection.create_session(lambda: exchange, command, encoding=None, request_pty=False)
@@ -106,10 +126,7 @@ class Link:
             if is_dead(connection, error):
                 self._shared.drop(connection)
                 raise ConnectionLostError(self.endpoint.node, detail=error.reason[:300]) from None
-            if self._sessions > 1:
-                return None
-            user = self.endpoint.user
-            raise ShellUnusableError(self.endpoint.node, user=user, detail=error.reason[:300]) from None
+            raise _SessionRefusedError(error.reason[:300]) from None
         except (asyncssh.Error, OSError) as error:
             self._shared.drop(connection)
             raise ConnectionLostError(self.endpoint.node, detail=str(error)[:300]) from None

@@ -37,7 +37,8 @@ from rbdtui.transport.upload import LONGEST_UPLOAD_S, Delivery, Meter, Source, p
 _GRACE_S: Final = 15.0
 """How much longer than its own time limit a script may take to end: kill delay and a slow link."""
 _TIMED_OUT: Final = 124
-_KILLED: Final = 137
+_KILLED: Final = {137, -1}
+"""What becomes of ``timeout -k`` when it has to kill: its own status, or that it was ended by a signal."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,9 +158,8 @@ class SshHost:
             script.name,
             invocation.timeout_s,
         )
-        if result.exit_status == _TIMED_OUT or (
-            result.exit_status == _KILLED and result.duration_s >= invocation.timeout_s
-        ):
+        killed = result.exit_status in _KILLED and result.duration_s >= invocation.timeout_s
+        if killed or result.exit_status == _TIMED_OUT:
             raise RemoteTimeoutError(self.name, script=script.name, limit_s=invocation.timeout_s)
         if not exchange.started:
             raise ShellUnusableError(self.name, user=self._endpoint.user, detail=exchange.noise[-300:])

@@ -1,0 +1,132 @@
+"""An SSH server inside the test process, for what an OpenSSH server of today cannot be made to do."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import asyncssh
+
+from rbdtui.transport.endpoints import Endpoint
+from rbdtui.transport.hostkeys import KnownHosts
+
+
+@dataclass
+class InProcessSshd:
+    """Runs commands in a local shell; who may log in, and what goes wrong, is set by attributes."""
+
+    directory: Path
+    passwords: dict[str, str] = field(default_factory=dict)
+    authorized: list[asyncssh.SSHKey] = field(default_factory=list)
+    host_keys: list[asyncssh.SSHKey] = field(default_factory=lambda: [asyncssh.generate_private_key("ssh-ed25519")])
+    options: dict[str, object] = field(default_factory=dict)
+    path: str = field(default_factory=lambda: os.environ["PATH"])
+    """Where the shell finds programs."""
+    banner: str = ""
+    prompts: list[tuple[str, bool]] = field(default_factory=list)
+    """Questions of keyboard-interactive; empty turns it off."""
+    noise: bytes = b""
+    """What the login shell writes before every command, on both outputs."""
+    drop_at_login: int = 0
+    """How many connections are dropped before anything is said."""
+    logins: list[str] = field(default_factory=list)
+    """Methods by which logins were tried, in order."""
+    commands: list[str] = field(default_factory=list)
+    port: int = 0
+
+    async def start(self) -> None:
+        """Listen on a free port of 127.0.0.1."""
+        self._acceptor = await asyncssh.listen(
+            "127.0.0.1",
+            self.port,
+            server_factory=lambda: _Login(self),
+            server_host_keys=self.host_keys,
+            process_factory=self._run,
+            encoding=None,
+            gss_host=None,
+            **self.options,
+        )
+        self.port = self._acceptor.get_port()
+
+    async def stop(self) -> None:
+        """Stop listening and break every connection."""
+        self._acceptor.close()
+        await self._acceptor.wait_closed()
+
+    def endpoint(self, node: str = "n1", **changes: object) -> Endpoint:
+        """How to log in as root with the password ``secret:login``."""
+        known: dict[str, object] = {"password": "login", "agent": False, "port": self.port, **changes}
+        return Endpoint(node, "127.0.0.1", **known)  # type: ignore[arg-type]
+
+    def known_hosts(self, *keys: asyncssh.SSHKey) -> KnownHosts:
+        """A file with these keys pinned for the server (default: its own)."""
+        path = self.directory / "known_hosts"
+        lines = [key.export_public_key().decode().strip() for key in keys or self.host_keys]
+        path.write_text("".join(f"[127.0.0.1]:{self.port} {line}\n" for line in lines))
+        return KnownHosts(path)
+
+    async def _run(self, process: asyncssh.SSHServerProcess[bytes]) -> None:
+        self.commands.append(process.command or "")
+        if self.noise:
+            process.stdout.write(self.noise)
+            process.stderr.write(self.noise)
+        shell = await asyncio.create_subprocess_exec(
+            "/bin/sh", "-c", process.command or "", stdin=-1, stdout=-1, stderr=-1, env={"PATH": self.path}
+        )
+        await process.redirect(stdin=shell.stdin, stdout=shell.stdout, stderr=shell.stderr)
+        status = await shell.wait()
+        with contextlib.suppress(OSError, asyncssh.Error):
+            await process.stdout.drain()
+            await process.stderr.drain()
+            process.exit(status)
+        await process.wait_closed()
+
+
+class _Login(asyncssh.SSHServer):
+    def __init__(self, sshd: InProcessSshd) -> None:
+        self._sshd = sshd
+        self._connection: asyncssh.SSHServerConnection | None = None
+
+    def connection_made(self, conn: asyncssh.SSHServerConnection) -> None:
+        self._connection = conn
+        if self._sshd.drop_at_login > 0:
+            self._sshd.drop_at_login -= 1
+            conn.abort()
+
+    def begin_auth(self, username: str) -> bool:
+        if self._sshd.banner and self._connection is not None:
+            self._connection.send_auth_banner(self._sshd.banner)
+        return True
+
+    def public_key_auth_supported(self) -> bool:
+        return bool(self._sshd.authorized)
+
+    def validate_public_key(self, username: str, key: asyncssh.SSHKey) -> bool:
+        self._sshd.logins.append(f"publickey {key.get_fingerprint()}")
+        return key in self._sshd.authorized
+
+    def password_auth_supported(self) -> bool:
+        return bool(self._sshd.passwords) and not self._sshd.prompts
+
+    def validate_password(self, username: str, password: str) -> bool:
+        self._sshd.logins.append(f"password {password}")
+        return self._sshd.passwords.get(username) == password
+
+    def kbdint_auth_supported(self) -> bool:
+        return bool(self._sshd.prompts)
+
+    def get_kbdint_challenge(
+        self, username: str, lang: str, submethods: str
+    ) -> tuple[str, str, str, list[tuple[str, bool]]]:
+        return "", "", "", self._sshd.prompts
+
+    def validate_kbdint_response(self, username: str, responses: Sequence[str]) -> bool:
+        self._sshd.logins.append(f"keyboard-interactive {list(responses)}")
+        return list(responses) == [self._sshd.passwords.get(username)]
+
+    def connection_requested(self, dest_host: str, dest_port: int, orig_host: str, orig_port: int) -> bool:
+        return True
