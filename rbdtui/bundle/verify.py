@@ -1,0 +1,89 @@
+"""Whether a bundle has what a plan needs: every file present, whole, for the right machines, and of one version."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Final
+
+from rbdtui.bundle.scan import RKE2, RKE2_IMAGES, Fault, Judged, OfflineBundle, names_of
+from rbdtui.facts.model import NodeFacts
+from rbdtui.findings import Finding, Place, Severity
+from rbdtui.spec.model import ClusterSpec, GatewayMode, Role
+
+NEEDED_KINDS: Final = (RKE2, RKE2_IMAGES)
+"""What every profile of this version needs for each architecture."""
+
+_CODES: Final = {
+    Fault.UNREADABLE: "RBD-BUNDLE-002",
+    Fault.DAMAGED: "RBD-BUNDLE-003",
+    Fault.WRONG_ARCH: "RBD-BUNDLE-004",
+    Fault.WRONG_NAME: "RBD-BUNDLE-005",
+    Fault.BAD_SHA256: "RBD-BUNDLE-006",
+}
+_MIB: Final = 1 << 20
+_PLACE: Final = Place(field="bundle")
+
+
+def verify_bundle(bundle: OfflineBundle, spec: ClusterSpec, facts: Iterable[NodeFacts]) -> list[Finding]:
+    """Judge the bundle for the hosts as they were seen; with no facts, for amd64. Reads files whole the first time."""
+    known = list(facts)
+    arches = sorted({each.arch for each in known if each.arch}) or ["amd64"]
+    findings = [finding for arch in arches for finding in _verify_arch(bundle, arch)]
+    return [*findings, *_verify_packages(bundle, spec, known)]
+
+
+def _verify_arch(bundle: OfflineBundle, arch: str) -> Iterator[Finding]:
+    judged = {kind: bundle.judge(kind, arch) for kind in NEEDED_KINDS}
+    for kind, seen in judged.items():
+        if seen is None:
+            names = " | ".join(names_of(kind, arch))
+            yield _finding("RBD-BUNDLE-001", Severity.ERROR, names=names, path=str(bundle.directory))
+        else:
+            yield from _verify_file(seen, arch)
+    yield from _verify_versions([seen for seen in judged.values() if seen is not None])
+
+
+def _verify_file(seen: Judged, arch: str) -> Iterator[Finding]:
+    if seen.fault is not None or seen.inspected is None:
+        code = _CODES[seen.fault or Fault.UNREADABLE]
+        yield _finding(code, Severity.ERROR, evidence=seen.detail, file=seen.path.name, arch=arch, detail=seen.detail)
+        return
+    if not seen.expected_sha256:
+        evidence = seen.inspected.sha256
+        yield _finding("RBD-BUNDLE-007", Severity.WARNING, evidence=evidence, file=seen.path.name, arch=arch)
+    version = _version(seen)
+    evidence = "\n".join(part for part in (version, f"sha256 {seen.inspected.sha256}") if part)
+    size_mib = round(seen.inspected.size_bytes / _MIB, 1)
+    yield _finding("RBD-BUNDLE-008", Severity.INFO, evidence=evidence, file=seen.path.name, size_mib=size_mib)
+
+
+def _verify_versions(files: Sequence[Judged]) -> Iterator[Finding]:
+    """RKE2's program asks for the images of exactly its own version."""
+    versions = {seen.path.name: version for seen in files if (version := _version(seen))}
+    if len(set(versions.values())) > 1:
+        evidence = "\n".join(f"{name}: {version}" for name, version in versions.items())
+        yield _finding("RBD-BUNDLE-009", Severity.ERROR, evidence=evidence, versions=", ".join(versions.values()))
+
+
+def _version(seen: Judged) -> str:
+    contents = seen.inspected.contents if seen.inspected is not None else None
+    return contents.version if contents is not None else ""
+
+
+def _verify_packages(bundle: OfflineBundle, spec: ClusterSpec, facts: Sequence[NodeFacts]) -> Iterator[Finding]:
+    """Gateways that lack keepalived find it in the bundle."""
+    if spec.gateway.mode is not GatewayMode.KEEPALIVED:
+        return
+    gateways = {node.name for node in spec.nodes_with(Role.GATEWAY)}
+    lacking: dict[tuple[str, str, str], list[str]] = {}
+    for each in facts:
+        if each.node in gateways and "keepalived" not in each.tools and "tools" not in each.failed:
+            lacking.setdefault((each.os.id, each.os.version_id, each.arch), []).append(each.node)
+    for system, nodes in lacking.items():
+        if not bundle.packages(*system):
+            names = ", ".join(nodes)
+            yield _finding("RBD-BUNDLE-010", Severity.WARNING, system="-".join(system), nodes=names)
+
+
+def _finding(code: str, severity: Severity, *, evidence: str = "", **params: str | int | float) -> Finding:
+    return Finding(code, severity, _PLACE, params, evidence)
