@@ -1,8 +1,8 @@
 # Prints how far a starting RKE2 has come and what it logged since the last call; changes nothing.
 # Arguments: UNIT (rke2-server.service or rke2-agent.service), CURSOR of the journal as an earlier call printed it,
 # or "" for the newest 20 lines.
-# Output: lines "active=", "restarts=", "supervisor=yes|no" (9345 listens), "api=yes|no" (/readyz of
-# this host's API server answers; only asked when 6443 listens), "cursor=", an empty line, then the log lines.
+# Output: lines "active=", "restarts=", "supervisor=yes|no" (9345 listens), "api=yes|no" (/readyz of this host's API
+# server answers; only asked once the unit is active and 6443 listens), "cursor=", an empty line, then the log lines.
 # Exit codes: 0; 1 when systemd does not answer.
 set -eu
 unit=$1 cursor=$2
@@ -13,7 +13,7 @@ shown=$(systemctl show --property=ActiveState,NRestarts "$unit")
 value() { printf '%s\n' "$shown" | sed -n "s/^$1=//p"; }
 supervisor=no api=no
 if listens 2481; then supervisor=yes; fi
-if listens 192B && timeout 3 /var/lib/rancher/rke2/bin/kubectl --kubeconfig /etc/rancher/rke2/rke2.yaml \
+if [ "$(value ActiveState)" = active ] && listens 192B && timeout 3 /var/lib/rancher/rke2/bin/kubectl --kubeconfig /etc/rancher/rke2/rke2.yaml \
 	get --raw /readyz --request-timeout=2s >/dev/null 2>&1; then api=yes; fi
 if [ -n "$cursor" ]; then
 	set -- --after-cursor="$cursor" --lines=400

@@ -9,6 +9,7 @@ the official way of Rainbond (goodrain/rainbond-docs, deploy-keepalived).
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Final
@@ -18,7 +19,7 @@ from rbdtui.plan.content import Content, SecretRef, fill_asset
 from rbdtui.plan.resources.base import Resource
 from rbdtui.plan.resources.files import ManagedFile, header
 from rbdtui.plan.resources.units import RunningUnit, digest_of
-from rbdtui.plan.step import StepContext, StepError
+from rbdtui.plan.step import Step, StepContext, StepError
 from rbdtui.plan.steps.base import ResourceStep
 from rbdtui.plan.vip import wait_for_one_holder
 from rbdtui.spec.model import ClusterSpec, Node, Role
@@ -28,6 +29,8 @@ CONFIG_FILE: Final = "/etc/keepalived/keepalived.conf"
 CHECK_FILE: Final = "/etc/keepalived/rbdtui-check.sh"
 DROP_IN_FILE: Final = "/etc/systemd/system/keepalived.service.d/rbdtui.conf"
 UNIT: Final = "keepalived.service"
+_CHECK_ATTEMPTS: Final = 5
+_CHECK_PAUSE_S: Final = 2.0
 
 
 def has_check(spec: ClusterSpec, node: Node) -> bool:
@@ -123,8 +126,20 @@ class KeepalivedCheck(_Keepalived):
     time_limit_s: ClassVar[float] = 180.0
 
     async def verify(self, context: StepContext) -> None:
-        """Prove the files and the daemon, and that one gateway holds the address before the next gateway is touched."""
-        probe = await self.probe(context)
-        if not probe.satisfied:
-            raise StepError("step_not_proven", evidence=probe.evidence, step=self.title, node=self.node)
+        """Prove the files, the check and the daemon, and that one gateway holds the address.
+
+        The next gateway is only touched after that: a check that fails on a good node would take the address away
+        from all of them.
+        """
+        await Step.verify(self, context)
+        await self._see_check_pass(context)
         await wait_for_one_holder(context, limit_s=60.0)
+
+    async def _see_check_pass(self, context: StepContext) -> None:
+        for attempt in range(_CHECK_ATTEMPTS):
+            passed = await context.hosts[self.node].run(script("keepalived-check"), CHECK_FILE)
+            if passed.ok:
+                return
+            if attempt < _CHECK_ATTEMPTS - 1:
+                await asyncio.sleep(_CHECK_PAUSE_S)
+        raise StepError("check_fails", node=self.node, path=CHECK_FILE, evidence=passed.error_text, retryable=True)
