@@ -20,7 +20,8 @@ def make_bridge(plan: Plan) -> None:
     # A fixed address: a bridge takes over the lowest of its ports' addresses, and would change it when a host dies.
     run(["ip", "link", "add", bridge, "address", f"02:72:62:64:00:{plan.quarter:02x}", "type", "bridge"])
     settings = Path("/proc/sys/net")
-    (settings / f"ipv6/conf/{bridge}/disable_ipv6").write_text("1")
+    if (settings / "ipv6").exists():
+        (settings / f"ipv6/conf/{bridge}/disable_ipv6").write_text("1")
     (settings / f"ipv4/conf/{bridge}/forwarding").write_text("0")
     run(["ip", "address", "add", f"{plan.jump_address}/{plan.network.prefixlen}", "dev", bridge])
     run(["ip", "link", "set", bridge, "up"])
