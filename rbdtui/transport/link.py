@@ -33,8 +33,8 @@ LINK_ERRORS: Final = (
 )
 _LONGEST_PAUSE_S: Final = 5.0
 
-_LONELY_TRIES: Final = 5
-"""Refusals while no other session of ours is open, after which there is no hope: an answer may cross a closing."""
+_LONELY_S: Final = 8.0
+"""How long sshd may refuse while no other session of ours is open: it needs a moment to bury the one before."""
 _MODEST_FOR_S: Final = 60.0
 """How long after a refusal we open no more sessions than sshd allowed then."""
 
@@ -56,6 +56,7 @@ class Link:
         self._sessions = 0
         self._most_sessions = limits.sessions_per_host
         self._refused_at = 0.0
+        self._hopeless_at: float | None = None
 
     async def connection(self) -> asyncssh.SSHClientConnection:
         """The open connection; raises `TransportError`."""
@@ -93,18 +94,20 @@ class Link:
             await self._give_back()
 
     async def _open(self, command: str, exchange: Exchange) -> asyncssh.SSHClientChannel[bytes]:
-        refused_alone = 0
         while True:
             async with self._turn:
                 await self._turn.wait_for(self._may_open)
                 self._sessions += 1
             try:
-                return await self._try_to_open(command, exchange)
+                channel = await self._try_to_open(command, exchange)
+                self._hopeless_at = None
+                return channel
             except _SessionRefusedError as error:
                 self._most_sessions, self._refused_at = max(1, self._sessions - 1), time.monotonic()
-                refused_alone += self._sessions == 1
+                if self._sessions == 1:
+                    self._hopeless_at = self._hopeless_at or time.monotonic() + _LONELY_S
                 await self._give_back()
-                if refused_alone >= _LONELY_TRIES:
+                if self._hopeless_at is not None and time.monotonic() > self._hopeless_at:
                     user = self.endpoint.user
                     raise ShellUnusableError(self.endpoint.node, user=user, detail=str(error)) from None
                 await asyncio.sleep(random.uniform(0.02, 0.2))  # noqa: S311 - jitter
