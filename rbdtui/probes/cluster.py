@@ -8,7 +8,7 @@ import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Final
 
 from rbdtui.probes.kubeconfig import Kubeconfig
 from rbdtui.probes.model import Answer, ProbeKey, ProbeKind, ProbeState
@@ -20,7 +20,7 @@ from rbdtui.words import T
 if TYPE_CHECKING:
     from kubernetes.aio.client import ApiClient
 
-RAINBOND_NAMESPACE: Final = "rbd-system"
+_COMPONENTS: Final = "/apis/rainbond.io/v1alpha1/namespaces/rbd-system/rbdcomponents?limit=1"
 _PRESSURES: Final = ("MemoryPressure", "DiskPressure", "PIDPressure", "NetworkUnavailable")
 
 
@@ -54,7 +54,7 @@ async def ask_cluster(
     ways: Ways, targets: Iterable[Target], credentials: Kubeconfig, limits: Limits
 ) -> Reply[ClusterView]:
     """Ask the first of the targets that answers; never raises."""
-    # Two seconds of pure importing, which must not hold up the other probes.
+    # Seconds of pure importing, which must not hold up the other probes.
     await asyncio.to_thread(_import_client)
     reply: Reply[ClusterView] = Reply()
     for target in targets:
@@ -81,7 +81,7 @@ def _question(target: Target, credentials: Kubeconfig, limits: Limits) -> Callab
                 return ClusterView(nodes, await _has_rainbond(client, credentials), latency_ms)
         except TimeoutError:
             raise WireError(Trouble.SILENT, f"no answer within {limits.answer_s:g} s") from None
-        except (OSError, ValueError, LookupError, TypeError) as error:
+        except Exception as error:  # whatever the client's own HTTP library raises comes through unchanged
             raise WireError(Trouble.NOT_HTTP, f"{type(error).__name__}: {error}") from error
 
     return question
@@ -121,35 +121,25 @@ def _in_memory(content: bytes) -> Iterator[str | None]:
         os.close(descriptor)
 
 
-class _Response(Protocol):
-    status: int
-
-    async def read(self) -> bytes: ...
-
-
-def _headers(credentials: Kubeconfig) -> dict[str, str] | None:
-    return {"Authorization": f"Bearer {credentials.token}"} if credentials.token else None
+async def _get(client: ApiClient, path: str, credentials: Kubeconfig) -> tuple[int, bytes]:
+    """Status and raw body: the client's typed calls take seconds to import, and refuse objects that lack a field."""
+    headers = {"Authorization": f"Bearer {credentials.token}"} if credentials.token else {}
+    url = f"{client.configuration.host}{path}"
+    answer = await client.call_api("GET", url, header_params={"Accept": "application/json", **headers})
+    body: bytes = await answer.read()  # type: ignore[no-untyped-call]
+    return answer.status, body
 
 
 async def _nodes(client: ApiClient, credentials: Kubeconfig) -> tuple[KubeNode, ...]:
-    from kubernetes.aio.client import CoreV1Api
-
-    # The raw answer: the client's own models refuse objects that lack a field (kubernetes 37).
-    response: _Response = await CoreV1Api(client).list_node_without_preload_content(_headers=_headers(credentials))
-    body = await response.read()
-    if response.status != 200:
-        raise ValueError(f"HTTP {response.status}: {body[:200].decode('utf-8', 'replace')}")
+    status, body = await _get(client, "/api/v1/nodes", credentials)
+    if status != 200:
+        raise ValueError(f"HTTP {status}: {body[:200].decode('utf-8', 'replace')}")
     return read_nodes(json.loads(body))
 
 
 async def _has_rainbond(client: ApiClient, credentials: Kubeconfig) -> bool:
-    from kubernetes.aio.client import CustomObjectsApi
-
-    response: _Response = await CustomObjectsApi(client).list_namespaced_custom_object_without_preload_content(
-        "rainbond.io", "v1alpha1", RAINBOND_NAMESPACE, "rbdcomponents", limit=1, _headers=_headers(credentials)
-    )
-    body = await response.read()
-    return response.status == 200 and bool(json.loads(body).get("items"))
+    status, body = await _get(client, _COMPONENTS, credentials)
+    return status == 200 and bool(json.loads(body).get("items"))
 
 
 def read_nodes(listed: Mapping[str, object]) -> tuple[KubeNode, ...]:

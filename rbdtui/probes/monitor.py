@@ -95,7 +95,7 @@ async def watch_gateway(
     settings: Settings | None = None,
     straight: bool = True,
 ) -> AsyncGenerator[HealthEvent, None]:
-    """For a run: gateway ports and the holder of the virtual address, every first answer and every change.
+    """For a run: gateway ports and the holder of the virtual address, every change from not knowing on.
 
     Only gateways among ``nodes`` (default: all) are asked; hosts that are not ready make answers unknown. Ends when
     its reader ends.

@@ -306,7 +306,7 @@ class GatewayQuestion:
         question = port_question(self._target, self._around.settings.limits, address)
         reply = await self._around.ways.ask(self._target, question.ask)
         expectation = self._around.expectation()
-        if expectation is Expectation.CLOSED and self._seen_good:
+        if self._seen_good and expectation is not Expectation.UNUSED:
             expectation = Expectation.OPEN
         answer = judge_port(self._key, question.asked, reply, expectation)
         self._seen_good = self._seen_good or answer.state is ProbeState.OK

@@ -29,8 +29,11 @@ def verdict(probes: Sequence[ProbeStatus], api: ProbeKey) -> tuple[Health, Text]
     if not bad:
         return Health.OK, T("probe.verdict.ok", count=len(probes))
     bad.sort(key=lambda status: status.state is ProbeState.UNKNOWN)
-    names = ", ".join(status.key.id for status in bad[:_NAMED]) + (", …" if len(bad) > _NAMED else "")
-    return Health.DEGRADED, T("probe.verdict.degraded", bad=len(bad), count=len(probes), names=names)
+    names = ", ".join(status.key.id for status in bad[:_NAMED])
+    if len(bad) <= _NAMED:
+        return Health.DEGRADED, T("probe.verdict.degraded", bad=len(bad), count=len(probes), names=names)
+    more = len(bad) - _NAMED
+    return Health.DEGRADED, T("probe.verdict.degraded_more", bad=len(bad), count=len(probes), names=names, more=more)
 
 
 def _says_something(status: ProbeStatus) -> bool:

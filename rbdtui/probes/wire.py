@@ -143,7 +143,8 @@ def _tls_trouble(error: ssl.SSLError) -> Trouble:
     reason = error.reason or ""
     if isinstance(error, ssl.SSLEOFError) or "UNEXPECTED_EOF" in reason:
         return Trouble.CLOSED
-    return Trouble.TLS_REFUSED if "ALERT" in reason or "UNRECOGNIZED_NAME" in reason else Trouble.NOT_TLS
+    # OpenSSL names every alert of the other side after the version that brought it, e.g. TLSV1_UNRECOGNIZED_NAME.
+    return Trouble.TLS_REFUSED if reason.startswith(("TLSV1", "SSLV3")) else Trouble.NOT_TLS
 
 
 async def tls_hello(place: Place, *, server_name: str, connect_s: float, answer_s: float) -> TlsAnswer:

@@ -1,0 +1,141 @@
+"""A host whose scripts answer from a table and whose network is a table of loopback ports."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from rbdtui.spec.model import ClusterSpec
+from rbdtui.transport.base import (
+    DEFAULT_TIMEOUT_S,
+    CommandResult,
+    Reach,
+    ReachResult,
+    TransportError,
+    UploadProgress,
+)
+from rbdtui.transport.scripts import Script
+
+Network = dict[tuple[str, int], int | Reach]
+"""What answers at an address and port: a port of ours, or how the attempt ends; what is not there is refused."""
+
+
+def health_output(
+    *addresses: str,
+    disks: Mapping[str, int] | None = None,
+    keepalived: str = "loaded active running",
+    skew_s: float = 0.0,
+) -> str:
+    """What the ``health`` script prints on a host."""
+    load, active, sub = keepalived.split()
+    lines = [
+        f"time {time.time() + skew_s:.9f}",
+        f"unit keepalived LoadState={load} ActiveState={active} SubState={sub}",
+        *(f"address {address}" for address in ("127.0.0.1", *addresses)),
+        *(f"disk {percent} 100000000 52428800 {path}" for path, percent in (disks or {"/": 40}).items()),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+@dataclass
+class StandIn:
+    """A `Host` for tests of what is asked and what is made of the answers."""
+
+    name: str
+    network: Network = field(default_factory=dict)
+    scripts: dict[str, Callable[[], str | CommandResult]] = field(default_factory=dict)
+    broken: TransportError | None = None
+    """Raised by everything while set."""
+    hangs: bool = False
+    """Whether everything waits for ever."""
+    calls: Counter[str] = field(default_factory=Counter)
+
+    async def connect(self) -> None:
+        await self._trouble()
+
+    async def run(
+        self,
+        script: Script,
+        *args: str,
+        payload: bytes = b"",
+        root: bool = True,
+        timeout_s: float = DEFAULT_TIMEOUT_S,
+        on_line: Callable[[str], None] | None = None,
+    ) -> CommandResult:
+        self.calls[script.name] += 1
+        await self._trouble()
+        made = self.scripts.get(script.name, lambda: CommandResult(3, b"", b"not there", 0.001))()
+        result = made if isinstance(made, CommandResult) else CommandResult(0, made.encode(), b"", 0.001)
+        for line in result.text.splitlines() if on_line else []:
+            assert on_line is not None
+            on_line(line)
+        return result
+
+    async def must(
+        self,
+        script: Script,
+        *args: str,
+        payload: bytes = b"",
+        root: bool = True,
+        timeout_s: float = DEFAULT_TIMEOUT_S,
+        on_line: Callable[[str], None] | None = None,
+    ) -> CommandResult:
+        raise NotImplementedError
+
+    async def upload(
+        self,
+        source: Path,
+        target: str,
+        *,
+        sha256: str,
+        mode: int = 0o644,
+        on_progress: Callable[[UploadProgress], None] | None = None,
+    ) -> bool:
+        raise NotImplementedError
+
+    async def reach(self, address: str, port: int, *, timeout_s: float = 3.0) -> ReachResult:
+        self.calls[f"reach {address}:{port}"] += 1
+        await self._trouble()
+        there = self.network.get((address, port), Reach.REFUSED)
+        return ReachResult(there if isinstance(there, Reach) else Reach.OPEN, 0.5)
+
+    @asynccontextmanager
+    async def forward(self, address: str, port: int) -> AsyncIterator[int]:
+        await self._trouble()
+        there = self.network[(address, port)]
+        assert not isinstance(there, Reach)
+        yield there
+
+    async def close(self) -> None:
+        return None
+
+    async def _trouble(self) -> None:
+        if self.hangs:
+            await asyncio.sleep(3600)
+        if self.broken is not None:
+            raise self.broken
+
+
+def spec_of(profile: str = "rainbond-6", **changes: object) -> ClusterSpec:
+    """Three servers, two of them gateways behind a VIP, and an agent; addresses are never connected to."""
+    roles = ["control-plane", "etcd", "worker"]
+    data: dict[str, object] = {
+        "apiVersion": "rbdtui/v1",
+        "name": "site-a",
+        "profile": profile,
+        "bundle": "/data",
+        "nodes": [
+            {"name": "node1", "address": "198.51.100.11", "roles": [*roles, "gateway"]},
+            {"name": "node2", "address": "198.51.100.12", "roles": [*roles, "gateway"]},
+            {"name": "node3", "address": "198.51.100.13", "roles": roles},
+            {"name": "node4", "address": "198.51.100.14", "roles": ["worker"]},
+        ],
+        "gateway": {"mode": "keepalived", "vip": "198.51.100.50/26", "virtual_router_id": 87},
+        **changes,
+    }
+    return ClusterSpec.model_validate(data)

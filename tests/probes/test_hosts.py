@@ -1,0 +1,152 @@
+"""Disk, clock, keepalived and the holder of the address, from output of the ``health`` script."""
+
+from __future__ import annotations
+
+import subprocess
+import time
+
+import pytest
+
+from rbdtui.paths import asset
+from rbdtui.probes.hosts import (
+    ClockReading,
+    HostSample,
+    Thresholds,
+    judge_clocks,
+    judge_disks,
+    judge_holder,
+    judge_keepalived,
+    parse_sample,
+    take_sample,
+)
+from rbdtui.probes.model import ProbeState
+from rbdtui.transport.base import CommandResult
+from tests.probes.standin import StandIn, health_output
+
+VIP = "198.51.100.50"
+OK, EXPECTED, DEGRADED = ProbeState.OK, ProbeState.EXPECTED, ProbeState.DEGRADED
+DOWN, UNKNOWN = ProbeState.DOWN, ProbeState.UNKNOWN
+
+
+def sample(text: str, status: int = 0) -> HostSample:
+    return parse_sample(CommandResult(status, text.encode(), b"", 0.01), 100.0, 100.0)
+
+
+def test_the_script_itself_on_this_machine() -> None:
+    before = time.time()
+    script = asset("scripts", "health.sh")
+    run = subprocess.run(["sh", str(script), "/", "/no such path"], capture_output=True, check=True, timeout=30)
+    seen = parse_sample(CommandResult(0, run.stdout, run.stderr, 0.0), before, time.time())
+    assert run.stderr == b""
+    assert seen.clock is not None
+    assert abs(seen.clock.offset_s) <= seen.clock.uncertainty_s + 0.001
+    assert [disk.path for disk in seen.disks] == ["/"]
+    assert 0 <= seen.disks[0].used_percent <= 100
+    assert "127.0.0.1" in seen.addresses
+
+
+async def test_the_time_counts_from_when_its_line_came() -> None:
+    host = StandIn("node1", scripts={"health": lambda: health_output(skew_s=7.0)})
+    seen = await take_sample(host, "/", timeout_s=5.0)
+    assert seen.clock is not None
+    assert seen.clock.offset_s == pytest.approx(7.0, abs=0.5)
+    assert seen.clock.uncertainty_s < 0.5
+
+
+def test_lines_that_are_not_understood_are_left_out() -> None:
+    seen = sample("motd noise\ntime soon\ndisk full\ndisk 1 2\nunit\nunit keepalived nonsense\naddress 1.2.3.4\n\n")
+    assert (seen.clock, seen.disks) == (None, ())
+    assert seen.addresses == {"1.2.3.4"}
+
+
+@pytest.mark.parametrize(
+    ("disks", "state", "words"),
+    [
+        ({"/": 10}, OK, "/ is 10 % full, 50.0 GiB free"),
+        ({"/": 74}, OK, "74 %"),
+        ({"/": 75}, DEGRADED, "75 %"),
+        ({"/": 84}, DEGRADED, "84 %"),
+        ({"/": 85}, DOWN, "85 %"),
+        ({"/": 20, "/var/lib/rancher": 91}, DOWN, "/var/lib/rancher is 91 %"),
+        ({"/": 20, "/mnt/with space": 80}, DEGRADED, "/mnt/with space is 80 %"),
+    ],
+)
+def test_disks(disks: dict[str, int], state: ProbeState, words: str) -> None:
+    answer = judge_disks("node1", "health", sample(health_output(disks=disks)), Thresholds())
+    assert answer.state is state
+    assert words in str(answer.detail)
+
+
+def test_no_disk_line_is_unknown() -> None:
+    answer = judge_disks("node1", "health", sample("time 1\n", status=1), Thresholds())
+    assert answer.state is UNKNOWN
+    assert "exit 1" in answer.evidence
+
+
+@pytest.mark.parametrize(
+    ("keepalived", "state"),
+    [
+        ("loaded active running", OK),
+        ("loaded activating auto-restart", DEGRADED),
+        ("loaded inactive dead", DOWN),
+        ("loaded failed failed", DOWN),
+        ("not-found inactive dead", DOWN),
+    ],
+)
+def test_keepalived(keepalived: str, state: ProbeState) -> None:
+    assert judge_keepalived("node1", "health", sample(health_output(keepalived=keepalived))).state is state
+
+
+def test_keepalived_without_systemd_is_unknown() -> None:
+    assert judge_keepalived("node1", "health", sample("time 1\n")).state is UNKNOWN
+
+
+HOLDS, FREE, DEAD = "holds", "free", "dead"
+
+
+@pytest.mark.parametrize(
+    ("gateways", "keepalived", "installing", "state", "words"),
+    [
+        ((HOLDS, FREE), "active", False, OK, "is on gw0"),
+        ((FREE, HOLDS), "active", False, OK, "is on gw1"),
+        ((HOLDS, HOLDS), "active", False, DOWN, "several gateways at once: gw0, gw1"),
+        ((FREE, FREE), "active", False, DOWN, "No gateway holds"),
+        ((FREE, FREE), "inactive", False, DOWN, "No gateway holds"),
+        ((FREE, FREE), "inactive", True, EXPECTED, "keepalived does not run yet"),
+        ((FREE, FREE), "active", True, DOWN, "No gateway holds"),
+        ((FREE, DEAD), "active", False, UNKNOWN, "not asked: gw1"),
+        ((HOLDS, DEAD), "active", False, OK, "is on gw0"),
+        ((DEAD, DEAD), "active", False, UNKNOWN, "not asked: gw0, gw1"),
+    ],
+)
+def test_holder(gateways: tuple[str, ...], keepalived: str, installing: bool, state: ProbeState, words: str) -> None:
+    unit = f"loaded {keepalived} x"
+    outputs = {HOLDS: health_output(VIP, keepalived=unit), FREE: health_output("10.0.0.1", keepalived=unit)}
+    samples = {f"gw{n}": None if how == DEAD else sample(outputs[how]) for n, how in enumerate(gateways)}
+    answer = judge_holder(VIP, samples, "health", installing=installing)
+    assert answer.state is state
+    assert words in str(answer.detail)
+
+
+@pytest.mark.parametrize(
+    ("offsets", "states"),
+    [
+        ([0.0, 0.1, -0.1], [OK, OK, OK]),
+        ([0.0, 0.0, 0.8], [OK, OK, DEGRADED]),
+        ([0.0, 0.0, 30.0], [OK, OK, DOWN]),
+        ([0.0, -2.0, 0.0], [OK, DOWN, OK]),
+        ([60.0, 60.1, 60.0], [OK, OK, OK]),
+        ([60.0], [DOWN]),
+        ([0.0, 60.0], [OK, DOWN]),
+        ([0.0, None, 0.0], [OK, UNKNOWN, OK]),
+        ([None], [UNKNOWN]),
+    ],
+)
+def test_clocks(offsets: list[float | None], states: list[ProbeState]) -> None:
+    readings = {f"n{n}": None if o is None else ClockReading(o, 0.01) for n, o in enumerate(offsets)}
+    assert [answer.state for answer in judge_clocks(readings, Thresholds(), "time")] == states
+
+
+def test_a_skew_within_the_uncertainty_of_a_slow_link_is_no_alarm() -> None:
+    readings = {"a": ClockReading(0.0, 0.01), "b": ClockReading(0.0, 0.01), "c": ClockReading(2.0, 1.9)}
+    assert [answer.state for answer in judge_clocks(readings, Thresholds(), "time")] == [OK, OK, OK]

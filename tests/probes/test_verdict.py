@@ -1,0 +1,136 @@
+"""The verdict over all probes, by table; ids of probes; the published JSON."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from jsonschema import Draft202012Validator
+
+from rbdtui.paths import asset
+from rbdtui.probes.model import (
+    CLUSTER,
+    VIP,
+    Health,
+    HealthSnapshot,
+    ProbeKey,
+    ProbeKind,
+    ProbeState,
+    ProbeStatus,
+)
+from rbdtui.probes.verdict import QUORUM, verdict
+from rbdtui.words import T, use_language
+
+API = ProbeKey(ProbeKind.API, VIP, 6443)
+OTHERS = {
+    "ssh1": ProbeKey(ProbeKind.SSH, "node1", 22),
+    "ssh2": ProbeKey(ProbeKind.SSH, "node2", 22),
+    "api1": ProbeKey(ProbeKind.API, "node1", 6443),
+    "disk1": ProbeKey(ProbeKind.DISK, "node1"),
+    "node1": ProbeKey(ProbeKind.NODE, "node1"),
+    "etcd1": ProbeKey(ProbeKind.ETCD, "node1"),
+    "vip": ProbeKey(ProbeKind.VIP_HOLDER, CLUSTER),
+    "gw80": ProbeKey(ProbeKind.GATEWAY, "node1", 80),
+}
+OK, EXPECTED, DEGRADED = ProbeState.OK, ProbeState.EXPECTED, ProbeState.DEGRADED
+DOWN, UNKNOWN = ProbeState.DOWN, ProbeState.UNKNOWN
+
+
+def status(key: ProbeKey, state: ProbeState) -> ProbeStatus:
+    return ProbeStatus(key, state, T("probe.trouble.refused"), since=1_790_000_000.0)
+
+
+def picture(**states: ProbeState) -> list[ProbeStatus]:
+    """All probes good but for those named."""
+    keys = {"api": API, "quorum": QUORUM, **OTHERS}
+    return [status(key, states.get(name, states.get("rest", OK))) for name, key in keys.items()]
+
+
+@pytest.mark.parametrize(
+    ("states", "health"),
+    [
+        ({}, Health.OK),
+        ({"gw80": EXPECTED}, Health.OK),
+        ({"gw80": DOWN}, Health.DEGRADED),
+        ({"disk1": DEGRADED}, Health.DEGRADED),
+        ({"node1": DOWN}, Health.DEGRADED),
+        ({"etcd1": DOWN, "quorum": DEGRADED}, Health.DEGRADED),
+        ({"ssh1": DOWN}, Health.DEGRADED),
+        ({"api1": DOWN}, Health.DEGRADED),
+        ({"vip": DOWN}, Health.DEGRADED),
+        ({"disk1": UNKNOWN}, Health.DEGRADED),
+        ({"api": DEGRADED}, Health.DEGRADED),
+        ({"api": UNKNOWN}, Health.DEGRADED),
+        ({"api": DOWN}, Health.DOWN),
+        ({"quorum": DOWN}, Health.DOWN),
+        ({"api": DOWN, "rest": DOWN}, Health.DOWN),
+        ({"rest": UNKNOWN}, Health.UNKNOWN),
+        ({"rest": UNKNOWN, "ssh1": DOWN, "ssh2": DOWN}, Health.UNKNOWN),
+        ({"rest": UNKNOWN, "ssh1": DOWN, "api": DOWN}, Health.DOWN),
+        ({"rest": UNKNOWN, "ssh1": OK}, Health.DEGRADED),
+    ],
+)
+def test_verdict(states: dict[str, ProbeState], health: Health) -> None:
+    assert verdict(picture(**states), API)[0] is health
+
+
+def test_nothing_asked_is_unknown() -> None:
+    assert verdict([], API)[0] is Health.UNKNOWN
+
+
+def test_headline_names_what_is_bad_before_what_is_unknown() -> None:
+    _, headline = verdict(picture(disk1=UNKNOWN, gw80=DOWN, ssh2=DOWN, etcd1=DOWN), API)
+    assert str(headline) == "4 of 10 probes are not good: ssh@node2, etcd@node1, gateway-80@node1 and 1 more."
+
+
+@pytest.mark.parametrize(
+    ("key", "name"),
+    [
+        (API, "api@VIP"),
+        (QUORUM, "etcd-quorum"),
+        (OTHERS["vip"], "vip-holder"),
+        (OTHERS["gw80"], "gateway-80@node1"),
+        (OTHERS["ssh1"], "ssh@node1"),
+        (ProbeKey(ProbeKind.GATEWAY, VIP, 8443), "gateway-8443@VIP"),
+    ],
+)
+def test_ids(key: ProbeKey, name: str) -> None:
+    assert key.id == name
+
+
+def schema() -> Draft202012Validator:
+    data = json.loads(asset("schemas", "health.schema.json").read_text(encoding="utf-8"))
+    Draft202012Validator.check_schema(data)
+    return Draft202012Validator(data, format_checker=Draft202012Validator.FORMAT_CHECKER)
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+@pytest.mark.parametrize("state", list(ProbeState))
+def test_json_keeps_the_published_shape(state: ProbeState, language: str) -> None:
+    use_language(language)
+    probes = tuple(picture(rest=state))
+    health, headline = verdict(probes, API)
+    data = HealthSnapshot(health, headline, probes).to_json()
+    schema().validate(json.loads(json.dumps(data)))
+
+
+def test_json_of_an_expected_closed_port_is_ok() -> None:
+    data = status(OTHERS["gw80"], EXPECTED).to_json()
+    assert data == {
+        "id": "gateway-80@node1",
+        "target": "node1",
+        "port": 80,
+        "state": "ok",
+        "detail": "Closed: nothing listens.",
+        "latency_ms": None,
+        "since": "2026-09-21T14:13:20+00:00",
+    }
+
+
+def test_json_of_a_probe_without_a_port() -> None:
+    assert status(QUORUM, OK).to_json()["port"] is None
+
+
+def test_schema_refuses_a_state_outside_the_contract() -> None:
+    bad = {"state": "expected", "probes": []}
+    assert not schema().is_valid(bad)
