@@ -1,0 +1,108 @@
+"""Cases: kernel, programs, packet filters, earlier installations."""
+
+from __future__ import annotations
+
+from rbdtui.facts.model import Firewall
+from rbdtui.facts.software import SYSTEMD
+from tests.checks.cases import (
+    Case,
+    E,
+    I,
+    W,
+    both,
+    change,
+    running,
+    without,
+)
+from tests.checks.support import Packages, claimed, spec_of
+
+SOFTWARE_CASES = (
+    Case(
+        "no memory controller",
+        change(cgroup_version=1, cgroup_controllers=frozenset({"cpu", "cpuset", "pids"})),
+        {"RBD-KERN-101": E},
+        says=("memory",),
+    ),
+    Case("control groups cannot be written", change(cgroup_read_only=frozenset({"cpu", "rdma"})), {"RBD-KERN-102": E}),
+    Case(
+        "modules that are not there",
+        change(modules_loaded=frozenset({"nf_conntrack", "nf_tables"}), modules_available=frozenset({"overlay"})),
+        {"RBD-KERN-103": E, "RBD-KERN-105": I},
+        says=("br_netfilter, vxlan",),
+    ),
+    Case(
+        "modules that nobody can tell",
+        change(
+            modules_loaded=frozenset({"overlay", "br_netfilter", "nf_conntrack", "ip_tables"}),
+            modules_available=frozenset(),
+            modules_knowable=False,
+        ),
+        {"RBD-KERN-104": W},
+        says=("vxlan",),
+    ),
+    Case("modules to be loaded", change(modules_loaded=frozenset()), {"RBD-KERN-105": I}),
+    Case(
+        "no VXLAN needed without canal",
+        change(
+            modules_loaded=frozenset({"overlay", "br_netfilter", "nf_conntrack", "nf_tables"}),
+            modules_available=frozenset(),
+        ),
+        {},
+        spec_of(settings={"cni": "calico"}),
+    ),
+    Case(
+        "forwarding off",
+        change(sysctl={"net.ipv4.ip_forward": "0"}),
+        {"RBD-KERN-106": I},
+        says=("ip_forward = 0 -> 1",),
+    ),
+    Case("few inotify watches", change(sysctl={"fs.inotify.max_user_watches": "8192"}), {"RBD-KERN-106": I}),
+    Case("SELinux without policy", change(selinux="enforcing"), {"RBD-SEC-101": E}),
+    Case("SELinux with policy", change(selinux="enforcing", packages=frozenset({"rke2-selinux"})), {}),
+    Case("SELinux permissive", change(selinux="permissive"), {}),
+    Case(
+        "AppArmor without parser", both(change(apparmor_enabled=True), without("apparmor_parser")), {"RBD-SEC-102": W}
+    ),
+    Case("fapolicyd", running("fapolicyd"), {"RBD-SEC-103": W}),
+    Case("no iptables", without("iptables", "tar"), {"RBD-TOOL-101": E}, says=("iptables, tar",)),
+    Case("no modprobe", without("modprobe"), {"RBD-TOOL-102": W}),
+    Case("no keepalived, bundle has it", without("keepalived"), {"RBD-LB-101": I}, bundle=Packages("debian-12-amd64")),
+    Case(
+        "no keepalived, bundle for others",
+        without("keepalived"),
+        {"RBD-LB-102": E},
+        bundle=Packages("ubuntu-22.04-amd64"),
+    ),
+    Case(
+        "no keepalived needed", without("keepalived"), {}, spec_of(gateway={"mode": "external", "address": "10.0.0.9"})
+    ),
+    Case("somebody's keepalived", running("keepalived"), {"RBD-LB-103": E}),
+    Case("our keepalived", both(claimed, running("keepalived")), {}),
+    Case(
+        "a configuration of keepalived",
+        change(files=frozenset({SYSTEMD, "/etc/keepalived/keepalived.conf"})),
+        {"RBD-LB-104": I},
+    ),
+    Case("firewalld", running("firewalld"), {"RBD-FW-101": W}),
+    Case("ufw", change(firewall=Firewall(ufw_enabled=True, input_closed=True)), {"RBD-FW-102": W}),
+    Case(
+        "a closed INPUT chain",
+        change(firewall=Firewall(False, True, ("-P INPUT DROP",))),
+        {"RBD-FW-103": W},
+        says=("-P INPUT DROP",),
+    ),
+    Case("another site's host", lambda facts: claimed(facts, "site-b"), {"RBD-OLD-102": E}, says=("site-b",)),
+    Case("another cluster of the same name", claimed, {"RBD-OLD-102": E}, cluster_id="c2"),
+    Case("this very cluster", claimed, {}, cluster_id="c1"),
+    Case(
+        "left over", change(leftovers=("/etc/rancher", "/var/lib/kubelet")), {"RBD-OLD-101": E}, says=("/etc/rancher",)
+    ),
+    Case(
+        "left over by us",
+        both(claimed, change(leftovers=("/etc/rancher",), active_units=frozenset({"chrony", "rke2-server"}))),
+        {},
+    ),
+    Case("RKE2 from packages", change(packages=frozenset({"keepalived", "rke2-common"})), {"RBD-OLD-101": E}),
+    Case("another Kubernetes", running("k3s"), {"RBD-OLD-104": E}),
+    Case("docker", running("docker"), {"RBD-OLD-105": W}),
+)
