@@ -40,8 +40,8 @@ from rbdtui.transport.base import Host
 class HealthMonitor:
     """The health of one cluster.
 
-    ``hosts`` may lack nodes; none needs to be connected. ``kubeconfig`` may appear later. With ``straight=False``
-    nothing is asked but through the hosts, for clusters whose addresses mean something else to this machine.
+    ``hosts`` may lack nodes; none needs to be connected. ``kubeconfig`` may appear later. With ``straight=False``,
+    and where nodes have loopback addresses, everything is asked through the hosts.
     """
 
     def __init__(
@@ -125,6 +125,8 @@ def _surroundings(
     installing: bool,
 ) -> Surroundings:
     readiness = Readiness()
+    # Simulated hosts live on loopback, where this machine's own services would answer for them.
+    straight = straight and not any(node.address.is_loopback for node in spec.nodes)
     ways = Ways(hosts, readiness, settings.limits, straight=straight)
     return Surroundings(spec, hosts, settings, ways, readiness, kubeconfig, installing)
 

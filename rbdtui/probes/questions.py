@@ -27,7 +27,7 @@ from rbdtui.probes.model import CLUSTER, Answer, ProbeKey, ProbeKind, ProbeState
 from rbdtui.probes.settings import Settings
 from rbdtui.probes.ways import Readiness, Target, Ways
 from rbdtui.spec.model import ClusterSpec, Node, Profile, Role
-from rbdtui.transport.base import Host, RemoteTimeoutError, TransportError
+from rbdtui.transport.base import Host, TransportError
 from rbdtui.transport.scripts import PREFIX, script
 from rbdtui.words import T
 
@@ -120,15 +120,17 @@ class HostQuestion:
     async def ask(self, post: Post) -> None:
         asked = " ".join([_HEALTH, *DISK_PATHS])
         reading: ClockReading | None = None
+        limit_s = self._around.settings.limits.script_s
         try:
-            host = self._around.hosts[self._node]
-            sample = await take_sample(host, *DISK_PATHS, timeout_s=self._around.settings.limits.script_s)
+            # Our own limit: the transport is patient with a host that was there before, and waits for it to come back.
+            async with asyncio.timeout(limit_s):
+                sample = await take_sample(self._around.hosts[self._node], *DISK_PATHS, timeout_s=limit_s)
             reading = sample.clock
-        except TransportError as error:
+        except (TransportError, TimeoutError) as error:
             self._around.readiness.note(self._node, good=False)
-            state = ProbeState.DEGRADED if isinstance(error, RemoteTimeoutError) else ProbeState.DOWN
-            post(Answer(self._ssh, state, error.text, None, asked))
-            post(Answer(self._disk, ProbeState.UNKNOWN, T("probe.unasked", reason=error.text), None, asked))
+            reason = error.text if isinstance(error, TransportError) else T("probe.late", limit_s=limit_s)
+            post(Answer(self._ssh, ProbeState.DOWN, reason, None, asked))
+            post(Answer(self._disk, ProbeState.UNKNOWN, T("probe.unasked", reason=reason), None, asked))
         else:
             self._around.readiness.note(self._node, good=True)
             post(Answer(self._ssh, ProbeState.OK, T("probe.ssh.ok"), sample.latency_ms, asked, sample.raw))
