@@ -39,6 +39,7 @@ class _Buffer:
     size_bytes: int
     pending: list[str] = field(default_factory=list)
     pending_chars: int = 0
+    lost_lines: int = 0
     full: bool = False
 
 
@@ -79,7 +80,10 @@ class StepLogs:
         buffer = self._buffers.get(step_id)
         if buffer is None:
             buffer = self._buffers[step_id] = self._open(step_id)
-        if buffer.full or buffer.pending_chars > BUFFER_LIMIT_CHARS:
+        if buffer.full:
+            return
+        if buffer.pending_chars > BUFFER_LIMIT_CHARS:
+            buffer.lost_lines += 1
             return
         buffer.pending.append(line)
         buffer.pending_chars += len(line)
@@ -110,12 +114,15 @@ class StepLogs:
             await asyncio.get_running_loop().run_in_executor(self._thread, _write_batches, batches)
 
     def _take(self, buffer: _Buffer) -> bytes:
+        if buffer.lost_lines:
+            buffer.pending.append(f"--- {T('log.lost', lines=buffer.lost_lines)} ---\n")
         data = "".join(buffer.pending).encode("utf-8", "replace")
         buffer.pending.clear()
-        buffer.pending_chars = 0
-        if buffer.size_bytes + len(data) > self._limit_bytes:
-            whole_lines = data.rfind(b"\n", 0, max(0, self._limit_bytes - buffer.size_bytes)) + 1
-            data = data[:whole_lines] + f"--- {T('log.truncated', limit_kib=self._limit_bytes >> 10)} ---\n".encode()
+        buffer.pending_chars = buffer.lost_lines = 0
+        room_bytes = self._limit_bytes - buffer.size_bytes
+        if len(data) > room_bytes:
+            kept = data[:room_bytes].decode("utf-8", "ignore")
+            data = f"{kept}\n--- {T('log.truncated', limit_kib=self._limit_bytes >> 10)} ---\n".encode()
             buffer.full = True
         buffer.size_bytes += len(data)
         return data

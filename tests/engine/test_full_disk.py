@@ -8,6 +8,7 @@ import os
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+from typing import IO
 
 import pytest
 
@@ -35,9 +36,13 @@ def fill(directory: Path) -> Path:
     with ballast.open("ab", buffering=0) as file:
         for size in (4096, 1):
             with pytest.raises(OSError, match="No space left"):
-                while True:
-                    file.write(b"x" * size)
+                write_for_ever(file, b"x" * size)
     return ballast
+
+
+def write_for_ever(file: IO[bytes], data: bytes) -> None:
+    while True:
+        file.write(data)
 
 
 def started(run: Execution) -> set[str]:

@@ -1,0 +1,147 @@
+"""A runner of its own for tests: a plan whose steps write files into the site, started as a program by the tests.
+
+Arguments: ``--kill-after=N`` ends the process with SIGKILL behind its N-th journal line, ``--fail=STEP`` makes a step
+fail until ``SITE/repaired`` exists, ``--pace=SECONDS`` is what a step takes, ``--absent`` finds no bundle,
+``--health`` watches; then the run directory.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar
+
+from rbdtui.engine.events import Event, ProbeChanged, Record
+from rbdtui.engine.inputs import RunInputs
+from rbdtui.engine.journal import Journal
+from rbdtui.engine.parts import RunParts
+from rbdtui.engine.runner import main
+from rbdtui.plan.step import BundleFile, Change, ChangeKind, Plan, Probe, Step, StepContext, StepError, StepKind
+from rbdtui.words import T
+
+NODES = ("n1", "n2", "n3")
+
+
+class NoBundle:
+    def file(self, kind: str, arch: str) -> BundleFile:
+        raise StepError("unused")
+
+    def packages(self, os_id: str, os_version: str, arch: str) -> list[BundleFile]:
+        return []
+
+
+class DiskStep(Step):
+    """Its result is a file; every begin of the work is a line in another."""
+
+    __slots__ = ()
+    pace_s: ClassVar[float] = 0.01
+    failing: ClassVar[str] = ""
+
+    def result(self, context: StepContext) -> Path:
+        return context.site_dir / "world" / self.id
+
+    async def probe(self, context: StepContext) -> Probe:
+        return Probe(self.result(context).exists())
+
+    async def describe(self, context: StepContext) -> list[Change]:
+        return [Change(ChangeKind.FILE, T("test.change"), str(self.result(context)))]
+
+    async def apply(self, context: StepContext) -> None:
+        site = context.site_dir
+        append(site / "applied", f"{self.id} {context.run_id}\n")
+        context.report.line(f"the password is {context.secret('canary')}")
+        if self.failing == self.id and not (site / "repaired").exists():
+            raise RuntimeError(f"a defect that shows {context.secret('canary')}")
+        await asyncio.sleep(self.pace_s)
+        self.result(context).touch()
+
+
+class A(DiskStep):
+    __slots__ = ()
+    name = "a"
+
+
+class B(DiskStep):
+    __slots__ = ()
+    name = "b"
+
+
+class Gate(DiskStep):
+    __slots__ = ()
+    name = "gate"
+    kind = StepKind.GATE
+
+
+class C(DiskStep):
+    __slots__ = ()
+    name = "c"
+
+
+def the_plan() -> Plan:
+    steps: list[Step] = []
+    for node in NODES:
+        steps += [A(node), B(node, after=(f"a@{node}",))]
+    steps.append(Gate("", after=tuple(f"b@{node}" for node in NODES)))
+    return Plan((*steps, *(C(node, after=("gate",)) for node in NODES)))
+
+
+def append(path: Path, text: str) -> None:
+    file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+    os.write(file, text.encode())
+    os.close(file)
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    async def changes(self) -> AsyncGenerator[ProbeChanged, None]:
+        yield ProbeChanged("api@VIP", "VIP", 6443, "expected", T("test.health"), None)
+        yield ProbeChanged("api@VIP", "VIP", 6443, "ok", T("test.health"), 1.5)
+        raise RuntimeError("a probe that breaks")
+
+
+def assembler(options: argparse.Namespace) -> Callable[..., object]:
+    @asynccontextmanager
+    async def assemble(inputs: RunInputs, secret: Callable[[str], str]) -> AsyncIterator[RunParts]:
+        if options.absent:
+            raise StepError("step_not_proven", step=T("test.step"), node="n1")
+        (inputs.site.path / "world").mkdir(exist_ok=True)
+        yield RunParts(the_plan(), {}, NoBundle(), Health() if options.health else None)
+
+    return assemble
+
+
+def kill_after(lines: int) -> None:
+    """Die as nobody can prepare for, right behind a journal line."""
+    real, written = Journal.append, 0
+
+    def append_and_die(self: Journal, *events: Event) -> list[Record]:
+        nonlocal written
+        records = real(self, *events)
+        written += len(records)
+        if written >= lines:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return records
+
+    Journal.append = append_and_die  # type: ignore[method-assign]
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--kill-after", type=int, default=0)
+    parser.add_argument("--fail", default="")
+    parser.add_argument("--pace", type=float, default=0.01)
+    parser.add_argument("--absent", action="store_true")
+    parser.add_argument("--health", action="store_true")
+    parser.add_argument("run_dir")
+    given = parser.parse_args()
+    DiskStep.pace_s, DiskStep.failing = given.pace, given.fail
+    if given.kill_after:
+        kill_after(given.kill_after)
+    sys.exit(main([given.run_dir], assembler(given)))  # type: ignore[arg-type]
