@@ -146,6 +146,12 @@ class Machine:
         """A stable pseudo-random hexadecimal word of 32 digits, different for every machine and kind."""
         return hashlib.sha256(f"{kind} {self.name} {self.ip}".encode()).hexdigest()[:32]
 
+    @property
+    def mac(self) -> str:
+        """Of its network interface."""
+        word = self.identity("mac")
+        return ":".join(("02", *(word[i : i + 2] for i in range(0, 10, 2))))
+
     # --- units -----------------------------------------------------------------------------------------------
 
     def unit_file(self, name: str) -> str | None:

@@ -60,17 +60,17 @@ class Sshd:
             self._cable.drop()
 
     async def _serve(self, sock: socket.socket) -> None:
-        connection = await asyncssh.run_server(
-            sock,
-            server_factory=lambda: _Login(self),
-            server_host_keys=[self.key],
-            encoding=None,
-            login_timeout=120,
-            allow_scp=False,
-            server_version="simulated",
-            gss_host=None,
-        )
         with contextlib.suppress(OSError, asyncssh.Error):
+            connection = await asyncssh.run_server(
+                sock,
+                server_factory=lambda: _Login(self),
+                server_host_keys=[self.key],
+                encoding=None,
+                login_timeout=120,
+                allow_scp=False,
+                server_version="simulated",
+                gss_host=None,
+            )
             await connection.wait_closed()
 
     async def run(self, process: asyncssh.SSHServerProcess[bytes], user: str) -> None:

@@ -12,6 +12,15 @@ from rbdtui.simulator.kubernetes.cluster import Cluster
 from rbdtui.simulator.machine import Machine
 from rbdtui.simulator.units import Active
 
+UNREPEATABLE: Final = (
+    "/etc/rancher/rke2/rke2.yaml",
+    "/var/lib/rancher/rke2/agent/client-kubelet.crt",
+    "/var/lib/rancher/rke2/agent/server-ca.crt",
+    "/var/lib/rancher/rke2/server/node-token",
+    "/var/lib/rancher/rke2/server/tls",
+    "/var/lib/rancher/rke2/server/token",
+)
+"""Files into which a cluster's certificates get, which are never the same twice; their content does not count."""
 VOLATILE: Final = ("/run", "/tmp", "/proc", "/sys")  # noqa: S108 - of the simulated machines
 
 
@@ -44,7 +53,7 @@ def _files(machine: Machine) -> Iterable[tuple[str, str]]:
         if entry is None:
             continue
         detail = {
-            Kind.FILE: hashlib.sha256(entry.content).hexdigest(),
+            Kind.FILE: "" if path.startswith(UNREPEATABLE) else hashlib.sha256(entry.content).hexdigest(),
             Kind.LINK: entry.target,
             Kind.DIRECTORY: "",
         }[entry.kind]

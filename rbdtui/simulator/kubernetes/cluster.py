@@ -115,6 +115,11 @@ class Cluster:
         running = [m for m in self.members if m.machine.name in self.etcd_running and not m.learner]
         return next((m for m in running if self.has_quorum(m.machine)), None)
 
+    @property
+    def size_bytes(self) -> int:
+        """Of etcd's database file."""
+        return 4_300_000 + 420_000 * len(self.nodes)
+
     def etcd_member_list(self, machine: Machine) -> dict[str, object]:
         """The answer of ``/v3/cluster/member/list``."""
         return {"header": self._header(machine), "members": [member.to_json() for member in self.members]}
@@ -122,16 +127,15 @@ class Cluster:
     def etcd_status(self, machine: Machine) -> dict[str, object]:
         """The answer of ``/v3/maintenance/status``."""
         leader = self.leader
-        size = 4_300_000 + 420_000 * len(self.nodes)
         status: dict[str, object] = {
             "header": self._header(machine),
             "version": _ETCD_VERSION,
-            "dbSize": str(size),
+            "dbSize": str(self.size_bytes),
             "leader": str(leader.id if leader else 0),
             "raftIndex": "18234",
             "raftTerm": "2",
             "raftAppliedIndex": "18234",
-            "dbSizeInUse": str(size // 2),
+            "dbSizeInUse": str(self.size_bytes // 2),
         }
         own = self.member_on(machine)
         return status | ({"isLearner": True} if own is not None and own.learner else {})

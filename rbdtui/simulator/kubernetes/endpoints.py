@@ -1,4 +1,4 @@
-"""What answers on 6443 and 9345 of a simulated server: HTTPS on real sockets, which sshd's forwarding leads to."""
+"""What answers on 6443, 9345 and 2381 of a simulated server: real sockets, which sshd's forwarding leads to."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import base64
 import contextlib
 import json
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
@@ -15,7 +15,8 @@ from rbdtui.simulator.kubernetes.cluster import Cluster
 from rbdtui.simulator.machine import Machine
 
 REQUEST_LIMIT_S: Final = 30.0
-_REASONS: Final = {200: "OK", 401: "Unauthorized", 403: "Forbidden", 404: "Not Found", 500: "Internal Server Error"}
+_REASONS: Final = {200: "OK", 401: "Unauthorized", 403: "Forbidden", 404: "Not Found", 500: "Internal Server Error",
+                    503: "Service Unavailable"}  # fmt: skip
 _VERSION: Final = {"major": "1", "minor": "30", "gitVersion": "v1.30.4+rke2r1", "platform": "linux/amd64"}
 
 
@@ -49,10 +50,10 @@ def _refusal(status: int, reason: str) -> Response:
     return _json(status, body | {"code": status})
 
 
-class HttpsServer:
-    """HTTPS on a free loopback port; ``answer`` is asked for every request."""
+class HttpServer:
+    """HTTP, or HTTPS with a context, on a free loopback port; ``answer`` is asked for every request."""
 
-    def __init__(self, context: ssl.SSLContext, answer: Callable[[Request], Response]) -> None:
+    def __init__(self, context: ssl.SSLContext | None, answer: Callable[[Request], Response]) -> None:
         self._context, self._answer = context, answer
         self._server: asyncio.Server | None = None
         self._open: set[asyncio.StreamWriter] = set()
@@ -140,6 +141,35 @@ def supervisor(cluster: Cluster, machine: Machine) -> Callable[[Request], Respon
         return Response(404, b"404 page not found\n")
 
     return answer
+
+
+def etcd_metrics(cluster: Cluster, machine: Machine) -> Callable[[Request], Response]:
+    """What a member of etcd answers on its metrics port."""
+
+    def answer(request: Request) -> Response:
+        led = cluster.has_quorum(machine)
+        if request.path == "/health":
+            body: dict[str, str] = (
+                {"health": "true", "reason": ""} if led else {"health": "false", "reason": "RAFT NO LEADER"}
+            )
+            return _json(200 if led else 503, body)
+        if request.path == "/metrics":
+            return Response(200, "".join(f"{line}\n" for line in _metrics(cluster, machine, led)).encode())
+        return Response(404, b"404 page not found\n")
+
+    return answer
+
+
+def _metrics(cluster: Cluster, machine: Machine, led: bool) -> Iterator[str]:
+    own = cluster.member_on(machine)
+    yield "# TYPE etcd_server_has_leader gauge"
+    yield f"etcd_server_has_leader {int(led)}"
+    yield f"etcd_server_is_leader {int(led and own is not None and own is cluster.leader)}"
+    yield f"etcd_server_is_learner {int(own is not None and own.learner)}"
+    yield f"etcd_mvcc_db_total_size_in_bytes {cluster.size_bytes:.7e}"
+    for member in cluster.members:
+        if own is not None and member is not own:
+            yield f'etcd_network_known_peers{{Local="{own.id:x}",Remote="{member.id:x}"}} 1'
 
 
 def _password(request: Request) -> str:

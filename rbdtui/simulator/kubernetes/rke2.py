@@ -19,7 +19,7 @@ from rbdtui.simulator.kubernetes.cluster import (
     architecture,
     cluster_of,
 )
-from rbdtui.simulator.kubernetes.endpoints import HttpsServer, api_server, supervisor
+from rbdtui.simulator.kubernetes.endpoints import HttpServer, api_server, etcd_metrics, supervisor
 from rbdtui.simulator.kubernetes.layout import (
     ETCD_DIR,
     LayoutError,
@@ -39,7 +39,6 @@ _LOCAL: Final = "127.0.0.1"
 _SERVER_PORTS: Final = (
     ("0.0.0.0", 2379, "etcd"),  # noqa: S104 - of the simulated machine
     ("0.0.0.0", 2380, "etcd"),  # noqa: S104
-    (_LOCAL, 2381, "etcd"),
     (_LOCAL, 10257, "kube-controller"),
     (_LOCAL, 10259, "kube-scheduler"),
 )
@@ -59,7 +58,7 @@ class Rke2:
         self._tempo = machine.network.tempo
         self._settings: dict[str, object] = {}
         self._opened: list[tuple[str, int]] = []
-        self._https: list[HttpsServer] = []
+        self._http: list[HttpServer] = []
         self._unit: Unit | None = None
 
     async def __call__(self, unit: Unit) -> None:
@@ -93,7 +92,7 @@ class Rke2:
     async def _start_containerd(self) -> None:
         stage_runtime(self._machine)
         prepare_agent(self._machine)
-        self._machine.modules |= {"overlay", "br_netfilter", "vxlan"}
+        self._machine.modules |= {"overlay", "br_netfilter", "vxlan", "nf_conntrack", "nf_tables"}
         self._machine.sysctl["net.ipv4.ip_forward"] = "1"
         self._info("Running containerd -c /var/lib/rancher/rke2/agent/etc/containerd/config.toml")
         await self._tempo.sleep(0.6)
@@ -187,6 +186,8 @@ class Rke2:
         for address, port, process in _SERVER_PORTS:
             self._listen(port, process, address)
         cluster.etcd_running.add(self._machine.name)
+        metrics = await self._open(HttpServer(None, etcd_metrics(cluster, self._machine)))
+        self._listen(2381, "etcd", _LOCAL, metrics)
         while not cluster.has_quorum(self._machine):
             self._info("Waiting for etcd server to become available")
             await self._tempo.sleep(RETRY_S)
@@ -197,9 +198,7 @@ class Rke2:
             (9345, "rke2", supervisor(cluster, self._machine)),
             (6443, "kube-apiserver", api_server(cluster, self._machine)),
         ):
-            server = HttpsServer(context, answer)
-            self._https.append(server)
-            self._listen(port, process, backend=await server.start())
+            self._listen(port, process, backend=await self._open(HttpServer(context, answer)))
         cluster.api_running[self._machine.name] = names
         self._info("Kube API server is now running")
 
@@ -274,6 +273,10 @@ class Rke2:
     def _text(self, key: str, otherwise: str = "") -> str:
         return config.text(self._settings, key, otherwise)
 
+    async def _open(self, server: HttpServer) -> tuple[str, int]:
+        self._http.append(server)
+        return await server.start()
+
     def _listen(
         self,
         port: int,
@@ -287,9 +290,9 @@ class Rke2:
     def _shut(self) -> None:
         for address, port in self._opened:
             self._machine.unlisten(port, address=address)
-        for server in self._https:
+        for server in self._http:
             server.stop()
-        self._opened, self._https = [], []
+        self._opened, self._http = [], []
         cluster = self._machine.network.clusters.get(self._machine.name)
         if cluster is not None and self._server:
             cluster.etcd_running.discard(self._machine.name)

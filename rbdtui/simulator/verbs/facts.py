@@ -63,11 +63,10 @@ def _path_spaces(machine: Machine) -> str:
 
 
 def _interfaces(machine: Machine) -> str:
-    mac = ":".join(("02", *(machine.identity("mac")[i : i + 2] for i in range(0, 10, 2))))
     name = machine.interface
     addresses = "".join(f"2: {name}    inet {address} scope global {name}\n" for address in machine.addresses)
     return (
-        f"== link\n{name} {mac} 1500 0x1003\nlo 00:00:00:00:00:00 65536 0x9\n"
+        f"== link\n{name} {machine.mac} 1500 0x1003\nlo 00:00:00:00:00:00 65536 0x9\n"
         f"== ip\n1: lo    inet 127.0.0.1/8 scope host lo\n{addresses}"
     )
 

@@ -16,6 +16,7 @@ MODULES_ON_DISK: Final = frozenset(
     {"overlay", "br_netfilter", "vxlan", "nf_conntrack", "nf_tables", "nft_compat", "ip_tables", "iptable_filter"}
     | {"iptable_nat", "ip_vs", "dummy", "tun"}
 )
+_SQUATTER_MAC: Final = "02:00:5e:00:53:01"
 _LOG_LINES: Final = 15
 
 
@@ -57,21 +58,22 @@ async def unit_state(call: Call) -> int:
 
 
 async def unit_action(call: Call) -> int:
-    """``unit-action UNIT ACTION``."""
-    unit, action = call.args
+    """``unit-action UNIT ACTION...``."""
+    unit, *actions = call.args
     machine = call.machine
-    if action == "daemon-reload":
-        machine.daemon_reload()
-        return 0
-    if action not in _ACTIONS:
-        return 64
-    if machine.unit_file(unit) is None and action not in {"stop", "reset-failed"}:
-        return call.fail(f"Failed to {action} unit: Unit file {unit} does not exist.", 3)
-    if await _act(machine, unit, action):
-        return 0
-    for line in list(machine.systemd.lines(unit))[-_LOG_LINES:]:
-        call.fail(line.text)
-    return 3
+    for action in actions:
+        if action == "daemon-reload":
+            machine.daemon_reload()
+            continue
+        if action not in _ACTIONS:
+            return 64
+        if machine.unit_file(unit) is None and action not in {"stop", "reset-failed"}:
+            return call.fail(f"Failed to {action} unit: Unit file {unit} does not exist.", 3)
+        if not await _act(machine, unit, action):
+            for line in list(machine.systemd.lines(unit))[-_LOG_LINES:]:
+                call.fail(line.text)
+            return 3
+    return 0
 
 
 _ACTIONS: Final = frozenset(
@@ -192,10 +194,12 @@ async def neighbour(call: Call) -> int:
     wanted, network = IPv4Address(address), call.machine.network
     if any(own.ip == wanted for own in call.machine.addresses):
         call.line("own")
-    elif network.seen_by(call.machine, network.holders(wanted)):
-        call.line(f"neighbour 02:00:00:00:00:01 {call.machine.interface}")
-    elif wanted in network.squatters and network.plugged(call.machine):
-        call.line(f"neighbour 02:00:00:00:00:02 {call.machine.interface}")
+        return 0
+    answering = [other.mac for other in network.seen_by(call.machine, network.holders(wanted))]
+    if wanted in network.squatters and network.plugged(call.machine):
+        answering.append(_SQUATTER_MAC)
+    for mac in answering:
+        call.line(f"neighbour {mac} {call.machine.interface}")
     return 0
 
 
