@@ -43,7 +43,10 @@ class Resource(Protocol):
         ...
 
     async def settle(self, target: Target) -> None:
-        """Make it so; safe to be repeated after being cut off at any point. Raises `StepError`, `TransportError`."""
+        """Make it so, doing nothing where nothing is pending; safe to be repeated after being cut off at any point.
+
+        Raises `StepError`, `TransportError`.
+        """
         ...
 
 

@@ -8,7 +8,7 @@ from typing import Final
 from rbdtui.plan.content import Content, diff, plain
 from rbdtui.plan.resources.base import STATE_DIR, Target
 from rbdtui.plan.step import Change, ChangeKind, StepError
-from rbdtui.transport.files import file_states, read_file, remove_file, write_file
+from rbdtui.transport.files import FileState, file_states, read_file, remove_file, write_file
 from rbdtui.transport.scripts import Script, script
 from rbdtui.words import T
 
@@ -39,12 +39,8 @@ class ManagedFile:
     async def pending(self, target: Target) -> list[Change]:
         """The file, unless it is there as it shall be."""
         state = (await file_states(target.host, [self.path]))[self.path]
-        if state is not None:
-            if self.only_when_missing:
-                return []
-            good = {content.sha256 for content in (self.content, *self.or_else)}
-            if state.sha256 in good and state.mode == self.mode and state.owner == self.owner:
-                return []
+        if self._is_good(state):
+            return []
         before = await read_file(target.host, self.path) if state is not None else None
         how = f"{self.owner} {self.mode:04o}"
         if before is None:
@@ -57,6 +53,8 @@ class ManagedFile:
 
     async def settle(self, target: Target) -> None:
         """Write the file; what was there goes to the backup."""
+        if self._is_good((await file_states(target.host, [self.path]))[self.path]):
+            return
         if self.only_when_missing:
             # A link that leads nowhere must give way, else the file would come to be where the link points.
             await remove_file(target.host, self.path)
@@ -67,6 +65,12 @@ class ManagedFile:
         await write_file(
             target.host, self.path, self.content.actual, mode=self.mode, owner=self.owner, backup_dir=target.backup_dir
         )
+
+    def _is_good(self, state: FileState | None) -> bool:
+        if state is None or self.only_when_missing:
+            return state is not None
+        good = {content.sha256 for content in (self.content, *self.or_else)}
+        return state.sha256 in good and state.mode == self.mode and state.owner == self.owner
 
     async def remove(self, target: Target) -> None:
         """Bring back what was there before, or delete the file; one that only had to exist stays."""
@@ -95,7 +99,8 @@ class ManagedBlock:
     async def settle(self, target: Target) -> None:
         """Put the block in, replacing an older or damaged one."""
         before = await read_file(target.host, self.path)
-        await self._write(target, with_block(before or b"", self.lines))
+        if before != (after := with_block(before or b"", self.lines)):
+            await self._write(target, after)
 
     async def remove(self, target: Target) -> None:
         """Take the block out."""

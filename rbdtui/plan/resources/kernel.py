@@ -36,8 +36,7 @@ class KernelModules:
 
     async def settle(self, target: Target) -> None:
         """Load what is missing and write the file; raises `StepError` when a required one cannot be had."""
-        if await self._file.pending(target):
-            await self._file.settle(target)
+        await self._file.settle(target)
         states = await self._states(target)
         missing = [name for name, state in states.items() if state != "loaded"]
         if not missing:
@@ -88,8 +87,7 @@ class KernelParameters:
         """Set them now and write the file; raises `StepError` when the kernel refuses one."""
         present = await self._present(target)
         wanted = self._wanted(present)
-        if await self._file(wanted).pending(target):
-            await self._file(wanted).settle(target)
+        await self._file(wanted).settle(target)
         if wrong := _settings(wanted, present):
             done = await target.host.run(script("sysctl-set"), *wrong)
             if not done.ok:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -61,12 +62,13 @@ async def unit_states(host: Host, *units: str) -> list[UnitState]:
     return states
 
 
-async def unit_action(host: Host, unit: str, action: str, *, timeout_s: float = 90.0) -> None:
-    """Do one thing with a unit; raises `StepError` with the unit's last words when systemd cannot."""
-    done = await host.run(script("unit-action"), unit, action, timeout_s=timeout_s)
+async def unit_action(host: Host, unit: str, *actions: str, timeout_s: float = 90.0) -> None:
+    """Do things with a unit, in order; raises `StepError` with the unit's last words when systemd cannot."""
+    done = await host.run(script("unit-action"), unit, *actions, timeout_s=timeout_s)
     if not done.ok:
+        words = done.error_text
         raise StepError(
-            "unit_action", node=host.name, unit=unit, action=action, evidence=done.error_text, retryable=True
+            "unit_action", node=host.name, unit=unit, action=", ".join(actions), evidence=words, retryable=True
         )
 
 
@@ -119,39 +121,35 @@ class RunningUnit:
 
     async def pending(self, target: Target) -> list[Change]:
         """What systemd has to be told."""
-        (state,) = await unit_states(target.host, self.unit)
-        changes = []
-        if not state.is_enabled:
-            changes.append(unit_change("enable", self.unit))
+        state, is_up_to_date = await self._look(target)
+        changes = [] if state.is_enabled else [unit_change("enable", self.unit)]
         if state.active != "active":
             changes.append(unit_change("start", self.unit))
-        elif state.needs_daemon_reload or await self._reads_old_inputs(target):
+        elif not is_up_to_date:
             changes.append(unit_change("reload", self.unit))
         return changes
 
-    async def _reads_old_inputs(self, target: Target) -> bool:
-        return await Started(self.unit).read(target.host) not in (self.inputs, *self.or_else)
-
     async def settle(self, target: Target) -> None:
         """Enable it, and start it or have it read its configuration."""
-        host = target.host
-        await unit_action(host, "-", "daemon-reload")
-        (state,) = await unit_states(host, self.unit)
-        if not state.is_present:
-            raise StepError("unit_absent", node=host.name, unit=self.unit)
-        if not state.is_enabled:
-            await unit_action(host, self.unit, "enable")
-        if state.active == "failed":
-            await unit_action(host, self.unit, "reset-failed")
-        await unit_action(host, self.unit, "reload-or-restart")
-        await Started(self.unit).write(host, self.inputs)
+        state, is_up_to_date = await self._look(target)
+        if state.active == "active" and state.is_enabled and is_up_to_date:
+            return
+        reset = ["reset-failed"] if state.active == "failed" else []
+        await unit_action(target.host, self.unit, "daemon-reload", "enable", *reset, "reload-or-restart")
+        await Started(self.unit).write(target.host, self.inputs)
+
+    async def _look(self, target: Target) -> tuple[UnitState, bool]:
+        """The unit, and whether it runs with the present inputs."""
+        (state,), started = await asyncio.gather(
+            unit_states(target.host, self.unit), Started(self.unit).read(target.host)
+        )
+        return state, not state.needs_daemon_reload and started in (self.inputs, *self.or_else)
 
     async def remove(self, target: Target) -> None:
         """Stop it and keep it from starting at boot, if we started it and it is ours."""
         (state,) = await unit_states(target.host, self.unit)
         if self.is_ours and state.is_present and await Started(self.unit).read(target.host):
-            await unit_action(target.host, self.unit, "stop")
-            await unit_action(target.host, self.unit, "disable")
+            await unit_action(target.host, self.unit, "stop", "disable")
         await remove_file(target.host, Started(self.unit).path)
 
 
@@ -168,8 +166,7 @@ class StoppedUnits:
     async def settle(self, target: Target) -> None:
         """Stop and disable them."""
         for unit in await self._wrong(target):
-            await unit_action(target.host, unit, "stop")
-            await unit_action(target.host, unit, "disable")
+            await unit_action(target.host, unit, "stop", "disable")
 
     async def _wrong(self, target: Target) -> list[str]:
         states = await unit_states(target.host, *self.units)
@@ -193,8 +190,7 @@ class WhereActive:
         """Settle those that need it."""
         if await self._applies(target):
             for resource in self.resources:
-                if await resource.pending(target):
-                    await resource.settle(target)
+                await resource.settle(target)
 
     async def remove(self, target: Target) -> None:
         """Take them back, the last first."""

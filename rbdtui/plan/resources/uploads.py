@@ -36,7 +36,7 @@ class UploadedFiles:
         ]
 
     async def settle(self, target: Target) -> None:
-        """Bring them over one after the other."""
+        """Bring them over one after the other; the host's own digest decides what has to be sent."""
         for path, file in self.files.items():
             await target.host.upload(file.path, path, sha256=file.sha256, on_progress=target.report.progress)
 
@@ -68,9 +68,11 @@ class HostPackages:
 
     async def settle(self, target: Target) -> None:
         """Bring the files over and install what is missing; raises `StepError`."""
+        missing = await self._missing(target)
+        if not missing:
+            return
         if not self.files:
-            missing = ", ".join(await self._missing(target))
-            raise StepError("no_packages", node=target.host.name, packages=missing, system=self.system)
+            raise StepError("no_packages", node=target.host.name, packages=", ".join(missing), system=self.system)
         directory = f"{STATE_DIR}/bundle/packages"
         for file in self.files:
             place = f"{directory}/{file.path.name}"

@@ -27,14 +27,14 @@ class ResourceStep(Step):
     async def describe(self, context: StepContext) -> list[Change]:
         """What is pending of every resource."""
         target = Target.of(context, self.node)
-        return [change for resource in await self._resources(context) for change in await resource.pending(target)]
+        looks = [resource.pending(target) for resource in await self._resources(context)]
+        return [change for changes in await asyncio.gather(*looks) for change in changes]
 
     async def apply(self, context: StepContext) -> None:
-        """Settle the resources that are not yet as they shall be."""
+        """Settle the resources, one after the other."""
         target = Target.of(context, self.node)
         for resource in await self._resources(context):
-            if await resource.pending(target):
-                await resource.settle(target)
+            await resource.settle(target)
 
     async def undo(self, context: StepContext) -> None:
         """Take the resources back, the last first."""

@@ -145,12 +145,11 @@ class _StartRke2(Step):
         if before.active not in ("inactive", "failed") and await Started(self.unit).read(host) != inputs:
             await unit_action(host, self.unit, "stop", timeout_s=180.0)
             before = await look(host, self.unit, before.cursor)
-        (state,) = await unit_states(host, self.unit)
-        if not state.is_enabled:
-            await unit_action(host, self.unit, "enable")
         if before.active in ("inactive", "failed"):
             await Started(self.unit).write(host, inputs)
-            await unit_action(host, self.unit, "start-no-wait")
+            await unit_action(host, self.unit, "enable", "start-no-wait")
+        else:
+            await unit_action(host, self.unit, "enable")
         await self._follow(context, before)
 
     async def undo(self, context: StepContext) -> None:
@@ -158,8 +157,7 @@ class _StartRke2(Step):
         host = context.hosts[self.node]
         (state,) = await unit_states(host, self.unit)
         if state.is_present:
-            await unit_action(host, self.unit, "stop", timeout_s=180.0)
-            await unit_action(host, self.unit, "disable")
+            await unit_action(host, self.unit, "stop", "disable", timeout_s=180.0)
 
     async def _follow(self, context: StepContext, before: Progress) -> None:
         host, cursor = context.hosts[self.node], before.cursor

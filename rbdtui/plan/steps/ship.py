@@ -105,6 +105,8 @@ class UnpackedRke2:
 
     async def settle(self, target: Target) -> None:
         """Unpack it; raises `StepError` when it is damaged."""
+        if not await self.pending(target):
+            return
         done = await target.host.run(script("rke2-unpack"), self.archive, self.sha256, timeout_s=300.0)
         if done.exit_status == 3:
             raise StepError("archive_damaged", node=target.host.name, path=self.archive, evidence=done.error_text)
