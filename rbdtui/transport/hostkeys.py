@@ -65,14 +65,14 @@ class KnownHosts:
     def pinned_keys(self, address: str, port: int) -> list[asyncssh.SSHKey]:
         """Keys pinned for a host, of every type; raises `HostKeyFileError` when the file cannot be used."""
         self._refresh()
-        keys = list(self._entries.match(address, address, port if port != 22 else None)[0])
+        keys = list(self._entries.match(_pattern(address, port), "", None)[0])
         order = list(ALGORITHMS_BY_KEY_TYPE)
         return sorted(keys, key=lambda key: order.index(name) if (name := key.get_algorithm()) in order else len(order))
 
     def revoked_keys(self, address: str, port: int) -> list[asyncssh.SSHKey]:
         """Keys marked ``@revoked`` for a host."""
         self._refresh()
-        return list(self._entries.match(address, address, port if port != 22 else None)[2])
+        return list(self._entries.match(_pattern(address, port), "", None)[2])
 
     def pin(self, keys: Iterable[SeenHostKey]) -> None:
         """Pin keys as the operator confirmed them; each host named forgets all that was pinned for it before."""

@@ -150,21 +150,51 @@ async def log_in(
                 keepalive_count_max=limits.keepalive_count,
             )
     except (OSError, asyncssh.Error, ValueError) as error:
-        raise client.failure(endpoint, trusted) or explain(endpoint, error, trusted, client.tried) from None
+        failure = client.failure(endpoint, trusted) or await _other_key(endpoint, tunnel, error, trusted, limits)
+        raise failure or explain(endpoint, error, client.tried) from None
     finally:
         if agent is not None:
             agent.close()
 
 
-def explain(
-    endpoint: Endpoint, error: Exception, trusted: Sequence[asyncssh.SSHKey] = (), tried: Sequence[str] = ()
-) -> TransportError:
+async def shown_key(
+    endpoint: Endpoint,
+    tunnel: asyncssh.SSHClientConnection | None,
+    algorithms: Sequence[str],
+    limits: Limits,
+) -> asyncssh.SSHKey | None:
+    """The key that a host shows when asked for these algorithms, without logging in.
+
+    Raises `asyncssh.Error` or `OSError`; a host that has no such key just hangs up (`asyncssh.ConnectionLost`).
+    """
+    async with asyncio.timeout(limits.connect_timeout_s):
+        return await asyncssh.get_server_host_key(
+            endpoint.address, endpoint.port, tunnel=tunnel, server_host_key_algs=algorithms, config=None
+        )
+
+
+async def _other_key(
+    endpoint: Endpoint,
+    tunnel: asyncssh.SSHClientConnection | None,
+    error: Exception,
+    trusted: list[asyncssh.SSHKey],
+    limits: Limits,
+) -> TransportError | None:
+    """The error for a host that no longer has a key of any pinned type: it hangs up before it shows one."""
+    if not (trusted and isinstance(error, asyncssh.ConnectionLost | asyncssh.KeyExchangeFailed)):
+        return None
+    try:
+        key = await shown_key(endpoint, tunnel, signature_algorithms([]), limits)
+    except (OSError, asyncssh.Error, ValueError):
+        return None
+    if key is None or key.get_algorithm() in {pinned.get_algorithm() for pinned in trusted}:
+        return None
+    return _changed(endpoint, key, trusted)
+
+
+def explain(endpoint: Endpoint, error: Exception, tried: Sequence[str] = ()) -> TransportError:
     """The error for what happened on the way to a host or during the login."""
     where: dict[str, str | int] = {"address": endpoint.address, "port": endpoint.port}
-    if isinstance(error, asyncssh.KeyExchangeFailed):
-        if trusted and "host key" in str(error).lower():
-            return _changed(endpoint, None, trusted)
-        return NotSshError(endpoint.node, **where, detail=str(error)[:300])
     if isinstance(error, asyncssh.PermissionDenied) or "authentication failures" in str(error).lower():
         return LoginRefusedError(endpoint.node, **where, user=endpoint.user, tried=", ".join(tried) or "-")
     if isinstance(error, asyncssh.ChannelOpenError):
@@ -172,17 +202,15 @@ def explain(
     return _explain_network(endpoint, error)
 
 
-def _changed(
-    endpoint: Endpoint, shown: asyncssh.SSHKey | None, trusted: Sequence[asyncssh.SSHKey]
-) -> HostKeyChangedError:
-    algorithm = shown.get_algorithm() if shown else trusted[0].get_algorithm()
+def _changed(endpoint: Endpoint, shown: asyncssh.SSHKey, trusted: Sequence[asyncssh.SSHKey]) -> HostKeyChangedError:
+    algorithm = shown.get_algorithm()
     same_type = [key for key in trusted if key.get_algorithm() == algorithm] or list(trusted)
     return HostKeyChangedError(
         endpoint.node,
         address=endpoint.address,
         port=endpoint.port,
         algorithm=algorithm,
-        fingerprint=fingerprint(shown) if shown else "-",
+        fingerprint=fingerprint(shown),
         pinned=fingerprint(same_type[0]),
     )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable, Iterable
 from typing import Final
 
@@ -18,9 +19,10 @@ from rbdtui.transport.hostkeys import (
     SeenHostKey,
     fingerprint,
     public_text,
+    signature_algorithms,
 )
 from rbdtui.transport.limits import Limits
-from rbdtui.transport.login import explain
+from rbdtui.transport.login import explain, shown_key
 from rbdtui.transport.routes import Routes
 
 _FAMILIES: Final = (
@@ -67,31 +69,29 @@ async def _scan_host(endpoint: Endpoint, known_hosts: KnownHosts, routes: Routes
     try:
         pinned = known_hosts.pinned_keys(endpoint.address, endpoint.port)
         tunnel = await routes.tunnel_for(endpoint)
-        shown = []
-        for family in _FAMILIES:
-            key = await _shown_key(endpoint, tunnel, family, limits)
-            if key is not None:
-                shown.append(key)
+        shown = await _shown_keys(endpoint, tunnel, limits)
     except TransportError as error:
         return [SeenHostKey(endpoint.node, endpoint.address, endpoint.port, error=error)]
     return [_compare(endpoint, key, shown, pinned) for key in shown]
 
 
-async def _shown_key(
-    endpoint: Endpoint, tunnel: asyncssh.SSHClientConnection | None, family: tuple[str, ...], limits: Limits
-) -> asyncssh.SSHKey | None:
-    algorithms = [name for kind in family for name in ALGORITHMS_BY_KEY_TYPE[kind]]
+async def _shown_keys(
+    endpoint: Endpoint, tunnel: asyncssh.SSHClientConnection | None, limits: Limits
+) -> list[asyncssh.SSHKey]:
+    """One key of each type; the first question leaves the choice to the host, so it fails only when there is none."""
     try:
-        async with asyncio.timeout(limits.connect_timeout_s):
-            return await asyncssh.get_server_host_key(
-                endpoint.address, endpoint.port, tunnel=tunnel, server_host_key_algs=algorithms, config=None
-            )
-    except asyncssh.KeyExchangeFailed as error:
-        if "host key" in str(error).lower():
-            return None
-        raise explain(endpoint, error) from None
+        first = await shown_key(endpoint, tunnel, signature_algorithms([]), limits)
     except (OSError, asyncssh.Error, ValueError) as error:
         raise explain(endpoint, error) from None
+    shown = [first] if first is not None else []
+    for family in _FAMILIES:
+        if any(key.get_algorithm() in family for key in shown):
+            continue
+        algorithms = [name for kind in family for name in ALGORITHMS_BY_KEY_TYPE[kind]]
+        with contextlib.suppress(OSError, asyncssh.Error, ValueError):
+            key = await shown_key(endpoint, tunnel, algorithms, limits)
+            shown += [key] if key is not None else []
+    return shown
 
 
 def _compare(
