@@ -11,7 +11,7 @@ from typing import Final
 from rbdtui.probes.model import CLUSTER, Answer, ProbeKey, ProbeKind, ProbeState
 from rbdtui.transport.base import CommandResult, Host
 from rbdtui.transport.scripts import script
-from rbdtui.words import T, Text
+from rbdtui.words import T
 
 DISK_PATHS: Final = ("/", "/var/lib/rancher")
 _MIB: Final = 1024
@@ -179,6 +179,7 @@ def _judge_clock(node: str, reading: ClockReading | None, median: float, thresho
         state = ProbeState.DEGRADED
     if certain > thresholds.clock_bad_s:
         state = ProbeState.DOWN
-    detail: Text = T("probe.clock.skew", skew_s=f"{skew:+.2f}", offset_s=f"{reading.offset_s:+.2f}")
+    offsets = {"skew_s": f"{skew:+.2f}", "offset_s": f"{reading.offset_s:+.2f}"}
+    detail = T("probe.clock.skew", **offsets, uncertainty_s=f"{reading.uncertainty_s:.2f}")
     evidence = f"offset {reading.offset_s:+.4f} s ±{reading.uncertainty_s:.4f} s, median {median:+.4f} s"
     return Answer(key, state, detail, None, asked, evidence)

@@ -117,16 +117,21 @@ class Ways:
     async def _by_nodes(
         self, target: Target, question: Callable[[Place], Awaitable[R]], straight: Trouble | None
     ) -> Reply[R] | None:
-        """The answer from up to two nodes that can be asked, other nodes before the target's own; None for none."""
+        """The answer from nodes that can be asked, other nodes before the target's own; None for none.
+
+        Two views that agree are enough: one node's when the direct way has failed too, else two nodes'.
+        """
         others = [name for name in self._hosts if name != target.node]
         names = [*others, *(name for name in self._hosts if name == target.node)]
-        failed: Reply[R] | None = None
+        failed: list[Reply[R]] = []
         for name in [name for name in names if self._readiness.usable(name)][:_HELPERS]:
             reply = await self._by_node(name, target, question, straight)
             if reply is not None and reply.met:
                 return reply
-            failed = failed or reply
-        return failed
+            failed += [reply] if reply is not None else []
+            if failed and straight is not None:
+                break
+        return failed[0] if failed else None
 
     async def _by_node(
         self, name: str, target: Target, question: Callable[[Place], Awaitable[R]], straight: Trouble | None
