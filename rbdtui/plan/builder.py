@@ -49,7 +49,7 @@ def build_plan(spec: ClusterSpec, facts: Mapping[str, NodeFacts]) -> Plan:
         _prepare(lanes, spec, node)
     opened = _open_cluster(lanes, spec)
     _join(lanes, spec, opened)
-    _finish(lanes, spec)
+    _finish(lanes, spec, opened)
     return Plan(tuple(lanes.steps))
 
 
@@ -86,9 +86,9 @@ def _join(lanes: _Lanes, spec: ClusterSpec, opened: list[str]) -> None:
         lanes.add(StartAgent, node.name)
 
 
-def _finish(lanes: _Lanes, spec: ClusterSpec) -> None:
+def _finish(lanes: _Lanes, spec: ClusterSpec, opened: list[str]) -> None:
     """Labels, the check of the gateways one after the other, kubeconfig, proof."""
-    joined = [lanes.last[node.name] for node in spec.servers]
+    joined = [*opened, *(lanes.last[node.name] for node in spec.servers)]
     for node in spec.nodes_with(Role.WORKER):
         lanes.add(LabelNode, node.name)
     turn = joined

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from typing import Final
 
@@ -156,7 +157,13 @@ def yaml_of(settings: Mapping[str, Setting]) -> str:
     for key, value in settings.items():
         if isinstance(value, list):
             lines.append(f"{key}:")
-            lines += [f"  - {json.dumps(item, ensure_ascii=False)}" for item in value]
+            lines += [f"  - {yaml_scalar(item)}" for item in value]
         else:
-            lines.append(f"{key}: {json.dumps(value, ensure_ascii=False)}")
+            lines.append(f"{key}: {yaml_scalar(value)}")
     return "\n".join(lines) + "\n"
+
+
+def yaml_scalar(value: str | int | bool) -> str:
+    """A value as JSON, which YAML takes too once the characters are escaped that it has a meaning of its own for."""
+    text = json.dumps(value, ensure_ascii=False)
+    return re.sub("[\x7f-\x9f\u2028\u2029\ufeff]", lambda found: f"\\u{ord(found.group()):04x}", text)

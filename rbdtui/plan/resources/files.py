@@ -123,7 +123,7 @@ def with_block(content: bytes, lines: tuple[str, ...]) -> bytes:
     present = content.splitlines(keepends=True)
     top = [line.rstrip(b"\r\n") for line in present[: len(wanted)]]
     rest = b"".join(present[len(wanted) :])
-    if top == wanted and not _has_marker(rest) and (not rest or present[len(wanted) - 1].endswith(b"\n")):
+    if top == wanted and not _has_marker(rest) and present[len(wanted) - 1].endswith(b"\n"):
         return content
     newline = b"\r\n" if present and present[0].endswith(b"\r\n") else b"\n"
     return b"".join(line + newline for line in wanted) + without_block(content, lines)

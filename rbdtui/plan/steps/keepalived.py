@@ -82,9 +82,9 @@ def configuration(context: StepContext, node_name: str, *, checked: bool) -> Con
 
 
 def _unicast(spec: ClusterSpec, node: Node) -> str:
-    if not spec.gateway.unicast:
-        return ""
     peers = "".join(f"        {other.address}\n" for other in spec.gateways if other.name != node.name)
+    if not spec.gateway.unicast or not peers:
+        return ""
     return f"    unicast_src_ip {node.address}\n    unicast_peer {{\n{peers}    }}\n"
 
 

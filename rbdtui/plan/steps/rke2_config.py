@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
-from rbdtui.plan.cluster import CONFIG_FILE, REGISTRIES_FILE, TOKEN_SECRET, rke2_settings, yaml_of
+from rbdtui.plan.cluster import CONFIG_FILE, REGISTRIES_FILE, TOKEN_SECRET, rke2_settings, yaml_of, yaml_scalar
 from rbdtui.plan.content import Content, SecretRef, fill, fill_asset
 from rbdtui.plan.resources.base import Resource
 from rbdtui.plan.resources.files import ManagedFile, header
@@ -21,7 +20,7 @@ def config_yaml(context: StepContext, node_name: str) -> Content:
     spec = context.spec
     settings = yaml_of(rke2_settings(spec, spec.node(node_name))).replace("$", "$$")
     template = f"{header(spec.name)}\ntoken: $token\n{settings}"
-    return fill(template, {"token": SecretRef(TOKEN_SECRET)}, lambda name: json.dumps(context.secret(name)))
+    return fill(template, {"token": SecretRef(TOKEN_SECRET)}, lambda name: yaml_scalar(context.secret(name)))
 
 
 def registries_yaml(context: StepContext) -> Content | None:

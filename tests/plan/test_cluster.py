@@ -1,0 +1,135 @@
+"""What follows from a spec: the settings that RKE2 gets, addresses, priorities."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rbdtui.errors import StepError
+from rbdtui.facts.model import NodeFacts
+from rbdtui.plan.cluster import (
+    Setting,
+    api_url,
+    certificate_names,
+    gateway_priority,
+    join_address,
+    rke2_settings,
+    vip_interface,
+    yaml_of,
+)
+from rbdtui.spec.model import ClusterSpec
+from tests.plan.support import ALL_IN_ONE, SERVER, spec_of, three_servers_and_an_agent
+
+VIP_API = {"mode": "vip", "domain": "api.site-a.lan"}
+CRITICAL = ("cluster-cidr", "service-cidr", "cluster-dns", "cluster-domain", "disable-kube-proxy", "disable", "cni")
+
+
+def settings(spec: ClusterSpec, node: str) -> dict[str, Setting]:
+    return rke2_settings(spec, spec.node(node))
+
+
+def test_the_first_server_joins_nobody_and_all_others_join_the_fixed_address() -> None:
+    spec = three_servers_and_an_agent()
+    assert "server" not in settings(spec, "n1")
+    assert {settings(spec, node)["server"] for node in ("n2", "n3", "n4")} == {"https://10.0.0.100:9345"}
+
+
+@pytest.mark.parametrize(
+    ("api", "address", "url"),
+    [
+        ({"mode": "vip"}, "10.0.0.100", "https://10.0.0.100:6443"),
+        ({"mode": "first-server"}, "10.0.0.11", "https://10.0.0.11:6443"),
+        ({"mode": "external", "address": "10.0.0.50", "port": 8443}, "10.0.0.50", "https://10.0.0.50:8443"),
+    ],
+)
+def test_where_nodes_register_and_where_the_api_is(api: dict[str, object], address: str, url: str) -> None:
+    spec = three_servers_and_an_agent(kubernetes={"api": api})
+    assert join_address(spec) == address
+    assert api_url(spec) == url
+
+
+def test_a_first_server_without_an_api_is_joined_at_its_own_address() -> None:
+    spec = spec_of({"e1": ("etcd",), "c1": ("control-plane", "gateway"), "c2": ("control-plane", "gateway")})
+    assert join_address(spec) == "10.0.0.11"
+
+
+def test_certificates_are_good_for_every_way_to_the_api() -> None:
+    names = certificate_names(three_servers_and_an_agent(kubernetes={"api": VIP_API}))
+    assert names == ["10.0.0.100", "api.site-a.lan", "n1", "10.0.0.11", "n2", "10.0.0.12", "n3", "10.0.0.13"]
+
+
+def test_critical_settings_are_the_same_on_all_servers() -> None:
+    spec = three_servers_and_an_agent(
+        kubernetes={"pod_cidr": "10.50.0.0/16", "settings": {"cluster-dns": "10.43.0.10", "cni": "canal"}}
+    )
+    seen = [{key: settings(spec, node).get(key) for key in CRITICAL} for node in ("n1", "n2", "n3")]
+    assert seen[0] == seen[1] == seen[2]
+    assert seen[0]["cluster-cidr"] == "10.50.0.0/16"
+
+
+def test_lists_are_joined_and_our_own_keys_win() -> None:
+    extra = {"tls-san": ["kube.example"], "disable": "rke2-metrics-server", "node-name": "other", "debug": True}
+    spec = spec_of({"n1": ALL_IN_ONE}, profile="rainbond-6", sections={"kubernetes": {"settings": extra}})
+    own = settings(spec, "n1")
+    assert own["node-name"] == "n1"
+    assert own["debug"] is True
+    assert own["disable"] == ["rke2-ingress-nginx", "rke2-metrics-server"]
+    assert "kube.example" in own["tls-san"]  # type: ignore[operator]
+
+
+def test_the_bundled_ingress_is_only_in_the_way_of_rainbond() -> None:
+    assert "disable" not in settings(three_servers_and_an_agent(), "n1")
+
+
+def test_an_agent_gets_only_what_an_agent_knows() -> None:
+    extra = {"kubelet-arg": ["max-pods=200"], "etcd-snapshot-retention": 9, "cni": "canal"}
+    own = settings(three_servers_and_an_agent(kubernetes={"settings": extra}), "n4")
+    assert own == {
+        "kubelet-arg": ["max-pods=200"], "node-name": "n4", "node-ip": "10.0.0.14", "server": "https://10.0.0.100:9345",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("roles", "off"),
+    [
+        (SERVER, set()),
+        (("etcd",), {"disable-apiserver", "disable-controller-manager", "disable-scheduler"}),
+        (("control-plane",), {"disable-etcd"}),
+    ],
+)
+def test_a_server_with_half_a_role_switches_the_other_half_off(roles: tuple[str, ...], off: set[str]) -> None:
+    spec = spec_of({"n1": ALL_IN_ONE, "n2": roles})
+    assert {key for key in settings(spec, "n2") if key.startswith("disable-")} == off
+
+
+def test_the_first_server_has_the_highest_priority_wherever_it_stands() -> None:
+    spec = spec_of({"g1": ("gateway", "control-plane"), "n1": ALL_IN_ONE, "n2": ALL_IN_ONE})
+    assert {node.name: gateway_priority(spec, node) for node in spec.gateways} == {"n1": 100, "g1": 90, "n2": 80}
+
+
+def test_an_interface_that_cannot_be_told_is_an_error_and_a_named_one_needs_no_facts() -> None:
+    spec = three_servers_and_an_agent()
+    with pytest.raises(StepError) as caught:
+        vip_interface(spec, spec.node("n1"), {"n1": NodeFacts("n1", 0.0)})
+    assert caught.value.code == "no_interface"
+    gateway = {"vip": "10.0.0.100/24", "virtual_router_id": 1, "interface": "bond0"}
+    named = spec_of({"n1": ALL_IN_ONE}, sections={"gateway": gateway})
+    assert vip_interface(named, named.node("n1"), {}) == "bond0"
+
+
+TEXTS = st.text(max_size=20).filter(lambda text: "\x00" not in text)
+
+
+@given(st.dictionaries(st.from_regex(r"[a-z][a-z-]{0,12}", fullmatch=True), TEXTS | st.integers() | st.booleans()
+                       | st.lists(TEXTS, min_size=1, max_size=3), max_size=5))  # fmt: skip
+def test_settings_are_read_back_as_they_were(given_settings: dict[str, Setting]) -> None:
+    text = yaml_of(given_settings)
+    try:
+        read = yaml.safe_load(text) or {}
+    except yaml.reader.ReaderError:
+        return  # characters that YAML does not know at all
+    assert json.dumps(read) == json.dumps(given_settings)
