@@ -99,6 +99,11 @@ class Session:
                 raise SiteError(T("site.no_vault", path=str(self.site.path)))
         return self._vault
 
+    @property
+    def unlocked(self) -> bool:
+        """Whether the vault is open."""
+        return self._vault is not None
+
     def secret(self, name: str) -> str:
         """A secret by name; raises `SiteError` or `VaultError`."""
         return self.unlock().get(name)

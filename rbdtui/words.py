@@ -22,7 +22,18 @@ LANGUAGES: Final = ("en", "zh")
 """Languages of the catalogue, the first is the fallback."""
 
 
-_language: ContextVar[str] = ContextVar("language", default=LANGUAGES[0])
+@dataclass(slots=True)
+class _Tongue:
+    """The language of a context and of all that were copied from it, as those of tasks are."""
+
+    language: str = LANGUAGES[0]
+
+
+_tongue: ContextVar[_Tongue] = ContextVar("tongue")
+
+
+def _current() -> _Tongue:
+    return _tongue.get(None) or _Tongue()
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +78,7 @@ def say(text: Text, language: str | None = None) -> str:
 
     A key that the catalogue lacks (a journal from a newer version) is shown as key and parameters.
     """
-    wanted = language or _language.get()
+    wanted = language or current_language()
     template = catalogue(wanted).get(text.key) or catalogue(LANGUAGES[0]).get(text.key)
     params = {name: say(value, wanted) if isinstance(value, Text) else value for name, value in text.params.items()}
     if template is None:
@@ -108,12 +119,22 @@ def use_language(language: str) -> None:
     """Set the language of everything said from now on in this context; raises `ValueError` on an unknown one."""
     if language not in LANGUAGES:
         raise ValueError(language)
-    _language.set(language)
+    _tongue.set(_Tongue(language))
+
+
+def switch_language(language: str) -> None:
+    """As `use_language`, but also for what runs already: every task that this context's `use_language` reached."""
+    if language not in LANGUAGES:
+        raise ValueError(language)
+    if (tongue := _tongue.get(None)) is None:
+        use_language(language)
+    else:
+        tongue.language = language
 
 
 def current_language() -> str:
     """The language in use."""
-    return _language.get()
+    return _current().language
 
 
 def language_of_environment(environment: Mapping[str, str] = os.environ) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from textual.app import App
 from textual.theme import Theme
 
 DARK: Final = Theme(
@@ -54,6 +55,14 @@ LIGHT: Final = Theme(
 SIXTEEN: Final = "ansi-dark"
 """The terminal's own sixteen colours."""
 THEMES: Final = (DARK.name, LIGHT.name, SIXTEEN)
+
+
+def rich_colour(app: App[int], name: str) -> str:
+    """A colour of the theme for rich, e.g. ``success``, ``accent``, ``footer-key-foreground``; ``muted`` is dim."""
+    if name == "muted":
+        return "dim"
+    value = app.theme_variables.get(name, "default").partition(" ")[0]
+    return value.removeprefix("ansi_") if value != "auto" else "default"
 
 
 class Glyphs:

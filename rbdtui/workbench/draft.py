@@ -16,10 +16,12 @@ from typing import Any, Final, cast
 from rbdtui.atomic import write_atomic
 from rbdtui.findings import Finding
 from rbdtui.site import Site
+from rbdtui.spec.edit import apply_edits, save, unified_diff
 from rbdtui.spec.loader import LoadedSpec, load_spec, parse_spec
 from rbdtui.spec.model import ClusterSpec
 from rbdtui.spec.references import check_local
 from rbdtui.spec.rules import check_rules
+from rbdtui.workbench.saving import edits_between
 
 DRAFT_NAME: Final = "draft.json"
 UNDO_DEPTH: Final = 100
@@ -42,7 +44,10 @@ class Draft:
     findings: list[Finding] = field(init=False)
     _saved: Data = field(init=False, repr=False)
     _undo: list[Data] = field(init=False, repr=False, default_factory=list)
-    _kept: Data | None = field(init=False, repr=False, default=None)
+    keep_error: str = field(init=False, default="")
+    """Why the draft could not be put on the disk; empty when it could."""
+    _version: int = field(init=False, repr=False, default=0)
+    _kept_version: int = field(init=False, repr=False, default=1)
 
     def __post_init__(self) -> None:
         self._saved = copy.deepcopy(self.data)
@@ -97,25 +102,53 @@ class Draft:
         """What is wrong at these fields or below them."""
         return [f for f in self.findings if any(_is_under(f.place.field, wanted) for wanted in fields)]
 
-    def keep(self) -> None:
-        """Put the draft into the site directory, unless it is there already; raises `OSError`."""
-        if self._kept == self.data:
-            return
-        file = self.site.path / DRAFT_NAME
-        if self.dirty:
-            content = {"text": self.saved_text, "data": self.data}
-            write_atomic(file, json.dumps(content, ensure_ascii=False).encode())
-        else:
-            file.unlink(missing_ok=True)
-        self._kept = copy.deepcopy(self.data)
-
-    def taken_over(self, text: str) -> None:
-        """Note that cluster.yaml now says this."""
+    def save(self) -> str:
+        """Write the changes into cluster.yaml, keeping its comments and a .bak; the diff. Raises `EditError`."""
+        text = apply_edits(self.saved_text, edits_between(self._saved, self.data))
+        diff = save(self.site.spec_file, text, loaded=self.saved_text)
         self.saved_text, self._saved, self.recovered = text, copy.deepcopy(self.data), False
-        self._kept = None
-        self.keep()
+        self._version += 1
+        if (content := self.to_keep()) is not None:
+            self.write_kept(content)
+        return diff
+
+    def preview_save(self) -> str:
+        """The diff that `save` would make; raises `EditError`."""
+        return unified_diff(self.saved_text, apply_edits(self.saved_text, edits_between(self._saved, self.data)))
+
+    def discard(self) -> None:
+        """Go back to what cluster.yaml says; `undo` brings the draft back."""
+        self.change(self._become_saved)
+        self.recovered = False
+
+    def _become_saved(self, data: Data) -> None:
+        data.clear()
+        data.update(copy.deepcopy(self._saved))
+
+    def to_keep(self) -> bytes | None:
+        """What is to stand in the site directory's draft file, empty for no file; None when it stands there."""
+        if self._kept_version == self._version:
+            return None
+        self._kept_version = self._version
+        if not self.dirty:
+            return b""
+        return json.dumps({"text": self.saved_text, "data": self.data}, ensure_ascii=False).encode()
+
+    def write_kept(self, content: bytes) -> None:
+        """Put what `to_keep` gave on the disk, from any thread; `keep_error` tells when that failed."""
+        file = self.site.path / DRAFT_NAME
+        try:
+            if content:
+                write_atomic(file, content)
+            else:
+                file.unlink(missing_ok=True)
+        except OSError as error:
+            self.keep_error, self._kept_version = error.strerror or str(error), -1
+        else:
+            self.keep_error = ""
 
     def _judge(self) -> None:
+        self._version += 1
         self.loaded = parse_spec(json.dumps(self.data, ensure_ascii=False))
         self.findings = list(self.loaded.findings)
         if self.loaded.spec is not None:

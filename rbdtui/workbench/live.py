@@ -23,8 +23,9 @@ from rbdtui.spec.loader import parse_spec
 from rbdtui.spec.model import ClusterSpec
 from rbdtui.transport.base import HostKeyChangedError, HostKeyUnknownError, TransportError, unexpected
 from rbdtui.transport.endpoints import Endpoint, endpoints_of
-from rbdtui.transport.hostkeys import KnownHosts
+from rbdtui.transport.hostkeys import KnownHosts, SeenHostKey
 from rbdtui.transport.pool import HostPool
+from rbdtui.transport.scan import scan_host_keys
 from rbdtui.words import Text
 from rbdtui.workbench.background import BackgroundLoop
 from rbdtui.workbench.draft import Data
@@ -132,6 +133,10 @@ class LiveNodes:
                 if name in (None, known):
                     self._ask(known, endpoint, 0.0)
 
+    async def scan(self) -> list[SeenHostKey]:
+        """The keys that all nodes of which enough is known show now."""
+        return await scan_host_keys(list(self._asked.values()), self._known_hosts, self._secret)
+
     def close(self) -> None:
         """Stop asking."""
         with self._lock:
@@ -160,11 +165,11 @@ class LiveNodes:
             ):
                 answer = LiveNode(LiveState.OK, await gather(hosts[name]))
         except HostKeyUnknownError as error:
-            answer = _failed(error, LiveState.KEY_UNKNOWN)
+            answer = _failed(name, error, LiveState.KEY_UNKNOWN)
         except HostKeyChangedError as error:
-            answer = _failed(error, LiveState.KEY_CHANGED)
+            answer = _failed(name, error, LiveState.KEY_CHANGED)
         except TransportError as error:
-            answer = _failed(error, LiveState.FAILED)
+            answer = _failed(name, error, LiveState.FAILED)
         except Exception as error:
             answer = LiveNode(LiveState.FAILED, error=unexpected(name, error))
         self._answer(name, endpoint, answer)
@@ -202,8 +207,8 @@ def _place(field_path: str) -> Place:
     return Place(field_path)
 
 
-def _failed(error: TransportError, state: LiveState) -> LiveNode:
-    finding = Finding(error.code, Severity.ERROR, Place(node=error.node), error.params)
+def _failed(name: str, error: TransportError, state: LiveState) -> LiveNode:
+    finding = Finding(error.code, Severity.ERROR, Place(node=name), error.params)
     return LiveNode(state, None, (finding,), error.text, error.remedy, error.code)
 
 

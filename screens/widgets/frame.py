@@ -4,29 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 
 from rich.cells import cell_len, set_cell_size
 from rich.text import Text as Line
+from textual import events
 from textual.app import ComposeResult, RenderResult
 from textual.containers import Horizontal
 from textual.message import Message
 from textual.reactive import reactive
 from textual.widget import Widget
 
-from rbdtui.words import T
-from screens.theme import Glyphs
+from rbdtui.words import T, Text
+from rbdtui.workbench.sections import SectionState
+from screens.theme import Glyphs, rich_colour
 
 
-class SectionState(StrEnum):
-    """How a section stands, as the rail shows it."""
-
-    OK = "ok"
-    PROBLEMS = "problems"
-    CHECKING = "checking"
-    UNUSED = "unused"
-    IDLE = "idle"
-    """Nothing to say."""
+def signs(widget: Widget) -> Glyphs:
+    """The signs in use."""
+    glyphs = getattr(widget.app, "glyphs", None)
+    return glyphs if isinstance(glyphs, Glyphs) else Glyphs(ascii_only=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,19 +41,30 @@ class HeadLine(Widget):
     """The line above: what this is on the left, how it stands on the right."""
 
     left: reactive[str] = reactive("")
+    """Parts with two blanks between them; the first is the name of the site."""
+    mark: reactive[str] = reactive("")
+    """A word that must never be overlooked, behind what stands on the left."""
     right: reactive[str] = reactive("")
 
     def render(self) -> RenderResult:
         """Both ends of the line, the left one cut when there is no room for both."""
         room = max(0, self.size.width - 2)
-        right = self.right if cell_len(self.right) < room else ""
-        left = self.left
-        space = room - cell_len(right)
-        if cell_len(left) > space:
-            left = set_cell_size(left, max(0, space - 1)) + " "
-        line = Line(f" {left}{' ' * max(0, space - cell_len(left))}{right} ", no_wrap=True)
+        mark = f" {self.mark} " if self.mark else ""
+        right = self.right if cell_len(self.right) + cell_len(mark) + 12 < room else ""
+        space = room - cell_len(right) - cell_len(mark) - (2 if mark else 0)
+        left = self.left if cell_len(self.left) <= space else _cut(self.left, space)
+        line = Line(f" {left}", no_wrap=True)
         line.stylize("bold", 1, 1 + len(left.split("  ")[0]))
+        if mark:
+            line.append("  ")
+            line.append(mark, style="bold reverse")
+        line.append(" " * max(0, room + 1 - cell_len(line.plain) - cell_len(right)))
+        line.append(f"{right} ")
         return line
+
+
+def _cut(text: str, cells: int) -> str:
+    return set_cell_size(text, max(0, cells - 1)) + " " if cells > 0 else ""
 
 
 class Rail(Widget, can_focus=False):
@@ -73,48 +80,64 @@ class Rail(Widget, can_focus=False):
             super().__init__()
             self.section = section
 
-    def __init__(self, glyphs: Glyphs) -> None:
-        super().__init__(id="rail")
-        self._glyphs = glyphs
-
     def render(self) -> RenderResult:
         """One line for each section: key, name, state."""
-        page = Line()
+        glyphs = signs(self)
+        page = Line(no_wrap=True)
         for entry in self.entries:
-            page.append_text(self._line(entry))
+            page.append_text(self._line(entry, glyphs))
             page.append("\n")
         return page
 
-    def _line(self, entry: RailEntry) -> Line:
+    def _line(self, entry: RailEntry, glyphs: Glyphs) -> Line:
         here = entry.section == self.current
-        state, style = self._state(entry)
-        room = max(4, self.size.width - 2)
+        state, style = self._state(entry, glyphs)
+        room = max(4, self.size.width - 1)
         name = str(T(f"section.{entry.section}"))  # words: section.*
-        name = set_cell_size(name, max(1, room - 3 - cell_len(state) - 1))
-        pointer = self._glyphs.pointer if here else " "
-        line = Line(f"{pointer}{entry.key} {name} ", style="bold" if here else "")
+        name = set_cell_size(name, max(1, room - 4 - cell_len(state) - 1))
+        accent = rich_colour(self.app, "accent")
+        line = Line(f"{glyphs.pointer if here else ' '}", style=f"bold {accent}")
+        line.append(f"{entry.key} ", style=f"bold {accent}" if here else "dim")
+        line.append(f"{name} ", style="bold" if here else "")
         line.append(state, style=style)
         return line
 
-    def _state(self, entry: RailEntry) -> tuple[str, str]:
-        colours = self.app.theme_variables
+    def _state(self, entry: RailEntry, glyphs: Glyphs) -> tuple[str, str]:
         match entry.state:
             case SectionState.OK:
-                return self._glyphs.ok, colours["success"]
+                return glyphs.ok, rich_colour(self.app, "success")
             case SectionState.PROBLEMS:
-                return f"{entry.problems}{self._glyphs.bad}", colours["error"]
+                return f"{entry.problems} {glyphs.bad}", rich_colour(self.app, "error")
             case SectionState.CHECKING:
-                return self._glyphs.busy, colours["warning"]
+                return glyphs.busy, rich_colour(self.app, "warning")
             case SectionState.UNUSED:
-                return self._glyphs.dash, "dim"
+                return glyphs.dash, "dim"
             case _:
                 return "", ""
 
-    def on_click(self, event: object) -> None:
+    def on_click(self, event: events.Click) -> None:
         """Lead to the section under the mouse, where a mouse is used."""
-        row = getattr(event, "y", -1)
-        if 0 <= row < len(self.entries):
-            self.post_message(self.Chosen(self.entries[row].section))
+        if 0 <= event.y < len(self.entries):
+            self.post_message(self.Chosen(self.entries[event.y].section))
+
+
+class MessageLine(Widget, can_focus=False):
+    """A sentence for the operator above the keys; there only while there is one."""
+
+    said: reactive[Text | str] = reactive("", layout=True)
+    bad: reactive[bool] = reactive(False)
+
+    def render(self) -> RenderResult:
+        """The sentence, in as many lines as it takes."""
+        return Line(str(self.said))
+
+    def watch_said(self, said: Text | str) -> None:
+        """Take no room when there is nothing to say."""
+        self.display = bool(said)
+
+    def watch_bad(self, bad: bool) -> None:
+        """Set a refusal apart."""
+        self.set_class(bad, "-bad")
 
 
 class KeyLine(Widget, can_focus=False):
@@ -125,8 +148,10 @@ class KeyLine(Widget, can_focus=False):
 
     def render(self) -> RenderResult:
         """The line, never longer than the terminal is wide; help always has its place at the end."""
-        colour = self.app.theme_variables["footer-key-foreground"]
-        *most, last = self.keys or (("?", str(T("key.help"))),)
+        colour = rich_colour(self.app, "footer-key-foreground")
+        if not self.keys:
+            return Line("")
+        *most, last = self.keys
         room = self.size.width - 1 - cell_len(" ".join(last))
         line = Line(" ", no_wrap=True)
         for key, word in most:
@@ -139,10 +164,21 @@ class KeyLine(Widget, can_focus=False):
         return line
 
 
-def framed(head: HeadLine, rail: Rail, body: Sequence[Widget], keys: KeyLine) -> ComposeResult:
-    """The three around a body."""
+class TooSmall(Widget, can_focus=False):
+    """What stands in place of a screen while the terminal is too small for it."""
+
+    def render(self) -> RenderResult:
+        """How large it is, how large it should be, and that nothing is lost."""
+        width, height = self.app.size
+        page = Line(str(T("shell.too_small", width=width, height=height)), justify="center")
+        return page
+
+
+def framed(head: HeadLine, rail: Rail, body: Sequence[Widget], message: MessageLine, keys: KeyLine) -> ComposeResult:
+    """The frame around a body."""
     yield head
     with Horizontal(id="middle"):
         yield rail
         yield from body
+    yield message
     yield keys

@@ -1,0 +1,64 @@
+"""The sections of a plan and of its cluster: which field belongs where, and how each one stands."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+from rbdtui.findings import Finding, Place
+
+SITE: Final = "site"
+NODES: Final = "nodes"
+ROLES: Final = "roles"
+BALANCER: Final = "balancer"
+REVIEW: Final = "review"
+RUN: Final = "run"
+HEALTH: Final = "health"
+SECTIONS: Final = (SITE, NODES, ROLES, BALANCER, REVIEW, RUN, HEALTH)
+"""In the order of the work."""
+
+_FIELDS: Final[Mapping[str, tuple[str, ...]]] = {
+    SITE: ("apiVersion", "name", "profile", "bundle", "ssh"),
+    BALANCER: ("gateway", "kubernetes.api"),
+    NODES: ("nodes",),
+}
+"""Fields of cluster.yaml that are edited in a section; roles are told apart by `section_of`."""
+
+
+class SectionState(StrEnum):
+    """How a section stands, as the rail shows it."""
+
+    OK = "ok"
+    PROBLEMS = "problems"
+    CHECKING = "checking"
+    UNUSED = "unused"
+    """The profile does not have it, or there is nothing to show yet."""
+    IDLE = "idle"
+    """Nothing to say."""
+
+
+@dataclass(frozen=True, slots=True)
+class SectionStatus:
+    """One section as it stands."""
+
+    section: str
+    state: SectionState = SectionState.IDLE
+    problems: int = 0
+
+
+def section_of(place: Place) -> str:
+    """The section in which what stands at a place can be put right; ``review`` when it is edited nowhere else."""
+    path = place.field
+    if path.startswith("nodes[") and "].roles" in path:
+        return ROLES
+    for section, fields in _FIELDS.items():
+        if any(path == field or path.startswith((f"{field}.", f"{field}[")) for field in fields):
+            return section
+    return NODES if place.node and not path else REVIEW
+
+
+def findings_in(findings: list[Finding], section: str) -> list[Finding]:
+    """Those that are put right in a section."""
+    return [finding for finding in findings if section_of(finding.place) == section]

@@ -1,0 +1,351 @@
+"""All that one operator has before them of one site: draft, live answers, preflight, run and health.
+
+Screens read its properties, which are snapshots, and call its methods, which return at once. It never draws and never
+waits for a host.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from concurrent.futures import Future
+from pathlib import Path
+
+from rbdtui.engine.client import RunClient, find_active, latest_run
+from rbdtui.engine.events import FailurePolicy, RunOutcome
+from rbdtui.engine.inputs import RunOptions
+from rbdtui.engine.state import RunState, StepStatus
+from rbdtui.findings import Finding, Severity
+from rbdtui.probes.model import Health
+from rbdtui.session import Session
+from rbdtui.site import SiteError
+from rbdtui.spec.loader import load_spec
+from rbdtui.spec.references import secret_references
+from rbdtui.transport.base import CredentialError
+from rbdtui.transport.hostkeys import SeenHostKey
+from rbdtui.vault import VaultError
+from rbdtui.words import T
+from rbdtui.workbench.background import BackgroundLoop
+from rbdtui.workbench.draft import Data, Draft
+from rbdtui.workbench.faults import FaultLine
+from rbdtui.workbench.health_view import HealthFollower
+from rbdtui.workbench.live import LiveNodes, LiveSnapshot
+from rbdtui.workbench.passphrase import HeldPassphrase
+from rbdtui.workbench.preflight_view import LookState, Preflight, PreflightView
+from rbdtui.workbench.run_view import RunFollower
+from rbdtui.workbench.sections import (
+    HEALTH,
+    REVIEW,
+    RUN,
+    SECTIONS,
+    SectionState,
+    SectionStatus,
+    findings_in,
+)
+
+
+class DamagedSpecError(SiteError):
+    """cluster.yaml cannot even be read as YAML; carries what is wrong and where."""
+
+    def __init__(self, path: Path, findings: Iterable[Finding]) -> None:
+        super().__init__(T("site.bad_spec", path=str(path)))
+        self.path = path
+        self.findings = tuple(findings)
+
+
+class Workbench:
+    """One site, opened."""
+
+    def __init__(
+        self,
+        session: Session,
+        draft: Draft,
+        passphrases: HeldPassphrase,
+        *,
+        simulated: bool = False,
+        faults: FaultLine | None = None,
+    ) -> None:
+        self.session = session
+        self.site = session.site
+        self.draft = draft
+        self.simulated = simulated
+        """Whether the servers are simulated; every screen says so."""
+        self.faults = faults
+        """The simulated servers' faults; None for real ones."""
+        self.passphrases = passphrases
+        self.background = BackgroundLoop()
+        self._subscribers: list[Callable[[], None]] = []
+        self._live = LiveNodes(self.background, session.known_hosts, self._secret, self._tell)
+        self._preflight = PreflightView(self.background, self._tell)
+        self._health = HealthFollower(self.background, self._tell)
+        self.run: RunFollower | None = None
+        """The run that is looked at: the one under way, else the newest, or the one chosen by `open_run`."""
+        self._keeping: Future[None] | None = None
+        self.look_for_run()
+
+    @classmethod
+    def open(
+        cls,
+        path: Path,
+        passphrases: HeldPassphrase,
+        *,
+        simulated: bool = False,
+        faults: FaultLine | None = None,
+    ) -> Workbench:
+        """Open a site; raises `SiteError`, as `DamagedSpecError` when cluster.yaml is no YAML mapping."""
+        session = Session.open(path, passphrases)
+        draft = Draft.open(session.site)
+        if draft is None:
+            raise DamagedSpecError(session.site.spec_file, session.loaded.findings)
+        return cls(session, draft, passphrases, simulated=simulated, faults=faults)
+
+    def start(self) -> None:
+        """Begin to ask the servers of the draft."""
+        self._live.follow(self.draft.data, self.draft.spec)
+
+    def close(self) -> None:
+        """Keep the draft and let go of everything; a run goes on."""
+        self.keep_now()
+        self._live.close()
+        self._preflight.close()
+        self._health.close()
+        if self.run is not None:
+            self.run.close()
+        self.background.close()
+
+    # --- who wants to know -----------------------------------------------------------------------------------
+
+    def subscribe(self, callback: Callable[[], None]) -> Callable[[], None]:
+        """Have a function called after every change, from any thread; returns what ends that."""
+        self._subscribers.append(callback)
+        return lambda: self._subscribers.remove(callback)
+
+    def _tell(self) -> None:
+        for callback in list(self._subscribers):
+            callback()
+
+    # --- the draft -------------------------------------------------------------------------------------------
+
+    def change(self, operation: Callable[[Data], None]) -> None:
+        """Change the draft in place; rules are judged before this returns, servers are asked later."""
+        self.draft.change(operation)
+        self._after_change()
+
+    def undo(self) -> bool:
+        """Take the last change back; False when there is none."""
+        undone = self.draft.undo()
+        if undone:
+            self._after_change()
+        return undone
+
+    def save(self) -> str:
+        """Write the draft into cluster.yaml, with a .bak of what was there; the diff. Raises `spec.edit.EditError`."""
+        diff = self.draft.save()
+        self.session.loaded = load_spec(self.site.spec_file)
+        self._tell()
+        return diff
+
+    def discard(self) -> None:
+        """Go back to what cluster.yaml says; the draft can be brought back by `undo`."""
+        self.draft.discard()
+        self._after_change()
+
+    def keep(self) -> None:
+        """Put the draft on the disk soon, without waiting for it; to be called within a second of a change."""
+        if self._keeping is None or self._keeping.done():
+            content = self.draft.to_keep()
+            if content is not None:
+                self._keeping = self.background.submit(self._write(content))
+
+    def keep_now(self) -> None:
+        """Put the draft on the disk; a full disk is not an error here, the draft is still in memory."""
+        content = self.draft.to_keep()
+        if content is not None:
+            self.draft.write_kept(content)
+
+    async def _write(self, content: bytes) -> None:
+        self.draft.write_kept(content)
+
+    def _after_change(self) -> None:
+        self._preflight.forget()
+        self._live.follow(self.draft.data, self.draft.spec)
+        self._tell()
+
+    @property
+    def findings(self) -> list[Finding]:
+        """All that is known to be wrong: rules, live answers, preflight; each once."""
+        known = [*self.draft.findings, *self.live.findings, *self.preflight.findings]
+        return list({_identity(finding): finding for finding in known}.values())
+
+    # --- the servers -----------------------------------------------------------------------------------------
+
+    @property
+    def live(self) -> LiveSnapshot:
+        """What the servers of the draft last answered."""
+        return self._live.snapshot
+
+    def ask_again(self, node: str | None = None) -> None:
+        """Ask one server, or all, once more."""
+        self._live.ask_again(node)
+        self._tell()
+
+    def scan_host_keys(self) -> Future[list[SeenHostKey]]:
+        """The keys that the servers of the draft show now; logs in nowhere but at bastions."""
+        return self.background.submit(self._live.scan())
+
+    def trust(self, keys: Iterable[SeenHostKey]) -> None:
+        """Pin keys that the operator has confirmed, then ask those servers again; raises `TransportError`."""
+        confirmed = list(keys)
+        self.session.known_hosts.pin(confirmed)
+        for key in confirmed:
+            self._live.ask_again(key.node)
+        self._tell()
+
+    # --- secrets ---------------------------------------------------------------------------------------------
+
+    @property
+    def has_vault(self) -> bool:
+        """Whether the site has a vault."""
+        return self.site.vault_file.exists()
+
+    @property
+    def unlocked(self) -> bool:
+        """Whether the vault is open."""
+        return self.session.unlocked
+
+    @property
+    def needs_secrets(self) -> bool:
+        """Whether the draft names secrets."""
+        return self.draft.spec is not None and any(True for _ in secret_references(self.draft.spec))
+
+    def unlock(self, passphrase: str = "") -> Future[None]:
+        """Open the vault, or make one when there is none; raises `VaultError` or `SiteError` through the future."""
+
+        async def open_it() -> None:
+            if passphrase:
+                self.passphrases.give(passphrase)
+            try:
+                self.session.unlock(create=True)
+            except (VaultError, SiteError):
+                self.passphrases.give("")
+                raise
+            self._live.ask_again()
+            self._tell()
+
+        return self.background.submit(open_it())
+
+    def _secret(self, name: str) -> str:
+        """A secret for a login; raises `CredentialError` while the vault is closed or lacks it."""
+        try:
+            return self.session.secret(name)
+        except (SiteError, VaultError) as error:
+            raise CredentialError("", key=f"secret:{name}", reason=str(error)) from None
+
+    # --- preflight, run, health ------------------------------------------------------------------------------
+
+    @property
+    def preflight(self) -> Preflight:
+        """What preflight has found so far."""
+        return self._preflight.snapshot
+
+    def start_preflight(self) -> None:
+        """Look at every server of cluster.yaml as it is saved; raises `SiteError` when it cannot be used."""
+        self._preflight.start(self.session)
+
+    def start_preview(self) -> None:
+        """Have every step say what it would change; preflight must be done."""
+        self._preflight.start_preview(self.session)
+
+    def start_run(self, policy: FailurePolicy = FailurePolicy.ASK) -> Future[None]:
+        """Start, or take up an interrupted run of this very plan; raises as `Session.start` through the future."""
+
+        async def begin() -> None:
+            interrupted = self.session.interrupted_run()
+            if interrupted is not None:
+                client = await self.session.take_up(interrupted)
+            else:
+                client = await self.session.start(self.preflight.facts, RunOptions(policy=policy))
+            self._look_at(client)
+
+        return self.background.submit(begin())
+
+    def open_run(self, run_id: str) -> None:
+        """Look at an earlier run."""
+        self._look_at(RunClient(self.site.run_dir(run_id)))
+
+    def look_for_run(self) -> None:
+        """Look at the run under way, else at the newest."""
+        client = find_active(self.site) or latest_run(self.site)
+        if client is not None and (self.run is None or self.run.run_id != client.run_id):
+            self._look_at(client)
+
+    def _look_at(self, client: RunClient) -> None:
+        if self.run is not None:
+            self.run.close()
+        self.run = RunFollower(client, self.background, self._tell)
+        self._tell()
+
+    @property
+    def active_run(self) -> RunFollower | None:
+        """The run, while a runner has it in its hands."""
+        return self.run if self.run is not None and self.run.alive else None
+
+    @property
+    def health(self) -> HealthFollower:
+        """The cluster's health; `watch_health` starts it."""
+        return self._health
+
+    def watch_health(self) -> None:
+        """Begin to ask the cluster how it is; harmless when that is going on."""
+        self._health.start(self.session)
+
+    # --- the rail --------------------------------------------------------------------------------------------
+
+    def sections(self) -> tuple[SectionStatus, ...]:
+        """How each section stands."""
+        findings = self.findings
+        return tuple(self._status(section, findings) for section in SECTIONS)
+
+    def _status(self, section: str, findings: list[Finding]) -> SectionStatus:
+        if section == RUN:
+            return self._run_status()
+        if section == HEALTH:
+            return self._health_status()
+        mine = findings if section == REVIEW else findings_in(findings, section)
+        errors = sum(finding.severity is Severity.ERROR for finding in mine)
+        if errors:
+            return SectionStatus(section, SectionState.PROBLEMS, errors)
+        busy = self.live.busy if section == "nodes" else self.preflight.state is LookState.LOOKING
+        if busy and section in ("nodes", REVIEW):
+            return SectionStatus(section, SectionState.CHECKING)
+        if section == REVIEW and self.preflight.state is LookState.NONE:
+            return SectionStatus(section)
+        return SectionStatus(section, SectionState.OK)
+
+    def _run_status(self) -> SectionStatus:
+        if self.run is None:
+            return SectionStatus(RUN, SectionState.UNUSED)
+        state = self.run.state()
+        problems = _stuck(state)
+        if problems:
+            return SectionStatus(RUN, SectionState.PROBLEMS, problems)
+        if self.run.alive:
+            return SectionStatus(RUN, SectionState.CHECKING)
+        return SectionStatus(RUN, SectionState.OK if state.outcome is RunOutcome.DONE else SectionState.IDLE)
+
+    def _health_status(self) -> SectionStatus:
+        snapshot = self._health.snapshot
+        if snapshot is None:
+            return SectionStatus(HEALTH, SectionState.CHECKING if self._health.asking else SectionState.IDLE)
+        bad = sum(not status.state.good for status in snapshot.probes)
+        if snapshot.health is Health.OK:
+            return SectionStatus(HEALTH, SectionState.OK)
+        return SectionStatus(HEALTH, SectionState.PROBLEMS if bad else SectionState.CHECKING, bad)
+
+
+def _stuck(state: RunState) -> int:
+    counts = state.counts()
+    return counts[StepStatus.FAILED] + counts[StepStatus.ASKING]
+
+
+def _identity(finding: Finding) -> tuple[str, str, str]:
+    return finding.code, finding.place.field, finding.place.node

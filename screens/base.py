@@ -1,0 +1,301 @@
+"""What every screen is made on, and how the screen of a section is written.
+
+A section screen is one module ``screens/<section>.py`` with one class and one file ``assets/tcss/<section>.tcss``:
+
+    class NodesScreen(SectionScreen):
+        SECTION = sections.NODES
+        CSS_PATH = css("nodes")                          # optional, see `css`
+        AUTO_FOCUS = "#table"
+        BINDINGS = [Binding("a", "add", id="add")]       # its word is T("key.add"), no description
+
+        def body(self) -> ComposeResult:                 # what stands right of the rail
+            yield NodeTable(id="table")
+
+        def refresh_view(self) -> None:                  # draw what is new; called after mounting, on every change
+            self.query_one(NodeTable).show(self.workbench.draft.data, self.workbench.live)
+
+        def action_add(self) -> None:                    # an intent
+            self.workbench.change(operations.add_node)
+
+and one line in `screens.sections.SECTION_SCREENS`. Words stand in ``assets/words/{en,zh}/screens_<section>.toml``:
+``section.<name>`` (rail) and ``help.<name>`` (the page behind ``?``; blank lines part paragraphs), ``key.<binding id>``
+for ids that ``screens_shell.toml`` does not have yet. Everything else comes with the base:
+
+- ``self.workbench`` is the site (`rbdtui.workbench.workbench.Workbench`): properties are snapshots, methods return at
+  once. A change calls `refresh_view` at most a few times a second, on the screen that is seen; one that comes back
+  into view is called too. So `refresh_view` compares with what it drew and touches only what differs; a one-cell label
+  is updated with ``layout=False``.
+- Nothing is drawn from a word that was said earlier: `refresh_view` says all words anew, and after a switch of the
+  language (or of ASCII) it is called with ``self.redraw`` true, when everything is to be drawn again. `Words` is a
+  label that says its `Text` whenever it is drawn and needs no care.
+- Signs come from ``self.glyphs``; colours from the theme's names in tcss (``$success``, ``$text-muted``…), in a rich
+  Text by ``self.style("error")``. Text of hosts goes through `rbdtui.workbench.clean`.
+- ``self.tell(T(…), bad=True)`` says a sentence above the keys until the next key; ``await self.done(future, …)`` waits
+  in a worker for a future of the workbench and tells its error.
+- ``await self.app.push_screen_wait(Dialog(…))`` in an ``@work`` method asks something; dialogs are `Dialog[T]`.
+- `jump` is called with the field path when a finding of this section was chosen elsewhere.
+- `copy_text` is what Ctrl+Y copies: what is under the cursor, as text.
+- Textual calls ``on_mount`` and other handlers of every class, yours first: define yours, never call the base's.
+- The classes ``-narrow`` (below 100 columns) and ``-wide``, ``-low`` (below 30 rows) and ``-tall``, ``-ascii`` stand on
+  the screen for tcss.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable
+from concurrent.futures import Future
+from pathlib import PurePath
+from typing import TYPE_CHECKING, ClassVar, Final, TypeVar, cast
+
+from rich.text import Text as Line
+from textual import events
+from textual.app import ComposeResult, RenderResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical
+from textual.reactive import reactive
+from textual.screen import ModalScreen, Screen
+from textual.widget import Widget
+
+from rbdtui.paths import asset
+from rbdtui.words import Text
+from rbdtui.workbench.workbench import Workbench
+from screens.messages import Changed
+from screens.theme import Glyphs
+from screens.widgets.frame import HeadLine, KeyLine, MessageLine, Rail, TooSmall, framed
+
+if TYPE_CHECKING:
+    from screens.app import RbdTuiApp
+
+R = TypeVar("R")
+_ANSWER = TypeVar("_ANSWER")
+
+LEAST_COLUMNS: Final = 60
+LEAST_ROWS: Final = 20
+
+
+def css(*names: str) -> list[str | PurePath]:
+    """Paths of style sheets for ``CSS_PATH``."""
+    return [asset("tcss", f"{name}.tcss") for name in names]
+
+
+class Words(Widget):
+    """A label that says its sentence whenever it is drawn, so that it follows the language."""
+
+    DEFAULT_CSS = "Words { width: auto; height: auto; }"
+    text: reactive[Text | Callable[[], Text | str | Line] | str] = reactive("", layout=True)
+
+    def __init__(
+        self,
+        text: Text | Callable[[], Text | str | Line] | str = "",
+        *,
+        id: str | None = None,  # noqa: A002 - Textual's name
+        classes: str | None = None,
+    ) -> None:
+        super().__init__(id=id, classes=classes)
+        self.set_reactive(Words.text, text)
+
+    def render(self) -> RenderResult:
+        """The sentence in the language of now."""
+        said = self.text() if callable(self.text) else self.text
+        return said if isinstance(said, Line) else Line(str(said))
+
+
+class OurScreen(Screen[R]):
+    """What section screens, dialogs and the start screen share."""
+
+    HORIZONTAL_BREAKPOINTS = [(0, "-tiny-x"), (LEAST_COLUMNS, "-narrow"), (100, "-wide")]  # noqa: RUF012 - as Textual declares it
+    VERTICAL_BREAKPOINTS = [(0, "-tiny-y"), (LEAST_ROWS, "-low"), (30, "-tall")]  # noqa: RUF012 - as above
+
+    redraw = False
+    """Whether everything is to be drawn again: the language or the signs have changed."""
+
+    @property
+    def program(self) -> RbdTuiApp:
+        """The program, with its own type."""
+        return cast("RbdTuiApp", self.app)
+
+    @property
+    def glyphs(self) -> Glyphs:
+        """Signs for states."""
+        return self.program.glyphs
+
+    def style(self, name: str, *, bold: bool = False) -> str:
+        """A rich style of the theme: ``success``, ``warning``, ``error``, ``accent``, ``muted``."""
+        colour = self.program.colour(name)
+        return f"bold {colour}" if bold else colour
+
+    @property
+    def help_text(self) -> Text:
+        """The page behind ``?``."""
+        raise NotImplementedError
+
+    def compose(self) -> ComposeResult:
+        """The screen, and what stands in its place while the terminal is too small."""
+        yield from self.content()
+        yield TooSmall()
+
+    def content(self) -> Iterable[Widget]:
+        """The screen itself."""
+        raise NotImplementedError
+
+    def refresh_view(self) -> None:
+        """Draw what is new."""
+
+    def say_anew(self) -> None:
+        """Draw everything again, after the language or the signs have changed."""
+        self.set_class(self.program.settings.ascii_only, "-ascii")
+        self.redraw = True
+        try:
+            self.refresh_view()
+        finally:
+            self.redraw = False
+        for widget in self.walk_children(Widget):
+            widget.refresh(layout=isinstance(widget, Words))
+        self.refresh(layout=True)
+
+    def on_mount(self) -> None:
+        """Draw for the first time."""
+        self.set_class(self.program.settings.ascii_only, "-ascii")
+        self.refresh_view()
+
+    def on_changed(self, message: Changed) -> None:
+        """Draw what is new."""
+        message.stop()
+        if self.is_mounted:
+            self.refresh_view()
+
+    def on_screen_resume(self, _: events.ScreenResume) -> None:
+        """Draw what has become new meanwhile."""
+        if self.is_mounted:
+            self.refresh_view()
+
+    def tell(self, text: Text | str, *, bad: bool = False) -> None:
+        """Say a sentence until the next key."""
+        self.program.tell(text, bad=bad)
+
+    async def done(self, future: Future[_ANSWER], *, otherwise: _ANSWER | None = None) -> _ANSWER | None:
+        """Wait, in a worker, for something of the workbench; an error is told, and the answer is ``otherwise``."""
+        try:
+            return await asyncio.wrap_future(future)
+        except asyncio.CancelledError:
+            raise
+        except Exception as error:
+            self.tell(self.program.sentence(error), bad=True)
+            return otherwise
+
+    def copy_text(self) -> str:
+        """What Ctrl+Y copies."""
+        return self.program.text_on_screen()
+
+
+class SectionScreen(OurScreen[None]):
+    """One section of a site: head, rail, body and keys."""
+
+    SECTION: ClassVar[str] = ""
+    AUTO_FOCUS = "*"
+
+    def content(self) -> Iterable[Widget]:
+        """The frame around the body."""
+        yield from framed(HeadLine(), Rail(), [Vertical(*self.body(), id="body")], MessageLine(), KeyLine())
+
+    def body(self) -> Iterable[Widget]:
+        """What stands right of the rail."""
+        raise NotImplementedError
+
+    @property
+    def workbench(self) -> Workbench:
+        """The site."""
+        workbench = self.program.workbench
+        assert workbench is not None, "a section is shown only while a site is open"
+        return workbench
+
+    @property
+    def help_text(self) -> Text:
+        """The page behind ``?``."""
+        return Text(f"help.{self.SECTION}")  # words: help.*
+
+    def on_mount(self) -> None:
+        """Follow what may change the keys."""
+        self.bindings_updated_signal.subscribe(self, lambda _: self.show_keys())
+        self.draw_frame()
+
+    def on_changed(self, _: Changed) -> None:
+        """Draw what is new around the body."""
+        self.draw_frame()
+
+    def on_screen_resume(self, _: events.ScreenResume) -> None:
+        """Draw what has become new around the body meanwhile."""
+        if self.is_mounted:
+            self.draw_frame()
+
+    def say_anew(self) -> None:
+        """Draw everything again."""
+        self.draw_frame()
+        super().say_anew()
+
+    def draw_frame(self) -> None:
+        """Head, rail and keys."""
+        head = self.query_one(HeadLine)
+        head.left, head.right, head.mark = self.program.head_left(), self.head_right(), self.program.head_mark()
+        rail = self.query_one(Rail)
+        rail.current = self.SECTION
+        rail.entries = self.program.rail_entries()
+        self.show_keys()
+
+    def head_right(self) -> str:
+        """How it stands, at the right end of the line above."""
+        return self.program.head_right()
+
+    def show_keys(self) -> None:
+        """Say the keys that do something now."""
+        if self.is_mounted and self.is_current:
+            self.query_one(KeyLine).keys = self.program.key_words(self)
+
+    def jump(self, field: str) -> None:
+        """Put the cursor on a field of cluster.yaml, after a finding there was chosen elsewhere."""
+
+
+class Dialog(ModalScreen[R], OurScreen[R]):
+    """A question or a page in front of a screen; Escape leaves it without an answer."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "dismiss_none", id="close", priority=True)]
+
+    def content(self) -> Iterable[Widget]:
+        """A box in the middle, its title above and its keys below."""
+        with Vertical(id="dialog"):
+            yield Words(self.title_text, id="dialog-title")
+            with Vertical(id="dialog-body"):
+                yield from self.body()
+            yield MessageLine()
+            yield KeyLine()
+
+    def title_text(self) -> Text | str:
+        """What it is about."""
+        raise NotImplementedError
+
+    def body(self) -> Iterable[Widget]:
+        """What stands in the box."""
+        raise NotImplementedError
+
+    def on_mount(self) -> None:
+        """Follow what may change the keys."""
+        self.bindings_updated_signal.subscribe(self, lambda _: self.show_keys())
+        self.show_keys()
+
+    def say_anew(self) -> None:
+        """Draw everything again."""
+        super().say_anew()
+        self.show_keys()
+
+    def show_keys(self) -> None:
+        """Say the keys that do something now."""
+        if self.is_mounted:
+            self.query_one(KeyLine).keys = self.program.key_words(self)
+
+    def action_dismiss_none(self) -> None:
+        """Leave without an answer."""
+        self.dismiss(None)
+
+
+__all__ = ["LEAST_COLUMNS", "LEAST_ROWS", "Changed", "Dialog", "OurScreen", "SectionScreen", "Words", "css"]

@@ -1,0 +1,1 @@
+"""Questions and pages in front of a screen."""

@@ -1,0 +1,55 @@
+"""A question with yes and no; where much is at stake, a name has to be typed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import ClassVar
+
+from textual.binding import Binding, BindingType
+from textual.widget import Widget
+from textual.widgets import Input
+
+from rbdtui.words import T, Text
+from screens.base import Dialog, Words
+
+
+class ConfirmDialog(Dialog[bool]):
+    """Answers True when confirmed, False or None when not."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("y", "answer(True)", id="yes"),
+        Binding("n", "answer(False)", id="no"),
+    ]
+
+    def __init__(self, title: Text, question: Text, *, type_name: str = "") -> None:
+        super().__init__()
+        self._title = title
+        self._question = question
+        self._wanted = type_name
+        """What has to be typed; empty when a key is enough."""
+
+    def title_text(self) -> Text:
+        """What it is about."""
+        return self._title
+
+    def body(self) -> Iterable[Widget]:
+        """The question, and the field where there is one."""
+        yield Words(self._question, classes="paragraph")
+        if self._wanted:
+            yield Words(T("dialog.type_name", name=self._wanted), classes="paragraph")
+            yield Input(id="name", compact=True)
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """With a name to be typed, keys alone confirm nothing."""
+        return not (action == "answer" and self._wanted)
+
+    def action_answer(self, answer: bool) -> None:
+        """Answer."""
+        self.dismiss(answer)
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        """Compare what was typed."""
+        if event.value.strip() == self._wanted:
+            self.dismiss(True)
+        else:
+            self.tell(T("dialog.name_differs", name=self._wanted), bad=True)
