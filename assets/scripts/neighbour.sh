@@ -1,9 +1,27 @@
-# Says whether another machine in this host's network answers to an IPv4 address; changes nothing.
-# Arguments: ADDRESS. Output: a line "own" when this host holds the address itself, else one line
+# Says whether another machine in this host's network answers to an IPv4 address; changes nothing that lasts.
+# Arguments: ADDRESS [forget]. Output: a line "own" when this host holds the address itself, else one line
 # "neighbour MAC INTERFACE" per entry of the neighbour table that has a hardware address. Exit code: 0.
 # Where the host has ping, it asks once, so that the table is fresh; elsewhere the caller has made it ask before.
+# With "forget" the entries are only dropped from the table, as the kernel itself does after a while, and a line
+# "forgotten" is printed for each; without `ip` on the host none is.
 set -eu
 address=$1
+
+entries() {
+  while read -r entry _type flags mac _mask interface; do
+    if [ "$entry" = "$address" ] && [ "$flags" != 0x0 ] && [ "$mac" != 00:00:00:00:00:00 ]; then
+      echo "neighbour $mac $interface"
+    fi
+  done </proc/net/arp
+}
+
+if [ "${2:-}" = forget ]; then
+  command -v ip >/dev/null || exit 0
+  entries | while read -r _word _mac interface; do
+    ip neigh del "$address" dev "$interface" && echo forgotten
+  done
+  exit 0
+fi
 if sed -n '/|-- /{s/.*|-- //;h;};/\/32 host LOCAL/{g;p;}' /proc/net/fib_trie | grep -qxF "$address"; then
   echo own
   exit 0
@@ -11,8 +29,4 @@ fi
 if command -v ping >/dev/null; then
   timeout 3 ping -c 1 -W 1 "$address" >/dev/null 2>&1 || :
 fi
-while read -r entry _type flags mac _mask interface; do
-  if [ "$entry" = "$address" ] && [ "$flags" != 0x0 ] && [ "$mac" != 00:00:00:00:00:00 ]; then
-    echo "neighbour $mac $interface"
-  fi
-done </proc/net/arp
+entries

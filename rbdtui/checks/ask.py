@@ -39,13 +39,18 @@ async def try_ways(host: Host, ways: Sequence[Way], addresses: Mapping[str, str]
 
 
 async def look_for_vip(host: Host, spec: ClusterSpec) -> VipAnswer:
-    """Ask for the VIP from a gateway host and look who is behind it. Raises `TransportError`."""
+    """Ask for the VIP from a gateway host and look who is behind it. Raises `TransportError`.
+
+    A neighbour that is in the table but does not answer may be gone already: the host then forgets it and asks anew.
+    """
     vip = spec.gateway.vip
     assert vip is not None
     address = str(vip.ip)
     answer = await _look_once(host, address, spec.kubernetes.api.port)
     if answer.macs and answer.reach is not None and answer.reach.reach not in (Reach.OPEN, Reach.REFUSED):
-        await asyncio.sleep(_STALE_AFTER_S)
+        forgotten = await host.must(script("neighbour"), address, "forget")
+        if "forgotten" not in forgotten.text:
+            await asyncio.sleep(_STALE_AFTER_S)
         answer = await _look_once(host, address, spec.kubernetes.api.port)
     return answer
 

@@ -71,7 +71,8 @@ def _forwarding(view: ClusterView, ways: Mapping[Way, ReachResult]) -> Iterator[
 def _matrix(view: ClusterView, ways: Mapping[Way, ReachResult]) -> Iterator[Finding]:
     """Ways that are shut: one finding per target when all tried from everywhere are, else one per pair of nodes."""
     tried: dict[str, list[tuple[Way, ReachResult]]] = {}
-    for way, result in ways.items():
+    order = {node.name: index for index, node in enumerate(view.spec.nodes)}
+    for way, result in sorted(ways.items(), key=lambda item: (order[item[0].source], item[0].port)):
         if result.reach is not Reach.FORBIDDEN:
             tried.setdefault(way.target, []).append((way, result))
     for target in (node.name for node in view.spec.nodes):
@@ -107,7 +108,7 @@ def _vip(view: ClusterView, answers: Mapping[str, VipAnswer]) -> Iterator[Findin
     }
     seen: dict[str, list[str]] = {}
     silent: list[str] = []
-    for name, answer in answers.items():
+    for name, answer in ((node.name, answers[node.name]) for node in view.spec.nodes if node.name in answers):
         for mac in answer.macs:
             if not view.is_ours(own_macs.get(mac, "")):
                 seen.setdefault(mac, []).append(name)

@@ -38,7 +38,7 @@ class ScriptedHost:
         delay_s: float = 0.0,
         error: TransportError | None = None,
         reaches: Callable[[str, int], Reach] = nobody_has_the_vip,
-        neighbours: Callable[[], str] = lambda: "",
+        neighbours: Callable[[tuple[str, ...]], str] = lambda args: "",
     ) -> None:
         self._name = name
         self._outputs = outputs
@@ -70,7 +70,7 @@ class ScriptedHost:
     ) -> CommandResult:
         text = {
             "facts": lambda: frame_outputs(self._outputs, time.time()),
-            "neighbour": self._neighbours,
+            "neighbour": lambda: self._neighbours(args),
         }[script.name]()
         for line in text.splitlines():
             if on_line is not None:

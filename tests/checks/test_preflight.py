@@ -136,29 +136,37 @@ async def test_connections_are_tried_in_parallel_within_a_limit() -> None:
 
 
 async def test_a_squatter_on_the_vip_is_named() -> None:
-    seen = "neighbour 00:0C:29:01:02:03 eth0\n"
-    hosts = three(neighbours=lambda: seen)
+    hosts = three(neighbours=lambda args: "" if "forget" in args else SEEN, reaches=lambda address, port: Reach.REFUSED)
     result = await preflight(KUBERNETES, hosts, None, place)
     finding = next(f for f in result.findings if f.code == "RBD-VIP-105")
     assert "00:0c:29:01:02:03" in str(finding.message)
     assert (VIP, 6443) in hosts["node1"].reached
 
 
-def stale_once() -> Callable[[], str]:
-    answers = iter(["neighbour 00:0c:29:01:02:03 eth0\n", ""])
-    return lambda: next(answers)
+SEEN = "neighbour 00:0C:29:01:02:03 eth0\n"
 
 
-async def test_an_entry_that_was_only_stale_is_no_squatter(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ask, "_STALE_AFTER_S", 0.01)
+def gone_after_first(args_of_calls: list[tuple[str, ...]], *, can_forget: bool) -> Callable[[tuple[str, ...]], str]:
+    def answer(args: tuple[str, ...]) -> str:
+        args_of_calls.append(args)
+        if "forget" in args:
+            return "forgotten\n" if can_forget else ""
+        return SEEN if len(args_of_calls) == 1 else ""
+
+    return answer
+
+
+@pytest.mark.parametrize("can_forget", [True, False])
+async def test_an_entry_that_was_only_stale_is_no_squatter(monkeypatch: pytest.MonkeyPatch, can_forget: bool) -> None:
+    monkeypatch.setattr(ask, "_STALE_AFTER_S", 30.0 if can_forget else 0.01)
+    calls: dict[int, list[tuple[str, ...]]] = {1: [], 2: [], 3: []}
     hosts = {
-        f"node{i}": ScriptedHost(
-            f"node{i}", outputs(i), reaches=lambda address, port: Reach.TIMED_OUT, neighbours=stale_once()
-        )
+        f"node{i}": ScriptedHost(f"node{i}", outputs(i), neighbours=gone_after_first(calls[i], can_forget=can_forget))
         for i in (1, 2, 3)
     }
-    result = await preflight(KUBERNETES, hosts, None, place)
+    result = await asyncio.wait_for(preflight(KUBERNETES, hosts, None, place), 10)
     assert not [f for f in result.findings if f.code.startswith("RBD-VIP")]
+    assert calls[1] == [(VIP,), (VIP, "forget"), (VIP,)]
 
 
 async def test_findings_of_a_node_stand_together_in_the_order_of_the_spec() -> None:
