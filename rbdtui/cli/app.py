@@ -15,6 +15,7 @@ from rbdtui.cli.health import health
 from rbdtui.cli.options import Group
 from rbdtui.cli.output import CommandError, Exit, tell
 from rbdtui.cli.run import attach, pause, resume, retry, run, stop
+from rbdtui.cli.schema import schema
 from rbdtui.cli.sites import completion, init, secret_group, trust
 from rbdtui.site import SiteError
 from rbdtui.transport.base import TransportError
@@ -29,7 +30,7 @@ def program() -> None:
 
 for command in (
     init, trust, secret_group, check, plan, bundle_group, run, attach, pause, resume, retry, stop, health, demo,
-    completion,
+    completion, schema,
 ):  # fmt: skip
     program.add_command(command)
 
@@ -79,6 +80,15 @@ def usage_text(mistake: click.ClickException) -> Text:
         name = mistake.param.human_readable_name if mistake.param is not None else ""
         return T("cli.usage.missing", name=name)
     if isinstance(mistake, click.BadParameter):
-        hint = mistake.param_hint or (mistake.param.human_readable_name if mistake.param is not None else "")
-        return T("cli.usage.bad_value", name=str(hint), detail=mistake.message)
+        return _bad_value_text(mistake)
     return T("cli.usage.other", detail=mistake.format_message())
+
+
+def _bad_value_text(mistake: click.BadParameter) -> Text:
+    hint = mistake.param_hint or (mistake.param.human_readable_name if mistake.param is not None else "")
+    kind = mistake.param.type if mistake.param is not None else None
+    if isinstance(kind, click.Choice):
+        return T("cli.usage.choice", name=str(hint), allowed=", ".join(kind.choices))
+    if isinstance(kind, click.IntRange):
+        return T("cli.usage.range", name=str(hint), least=kind.min or 0, most=kind.max or 0)
+    return T("cli.usage.bad_value", name=str(hint), detail=mistake.message)

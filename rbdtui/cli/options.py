@@ -95,7 +95,8 @@ class Group(click.Group):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         kwargs["add_help_option"] = False
         super().__init__(*args, **kwargs)
-        self.params.append(_common_options()[-1])
+        options = _common_options()
+        self.params += [options[0], options[-1]]
 
 
 def site_argument() -> Callable[[Any], Any]:

@@ -1,0 +1,25 @@
+"""The published shapes of every ``--json`` answer."""
+
+from __future__ import annotations
+
+import json
+
+import click
+
+from rbdtui.cli.options import Command, Common
+from rbdtui.cli.output import answer
+from rbdtui.engine.schema import event_schema
+from rbdtui.paths import asset
+from rbdtui.words import T
+
+SCHEMAS = ("check", "plan", "run", "health")
+
+
+@click.command(cls=Command, help=str(T("cli.help.schema")))
+@click.argument("name", type=click.Choice(SCHEMAS))
+def schema(name: str, common: Common) -> None:
+    """Print the JSON schema of an answer."""
+    if name == "run":
+        answer(json.dumps(event_schema(), indent=2))
+    else:
+        answer(asset("schemas", f"{name}.schema.json").read_text(encoding="utf-8").rstrip())
