@@ -57,9 +57,10 @@ async def look_for_vip(host: Host, spec: ClusterSpec) -> VipAnswer:
 
 async def _look_once(host: Host, address: str, port: int) -> VipAnswer:
     reach = await host.reach(address, port, timeout_s=_VIP_TIMEOUT_S)
-    looked = await host.must(script("neighbour"), address)
+    otherwise = ("ping",) if reach.reach is Reach.FORBIDDEN else ()
+    looked = await host.must(script("neighbour"), address, *otherwise)
     lines = [line.split() for line in looked.text.splitlines()]
     if ["own"] in lines:
         return VipAnswer(own=True)
     macs = dict.fromkeys(words[1].lower() for words in lines if words[:1] == ["neighbour"] and len(words) == 3)
-    return VipAnswer(reach, tuple(macs))
+    return VipAnswer(reach, tuple(macs), tried=reach.reach is not Reach.FORBIDDEN or ["pinged"] in lines)

@@ -36,6 +36,8 @@ class VipAnswer:
     """Hardware addresses that the neighbour table has for it."""
     own: bool = False
     """Whether the host holds the address itself."""
+    tried: bool = True
+    """Whether the host could be made to ask for the address at all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +119,10 @@ def _vip(view: ClusterView, answers: Mapping[str, VipAnswer]) -> Iterator[Findin
     held_by_us = any(facts.interface_of(vip.ip) and view.is_ours(node.name) for node, facts in view.answered())
     for mac, witnesses in seen.items():
         yield _taken(view, str(vip.ip), mac, own_macs.get(mac, ""), witnesses)
+    if answers and not seen and not any(answer.tried for answer in answers.values()):
+        yield view.finding(
+            "RBD-VIP-110", Severity.WARNING, field="gateway.vip", vip=str(vip.ip), nodes=", ".join(answers)
+        )
     if silent and not seen and not held_by_us:
         yield view.finding(
             "RBD-VIP-106", Severity.ERROR, field="gateway.vip", vip=str(vip.ip), witnesses=", ".join(silent)

@@ -128,6 +128,20 @@ async def test_a_host_that_does_not_forward_is_asked_once_or_a_few_times() -> No
     assert all(len(host.reached) < 20 for host in hosts.values())
 
 
+@pytest.mark.parametrize(("has_ping", "code"), [(True, set()), (False, {"RBD-VIP-110"})])
+async def test_without_forwarding_ping_finds_out_about_the_vip(has_ping: bool, code: set[str]) -> None:
+    asked: list[tuple[str, ...]] = []
+
+    def neighbours(args: tuple[str, ...]) -> str:
+        asked.append(args)
+        return "pinged\n" if has_ping else ""
+
+    hosts = three(reaches=lambda address, port: Reach.FORBIDDEN, neighbours=neighbours)
+    result = await preflight(KUBERNETES, hosts, None, place)
+    assert {f.code for f in result.findings if f.code.startswith("RBD-VIP")} == code
+    assert set(asked) == {(VIP, "ping")}
+
+
 async def test_connections_are_tried_in_parallel_within_a_limit() -> None:
     spec = spec_of(40)
     hosts = {node.name: ScriptedHost(node.name, outputs(1)) for node in spec.nodes}
