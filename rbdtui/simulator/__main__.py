@@ -12,12 +12,16 @@ import json
 import signal
 import sys
 from pathlib import Path
+from typing import Final
 
 from rbdtui.simulator.control import Control
 from rbdtui.simulator.demo_site import write_demo_site
 from rbdtui.simulator.fleet import SimulatedFleet, UnusableLoopbackError
 from rbdtui.site import SiteError
 from rbdtui.words import T, language_of_environment, use_language
+
+DEFAULT_RATE_BYTES_PER_S: Final = 8_000_000.0
+"""To each machine: slow enough for the eye to follow an upload."""
 
 
 def main() -> int:
@@ -26,7 +30,7 @@ def main() -> int:
     parser.add_argument("--nodes", type=int, default=4)
     parser.add_argument("--dir", type=Path, required=True)
     parser.add_argument("--speed", type=float, default=1.0)
-    parser.add_argument("--rate", type=float, default=None, metavar="BYTES_PER_S")
+    parser.add_argument("--rate", type=float, default=DEFAULT_RATE_BYTES_PER_S, metavar="BYTES_PER_S")
     parser.add_argument("--bundle", type=Path, default=None)
     parser.add_argument("--empty", action="store_true")
     use_language(language_of_environment())
