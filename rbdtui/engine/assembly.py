@@ -13,6 +13,7 @@ from rbdtui.engine.parts import RunParts
 from rbdtui.plan.builder import build_plan
 from rbdtui.probes.monitor import watch_gateway
 from rbdtui.spec.model import ClusterSpec
+from rbdtui.spec.references import bundle_directory
 from rbdtui.transport.base import Host
 from rbdtui.transport.endpoints import endpoints_of
 from rbdtui.transport.hostkeys import KnownHosts
@@ -38,6 +39,6 @@ class GatewayHealth:
 async def assemble_site(inputs: RunInputs, secret: Callable[[str], str]) -> AsyncIterator[RunParts]:
     """The real parts: the site's hosts over SSH, its bundle, and the plan of its spec; raises `StepError`."""
     site, spec = inputs.site, inputs.spec
-    bundle = open_bundle(inputs.bundle_dir, cache_file=site.path / "bundle-hashes.json")
+    bundle = open_bundle(bundle_directory(spec, site.path), cache_file=site.path / "bundle-hashes.json")
     async with HostPool(endpoints_of(spec), KnownHosts(site.known_hosts_file), secret) as hosts:
         yield RunParts(build_plan(spec, inputs.facts), hosts, bundle, GatewayHealth(spec, hosts))

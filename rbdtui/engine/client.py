@@ -28,6 +28,7 @@ from rbdtui.engine.inputs import (
     RunInputError,
     RunOptions,
     create_run_dir,
+    write_options,
 )
 from rbdtui.engine.journal import JournalReader
 from rbdtui.engine.lock import Holder, SiteLockedError, holder_of, user_name
@@ -216,8 +217,22 @@ async def start_run(
         raise
 
 
-async def resume_run(run_dir: Path, *, secrets: Mapping[str, str], runner: Sequence[str] = RUNNER) -> RunClient:
-    """Have a run taken up again where it was left and return when its runner is at work; raises as `start_run`."""
+async def resume_run(
+    run_dir: Path,
+    *,
+    secrets: Mapping[str, str],
+    options: RunOptions | None = None,
+    runner: Sequence[str] = RUNNER,
+) -> RunClient:
+    """Have a run taken up again where it was left and return when its runner is at work; raises as `start_run`.
+
+    Without ``options`` it is carried out as before.
+    """
+    if options is not None:
+        try:
+            write_options(run_dir, options)
+        except OSError as error:
+            raise RunInputError(T("run_dir.unwritable", path=str(run_dir), reason=error.strerror or "")) from error
     started = await asyncio.to_thread(_launch, run_dir, secrets, runner)
     if started.holder is not None:
         raise SiteLockedError(started.holder)

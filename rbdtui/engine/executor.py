@@ -85,6 +85,7 @@ class Executor:
         self._journal = journal
         self._logs = logs
         self.state = RunState.of(journal.earlier)
+        journal.earlier.clear()
         self._steps = _in_order(work.plan)
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._lanes: dict[str, str] = {}
@@ -208,6 +209,8 @@ class Executor:
                 choices = [Choice.RETRY, *([Choice.SKIP] if step.skippable else [])]
                 choices += [*([Choice.QUARANTINE] if safe else []), Choice.STOP]
                 text = T("question.step_failed", step=step.title, reason=failure.text)
+                if step.node:
+                    text = T("question.step_failed_on", step=step.title, node=step.node, reason=failure.text)
                 return QuestionAsked(f"{step.id}#{number}", step.id, text, tuple(choices))
             case _:
                 return StopRequested("", StopCause.FAILURE)

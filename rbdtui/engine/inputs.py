@@ -69,11 +69,6 @@ class RunInputs:
         """Name of the run, the same for every runner that takes it up."""
         return self.run_dir.name
 
-    @property
-    def bundle_dir(self) -> Path:
-        """Directory of the offline packages; a relative path starts at the site."""
-        return (self.site.path / Path(self.spec.bundle).expanduser()).resolve()
-
 
 def spec_digest(spec_text: bytes) -> str:
     """What tells one spec from another."""
@@ -88,10 +83,15 @@ def create_run_dir(site: Site, spec_text: bytes, facts: Mapping[str, NodeFacts],
         _write(run_dir / _SPEC_NAME, spec_text)
         facts_json = {name: NODE_FACTS.dump_python(known, mode="json") for name, known in facts.items()}
         _write(run_dir / _FACTS_NAME, json.dumps(facts_json, ensure_ascii=False).encode())
-        _write(run_dir / _OPTIONS_NAME, json.dumps(asdict(options)).encode())
+        write_options(run_dir, options)
     except OSError as error:
         raise RunInputError(T("run_dir.unwritable", path=str(site.runs_dir), reason=error.strerror or "")) from error
     return run_dir
+
+
+def write_options(run_dir: Path, options: RunOptions) -> None:
+    """Say how the next runner of a run shall carry it out; raises `OSError`."""
+    _write(run_dir / _OPTIONS_NAME, json.dumps(asdict(options)).encode())
 
 
 def read_inputs(run_dir: Path) -> RunInputs:

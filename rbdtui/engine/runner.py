@@ -15,8 +15,9 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Final
@@ -39,6 +40,8 @@ from rbdtui.redact import RedactingStream, Redactor
 from rbdtui.site import SiteError
 from rbdtui.transport.base import TransportError, unexpected
 from rbdtui.words import T, Text, language_of_environment, use_language
+
+LET_GO_LIMIT_S: Final = 15.0
 
 _LOG = logging.getLogger(__name__)
 _SECRETS: Final = TypeAdapter(dict[str, str])
@@ -97,7 +100,7 @@ class Runner:
         return 0
 
     async def _run(self, inputs: RunInputs, redactor: Redactor) -> RunOutcome:
-        async with self.assemble(inputs, self._secret) as parts:
+        async with _let_go_in_time(self.assemble(inputs, self._secret)) as parts:
             journal = Journal(inputs.run_dir / JOURNAL_NAME, redactor)
             logs = StepLogs(inputs.run_dir, redactor)
             try:
@@ -130,7 +133,7 @@ class Runner:
             finally:
                 if watch is not None:
                     watch.cancel()
-                    await asyncio.wait([watch])
+                    await asyncio.wait([watch], timeout=LET_GO_LIMIT_S)
 
     def _secret(self, name: str) -> str:
         try:
@@ -153,6 +156,20 @@ class Runner:
             )
 
         return make
+
+
+@asynccontextmanager
+async def _let_go_in_time(parts: AbstractAsyncContextManager[RunParts]) -> AsyncIterator[RunParts]:
+    """The parts; hosts that do not let go must not keep a run that has ended from ending."""
+    stack = AsyncExitStack()
+    try:
+        yield await stack.enter_async_context(parts)
+    finally:
+        try:
+            async with asyncio.timeout(LET_GO_LIMIT_S):
+                await stack.aclose()
+        except TimeoutError:
+            _LOG.warning("the hosts did not let go within %s s", LET_GO_LIMIT_S)
 
 
 def _opening(inputs: RunInputs, plan: Plan, state: RunState) -> list[Event]:

@@ -2,7 +2,7 @@
 
 Arguments: ``--kill-after=N`` ends the process with SIGKILL behind its N-th journal line, ``--fail=STEP`` makes a step
 fail until ``SITE/repaired`` exists, ``--pace=SECONDS`` is what a step takes, ``--absent`` finds no bundle,
-``--health`` watches; then the run directory.
+``--health`` watches, ``--hang`` has hosts that never let go; then the run directory.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
+from rbdtui.engine import runner
 from rbdtui.engine.events import Event, ProbeChanged, Record
 from rbdtui.engine.inputs import RunInputs
 from rbdtui.engine.journal import Journal
 from rbdtui.engine.parts import RunParts
-from rbdtui.engine.runner import main
 from rbdtui.plan.step import BundleFile, Change, ChangeKind, Plan, Probe, Step, StepContext, StepError, StepKind
 from rbdtui.words import T
 
@@ -113,6 +113,8 @@ def assembler(options: argparse.Namespace) -> Callable[..., object]:
             raise StepError("step_not_proven", step=T("test.step"), node="n1")
         (inputs.site.path / "world").mkdir(exist_ok=True)
         yield RunParts(the_plan(), {}, NoBundle(), Health() if options.health else None)
+        if options.hang:
+            await asyncio.sleep(3600)
 
     return assemble
 
@@ -139,9 +141,12 @@ if __name__ == "__main__":
     parser.add_argument("--pace", type=float, default=0.01)
     parser.add_argument("--absent", action="store_true")
     parser.add_argument("--health", action="store_true")
+    parser.add_argument("--hang", action="store_true")
     parser.add_argument("run_dir")
     given = parser.parse_args()
     DiskStep.pace_s, DiskStep.failing = given.pace, given.fail
+    if given.hang:
+        runner.LET_GO_LIMIT_S = 0.2  # type: ignore[misc]
     if given.kill_after:
         kill_after(given.kill_after)
-    sys.exit(main([given.run_dir], assembler(given)))  # type: ignore[arg-type]
+    sys.exit(runner.main([given.run_dir], assembler(given)))  # type: ignore[arg-type]

@@ -29,7 +29,7 @@ from rbdtui.engine.events import (
 )
 from rbdtui.engine.executor import CommandRefusedError
 from rbdtui.engine.logs import log_file
-from rbdtui.engine.state import RunState, StepStatus
+from rbdtui.engine.state import StepStatus
 from rbdtui.plan.step import Plan, Probe, RetryPolicy, Step, StepClass, StepContext, StepError, StepKind
 from rbdtui.transport.base import (
     CommandResult,
@@ -540,12 +540,11 @@ async def test_a_run_cut_off_after_any_line_goes_on_without_repeating(tmp_path: 
         (again / "events.jsonl").write_bytes(b"".join(lines[:cut]) + b'{"schema":1,"se')
         second = World()
         async with executing(again, plan(second)) as run:
-            before = RunState.of(run.executor._journal.earlier)
-            finished = {name for name, step in before.steps.items() if step.status.settled}
+            finished = {name for name, step in run.state.steps.items() if step.status.settled}
             second.done |= finished
             assert await run.outcome() is RunOutcome.DONE
             assert finished.isdisjoint(step for _, step in second.did), f"cut after line {cut}"
-            assert {step for _, step in second.did} | finished == set(before.steps)
+            assert {step for _, step in second.did} | finished == set(run.state.steps)
 
 
 async def test_a_question_is_still_open_after_the_runner_died(tmp_path: Path) -> None:

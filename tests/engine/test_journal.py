@@ -112,12 +112,13 @@ async def test_records_come_back_in_order_and_numbered(tmp_path: Path) -> None:
 
 
 async def test_a_journal_torn_at_any_byte_reads_and_goes_on(tmp_path: Path) -> None:
-    whole = await filled(tmp_path / "whole.jsonl", SAMPLES[2:8])
+    events: list[Event] = [StepStarted("a", 1), RunPaused("中"), StepFinished("a", Outcome.CHANGED, 1.0)]
+    whole = await filled(tmp_path / "whole.jsonl", events)
     for size in range(len(whole) + 1):
         path = tmp_path / "torn.jsonl"
         path.write_bytes(whole[:size])
         complete = whole[:size].count(b"\n")
-        assert [record.event for record in read_journal(path)] == SAMPLES[2 : 2 + complete]
+        assert [record.event for record in read_journal(path)] == events[:complete]
         journal = an_open_journal(path)
         assert len(journal.earlier) == complete
         assert journal.append(StepStarted("z", 1))[0].seq == complete + 1

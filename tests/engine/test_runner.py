@@ -156,8 +156,8 @@ async def test_killed_again_and_again_at_journal_lines(site: Site) -> None:
 async def test_killed_at_random_times(site: Site, seed: int) -> None:
     times = random.Random(seed)
     client = await start(site, "--pace=0.05")
-    for _ in range(12):
-        await asyncio.sleep(times.uniform(0.0, 0.12))
+    for _ in range(6):
+        await asyncio.sleep(times.uniform(0.0, 0.2))
         holder = holder_of(site)
         if holder is not None:
             os.kill(holder.pid, signal.SIGKILL)
@@ -266,9 +266,12 @@ async def test_commands_from_outside(site: Site) -> None:
         await client.ping()
     assert gone.value.text.key == "command.no_runner"
     assert can_resume(client.run_dir, spec_digest(SPEC_TEXT.encode()))
-    await resume_run(client.run_dir, secrets=SECRETS, runner=runner())
+    options = RunOptions(FailurePolicy.STOP)
+    await resume_run(client.run_dir, secrets=SECRETS, options=options, runner=runner())
     assert (await ended(client)).outcome is RunOutcome.DONE
     assert_whole(client, site)
+    policies = [r.event.policy async for r in client.records() if isinstance(r.event, RunnerStarted)]
+    assert policies == [FailurePolicy.ASK, FailurePolicy.STOP]
 
 
 @pytest.mark.parametrize(
@@ -314,6 +317,12 @@ async def test_no_secret_is_anywhere(site: Site) -> None:
     for file in files:
         assert SECRET.encode() not in file.read_bytes(), file
     assert "the password is ******" in client.log_file("a@n1").read_text()
+
+
+async def test_hosts_that_do_not_let_go_keep_nobody_from_the_site(site: Site) -> None:
+    client = await start(site, "--hang")
+    assert (await ended(client)).outcome is RunOutcome.DONE
+    assert "did not let go" in (client.run_dir / "runner.log").read_text()
 
 
 async def test_a_deep_directory(tmp_path: Path) -> None:
