@@ -1,0 +1,198 @@
+"""Steps that bring packages, keepalived and RKE2's files to a host."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import json
+import tarfile
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import yaml
+
+from rbdtui.bundle.scan import open_bundle
+from rbdtui.errors import StepError
+from rbdtui.plan.step import ChangeKind, Step
+from rbdtui.plan.steps.keepalived import CHECK_FILE, CONFIG_FILE, Keepalived, KeepalivedCheck
+from rbdtui.plan.steps.rke2_config import ConfigureRke2
+from rbdtui.plan.steps.ship import IMAGES_DIR, InstallHostPackages, ShipBundle, UnpackRke2
+from rbdtui.simulator.fleet import Build
+from rbdtui.simulator.state import fleet_state
+from rbdtui.spec.model import Profile
+from tests.plan.support import SECRETS, Bench, bench, carry_out
+
+LACKS_KEEPALIVED = (Build(keepalived=False), Build())
+
+
+async def told(at: Bench, *steps: Step) -> str:
+    """All that describing steps and their evidence say, in one text."""
+    words = []
+    for step in steps:
+        words.append((await step.probe(at.context)).evidence)
+        words += [json.dumps(change.to_json()) for change in await step.describe(at.context)]
+    return "\n".join(words)
+
+
+async def test_keepalived_comes_from_the_bundle_where_it_is_missing(tmp_path: Path) -> None:
+    async with bench(tmp_path, 3, builds=LACKS_KEEPALIVED) as at:
+        assert (await InstallHostPackages("node2").probe(at.context)).satisfied
+        (change,) = await InstallHostPackages("node1").describe(at.context)
+        assert change.kind is ChangeKind.PACKAGE
+        assert change.detail == "keepalived_2.2.7-1+b2_amd64.deb"
+        await carry_out(InstallHostPackages("node1"), at.context)
+        assert "keepalived" in at.machine().packages
+        assert at.heard.lines, "the package manager's words are in the step's log"
+
+
+async def test_a_bundle_without_packages_for_the_system_says_so(tmp_path: Path) -> None:
+    async with bench(tmp_path, 3, builds=LACKS_KEEPALIVED) as at:
+        facts = at.context.facts["node1"]
+        other = replace(facts, os=replace(facts.os, id="kylin", version_id="V10"))
+        context = replace(at.context, facts={**at.context.facts, "node1": other})
+        with pytest.raises(StepError) as caught:
+            await InstallHostPackages("node1").apply(context)
+        assert caught.value.code == "no_packages"
+        assert caught.value.params["system"] == "kylin-V10-amd64"
+
+
+async def test_both_phases_of_keepalived(tmp_path: Path) -> None:
+    async with bench(tmp_path, 3) as at:
+        said = await told(at, Keepalived("node1"))
+        assert SECRETS["vrrp-password"] not in said
+        assert "secret:vrrp-password" in said
+        await carry_out(Keepalived("node1"), at.context)
+        first = at.file(CONFIG_FILE)
+        assert f"auth_pass {SECRETS['vrrp-password']}" in first
+        assert f"unicast_src_ip {at.machine().ip}" in first
+        assert [line.strip() for line in first.splitlines() if line.strip() in {"127.77.0.11", "127.77.0.12"}] == [
+            str(at.machine("node2").ip)
+        ]
+        assert "nopreempt" in first
+        assert "vrrp_script" not in first
+        assert at.machine().files.get(CONFIG_FILE).mode == 0o600  # type: ignore[union-attr]
+
+        at.machine().files.put("/var/lib/rancher/rke2/bin/kubectl", "", mode=0o755)
+        await KeepalivedCheck("node1").apply(at.context)
+        second = at.file(CONFIG_FILE)
+        assert "weight 0" in second
+        assert f'script "{CHECK_FILE}"' in second
+        assert "track_script" in second
+        assert (await Keepalived("node1").probe(at.context)).satisfied, "phase 1 is not undone by a second run"
+        assert SECRETS["vrrp-password"] not in await told(at, Keepalived("node1"), KeepalivedCheck("node1"))
+
+
+async def test_a_configuration_that_keepalived_refuses_never_gets_in_place(tmp_path: Path) -> None:
+    async with bench(tmp_path, 3) as at:
+        at.machine().files.put(CONFIG_FILE, "the old one\n")
+        at.fleet.fail_next("node1", "keepalived-test", status=3, message="(Line 12) Unknown interface")
+        with pytest.raises(StepError) as caught:
+            await Keepalived("node1").apply(at.context)
+        assert caught.value.code == "content_refused"
+        assert "Unknown interface" in caught.value.evidence
+        assert at.file(CONFIG_FILE) == "the old one\n"
+
+
+async def test_a_restart_that_was_cut_off_is_made_up_for(tmp_path: Path) -> None:
+    async with bench(tmp_path, 3) as at:
+        await carry_out(Keepalived("node1"), at.context)
+        at.machine().files.remove("/var/lib/rbdtui/started/keepalived.service")
+        (change,) = await Keepalived("node1").describe(at.context)
+        assert "read its new configuration" in str(change.title)
+        await carry_out(Keepalived("node1"), at.context)
+        assert (await Keepalived("node1").probe(at.context)).satisfied
+
+
+async def test_the_bundle_is_shipped_once_and_verified_by_digest(tmp_path: Path) -> None:
+    async with bench(tmp_path) as at:
+        await carry_out(ShipBundle("node1"), at.context)
+        images = f"{IMAGES_DIR}/rke2-images.linux-amd64.tar.gz"
+        assert at.machine().files.read(images) == (tmp_path / "bundle" / Path(images).name).read_bytes()
+        assert (await ShipBundle("node1").probe(at.context)).satisfied
+        at.machine().files.put(images, b"changed on the host")
+        (change,) = await ShipBundle("node1").describe(at.context)
+        assert images in str(change.title)
+
+
+async def test_rke2_is_unpacked_once_and_again_for_another_archive(tmp_path: Path) -> None:
+    async with bench(tmp_path) as at:
+        await carry_out(ShipBundle("node1"), at.context)
+        await carry_out(UnpackRke2("node1"), at.context)
+        assert at.machine().files.exists("/usr/local/bin/rke2")
+        assert (await UnpackRke2("node1").probe(at.context)).satisfied
+        at.machine().files.remove("/usr/local/bin/rke2")
+        assert not (await UnpackRke2("node1").probe(at.context)).satisfied, "a marker alone proves nothing"
+        await carry_out(UnpackRke2("node1"), at.context)
+
+        archive = tmp_path / "bundle" / "rke2.linux-amd64.tar.gz"
+        archive.write_bytes(newer(archive))
+        (tmp_path / "bundle" / "sha256sum-amd64.txt").unlink()
+        context = replace(at.context, bundle=open_bundle(tmp_path / "bundle"))
+        assert not (await UnpackRke2("node1").probe(context)).satisfied
+
+
+def newer(archive: Path) -> bytes:
+    """The same archive with one more file."""
+    data = io.BytesIO(gzip.decompress(archive.read_bytes()))
+    with tarfile.open(fileobj=data, mode="a") as tar:
+        tar.addfile(tarfile.TarInfo("share/rke2/new"))
+    return gzip.compress(data.getvalue(), 1, mtime=0)
+
+
+async def test_a_damaged_archive_on_the_host_is_an_error(tmp_path: Path) -> None:
+    async with bench(tmp_path) as at:
+        at.machine().files.put("/var/lib/rbdtui/bundle/rke2.linux-amd64.tar.gz", b"half of it")
+        with pytest.raises(StepError) as caught:
+            await UnpackRke2("node1").apply(at.context)
+        assert caught.value.code == "archive_damaged"
+
+
+async def test_rke2s_configuration_has_the_token_and_shows_it_to_nobody(tmp_path: Path) -> None:
+    async with bench(tmp_path, 3) as at:
+        step = ConfigureRke2("node2")
+        assert SECRETS["rke2-token"] not in await told(at, step)
+        await carry_out(step, at.context)
+        written = at.machine("node2").files.get("/etc/rancher/rke2/config.yaml")
+        assert written is not None
+        assert written.mode == 0o600
+        settings = yaml.safe_load(bytes(written.content))
+        assert settings["token"] == SECRETS["rke2-token"]
+        assert settings["server"] == f"https://{at.fleet.vip.ip}:9345"
+        assert not at.machine("node2").files.exists("/etc/rancher/rke2/registries.yaml"), "no Rainbond, no registry"
+        assert (await step.probe(at.context)).satisfied
+
+
+async def test_rainbond_gets_its_registry(tmp_path: Path) -> None:
+    async with bench(tmp_path, 3) as at:
+        context = at.with_spec(lambda data: data.update(profile=Profile.RAINBOND_6.value))
+        await carry_out(ConfigureRke2("node1"), context)
+        registries = yaml.safe_load(at.file("/etc/rancher/rke2/registries.yaml"))
+        assert registries["mirrors"]["goodrain.me"]["endpoint"] == ["https://goodrain.me"]
+        assert registries["configs"]["goodrain.me"]["tls"]["insecure_skip_verify"] is True
+
+
+async def test_looking_at_an_untouched_host_changes_nothing(tmp_path: Path) -> None:
+    async with bench(tmp_path, 3, builds=LACKS_KEEPALIVED) as at:
+        before = fleet_state(at.fleet)
+        kinds: list[type[Step]] = [
+            InstallHostPackages,
+            Keepalived,
+            ShipBundle,
+            UnpackRke2,
+            ConfigureRke2,
+            KeepalivedCheck,
+        ]
+        for kind in kinds:
+            assert not (await kind("node1").probe(at.context)).satisfied
+            assert await kind("node1").describe(at.context)
+        assert fleet_state(at.fleet) == before
+
+
+async def test_undoing_brings_a_gateway_back_to_what_it_was(tmp_path: Path) -> None:
+    async with bench(tmp_path, 3) as at:
+        at.machine().files.put(CONFIG_FILE, "the operator's own\n", mode=0o644)
+        await carry_out(Keepalived("node1"), at.context)
+        await Keepalived("node1").undo(at.context)
+        assert at.file(CONFIG_FILE) == "the operator's own\n"
+        assert not at.machine().enabled("keepalived.service")
