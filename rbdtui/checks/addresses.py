@@ -66,7 +66,7 @@ def resolver(view: NodeView) -> Iterator[Finding]:
     if "nameservers" in facts.failed:
         return
     if facts.nameservers is None:
-        yield view.finding("RBD-DNS-101", Severity.ERROR)
+        yield view.finding("RBD-DNS-101", Severity.WARNING)
     elif not facts.nameservers:
         yield view.finding("RBD-DNS-103", Severity.INFO)
     elif (unusable := _unusable(facts.nameservers)) and (

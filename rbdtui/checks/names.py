@@ -62,7 +62,8 @@ def old_registry_lines(view: NodeView) -> Iterator[Finding]:
     if view.spec.profile is not Profile.RAINBOND_6 or view.ours:
         return
     gateway = view.spec.gateway
-    right = {str(address) for address in (gateway.vip.ip if gateway.vip else None, gateway.address) if address}
+    shared = (gateway.vip.ip if gateway.vip else None, gateway.address)
+    right = {str(address) for address in shared if address} or {str(node.address) for node in view.spec.gateways}
     for entry in view.facts.hosts_file:
         names = [name for name in entry.names if name in REGISTRY_NAMES]
         if names and entry.address not in right:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 from rbdtui.checks import check_cluster, check_network, check_node
 from rbdtui.checks.ask import look_for_vip, try_ways
@@ -64,7 +65,9 @@ class _Preflight:
             facts = await gather(host)
             self.facts[node.name] = facts
             self.on_facts(facts)
-            self._tell(check_node(self.spec, facts, self.place, bundle=self.bundle, cluster_id=self.cluster_id))
+            # In a thread: the bundle may read a whole package file to answer.
+            judge = partial(check_node, bundle=self.bundle, cluster_id=self.cluster_id)
+            self._tell(await asyncio.to_thread(judge, self.spec, facts, self.place))
             await self._try_network(node, host, starting_here)
         except TransportError as error:
             place = replace(self.place(node_field(self.spec, node)), node=node.name)

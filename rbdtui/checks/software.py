@@ -7,6 +7,7 @@ from typing import Final
 
 from rbdtui.checks.ports import uses_canal
 from rbdtui.checks.view import NodeView
+from rbdtui.errors import StepError
 from rbdtui.findings import Finding, Severity
 
 _NEEDED_TOOLS: Final = ("gzip", "iptables", "mount", "sha256sum", "systemctl", "systemd-run", "tar", "timeout")
@@ -44,11 +45,21 @@ def keepalived(view: NodeView) -> Iterator[Finding]:
 
 
 def _absent_keepalived(view: NodeView) -> Finding:
-    release, arch = view.facts.os, view.facts.arch
-    system = f"{release.id}-{release.version_id}-{arch}"
-    if view.bundle is not None and any(True for _ in view.bundle.packages(release.id, release.version_id, arch)):
+    release = view.facts.os
+    system = f"{release.id}-{release.version_id}-{view.facts.arch}"
+    if _bundle_has_packages(view):
         return view.finding("RBD-LB-101", Severity.INFO, system=system)
     return view.finding("RBD-LB-102", Severity.ERROR, system=system)
+
+
+def _bundle_has_packages(view: NodeView) -> bool:
+    """A bundle that cannot be read has none; what is wrong with it, its own findings say."""
+    release = view.facts.os
+    try:
+        found = view.bundle.packages(release.id, release.version_id, view.facts.arch) if view.bundle is not None else ()
+    except StepError:
+        return False
+    return any(True for _ in found)
 
 
 def firewall(view: NodeView) -> Iterator[Finding]:
@@ -67,7 +78,7 @@ def network_managers(view: NodeView) -> Iterator[Finding]:
     facts = view.facts
     running = facts.active_units
     if "NetworkManager" in running and uses_canal(view.spec) and _CANAL_IGNORED not in facts.files:
-        yield view.finding("RBD-NET-106", Severity.WARNING, path=_CANAL_IGNORED)
+        yield view.finding("RBD-NET-106", Severity.INFO, path=_CANAL_IGNORED)
     if {"nm-cloud-setup", "nm-cloud-setup.timer"} & (running | facts.enabled_units):
         yield view.finding("RBD-NET-107", Severity.WARNING)
     if {"wicked", "wickedd"} & running:

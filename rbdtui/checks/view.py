@@ -20,7 +20,7 @@ class PackageSource(Protocol):
     """What checks ask of the offline bundle."""
 
     def packages(self, os_id: str, os_version: str, arch: str) -> Iterable[object]:
-        """Host packages for an operating system; empty when the bundle has none."""
+        """Host packages for an operating system; empty when the bundle has none, `StepError` when it cannot be read."""
         ...
 
 

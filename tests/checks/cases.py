@@ -6,11 +6,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from ipaddress import IPv4Address, IPv4Interface, IPv4Network
 
+from rbdtui.checks.view import PackageSource
 from rbdtui.facts.model import HostsEntry, Interface, Listener, Mount, NodeFacts, Route
 from rbdtui.facts.table import FACTS
 from rbdtui.findings import Severity
 from rbdtui.spec.model import ClusterSpec, Profile
-from tests.checks.support import GIB, VIP, Packages, on_mount, spec_of
+from tests.checks.support import GIB, VIP, on_mount, spec_of
 
 Spoil = Callable[[NodeFacts], NodeFacts]
 
@@ -28,7 +29,7 @@ class Case:
     spoil: Spoil
     expected: dict[str, Severity]
     spec: ClusterSpec = RAINBOND
-    bundle: Packages | None = None
+    bundle: PackageSource | None = None
     cluster_id: str = ""
     says: tuple[str, ...] = ()
     """Parts of the message or evidence of the findings."""

@@ -42,7 +42,7 @@ NETWORK_CASES = (
         with_interface(Interface("eth1", "52:54:00:aa:aa:ab", 1500, True, (IPv4Interface("10.43.1.1/24"),))),
         {"RBD-NET-104": E},
     ),
-    Case("NetworkManager", running("NetworkManager"), {"RBD-NET-106": W}),
+    Case("NetworkManager", running("NetworkManager"), {"RBD-NET-106": I}),
     Case(
         "NetworkManager that leaves the pods alone",
         change(
@@ -53,7 +53,7 @@ NETWORK_CASES = (
     ),
     Case("nm-cloud-setup", change(enabled_units=frozenset({"nm-cloud-setup.timer"})), {"RBD-NET-107": W}),
     Case("wicked", running("wickedd"), {"RBD-NET-108": W}),
-    Case("no resolv.conf", change(nameservers=None), {"RBD-DNS-101": E}),
+    Case("no resolv.conf", change(nameservers=None), {"RBD-DNS-101": W}),
     Case("loopback resolver", change(nameservers=("127.0.0.53",)), {"RBD-DNS-102": W}),
     Case(
         "loopback resolver with a real one behind",

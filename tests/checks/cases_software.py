@@ -14,7 +14,7 @@ from tests.checks.cases import (
     running,
     without,
 )
-from tests.checks.support import Packages, claimed, spec_of
+from tests.checks.support import Packages, UnreadablePackages, claimed, spec_of
 
 SOFTWARE_CASES = (
     Case(
@@ -76,6 +76,7 @@ SOFTWARE_CASES = (
     Case(
         "no keepalived needed", without("keepalived"), {}, spec_of(gateway={"mode": "external", "address": "10.0.0.9"})
     ),
+    Case("no keepalived, no bundle", without("keepalived"), {"RBD-LB-102": E}, bundle=UnreadablePackages()),
     Case("somebody's keepalived", running("keepalived"), {"RBD-LB-103": E}),
     Case("our keepalived", both(claimed, running("keepalived")), {}),
     Case(

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from ipaddress import IPv4Address, IPv4Interface, IPv4Network
 
+from rbdtui.errors import StepError
 from rbdtui.facts.disks import PATHS
 from rbdtui.facts.model import (
     Claim,
@@ -120,6 +121,13 @@ def on_mount(facts: NodeFacts, mount: Mount, *paths: str) -> NodeFacts:
     """The same host with a further file system under some of the paths."""
     states = {path: replace(state, mount=mount.path) for path, state in facts.paths.items() if path in paths}
     return replace(facts, mounts=(*facts.mounts, mount), paths={**facts.paths, **states})
+
+
+class UnreadablePackages:
+    """A bundle whose disk was pulled."""
+
+    def packages(self, os_id: str, os_version: str, arch: str) -> Iterable[object]:
+        raise StepError("bundle_gone", path="packages")
 
 
 class Packages:
