@@ -10,7 +10,7 @@ from typing import Any, ClassVar, Final
 
 from textual import events, work
 from textual.app import App
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.css.query import NoMatches
 from textual.geometry import Size
 from textual.screen import Screen
@@ -24,7 +24,7 @@ from rbdtui.workbench.errors import sentence_of
 from rbdtui.workbench.passphrase import HeldPassphrase
 from rbdtui.workbench.sections import RUN, section_of
 from rbdtui.workbench.workbench import Workbench
-from screens.base import LEAST_COLUMNS, LEAST_ROWS, Dialog, OurScreen, SectionScreen, css
+from screens.base import LEAST_COLUMNS, LEAST_ROWS, Dialog, OurScreen, SectionScreen, css, key
 from screens.messages import Changed
 from screens.sections import SECTION_SCREENS, entry_of
 from screens.settings import Settings, load_settings, save_settings, settings_file
@@ -69,15 +69,15 @@ class RbdTuiApp(App[int]):
     DEFAULT_MODE = "main"
     BINDINGS: ClassVar[list[BindingType]] = [
         *(
-            Binding(entry.key, f"section('{entry.section}')", id=f"section_{entry.section}", show=False)
+            key(entry.key, f"section('{entry.section}')", f"section_{entry.section}", show=False)
             for entry in SECTION_SCREENS
         ),
-        Binding("ctrl+p", "palette", id="palette", show=False),
-        Binding("ctrl+y", "copy", id="copy_text", show=False),
-        Binding("ctrl+q", "leave", id="quit", show=False),
-        Binding("ctrl+c", "leave", id="interrupt", show=False),
-        Binding("q", "leave", id="leave"),
-        Binding("question_mark", "help", id="help"),
+        key("ctrl+p", "palette", "palette", show=False),
+        key("ctrl+y", "copy", "copy_text", show=False),
+        key("ctrl+q", "leave", "quit", show=False),
+        key("ctrl+c", "leave", "interrupt", show=False),
+        key("q", "leave", "leave"),
+        key("question_mark,f1", "help", "help"),
     ]
 
     def __init__(self, start: Start | None = None) -> None:
@@ -344,19 +344,24 @@ class RbdTuiApp(App[int]):
         With ``everything`` also those that the line of keys does not show, and those that a text field takes.
         """
         typing = not everything and screen.focused is not None and screen.focused.check_consume_key("x", "x")
-        found: dict[str, str] = {}
+        signs: dict[str, list[str]] = {}
         for active in screen.active_bindings.values():
             binding = active.binding
-            if not (binding.show or everything) or not binding.id or not active.enabled:
-                continue
-            if typing and len(binding.key) == 1:
-                continue
-            word = str(T(f"key.{binding.id}"))  # words: key.*
-            sign = self.key_sign(binding.key)
-            found[word] = f"{found[word]}{sign}" if word in found and len(sign) == 1 else sign
+            named = binding.id is not None and binding.description == f"key.{binding.id}"
+            hidden = not (binding.show or everything) or str(binding.id).startswith("section_")
+            if named and active.enabled and not hidden and not (typing and self.is_typed(binding.key)):
+                signs.setdefault(str(T(f"key.{binding.id}")), []).append(self.key_sign(binding.key))  # words: key.*
         help_word = str(T("key.help"))
-        last = (found.pop(help_word, "?"), help_word)
-        return (*((sign, word) for word, sign in found.items()), *([last] if not isinstance(screen, Dialog) else []))
+        help_signs = signs.pop(help_word, [])
+        pairs = [(_joined(found, everything=everything), word) for word, found in signs.items()]
+        if help_signs:
+            pairs.append((_joined(help_signs, everything=everything), help_word))
+        return tuple(pairs)
+
+    @staticmethod
+    def is_typed(key: str) -> bool:
+        """Whether a key puts a letter into a text field."""
+        return len(key) == 1 or key in ("question_mark", "slash", "space", "plus", "minus", "full_stop", "comma")
 
     def key_sign(self, key: str) -> str:
         """A key as it is written for a person."""
@@ -423,6 +428,13 @@ class RbdTuiApp(App[int]):
         elif isinstance(event, events.Paste) and self.too_small:
             return
         await super().on_event(event)
+
+
+def _joined(signs: list[str], *, everything: bool) -> str:
+    """Several keys for the same: all of them on the page of help, else single letters and arrows, or the first."""
+    if everything:
+        return " ".join(signs)
+    return "".join(signs) if all(len(sign) == 1 for sign in signs) else signs[0]
 
 
 def _believable(event: events.Resize) -> events.Resize:

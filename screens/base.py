@@ -6,7 +6,7 @@ A section screen is one module ``screens/<section>.py`` with one class and one f
         SECTION = sections.NODES
         CSS_PATH = css("nodes")                          # optional, see `css`
         AUTO_FOCUS = "#table"
-        BINDINGS = [Binding("a", "add", id="add")]       # its word is T("key.add"), no description
+        BINDINGS = [key("a", "add", "add")]              # key, action, and its word T("key.add")
 
         def body(self) -> ComposeResult:                 # what stands right of the rail
             yield NodeTable(id="table")
@@ -18,8 +18,8 @@ A section screen is one module ``screens/<section>.py`` with one class and one f
             self.workbench.change(operations.add_node)
 
 and one line in `screens.sections.SECTION_SCREENS`. Words stand in ``assets/words/{en,zh}/screens_<section>.toml``:
-``section.<name>`` (rail) and ``help.<name>`` (the page behind ``?``; blank lines part paragraphs), ``key.<binding id>``
-for ids that ``screens_shell.toml`` does not have yet. Everything else comes with the base:
+``section.<name>`` (rail) and ``help.<name>`` (the page behind ``?``; blank lines part paragraphs), ``key.<word>`` for
+words of keys that ``screens_shell.toml`` does not have yet. Everything else comes with the base:
 
 - ``self.workbench`` is the site (`rbdtui.workbench.workbench.Workbench`): properties are snapshots, methods return at
   once. A change calls `refresh_view` at most a few times a second, on the screen that is seen; one that comes back
@@ -77,6 +77,11 @@ LEAST_ROWS: Final = 20
 def css(*names: str) -> list[str | PurePath]:
     """Paths of style sheets for ``CSS_PATH``."""
     return [asset("tcss", f"{name}.tcss") for name in names]
+
+
+def key(keys: str, action: str, word: str, *, show: bool = True, priority: bool = False) -> Binding:
+    """A key whose word is ``key.<word>`` of the catalogue; shown in the line of keys unless told otherwise."""
+    return Binding(keys, action, f"key.{word}", id=word, show=show, priority=priority)
 
 
 class Words(Widget):
@@ -259,7 +264,7 @@ class SectionScreen(OurScreen[None]):
 class Dialog(ModalScreen[R], OurScreen[R]):
     """A question or a page in front of a screen; Escape leaves it without an answer."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "dismiss_none", id="close", priority=True)]
+    BINDINGS: ClassVar[list[BindingType]] = [key("escape", "dismiss_none", "close", priority=True)]
 
     def content(self) -> Iterable[Widget]:
         """A box in the middle, its title above and its keys below."""
@@ -298,4 +303,4 @@ class Dialog(ModalScreen[R], OurScreen[R]):
         self.dismiss(None)
 
 
-__all__ = ["LEAST_COLUMNS", "LEAST_ROWS", "Changed", "Dialog", "OurScreen", "SectionScreen", "Words", "css"]
+__all__ = ["LEAST_COLUMNS", "LEAST_ROWS", "Changed", "Dialog", "OurScreen", "SectionScreen", "Words", "css", "key"]

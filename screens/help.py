@@ -7,20 +7,20 @@ from typing import Any, ClassVar
 
 from rich.cells import cell_len
 from rich.text import Text as Line
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.containers import VerticalScroll
 from textual.widget import Widget
 
 from rbdtui.words import T, Text
-from screens.base import Dialog, OurScreen, SectionScreen, Words
+from screens.base import Dialog, OurScreen, SectionScreen, Words, key
 
 
 class HelpScreen(Dialog[None]):
     """The page on one screen."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("question_mark", "dismiss_none", id="close", show=False),
-        Binding("q", "dismiss_none", id="close", show=False),
+        key("question_mark", "dismiss_none", "close", show=False),
+        key("q", "dismiss_none", "close", show=False),
     ]
     AUTO_FOCUS = "#help-page"
 

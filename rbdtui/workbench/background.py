@@ -24,7 +24,10 @@ class BackgroundLoop:
 
     def _serve(self) -> None:
         asyncio.set_event_loop(self._loop)
-        self._loop.run_forever()
+        try:
+            self._loop.run_forever()
+        finally:
+            self._loop.close()
 
     def submit(self, work: Coroutine[object, object, _T]) -> Future[_T]:
         """Start a coroutine; its result or error is in the future, which can be cancelled."""

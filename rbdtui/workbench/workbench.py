@@ -63,6 +63,7 @@ class Workbench:
         *,
         simulated: bool = False,
         faults: FaultLine | None = None,
+        ask_servers: bool = True,
     ) -> None:
         self.session = session
         self.site = session.site
@@ -72,6 +73,7 @@ class Workbench:
         self.faults = faults
         """The simulated servers' faults; None for real ones."""
         self.passphrases = passphrases
+        self._asks_servers = ask_servers
         self.background = BackgroundLoop()
         self._subscribers: list[Callable[[], None]] = []
         self._live = LiveNodes(self.background, session.known_hosts, self._secret, self._tell)
@@ -90,17 +92,18 @@ class Workbench:
         *,
         simulated: bool = False,
         faults: FaultLine | None = None,
+        ask_servers: bool = True,
     ) -> Workbench:
         """Open a site; raises `SiteError`, as `DamagedSpecError` when cluster.yaml is no YAML mapping."""
         session = Session.open(path, passphrases)
         draft = Draft.open(session.site)
         if draft is None:
             raise DamagedSpecError(session.site.spec_file, session.loaded.findings)
-        return cls(session, draft, passphrases, simulated=simulated, faults=faults)
+        return cls(session, draft, passphrases, simulated=simulated, faults=faults, ask_servers=ask_servers)
 
     def start(self) -> None:
         """Begin to ask the servers of the draft."""
-        self._live.follow(self.draft.data, self.draft.spec)
+        self._follow_servers()
 
     def close(self) -> None:
         """Keep the draft and let go of everything; a run goes on."""
@@ -167,7 +170,7 @@ class Workbench:
 
     def _after_change(self) -> None:
         self._preflight.forget()
-        self._live.follow(self.draft.data, self.draft.spec)
+        self._follow_servers()
         self._tell()
 
     @property
@@ -182,6 +185,15 @@ class Workbench:
     def live(self) -> LiveSnapshot:
         """What the servers of the draft last answered."""
         return self._live.snapshot
+
+    def _follow_servers(self) -> None:
+        if self._asks_servers:
+            self._live.follow(self.draft.data, self.draft.spec)
+
+    def show_live(self, snapshot: LiveSnapshot) -> None:
+        """Take answers from elsewhere, for a site whose servers are not asked."""
+        self._live.snapshot = snapshot
+        self._tell()
 
     def ask_again(self, node: str | None = None) -> None:
         """Ask one server, or all, once more."""

@@ -5,20 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import ClassVar
 
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.widget import Widget
 from textual.widgets import Input
 
 from rbdtui.words import T, Text
-from screens.base import Dialog, Words
+from screens.base import Dialog, Words, key
 
 
 class ConfirmDialog(Dialog[bool]):
     """Answers True when confirmed, False or None when not."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("y", "answer(True)", id="yes"),
-        Binding("n", "answer(False)", id="no"),
+        key("y", "answer(True)", "yes"),
+        key("n", "answer(False)", "no"),
     ]
 
     def __init__(self, title: Text, question: Text, *, type_name: str = "") -> None:

@@ -5,19 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import ClassVar
 
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.widget import Widget
 
 from rbdtui.words import T, Text
-from screens.base import Dialog, Words
+from screens.base import Dialog, Words, key
 
 
 class LeaveDialog(Dialog[bool]):
     """Answers True to leave."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("enter", "answer(True)", id="leave_now"),
-        Binding("escape", "answer(False)", id="stay", priority=True),
+        key("enter", "answer(True)", "leave_now"),
+        key("escape", "answer(False)", "stay", priority=True),
     ]
 
     def title_text(self) -> Text:

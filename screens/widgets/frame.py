@@ -144,7 +144,7 @@ class KeyLine(Widget, can_focus=False):
     """The keys that do something here, as many as fit; the rest is under ``?``."""
 
     keys: reactive[tuple[tuple[str, str], ...]] = reactive(())
-    """(key as shown, what it does) pairs, the most important first."""
+    """(key as shown, what it does) pairs, the most important first; the last has its place in any case."""
 
     def render(self) -> RenderResult:
         """The line, never longer than the terminal is wide; help always has its place at the end."""

@@ -1,0 +1,261 @@
+"""Fields of a form: a label, what is typed or chosen, and beneath it what is wrong with it or what is allowed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import ClassVar
+
+from rich.cells import cell_len, set_cell_size
+from rich.text import Text as Line
+from textual import events
+from textual.app import ComposeResult, RenderResult
+from textual.binding import Binding, BindingType
+from textual.message import Message
+from textual.reactive import reactive
+from textual.widget import Widget
+from textual.widgets import Input
+
+from rbdtui.findings import Finding, Severity
+from rbdtui.words import Text
+from rbdtui.workbench.clean import clean_line
+from screens.theme import rich_colour
+from screens.widgets.frame import signs
+
+LABEL_CELLS = 18
+
+
+class TextLine(Input):
+    """A text field of one line, without a frame, with a cursor that stands still."""
+
+    def __init__(
+        self,
+        value: str = "",
+        *,
+        placeholder: str = "",
+        password: bool = False,
+        id: str | None = None,  # noqa: A002 - Textual's name
+        classes: str | None = None,
+    ) -> None:
+        super().__init__(
+            value, placeholder=placeholder, password=password, compact=True, select_on_focus=False, id=id,
+            classes=classes,
+        )  # fmt: skip
+        self.cursor_blink = False
+
+    def _on_paste(self, event: events.Paste) -> None:
+        """Take the first line of what is pasted, without anything that acts."""
+        first = next((line for line in event.text.splitlines() if line.strip()), "")
+        self.insert_text_at_cursor(clean_line(first).strip())
+        event.prevent_default()
+        event.stop()
+
+
+class Label(Widget, can_focus=False):
+    """The word in front of a field."""
+
+    def __init__(self, text: Text) -> None:
+        super().__init__(classes="field-label")
+        self._text = text
+
+    def render(self) -> RenderResult:
+        """The word, cut to its column."""
+        word = str(self._text)
+        return Line(word if cell_len(word) <= self.size.width else set_cell_size(word, self.size.width))
+
+
+class Verdict(Widget, can_focus=False):
+    """What is wrong with a field, and what to do; nothing when it is right, or a hint."""
+
+    findings: reactive[tuple[Finding, ...]] = reactive((), layout=True)
+    hint: reactive[Text | None] = reactive(None, layout=True)
+
+    def render(self) -> RenderResult:
+        """The worst finding with its remedy, else the hint."""
+        worst = worst_of(self.findings)
+        if worst is None:
+            return Line(str(self.hint or ""), style="dim")
+        colour, sign = severity_look(self, worst.severity)
+        line = Line(f"{sign} {worst.message}", style=colour)
+        line.append(f"  {worst.remedy}", style="not bold default")
+        return line
+
+    def watch_findings(self) -> None:
+        """Take no room when there is nothing to say."""
+        self.display = bool(self.findings or self.hint)
+
+    def watch_hint(self) -> None:
+        """As above."""
+        self.watch_findings()
+
+
+def worst_of(findings: Sequence[Finding]) -> Finding | None:
+    """The most severe of the findings, the first of its kind."""
+    order = list(Severity)
+    return min(findings, key=lambda finding: order.index(finding.severity), default=None)
+
+
+def severity_look(widget: Widget, severity: Severity) -> tuple[str, str]:
+    """Colour and sign of a severity."""
+    glyphs = signs(widget)
+    names = {
+        Severity.ERROR: ("error", glyphs.bad),
+        Severity.WARNING: ("warning", glyphs.warn),
+        Severity.INFO: ("secondary", glyphs.off),
+    }
+    name, sign = names[severity]
+    return rich_colour(widget.app, name), sign
+
+
+class Field(Widget):
+    """A labelled text field with its verdict; says `Changed` for every letter."""
+
+    class Changed(Message):
+        """Something was typed into the field."""
+
+        def __init__(self, field: Field, value: str) -> None:
+            super().__init__()
+            self.field, self.value = field, value
+
+    def __init__(
+        self,
+        label: Text,
+        *,
+        path: str = "",
+        hint: Text | None = None,
+        password: bool = False,
+        id: str | None = None,  # noqa: A002 - Textual's name
+    ) -> None:
+        super().__init__(id=id)
+        self._label, self._hint, self._password = label, hint, password
+        self.path = path
+        """The field of cluster.yaml that it edits."""
+
+    def compose(self) -> ComposeResult:
+        """Label, line and verdict."""
+        yield Label(self._label)
+        yield TextLine(password=self._password, classes="field-line")
+        yield Verdict()
+
+    def on_mount(self) -> None:
+        """Show the hint."""
+        self.query_one(Verdict).hint = self._hint
+
+    @property
+    def line(self) -> TextLine:
+        """The text field itself."""
+        return self.query_one(TextLine)
+
+    @property
+    def value(self) -> str:
+        """What is in the field."""
+        return self.line.value
+
+    def show(self, value: str, findings: Sequence[Finding] = ()) -> None:
+        """Show a value and what is wrong with it; what is just being typed is not touched."""
+        if self.line.value != value:
+            with self.line.prevent(Input.Changed):
+                self.line.value = value
+        self.query_one(Verdict).findings = tuple(findings)
+
+    def on_input_changed(self, event: Input.Changed) -> None:
+        """Pass a change on."""
+        event.stop()
+        self.post_message(self.Changed(self, event.value))
+
+
+class ChoiceLine(Widget, can_focus=True):
+    """One of a few values, side by side; left, right and space choose."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("right,space", "step(1)", "key.choose", id="choose"),
+        Binding("left", "step(-1)", "key.choose", id="choose", show=False),
+    ]
+    value: reactive[str] = reactive("")
+
+    class Changed(Message):
+        """Another value was chosen."""
+
+        def __init__(self, choice: ChoiceLine, value: str) -> None:
+            super().__init__()
+            self.choice, self.value = choice, value
+
+    def __init__(
+        self,
+        values: Sequence[str],
+        word: Callable[[str], Text | str] = str,
+        *,
+        path: str = "",
+        id: str | None = None,  # noqa: A002 - Textual's name
+    ) -> None:
+        super().__init__(id=id, classes="field-line")
+        self._values, self._word = tuple(values), word
+        self.path = path
+
+    def render(self) -> RenderResult:
+        """All values, the chosen one marked by a sign and by weight."""
+        glyphs = signs(self)
+        line = Line(no_wrap=True)
+        for value in self._values:
+            chosen = value == self.value
+            style = f"bold {rich_colour(self.app, 'accent')}" if chosen else "dim"
+            line.append(f"{glyphs.on if chosen else glyphs.off} {self._word(value)}", style=style)
+            line.append("   ")
+        return line
+
+    def action_step(self, by: int) -> None:
+        """Choose the next value, or the one before."""
+        index = self._values.index(self.value) if self.value in self._values else -by if by > 0 else 0
+        self.choose(self._values[(index + by) % len(self._values)])
+
+    def choose(self, value: str) -> None:
+        """Choose a value as if by key."""
+        self.value = value
+        self.post_message(self.Changed(self, value))
+
+    def on_click(self, event: events.Click) -> None:
+        """Choose the value under the mouse."""
+        start = 0
+        for value in self._values:
+            width = 2 + cell_len(str(self._word(value))) + 3
+            if start <= event.x < start + width:
+                self.choose(value)
+                return
+            start += width
+
+
+class Choice(Widget):
+    """A labelled `ChoiceLine` with its verdict."""
+
+    def __init__(
+        self,
+        label: Text,
+        values: Sequence[str],
+        word: Callable[[str], Text | str] = str,
+        *,
+        path: str = "",
+        hint: Text | None = None,
+        id: str | None = None,  # noqa: A002 - Textual's name
+    ) -> None:
+        super().__init__(id=id)
+        self._label, self._values, self._word, self._hint = label, values, word, hint
+        self.path = path
+
+    def compose(self) -> ComposeResult:
+        """Label, values and verdict."""
+        yield Label(self._label)
+        yield ChoiceLine(self._values, self._word, path=self.path)
+        yield Verdict()
+
+    def on_mount(self) -> None:
+        """Show the hint."""
+        self.query_one(Verdict).hint = self._hint
+
+    @property
+    def line(self) -> ChoiceLine:
+        """The values."""
+        return self.query_one(ChoiceLine)
+
+    def show(self, value: str, findings: Sequence[Finding] = ()) -> None:
+        """Show what is chosen and what is wrong with it."""
+        self.line.value = value
+        self.query_one(Verdict).findings = tuple(findings)
