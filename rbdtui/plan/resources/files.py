@@ -14,11 +14,14 @@ from rbdtui.words import T
 
 BEGIN: Final = b"# BEGIN rbdtui"
 END: Final = b"# END rbdtui"
+_OURS: Final = b"# Written by rbdtui for site "
+_HEADER_WITHIN_BYTES: Final = 400
+"""Where the header stands, behind a ``#!`` line at most."""
 
 
 def header(site: str) -> str:
     """The first line of every file that rbdtui writes, where the format has comments."""
-    return f"# Written by rbdtui for site {site}; changes here are replaced"
+    return f"{_OURS.decode()}{site}; changes here are replaced"
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +55,7 @@ class ManagedFile:
         return [Change(ChangeKind.FILE, title, diff(self.path, before, self.content))]
 
     async def settle(self, target: Target) -> None:
-        """Write the file; what was there goes to the backup."""
+        """Write the file; what was there goes to the backup, unless it was ours."""
         if self._is_good((await file_states(target.host, [self.path]))[self.path]):
             return
         if self.only_when_missing:
@@ -62,9 +65,15 @@ class ManagedFile:
             judged = await target.host.run(self.validator, payload=self.content.actual)
             if judged.exit_status == 3:
                 raise StepError("content_refused", path=self.path, node=target.host.name, evidence=judged.error_text)
+        backup_dir = "" if await self._is_ours(target) else target.backup_dir
         await write_file(
-            target.host, self.path, self.content.actual, mode=self.mode, owner=self.owner, backup_dir=target.backup_dir
+            target.host, self.path, self.content.actual, mode=self.mode, owner=self.owner, backup_dir=backup_dir
         )
+
+    async def _is_ours(self, target: Target) -> bool:
+        """Whether what is there was written by us: it may hold a secret, and nobody will want it back."""
+        before = await read_file(target.host, self.path)
+        return before is not None and _OURS in before[:_HEADER_WITHIN_BYTES]
 
     def _is_good(self, state: FileState | None) -> bool:
         if state is None or self.only_when_missing:

@@ -1,0 +1,199 @@
+"""The command line as an operator meets it: exit statuses, where words go, and mistakes in both languages."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from jsonschema import Draft202012Validator
+
+from rbdtui.cli.app import run_command_line
+from rbdtui.cli.output import Exit
+from rbdtui.vault import Vault
+from rbdtui.words import LANGUAGES, use_language
+
+VERBS = (
+    "init", "trust", "secret", "check", "plan", "run", "attach", "pause", "resume", "retry", "stop", "health", "bundle",
+    "demo", "completion", "schema",
+)  # fmt: skip
+
+
+@pytest.fixture
+def passphrase_file(tmp_path: Path) -> str:
+    file = tmp_path / "passphrase"
+    file.write_text("correct horse\n")
+    return str(file)
+
+
+@pytest.fixture
+def site(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Path:
+    path = tmp_path / "site"
+    assert run_command_line(["init", str(path)]) == Exit.GOOD
+    capsys.readouterr()
+    return path
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("verb", VERBS)
+def test_every_verb_has_help(verb: str, language: str, capsys: pytest.CaptureFixture[str]) -> None:
+    use_language(language)
+    assert run_command_line([verb, "--help"]) == Exit.GOOD
+    captured = capsys.readouterr()
+    assert verb in captured.out
+    assert captured.err == ""
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        (["chekc"], "chekc"),
+        (["check", "--jsn"], "--json"),
+        (["check", "--only", "rules,weather", "."], "weather"),
+        (["init"], "SITE"),
+        (["schema", "nothing"], "health"),
+        (["demo", "--nodes", "1000"], "60"),
+        (["demo", "--nodes", "many"], "60"),
+        (["run", "--on-failure", "pray"], "quarantine"),
+        (["secret", "set", "."], "NAME"),
+    ],
+)
+def test_wrong_use_names_what_is_allowed(
+    arguments: list[str], named: str, language: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    use_language(language)
+    assert run_command_line(arguments) == Exit.USAGE
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert named in captured.err
+    assert "Traceback" not in captured.err
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("verb", ["trust", "check", "plan", "run", "attach", "pause", "health"])
+def test_a_place_that_is_no_site_is_told(
+    verb: str, language: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    use_language(language)
+    places = {"absent": tmp_path / "absent", "file": tmp_path / "file", "bare": tmp_path / "bare"}
+    places["file"].write_text("")
+    places["bare"].mkdir(mode=0o700)
+    for place in places.values():
+        assert run_command_line([verb, str(place)]) == Exit.USAGE
+        captured = capsys.readouterr()
+        assert captured.out == ""
+        assert str(place) in captured.err
+
+
+@pytest.mark.parametrize("verb", ["check", "plan", "run", "health", "attach"])
+def test_a_site_that_others_can_read_is_refused(verb: str, site: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    site.chmod(0o750)
+    assert run_command_line([verb, str(site)]) == Exit.USAGE
+    assert "chmod 700" in capsys.readouterr().err
+
+
+def test_init_makes_a_private_commented_site_and_never_overwrites(
+    site: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert site.stat().st_mode & 0o777 == 0o700
+    spec = site / "cluster.yaml"
+    assert spec.stat().st_mode & 0o077 == 0
+    before = spec.read_bytes()
+    assert b"#" in before
+    assert run_command_line(["init", str(site)]) == Exit.USAGE
+    assert spec.read_bytes() == before
+    assert str(site) in capsys.readouterr().err
+
+
+def test_check_of_rules_answers_by_schema_and_status(site: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    spec = site / "cluster.yaml"
+    spec.write_text(spec.read_text().replace("apiVersion: rbdtui/v1", "unknown_key: 1\napiVersion: rbdtui/v1"))
+    assert run_command_line(["check", str(site), "--only", "rules", "--json"]) == Exit.FINDINGS
+    captured = capsys.readouterr()
+    found = json.loads(captured.out)
+    Draft202012Validator(_schema("check", capsys)).validate(found)
+    (unknown,) = (f for f in found["findings"] if f["place"]["field"] == "unknown_key")
+    assert unknown["severity"] == "error"
+    line = 1 + spec.read_text().splitlines().index("unknown_key: 1")
+    assert unknown["place"]["line"] == line
+    assert found["counts"]["error"] >= 1
+
+
+def _schema(name: str, capsys: pytest.CaptureFixture[str]) -> dict[str, object]:
+    assert run_command_line(["schema", name]) == Exit.GOOD
+    schema: dict[str, object] = json.loads(capsys.readouterr().out)
+    Draft202012Validator.check_schema(schema)
+    return schema
+
+
+@pytest.mark.parametrize("name", ["check", "plan", "run", "health"])
+def test_published_schemas_are_schemas(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert "title" in _schema(name, capsys)
+
+
+def test_secrets_go_in_by_standard_input_and_only_names_come_out(site: Path, passphrase_file: str) -> None:
+    value = 'Op"er$at!or 1 \u5bc6'
+    kept = _process(["secret", "set", str(site), "sudo", "--passphrase-file", passphrase_file], value)
+    listed = _process(["secret", "list", str(site), "--passphrase-file", passphrase_file])
+    assert (kept.returncode, listed.returncode) == (0, 0), kept.stderr + listed.stderr
+    assert listed.stdout.split() == ["sudo"]
+    assert value not in kept.stdout + kept.stderr + listed.stdout + listed.stderr
+    assert Vault.open(site / "secrets.enc", "correct horse").get("sudo") == value
+    assert value.encode() not in (site / "secrets.enc").read_bytes()
+    gone = _process(["secret", "forget", str(site), "sudo", "--passphrase-file", passphrase_file])
+    assert gone.returncode == 0
+    assert Vault.open(site / "secrets.enc", "correct horse").names() == []
+
+
+def test_a_wrong_passphrase_is_told_without_a_trace(site: Path, passphrase_file: str, tmp_path: Path) -> None:
+    _process(["secret", "set", str(site), "sudo", "--passphrase-file", passphrase_file], "x")
+    wrong = tmp_path / "wrong"
+    wrong.write_text("battery staple\n")
+    done = _process(["secret", "list", str(site), "--passphrase-file", str(wrong)])
+    assert done.returncode == Exit.USAGE
+    assert done.stdout == ""
+    assert "Traceback" not in done.stderr
+    assert "battery" not in done.stderr
+
+
+@pytest.mark.parametrize("locale", ["C", "POSIX", "zh_CN.GBK", "nonsense"])
+def test_any_locale_will_do(locale: str, site: Path) -> None:
+    done = _process(["--lang", "zh", "check", str(site), "--only", "rules"], locale=locale)
+    assert done.returncode in (Exit.GOOD, Exit.FINDINGS), done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_the_language_can_be_named_anywhere(site: Path) -> None:
+    before = _process(["--lang", "zh", "attach", str(site)])
+    behind = _process(["attach", str(site), "--lang", "zh"])
+    wrong = _process(["attach", str(site), "--lang", "xx"])
+    assert before.stderr == behind.stderr
+    assert "运行" in before.stderr
+    assert (wrong.returncode, "en, zh" in wrong.stderr) == (Exit.USAGE, True)
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_completion_scripts_know_the_program(shell: str) -> None:
+    done = _process(["completion", shell])
+    assert done.returncode == 0
+    assert "_RBDTUI_COMPLETE" in done.stdout
+
+
+def test_a_reader_that_leaves_early_is_no_error(site: Path) -> None:
+    command = f"{sys.executable} -m rbdtui schema run | head -n 1"
+    done = subprocess.run(
+        ["bash", "-o", "pipefail", "-c", command], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.stderr == ""
+
+
+def _process(words: list[str], stdin: str = "", *, locale: str = "C.UTF-8") -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "rbdtui", *words],
+        input=stdin, capture_output=True, text=True, encoding="utf-8", errors="replace", timeout=60, check=False,
+        env={**os.environ, "LC_ALL": locale},
+    )  # fmt: skip
