@@ -7,6 +7,7 @@ from typing import Final
 
 _SIMPLE_KEY: Final = re.compile(r"[A-Za-z0-9_-]{1,64}\Z")
 _STEP: Final = re.compile(r"\.?([A-Za-z0-9_-]+)|\[(\d+)\]|\[\"([^\"]*)\"\]")
+_LAST_STEP: Final = re.compile(r"(\.?[A-Za-z0-9_-]+|\[\d+\]|\[\"[^\"]*\"\])\Z")
 _SECRET_KEY: Final = re.compile(r"passw|passphrase|secret|token|credential|private", re.IGNORECASE)
 _LONGEST_SHOWN: Final = 60
 
@@ -43,7 +44,8 @@ def steps_of(path: str) -> list[str | int]:
 
 def parent(path: str) -> str:
     """The path without its last step; empty for a key of the top level."""
-    return re.sub(r"(\.?[A-Za-z0-9_-]+|\[[^\]]*\])\Z", "", path) if path else ""
+    match = _LAST_STEP.search(path)
+    return path[: match.start()] if match else ""
 
 
 def is_secret(path: str) -> bool:

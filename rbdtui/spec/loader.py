@@ -20,7 +20,7 @@ from rbdtui.spec.tree import Mapping as MappingNode
 from rbdtui.spec.tree import Mark, Refused, Scalar, TreeNode, TreeReader
 from rbdtui.spec.tree import Sequence as SequenceNode
 
-MAX_SIZE_BYTES: Final = 1024 * 1024
+MAX_SIZE_BYTES: Final = 512 * 1024
 """More than a thousand nodes need; a larger file is something else."""
 MAX_FINDINGS: Final = 200
 LATER_SECTIONS: Final = ("storage", "etcd", "registry", "mysql", "rainbond")
@@ -150,20 +150,22 @@ def _judge(text: str) -> LoadedSpec:
     builder.positions[""] = root.mark
     data = builder.mapping(root, "")
     builder.refuse_later_sections(data)
-    spec, shape = _validate(data, builder)
+    spec, shape, more = _validate(data, builder)
     loaded = LoadedSpec(spec, (), builder.positions, text, data)
     findings = [loaded.with_node(finding) for finding in builder.findings]
     findings += [_with_place(finding, loaded, builder.keys) for finding in shape]
     in_order = sorted(findings, key=lambda finding: (finding.place.line, finding.place.column))
-    return replace(loaded, findings=_capped(in_order), spec=None if findings else spec)
+    return replace(loaded, findings=_capped(in_order, more), spec=None if findings else spec)
 
 
-def _validate(data: dict[str, object], builder: _DataBuilder) -> tuple[ClusterSpec | None, list[Finding]]:
+def _validate(data: dict[str, object], builder: _DataBuilder) -> tuple[ClusterSpec | None, list[Finding], int]:
+    """The spec, or what is wrong with its shape and how many mistakes there are beyond those."""
     known = {key: value for key, value in data.items() if key not in LATER_SECTIONS}
     try:
-        return ClusterSpec.model_validate(known), []
+        return ClusterSpec.model_validate(known), [], 0
     except ValidationError as error:
-        return None, shape_findings(error, builder.texts, builder.refused)
+        findings = shape_findings(error, builder.texts, builder.refused, limit=MAX_FINDINGS)
+        return None, findings, max(0, error.error_count() - MAX_FINDINGS)
 
 
 def _with_place(finding: Finding, loaded: LoadedSpec, keys: Mapping[str, Mark]) -> Finding:
@@ -173,11 +175,10 @@ def _with_place(finding: Finding, loaded: LoadedSpec, keys: Mapping[str, Mark]) 
     return replace(finding, place=replace(place, line=mark.line, column=mark.column) if mark else place)
 
 
-def _capped(findings: Sequence[Finding]) -> tuple[Finding, ...]:
-    if len(findings) <= MAX_FINDINGS:
-        return tuple(findings)
-    more = Finding("RBD-YAML-050", Severity.ERROR, params={"more": len(findings) - MAX_FINDINGS})
-    return (*findings[:MAX_FINDINGS], more)
+def _capped(findings: Sequence[Finding], more: int) -> tuple[Finding, ...]:
+    more += max(0, len(findings) - MAX_FINDINGS)
+    last = [Finding("RBD-YAML-050", Severity.ERROR, params={"more": more})] if more else []
+    return (*findings[:MAX_FINDINGS], *last)
 
 
 class _DataBuilder:

@@ -36,11 +36,16 @@ _VAULT_NAMES: Final = {"password": "ssh", "sudo_password": "sudo", "passphrase":
 """Suggested names of secrets by field."""
 
 
-def shape_findings(error: ValidationError, texts: Mapping[str, str], refused: Collection[str]) -> list[Finding]:
-    """One finding for each mistake, but none about values that were refused before; places hold only the field."""
+def shape_findings(
+    error: ValidationError, texts: Mapping[str, str], refused: Collection[str], *, limit: int
+) -> list[Finding]:
+    """One finding for each mistake, but none about values that were refused before; places hold only the field.
+
+    Only the first mistakes up to the limit are looked at: suggesting a key takes time.
+    """
     around = {above for path in refused for above in _sections_around(path)}
     findings = []
-    for details in error.errors(include_url=False, include_input=False):
+    for details in error.errors(include_url=False, include_input=False)[:limit]:
         steps = tuple(step for step in details["loc"] if step not in UNION_MARKS)
         path = fields.path_of(steps)
         judged_before = path in around or path in refused or any(above in refused for above in _sections_around(path))

@@ -7,9 +7,11 @@ from ipaddress import IPv4Address, IPv4Network
 from typing import Final
 
 from rbdtui.findings import Finding, Severity
-from rbdtui.spec.rules.base import RuleInput, is_usable
+from rbdtui.spec.rules.base import RuleInput
 
 _DOCKER_BRIDGE: Final = IPv4Network("172.17.0.0/16")
+_SPECIAL: Final = tuple(map(IPv4Network, ("0.0.0.0/8", "127.0.0.0/8", "169.254.0.0/16", "224.0.0.0/3")))
+"""This host, loopback, link-local, multicast and reserved."""
 _LARGEST_SERVICE_PREFIX: Final = 12
 """kube-apiserver takes at most 20 bits of hosts (kubernetes v1.30 cmd/kube-apiserver/app/options/validation.go)."""
 _SMALLEST_SERVICE_PREFIX: Final = 28
@@ -30,7 +32,7 @@ def networks_apart(rule: RuleInput) -> Iterator[Finding]:
         yield rule.finding("RBD-CIDR-001", Severity.ERROR, service_path, str(services), other=str(pods))
     vip = rule.spec.gateway.vip
     for path, network in networks:
-        if not is_usable(network.network_address):
+        if any(network.overlaps(special) for special in _SPECIAL):
             yield rule.finding("RBD-CIDR-009", Severity.ERROR, path, str(network))
         if vip is not None and network.overlaps(vip.network):
             yield rule.finding("RBD-CIDR-003", Severity.ERROR, path, str(network), other=str(vip.network))

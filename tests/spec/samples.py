@@ -1,0 +1,66 @@
+"""Specs that the tests of this part change in one place."""
+
+from __future__ import annotations
+
+from rbdtui.findings import Finding
+from rbdtui.spec.loader import LoadedSpec, parse_spec
+from rbdtui.spec.rules import check_rules
+
+GOOD = """\
+apiVersion: rbdtui/v1
+name: site-a
+profile: kubernetes-only
+bundle: /data/offline-packages
+ssh:
+  user: ops
+  port: 22
+  sudo_password: secret:sudo
+nodes:
+  - name: node1
+    address: 10.0.0.11
+    roles: [control-plane, etcd, worker, gateway]
+  - name: node2
+    address: 10.0.0.12
+    roles: [control-plane, etcd, worker, gateway]
+  - name: node3
+    address: 10.0.0.13
+    roles: [control-plane, etcd, worker]
+kubernetes:
+  api: {mode: vip}
+  pod_cidr: 10.42.0.0/16
+  service_cidr: 10.43.0.0/16
+gateway:
+  mode: keepalived
+  vip: 10.0.0.100/24
+  virtual_router_id: 87
+  unicast: true
+"""
+
+
+def changed(*replacements: tuple[str, str]) -> str:
+    """GOOD with pieces replaced; each must be there exactly once."""
+    text = GOOD
+    for old, new in replacements:
+        assert text.count(old) == 1, old
+        text = text.replace(old, new)
+    return text
+
+
+def judged(text: str) -> list[Finding]:
+    """All findings of loader and rules on a text."""
+    loaded = parse_spec(text)
+    if loaded.spec is None:
+        return list(loaded.findings)
+    return [*loaded.findings, *check_rules(loaded.spec, loaded.place)]
+
+
+def codes(text: str) -> list[str]:
+    """Their codes."""
+    return [finding.code for finding in judged(text)]
+
+
+def loaded_good(*replacements: tuple[str, str]) -> LoadedSpec:
+    """The loaded spec of a changed GOOD that has the right shape."""
+    loaded = parse_spec(changed(*replacements))
+    assert loaded.spec is not None, loaded.findings
+    return loaded
