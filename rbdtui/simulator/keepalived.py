@@ -261,20 +261,22 @@ class Keepalived:
             return True
         check = own.checks[0]
         period = float(check.value("interval", "1")) / (own.advert_s / 2)
-        good = all(self._script_passes(block.value("script")) for block in own.checks)
+        good = all(check_passes(self._machine, block.value("script")) for block in own.checks)
         self._failed = 0 if good else self._failed + 1
         self._passed = self._passed + 1 if good else 0
         if own.state == "FAULT":
             return self._passed >= int(check.value("rise", "1")) * period
         return self._failed < int(check.value("fall", "1")) * period
 
-    def _script_passes(self, command: str) -> bool:
-        entry = self._machine.files.get(command.split(" ")[0])
-        if entry is None or not entry.mode & 0o111:
-            return False
-        text = bytes(entry.content).decode("utf-8", "replace")
-        if "/readyz" in text:
-            cluster = cluster_of(self._machine)
-            return cluster is not None and cluster.serves(self._machine)
-        ports = re.findall(r"127\.0\.0\.1:(\d+)", text)
-        return all(self._machine.listener("127.0.0.1", int(port)) is not None for port in ports)
+
+def check_passes(machine: Machine, command: str) -> bool:
+    """Whether a check that keepalived would run is good: what it asks is told from its text."""
+    entry = machine.files.get(command.split(" ")[0])
+    if entry is None or not entry.mode & 0o111:
+        return False
+    text = bytes(entry.content).decode("utf-8", "replace")
+    if "/readyz" in text:
+        cluster = cluster_of(machine)
+        return cluster is not None and cluster.serves(machine)
+    ports = re.findall(r"127\.0\.0\.1:(\d+)", text)
+    return all(machine.listener("127.0.0.1", int(port)) is not None for port in ports)

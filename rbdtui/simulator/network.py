@@ -72,6 +72,8 @@ class Network:
             raise os_error(errno.EHOSTUNREACH, address) from None
         local = wanted == IPv4Address("127.0.0.1")
         target = source if local else next(iter(self.seen_by(source, self.holders(wanted))), None)
+        if target is None and wanted in self.squatters and self.plugged(source):
+            raise os_error(errno.ECONNREFUSED, f"{address}:{port}")
         if target is None:
             await self._nobody(source, wanted)
             raise os_error(errno.ETIMEDOUT, address)
@@ -83,7 +85,7 @@ class Network:
         return target, listening
 
     async def _nobody(self, source: Machine, wanted: IPv4Address) -> None:
-        if wanted in source.address.network and wanted not in self.squatters and self.plugged(source):
+        if wanted in source.address.network and self.plugged(source):
             # Nobody answers for the address in the segment: the kernel gives up after three seconds.
             await self.tempo.sleep(3.0)
             raise os_error(errno.EHOSTUNREACH, str(wanted))

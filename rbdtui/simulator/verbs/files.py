@@ -46,7 +46,8 @@ def copy(files: FileSystem, source: str, target: str) -> None:
 
 def described(entry: Entry) -> str:
     """Mode, owner and size as the product's scripts print them."""
-    return f"{entry.mode:o} {entry.owner} {len(entry.content)}"
+    size = 4096 if entry.kind is Kind.DIRECTORY else len(entry.content)
+    return f"{entry.mode:o} {entry.owner} {size}"
 
 
 async def file_read(call: Call) -> int:

@@ -106,7 +106,6 @@ async def rke2_state(call: Call) -> int:
     call.line(f"prefix={prefix}")
     call.line(f"program={_yes(program is not None and bool(program.mode & 0o111))}")
     call.line(f"units={_yes(units)}")
-    call.line(f"data={_yes(files.is_dir(f'{DATA_DIR}/agent/etc'))}")
     return 0
 
 
@@ -186,10 +185,10 @@ async def rke2_progress(call: Call) -> int:
     start = next((i + 1 for i, line in enumerate(lines) if cursor and line.cursor == cursor), None)
     new = lines[-_FIRST_LINES:] if start is None else lines[start:][-_MORE_LINES:]
     cluster = cluster_of(machine)
-    api = cluster is not None and cluster.serves(machine)
-    call.line(f"active={shown['ActiveState']}\nsub={shown['SubState']}\nresult={shown['Result']}")
-    call.line(f"restarts={shown['NRestarts']}\nsupervisor={_yes(machine.listener('127.0.0.1', 9345) is not None)}")
-    call.line(f"api={_yes(api)}\ncursor={new[-1].cursor if new else cursor}\n")
+    api = cluster is not None and shown["ActiveState"] == "active" and cluster.serves(machine)
+    call.line(f"active={shown['ActiveState']}\nrestarts={shown['NRestarts']}")
+    call.line(f"supervisor={_yes(machine.listener('127.0.0.1', 9345) is not None)}\napi={_yes(api)}")
+    call.line(f"cursor={new[-1].cursor if new else cursor}\n")
     for line in new:
         call.line(line.text)
     return 0

@@ -8,7 +8,7 @@ from ipaddress import IPv4Address
 from typing import Final
 
 from rbdtui.simulator.call import Call, Verbs
-from rbdtui.simulator.keepalived import ConfigError, parse
+from rbdtui.simulator.keepalived import ConfigError, check_passes, parse
 from rbdtui.simulator.machine import Machine, install_keepalived
 from rbdtui.simulator.units import Active, Systemd
 
@@ -189,15 +189,20 @@ async def holds_address(call: Call) -> int:
 
 
 async def neighbour(call: Call) -> int:
-    """``neighbour ADDRESS``."""
-    (address,) = call.args
+    """``neighbour ADDRESS [ping | forget]``; the table of a simulated machine is always true."""
+    address, how = (*call.args, "")[:2]
     wanted, network = IPv4Address(address), call.machine.network
-    if any(own.ip == wanted for own in call.machine.addresses):
-        call.line("own")
-        return 0
     answering = [other.mac for other in network.seen_by(call.machine, network.holders(wanted))]
     if wanted in network.squatters and network.plugged(call.machine):
         answering.append(_SQUATTER_MAC)
+    if how == "forget":
+        call.out("forgotten\n" * len(answering))
+        return 0
+    if any(own.ip == wanted for own in call.machine.addresses):
+        call.line("own")
+        return 0
+    if how == "ping":
+        call.line("pinged")
     for mac in answering:
         call.line(f"neighbour {mac} {call.machine.interface}")
     return 0
@@ -212,6 +217,15 @@ async def keepalived_test(call: Call) -> int:
     except (ConfigError, ValueError) as error:
         return call.fail(str(error), 3)
     return 0
+
+
+async def keepalived_check(call: Call) -> int:
+    """``keepalived-check PATH``."""
+    (path,) = call.args
+    entry = call.machine.files.get(path)
+    if entry is None or not entry.mode & 0o111:
+        return 4
+    return 0 if check_passes(call.machine, path) else 3
 
 
 async def clock(call: Call) -> int:
@@ -241,6 +255,7 @@ VERBS: Verbs = {
     "clock": clock,
     "health": health,
     "holds-address": holds_address,
+    "keepalived-check": keepalived_check,
     "keepalived-test": keepalived_test,
     "neighbour": neighbour,
     "modules-load": modules_load,
