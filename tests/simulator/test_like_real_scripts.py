@@ -109,7 +109,7 @@ class Both:
         self.machine.files.mkdir(self.directory)
 
     def really(self, step: Step) -> tuple[int, bytes]:
-        command = ["sh", "-c", script(step.script).file_text(), step.script, *self._args(step)]
+        command = ["sh", "-c", script(step.script).file_text().decode(), step.script, *self._args(step)]
         ended = subprocess.run(command, input=step.payload, capture_output=True, check=False, timeout=20)
         return ended.returncode, ended.stdout
 
