@@ -57,16 +57,31 @@ class Survival:
         return (self.etcd, self.api, self.gateway, self.builds)
 
 
+@dataclass(frozen=True, slots=True)
+class _Others:
+    """The nodes of a role but for one."""
+
+    count: int
+    shown: tuple[str, ...]
+    """The first of them, few enough to be told."""
+
+    def __str__(self) -> str:
+        more = self.count - len(self.shown)
+        return ", ".join(self.shown) + (f" +{more}" if more else "")
+
+
 class _Roster:
-    """Names of nodes by what they do."""
+    """Nodes by what they do; told apart by identity, as names may be used twice by mistake."""
 
     def __init__(self, spec: ClusterSpec) -> None:
         self.spec = spec
-        self.etcd = [node.name for node in spec.nodes_with(Role.ETCD)]
-        self.control_plane = [node.name for node in spec.nodes_with(Role.CONTROL_PLANE)]
-        self.gateways = [node.name for node in spec.gateways]
-        self.builders = [node.name for node in spec.nodes_with(Role.BUILD)]
+        self.nodes = {role: spec.nodes_with(role) for role in Role}
         self.first_server = next((node.name for node in spec.servers if Role.CONTROL_PLANE in node.roles), "")
+
+    def others(self, role: Role, node: Node) -> _Others:
+        """The nodes of a role that are left without that one."""
+        first = [other.name for other in self.nodes[role][: _MOST_NAMES + 1] if other is not node]
+        return _Others(len(self.nodes[role]) - (role in node.roles), tuple(first[:_MOST_NAMES]))
 
 
 def what_if_dies(spec: ClusterSpec, node: str) -> Survival:
@@ -81,7 +96,7 @@ def survivals(spec: ClusterSpec) -> Iterator[Survival]:
 
 
 def _survival(roster: _Roster, node: Node) -> Survival:
-    members = len(roster.etcd)
+    members = len(roster.nodes[Role.ETCD])
     left = members - (Role.ETCD in node.roles)
     needed = members // 2 + 1
     etcd = _etcd(node, members, left, needed)
@@ -107,11 +122,11 @@ def _etcd(node: Node, members: int, left: int, needed: int) -> Outcome:
 
 
 def _api(roster: _Roster, node: Node, etcd: Outcome, gateway: Outcome) -> Outcome:
-    left = [name for name in roster.control_plane if name != node.name]
+    left = roster.others(Role.CONTROL_PLANE, node)
     mode = roster.spec.kubernetes.api.mode
     if etcd.fate is Fate.LOST:
         return Outcome(Fate.LOST, T("survival.api.without_etcd"))
-    if not left:
+    if not left.count:
         return Outcome(Fate.LOST, T("survival.api.no_server"))
     if mode is ApiMode.FIRST_SERVER and node.name == roster.first_server:
         return Outcome(Fate.LOST, T("survival.api.first_server", node=node.name))
@@ -122,39 +137,34 @@ def _api(roster: _Roster, node: Node, etcd: Outcome, gateway: Outcome) -> Outcom
         return Outcome(fate, T("survival.api.on_vip"))
     fate = Fate.HOLDS if Role.CONTROL_PLANE in node.roles else Fate.UNTOUCHED
     if mode is ApiMode.EXTERNAL:
-        return Outcome(fate, T("survival.api.on_balancer", nodes=_names(left)))
+        return Outcome(fate, T("survival.api.on_balancer", nodes=str(left)))
     return Outcome(fate, T("survival.api.on_first_server", node=roster.first_server))
 
 
 def _gateway(roster: _Roster, node: Node) -> Outcome:
     mode = roster.spec.gateway.mode
-    left = [name for name in roster.gateways if name != node.name]
-    if not roster.gateways:
+    left = roster.others(Role.GATEWAY, node)
+    if not roster.nodes[Role.GATEWAY]:
         return Outcome(Fate.UNUSED, T("survival.gateway.unused"))
     if Role.GATEWAY not in node.roles:
-        return Outcome(Fate.UNTOUCHED, T("survival.gateway.untouched", nodes=_names(left)))
-    if not left:
+        return Outcome(Fate.UNTOUCHED, T("survival.gateway.untouched", nodes=str(left)))
+    if not left.count:
         return Outcome(Fate.LOST, T("survival.gateway.lost"))
     if mode is GatewayMode.NONE:
-        return Outcome(Fate.HOLDS, T("survival.gateway.own_addresses", nodes=_names(left)))
+        return Outcome(Fate.HOLDS, T("survival.gateway.own_addresses", nodes=str(left)))
     if mode is GatewayMode.EXTERNAL:
-        return Outcome(Fate.HOLDS, T("survival.gateway.balanced", nodes=_names(left)))
-    if len(left) == 1:
-        return Outcome(Fate.HOLDS, T("survival.gateway.moves", node=left[0]))
-    return Outcome(Fate.HOLDS, T("survival.gateway.moves_to_one_of", nodes=_names(left)))
+        return Outcome(Fate.HOLDS, T("survival.gateway.balanced", nodes=str(left)))
+    if left.count == 1:
+        return Outcome(Fate.HOLDS, T("survival.gateway.moves", node=left.shown[0]))
+    return Outcome(Fate.HOLDS, T("survival.gateway.moves_to_one_of", nodes=str(left)))
 
 
 def _builds(roster: _Roster, node: Node) -> Outcome:
-    left = [name for name in roster.builders if name != node.name]
-    if roster.spec.profile is not Profile.RAINBOND_6 or not roster.builders:
+    left = roster.others(Role.BUILD, node)
+    if roster.spec.profile is not Profile.RAINBOND_6 or not roster.nodes[Role.BUILD]:
         return Outcome(Fate.UNUSED, T("survival.builds.unused"))
     if Role.BUILD not in node.roles:
-        return Outcome(Fate.UNTOUCHED, T("survival.builds.on", nodes=_names(left)))
-    if left:
-        return Outcome(Fate.HOLDS, T("survival.builds.on", nodes=_names(left)))
+        return Outcome(Fate.UNTOUCHED, T("survival.builds.on", nodes=str(left)))
+    if left.count:
+        return Outcome(Fate.HOLDS, T("survival.builds.on", nodes=str(left)))
     return Outcome(Fate.LOST, T("survival.builds.lost"))
-
-
-def _names(names: list[str]) -> str:
-    shown = ", ".join(names[:_MOST_NAMES])
-    return f"{shown} +{len(names) - _MOST_NAMES}" if len(names) > _MOST_NAMES else shown

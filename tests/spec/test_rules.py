@@ -175,7 +175,7 @@ CASES = [
 @pytest.mark.parametrize(
     ("code", "severity", "replacements", "field", "node"),
     CASES,
-    ids=[f"{case[0]}-{case[2][0][1][:16]}" for case in CASES],
+    ids=[f"{row[0]}-{row[2][0][1][:16]}" for row in CASES],
 )
 def test_a_rule_finds_its_mistake_at_its_place(
     code: str, severity: str, replacements: list[tuple[str, str]], field: str, node: str
