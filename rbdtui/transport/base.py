@@ -7,7 +7,7 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Final, Protocol, Self
 
 from rbdtui.transport.scripts import Script
 from rbdtui.words import T, Text
@@ -101,6 +101,14 @@ class TransportError(Exception):
     def remedy(self) -> Text:
         """What to do about it."""
         return Text(f"finding.{self.code}.remedy", self.params)
+
+    def again(self, node: str = "") -> Self:
+        """The same error to be raised once more, with a traceback of its own; of another node where one is given."""
+        error = self.__class__.__new__(self.__class__, *self.args)
+        error.__dict__.update(self.__dict__)
+        error.node = node or self.node
+        error.params = {**self.params, "node": error.node}
+        return error
 
     def __str__(self) -> str:
         return str(self.text)

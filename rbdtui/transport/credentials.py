@@ -10,7 +10,7 @@ from typing import Final
 
 import asyncssh
 
-from rbdtui.transport.base import CredentialError
+from rbdtui.transport.base import CredentialError, LoginRefusedError, SudoPasswordWrongError, TransportError
 from rbdtui.transport.endpoints import Endpoint
 from rbdtui.words import T
 
@@ -30,17 +30,31 @@ class Credentials:
         self._agent_path = agent_path
         self._opened: dict[tuple[Path, str], asyncssh.SSHKey] = {}
         self._lock = asyncio.Lock()
+        self._refused: dict[tuple[Endpoint, type[TransportError]], tuple[str, TransportError]] = {}
 
     def __repr__(self) -> str:
         return "Credentials(…)"
 
     def password(self, endpoint: Endpoint) -> str | None:
-        """The password of the login; None when the spec names none."""
-        return self._secret(endpoint.password) if endpoint.password else None
+        """The password of the login, None when the spec names none; raises `LoginRefusedError` once it was refused."""
+        return self._checked(endpoint, endpoint.password, LoginRefusedError)
 
     def sudo_password(self, endpoint: Endpoint) -> str | None:
-        """The password for sudo; None when the spec names none."""
-        return self._secret(endpoint.sudo_password) if endpoint.sudo_password else None
+        """The password for sudo, None when the spec names none; raises `SudoPasswordWrongError` once it was refused."""
+        return self._checked(endpoint, endpoint.sudo_password, SudoPasswordWrongError)
+
+    def note_refusal(self, endpoint: Endpoint, name: str, error: TransportError) -> None:
+        """Do not show this secret to this endpoint again: every try counts towards locking the account."""
+        self._refused[endpoint, type(error)] = (self._secret(name), error)
+
+    def _checked(self, endpoint: Endpoint, name: str, kind: type[TransportError]) -> str | None:
+        if not name:
+            return None
+        password = self._secret(name)
+        refused, error = self._refused.get((endpoint, kind), (None, None))
+        if error is not None and refused == password:
+            raise error.again()
+        return password
 
     async def keys(self, endpoint: Endpoint, agent: asyncssh.SSHAgentClient | None) -> list[asyncssh.SSHKeyPair]:
         """Keys to show, the named one first, then the agent's; raises `CredentialError`.

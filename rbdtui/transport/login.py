@@ -50,10 +50,11 @@ class _Client(asyncssh.SSHClient):
         self._password = password
         self.tried: list[str] = []
         self.shown_key: asyncssh.SSHKey | None = None
-        self.connection: asyncssh.SSHClientConnection | None = None
 
-    def connection_made(self, conn: asyncssh.SSHClientConnection) -> None:
-        self.connection = conn
+    @property
+    def password_was_shown(self) -> bool:
+        """Whether the password has been tried."""
+        return "password" in self.tried or "keyboard-interactive" in self.tried
 
     def validate_host_public_key(self, host: str, addr: str, port: int, key: asyncssh.SSHKey) -> bool:
         self.shown_key = key
@@ -151,7 +152,10 @@ async def log_in(
             )
     except (OSError, asyncssh.Error, ValueError) as error:
         failure = client.failure(endpoint, trusted) or await _other_key(endpoint, tunnel, error, trusted, limits)
-        raise failure or explain(endpoint, error, client.tried) from None
+        failure = failure or explain(endpoint, error, client.tried)
+        if isinstance(failure, LoginRefusedError) and client.password_was_shown:
+            credentials.note_refusal(endpoint, endpoint.password, failure)
+        raise failure from None
     finally:
         if agent is not None:
             agent.close()

@@ -129,8 +129,7 @@ class Routes:
         try:
             return await self._bastion(endpoint.before).get()
         except (HostKeyUnknownError, HostKeyChangedError, BastionError) as error:
-            params = {name: value for name, value in error.params.items() if name != "node"}
-            raise type(error)(endpoint.node, **params) from None
+            raise error.again(endpoint.node) from None
         except TransportError as error:
             failure = BastionError(endpoint.node, bastion=error.node, reason=error.text)
             failure.retryable = error.retryable

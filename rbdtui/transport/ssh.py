@@ -20,6 +20,7 @@ from rbdtui.transport.base import (
     ReachResult,
     RemoteTimeoutError,
     ShellUnusableError,
+    SudoPasswordWrongError,
     UploadProgress,
 )
 from rbdtui.transport.become import Elevation, find_elevation
@@ -193,12 +194,14 @@ class SshHost:
     async def _elevate(self) -> Elevation:
         async with self._elevating:
             if self._elevation is None:
-                self._elevation = await find_elevation(
-                    self.name,
-                    self._endpoint.user,
-                    self._run_plainly,
-                    lambda: self._credentials.sudo_password(self._endpoint),
-                )
+                endpoint, credentials = self._endpoint, self._credentials
+                try:
+                    self._elevation = await find_elevation(
+                        self.name, endpoint.user, self._run_plainly, lambda: credentials.sudo_password(endpoint)
+                    )
+                except SudoPasswordWrongError as error:
+                    credentials.note_refusal(endpoint, endpoint.sudo_password, error)
+                    raise
             return self._elevation
 
     async def _run_plainly(self, command: str, stdin: bytes) -> CommandResult:

@@ -37,6 +37,8 @@ class InProcessSshd:
     """Methods by which logins were tried, in order."""
     commands: list[str] = field(default_factory=list)
     port: int = 0
+    _connections: set[asyncssh.SSHServerConnection] = field(default_factory=set)
+    _running: set[asyncio.Task[None]] = field(default_factory=set)
 
     async def start(self) -> None:
         """Listen on a free port of 127.0.0.1."""
@@ -45,7 +47,7 @@ class InProcessSshd:
             self.port,
             server_factory=lambda: _Login(self),
             server_host_keys=self.host_keys,
-            process_factory=self._run,
+            process_factory=self._start_command,
             encoding=None,
             gss_host=None,
             **self.options,
@@ -55,6 +57,10 @@ class InProcessSshd:
     async def stop(self) -> None:
         """Stop listening and break every connection."""
         self._acceptor.close()
+        for connection in list(self._connections):
+            connection.abort()
+            await connection.wait_closed()
+        await asyncio.gather(*self._running, return_exceptions=True)
         await self._acceptor.wait_closed()
 
     def endpoint(self, node: str = "n1", **changes: object) -> Endpoint:
@@ -69,6 +75,11 @@ class InProcessSshd:
         path.write_text("".join(f"[127.0.0.1]:{self.port} {line}\n" for line in lines))
         return KnownHosts(path)
 
+    def _start_command(self, process: asyncssh.SSHServerProcess[bytes]) -> None:
+        task = asyncio.create_task(self._run(process))
+        self._running.add(task)
+        task.add_done_callback(self._running.discard)
+
     async def _run(self, process: asyncssh.SSHServerProcess[bytes]) -> None:
         self.commands.append(process.command or "")
         if self.noise:
@@ -77,13 +88,33 @@ class InProcessSshd:
         shell = await asyncio.create_subprocess_exec(
             "/bin/sh", "-c", process.command or "", stdin=-1, stdout=-1, stderr=-1, env={"PATH": self.path}
         )
-        await process.redirect(stdin=shell.stdin, stdout=shell.stdout, stderr=shell.stderr)
-        status = await shell.wait()
+        assert shell.stdin is not None
+        assert shell.stdout is not None
+        assert shell.stderr is not None
+        feeding = asyncio.create_task(_feed(process.stdin, shell.stdin))
+        try:
+            await asyncio.gather(_show(shell.stdout, process.stdout), _show(shell.stderr, process.stderr))
+            status = await shell.wait()
+            with contextlib.suppress(OSError, asyncssh.Error):
+                process.exit(status)
+        finally:
+            feeding.cancel()
+            await asyncio.gather(feeding, return_exceptions=True)
+            shell.stdin.close()
+
+
+async def _feed(source: asyncssh.SSHReader[bytes], sink: asyncio.StreamWriter) -> None:
+    with contextlib.suppress(OSError, asyncssh.Error):
+        while data := await source.read(65536):
+            sink.write(data)
+            await sink.drain()
+        sink.close()
+
+
+async def _show(source: asyncio.StreamReader, sink: asyncssh.SSHWriter[bytes]) -> None:
+    while data := await source.read(65536):
         with contextlib.suppress(OSError, asyncssh.Error):
-            await process.stdout.drain()
-            await process.stderr.drain()
-            process.exit(status)
-        await process.wait_closed()
+            sink.write(data)
 
 
 class _Login(asyncssh.SSHServer):
@@ -93,9 +124,14 @@ class _Login(asyncssh.SSHServer):
 
     def connection_made(self, conn: asyncssh.SSHServerConnection) -> None:
         self._connection = conn
+        self._sshd._connections.add(conn)
         if self._sshd.drop_at_login > 0:
             self._sshd.drop_at_login -= 1
             conn.abort()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if self._connection is not None:
+            self._sshd._connections.discard(self._connection)
 
     def begin_auth(self, username: str) -> bool:
         if self._sshd.banner and self._connection is not None:

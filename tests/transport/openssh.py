@@ -11,8 +11,10 @@ import signal
 import socket
 import subprocess
 import tempfile
+import threading
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import BinaryIO
 
 from rbdtui.transport.endpoints import Endpoint
 from rbdtui.transport.hostkeys import KnownHosts
@@ -115,6 +117,32 @@ class RealSshd:
                 os.kill(process, signal.SIGKILL)
         self._process.wait(10)
         self._process = None
+
+    @contextlib.contextmanager
+    def without_network(self) -> Iterator[int]:
+        """A further port where every connection is served by an sshd that has no network at all."""
+        command = ["unshare", "--net", str(SSHD), "-i", "-e", "-f", str(self.directory / "sshd_config")]
+        sessions: list[subprocess.Popen[bytes]] = []
+
+        def serve(listener: socket.socket, log: BinaryIO) -> None:
+            with contextlib.suppress(OSError):
+                while True:
+                    accepted, _ = listener.accept()
+                    with accepted:
+                        descriptor = accepted.fileno()
+                        sessions.append(subprocess.Popen(command, stdin=descriptor, stdout=descriptor, stderr=log))
+
+        with socket.create_server(("127.0.0.1", 0)) as listener, self.log_file.open("ab") as log:
+            server = threading.Thread(target=serve, args=(listener, log), daemon=True)
+            server.start()
+            try:
+                yield listener.getsockname()[1]
+            finally:
+                listener.shutdown(socket.SHUT_RDWR)
+                server.join(10)
+                for session in sessions:
+                    session.kill()
+                    session.wait(10)
 
     @property
     def log(self) -> str:

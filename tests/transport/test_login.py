@@ -27,8 +27,9 @@ from rbdtui.transport.base import (
     UnreachableError,
 )
 from rbdtui.transport.hostkeys import fingerprint
+from rbdtui.transport.pool import HostPool
 from rbdtui.transport.scripts import Script
-from tests.transport.conftest import Connect, StartSshd
+from tests.transport.conftest import QUICK, Connect, StartSshd
 from tests.transport.inprocess import InProcessSshd
 from tests.transport.openssh import RealSshd, make_key
 
@@ -149,6 +150,17 @@ async def test_a_wrong_password_is_shown_once_only(server: InProcessSshd, connec
     assert server.logins == ["password wrong"]
     assert caught.value.params["tried"] == "password"
     assert not caught.value.retryable
+
+
+async def test_a_refused_password_is_not_tried_again_until_it_is_another_one(server: InProcessSshd) -> None:
+    secrets = {"login": "wrong"}
+    async with HostPool({"n1": server.endpoint()}, server.known_hosts(), lambda name: secrets[name], QUICK) as pool:
+        for _ in range(5):
+            with pytest.raises(LoginRefusedError):
+                await pool["n1"].run(OK)
+        assert server.logins == ["password wrong"]
+        secrets["login"] = "right"
+        assert (await pool["n1"].run(OK)).text == "ok\n"
 
 
 async def test_a_second_question_is_not_answered_with_the_password(server: InProcessSshd, connect: Connect) -> None:

@@ -1,0 +1,111 @@
+"""What a host can reach, and using it from here."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+import time
+
+import pytest
+
+from rbdtui.transport.base import Reach
+from rbdtui.transport.ssh import SshHost
+from tests.transport.conftest import Connect, StartSshd
+from tests.transport.openssh import RealSshd, free_port
+from tests.transport.wire import Wire, known_by
+
+
+async def test_an_open_and_a_closed_port_are_told_apart(host: SshHost, sshd: RealSshd) -> None:
+    there = await host.reach("127.0.0.1", sshd.port)
+    assert there.reach is Reach.OPEN
+    assert 0 < there.latency_ms < 5000
+    refused = await host.reach("127.0.0.1", free_port())
+    assert (refused.reach, refused.detail) == (Reach.REFUSED, "Connection refused")
+
+
+async def test_without_a_route_there_is_no_way(sshd: RealSshd, connect: Connect) -> None:
+    with sshd.without_network() as port:
+        known = sshd.known_hosts()
+        file = sshd.directory / "known_hosts"
+        file.write_text(file.read_text().replace(f":{sshd.port}", f":{port}"))
+        host = connect(sshd.endpoint(port=port), known)
+        result = await host.reach("127.0.0.1", 80)
+    assert result.reach is Reach.UNREACHABLE
+
+
+async def test_a_name_that_the_host_does_not_know_is_no_way(host: SshHost) -> None:
+    assert (await host.reach("no-such-host.invalid", 80)).reach in {Reach.UNREACHABLE, Reach.TIMED_OUT}
+
+
+async def test_silence_ends_with_our_own_time_limit(host: SshHost) -> None:
+    # A listener whose queue is full answers no further connection, as a packet filter does.
+    with socket.socket() as full, contextlib.ExitStack() as waiting:
+        full.bind(("127.0.0.1", 0))
+        full.listen(0)
+        for _ in range(3):
+            filler = waiting.enter_context(socket.socket())
+            filler.setblocking(False)
+            filler.connect_ex(full.getsockname())
+        began_at = time.monotonic()
+        silent = await host.reach("127.0.0.1", full.getsockname()[1], timeout_s=0.7)
+        assert silent.reach is Reach.TIMED_OUT
+        assert 0.6 < time.monotonic() - began_at < 5
+    assert (await host.reach("127.0.0.1", free_port())).reach is Reach.REFUSED
+
+
+@pytest.mark.parametrize("config", ["AllowTcpForwarding no", "PermitOpen none", "DisableForwarding yes"])
+async def test_an_sshd_that_does_not_forward_says_nothing_about_the_network(
+    start_sshd: StartSshd, connect: Connect, config: str
+) -> None:
+    sshd = await start_sshd(config=config)
+    host = connect(sshd.endpoint(), sshd.known_hosts())
+    assert (await host.reach("127.0.0.1", sshd.port)).reach is Reach.FORBIDDEN
+
+
+async def test_a_forward_carries_bytes_both_ways_for_many_at_once(host: SshHost) -> None:
+    async def echo(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        data = await reader.read(-1)
+        writer.write(data[::-1])
+        await writer.drain()
+        writer.close()
+
+    server = await asyncio.start_server(echo, "127.0.0.1", 0)
+    far_port = server.sockets[0].getsockname()[1]
+
+    async def ask(port: int, question: bytes) -> bytes:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(question)
+        writer.write_eof()
+        answer = await reader.read(-1)
+        writer.close()
+        return answer
+
+    async with server, host.forward("127.0.0.1", far_port) as port:
+        questions = [b"%d" % number * 100_000 for number in range(10, 20)]
+        answers = await asyncio.gather(*(ask(port, question) for question in questions))
+        assert answers == [question[::-1] for question in questions]
+    with pytest.raises(ConnectionRefusedError):
+        await asyncio.open_connection("127.0.0.1", port)
+
+
+async def test_a_forward_outlives_the_link(sshd: RealSshd, connect: Connect) -> None:
+    async with Wire(sshd.port) as wire:
+        host = connect(sshd.endpoint(port=wire.port), known_by(wire, sshd))
+        async with host.forward("127.0.0.1", sshd.port) as port:
+            assert await _greeting(port) != b""
+            wire.break_connections()
+            assert await _greeting(port) != b""
+
+
+async def test_a_forward_to_nowhere_just_closes(host: SshHost) -> None:
+    async with host.forward("127.0.0.1", free_port()) as port:
+        assert await _greeting(port) == b""
+
+
+async def _greeting(port: int) -> bytes:
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    try:
+        return await asyncio.wait_for(reader.readline(), 20)
+    finally:
+        writer.close()
