@@ -103,9 +103,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
             }
         )
         keys = [line for name in lab.hosts for line in lab.host_keys(name)]
-        (path / "known_hosts").write_text("
-".join(keys) + "
-")
+        (path / "known_hosts").write_text("\n".join(keys) + "\n")
         yield Site(lab, path, spec, lab.bundle)
 
 
@@ -243,4 +241,3 @@ def test_taking_everything_back_leaves_the_hosts_as_they_were(site: Site, before
         assert sorted(line for line in changed if "/var/lib/rbdtui/" not in line) == []
     running = site.lab.ssh("n1", "pgrep -x -l 'rke2|etcd|kubelet|keepalived'", check=False).stdout
     assert running == ""
-
