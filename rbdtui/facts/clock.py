@@ -42,6 +42,11 @@ class ClockBounds:
         """Half the width of the bounds; infinite before the first reading."""
         return (self._high - self._low) / 2
 
+    @property
+    def largest_s(self) -> float:
+        """How far the clocks can be apart at most; infinite before the first reading."""
+        return max(abs(self._low), abs(self._high))
+
     def clock(self) -> Clock | None:
         """The middle of the bounds; None before the first reading."""
         if math.isinf(self._low):

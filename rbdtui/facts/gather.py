@@ -20,8 +20,10 @@ OnFacts = Callable[[str, NodeFacts | TransportError], None]
 
 FACTS_TIMEOUT_S: Final = 60.0
 _CLOCK_TIMEOUT_S: Final = 10.0
-_GOOD_ENOUGH_S: Final = 0.05
-"""An uncertainty below this cannot change what is said about a clock."""
+_SHARP_S: Final = 0.05
+"""A smaller uncertainty cannot change what is said about a clock."""
+_CLOSE_S: Final = 0.25
+"""Clocks that are this close to the jump host's cannot differ by more than what is tolerated."""
 _EXTRA_READINGS: Final = 3
 
 
@@ -38,7 +40,7 @@ async def gather(host: Host) -> NodeFacts:
     result = await _timed(host, facts_script(), bounds, FACTS_TIMEOUT_S)
     gathered_at = time.time()
     for _ in range(_EXTRA_READINGS):
-        if bounds.uncertainty_s <= _GOOD_ENOUGH_S:
+        if bounds.uncertainty_s <= _SHARP_S or bounds.largest_s <= _CLOSE_S:
             break
         await _timed(host, script("clock"), bounds, _CLOCK_TIMEOUT_S)
     answers = Answers(split_outputs(result.text, result.error_text))
