@@ -83,7 +83,7 @@ class StepReporter:
         if silent_s >= self._patience_s:
             last_line = self._redactor.text(self.last_line)[:LAST_LINE_LIMIT_CHARS]
             self._tell(StepStalled(self._step.id, round(silent_s, 3), last_line))
-            self._patience_s *= 2
+            self._patience_s = 2 * silent_s
         self._alarm = self._loop.call_later(max(0.001, self._patience_s - silent_s), self._look)
 
 

@@ -12,6 +12,7 @@ from typing import ClassVar, Final
 from pydantic import TypeAdapter, ValidationError
 
 from rbdtui.redact import Redactor
+from rbdtui.transport.base import UploadProgress
 from rbdtui.words import Text
 
 SCHEMA: Final = 1
@@ -149,6 +150,11 @@ class StepProgressed(Event):
     sent_bytes: int
     total_bytes: int
     bytes_per_s: float
+
+    @property
+    def eta_s(self) -> float | None:
+        """Seconds that remain at the present speed; None while there is no speed yet."""
+        return UploadProgress(self.sent_bytes, self.total_bytes, self.bytes_per_s).eta_s
 
 
 @dataclass(frozen=True, slots=True)

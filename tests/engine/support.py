@@ -9,7 +9,7 @@ from collections.abc import Set as AbstractSet
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 
 from rbdtui.engine.events import Event, FailurePolicy, RunCreated, RunnerStarted, RunOutcome
 from rbdtui.engine.executor import Executor, Work, step_info
@@ -18,13 +18,24 @@ from rbdtui.engine.journal import Journal, read_journal
 from rbdtui.engine.logs import StepLogs
 from rbdtui.engine.quarantine import may_quarantine
 from rbdtui.engine.state import RunState
-from rbdtui.plan.step import BundleFile, Change, ChangeKind, Plan, Probe, Reporter, Step, StepContext, StepError
+from rbdtui.plan.step import (
+    BundleFile,
+    Change,
+    ChangeKind,
+    Plan,
+    Probe,
+    Reporter,
+    RetryPolicy,
+    Step,
+    StepContext,
+    StepError,
+)
 from rbdtui.redact import Redactor
 from rbdtui.spec.loader import parse_spec
 from rbdtui.spec.model import ClusterSpec
 from rbdtui.words import T
 
-LIMIT_S = 20.0
+LIMIT_S = 60.0
 
 SPEC_TEXT = """\
 apiVersion: rbdtui/v1
@@ -59,6 +70,9 @@ class NoBundle:
 Action = Callable[[StepContext, int], Awaitable[None]]
 
 
+QUICK: Final = RetryPolicy(attempts=3, delay_s=0.01)
+
+
 @dataclass(slots=True)
 class World:
     """What steps act on, and what they did, in order."""
@@ -74,6 +88,21 @@ class World:
 
     def applied(self) -> list[str]:
         return [step for what, step in self.did if what == "apply"]
+
+
+def failing(error: Exception, times: int = 10**6) -> Action:
+    async def action(context: StepContext, attempt: int) -> None:
+        if attempt <= times:
+            raise error
+
+    return action
+
+
+def held(gate: asyncio.Event) -> Action:
+    async def action(context: StepContext, attempt: int) -> None:
+        await gate.wait()
+
+    return action
 
 
 class FakeStep(Step):

@@ -10,7 +10,6 @@ import signal
 import subprocess
 import sys
 import termios
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -39,7 +38,7 @@ from rbdtui.engine.events import (
 )
 from rbdtui.engine.inputs import RunInputError, RunOptions, read_inputs, spec_digest
 from rbdtui.engine.journal import read_journal
-from rbdtui.engine.lock import SiteLockedError, hold_site, holder_of
+from rbdtui.engine.lock import SiteLockedError, holder_of
 from rbdtui.engine.state import RunState, StepStatus
 from rbdtui.facts.model import NodeFacts
 from rbdtui.site import Site
@@ -427,35 +426,8 @@ async def test_who_started_it_is_recorded(site: Site, monkeypatch: pytest.Monkey
     assert event.pid != os.getpid()
 
 
-def test_looking_whether_a_run_is_active_keeps_nobody_from_starting(site: Site) -> None:
-    """Clients look by trying the lock for a moment; a start beside them must still succeed."""
-    program = (
-        "import sys; from pathlib import Path; from rbdtui.site import Site; from rbdtui.engine.lock import holder_of\n"
-        "print('looking', flush=True)\n"
-        "while True: holder_of(Site(Path(sys.argv[1])))\n"
-    )
-    (site.path / "run.lock").touch()
-    lookers = [
-        subprocess.Popen([sys.executable, "-c", program, str(site.path)], stdout=subprocess.PIPE, cwd=ROOT)
-        for _ in range(2)
-    ]
-    try:
-        for looker in lookers:
-            assert looker.stdout is not None
-            assert looker.stdout.readline() == b"looking\n"
-        for _ in range(30):
-            with hold_site(site, "r"):
-                pass
-            time.sleep(0.01)
-    finally:
-        for looker in lookers:
-            looker.kill()
-            looker.communicate()
-
-
-@pytest.mark.parametrize("module", ["rbdtui.engine.runner", "rbdtui.engine.assembly", "rbdtui.engine.client"])
-def test_a_runner_loads_only_what_it_needs(module: str) -> None:
-    heavy = ("textual", "rich", "kubernetes", "screens", "click")
-    program = f"import sys, {module}; print(*[name for name in {heavy!r} if name in sys.modules])"
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, cwd=ROOT, check=False)
-    assert (done.returncode, done.stdout.strip()) == (0, ""), done.stderr
+async def test_the_real_runner_says_what_it_lacks(site: Site) -> None:
+    with pytest.raises(RunStartError) as refused:
+        await start_run(site, spec_text=SPEC_TEXT.encode(), facts={}, secrets={})
+    assert refused.value.text.key == "error.bundle_absent.message"
+    assert "/nowhere" in str(refused.value)

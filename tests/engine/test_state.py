@@ -137,6 +137,7 @@ def test_what_a_step_shows() -> None:
     )  # fmt: skip
     step = state.steps["a@n1"]
     assert (step.attempts, step.started_at, step.note, step.progress) == (1, 103.0, T("n"), progress)
+    assert progress.eta_s == 18.0
     assert step.changes == ({"kind": "file"},)
     assert step.stall == StepStalled("a@n1", 60.0, "last")
     state.apply(Record(8, 110.0, StepStirred("a@n1")))
