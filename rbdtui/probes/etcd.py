@@ -2,6 +2,7 @@
 
 RKE2 has every member serve ``/health`` and ``/metrics`` in plain HTTP on 127.0.0.1:2381
 (k3s-io/k3s:pkg/etcd/etcd.go, listenMetricsURLs); ``/health`` reads through the quorum, so one healthy member proves it.
+How many members there are stands in no metric of etcd 3.5; kubectl on a host asks for the list.
 """
 
 from __future__ import annotations
@@ -25,7 +26,6 @@ _METRIC: Final = re.compile(
     r"^(etcd_server_has_leader|etcd_server_is_leader|etcd_server_is_learner|etcd_mvcc_db_total_size_in_bytes) (\S+)$",
     re.MULTILINE,
 )
-_PEER: Final = re.compile(r"^etcd_network_known_peers\{.*\} 1$", re.MULTILINE)
 _MIB: Final = 1 << 20
 
 
@@ -39,10 +39,10 @@ class EtcdMember:
     is_learner: bool
     size_bytes: int
     """Of its database file."""
-    members: int
-    """How many members the cluster has, as this one knows."""
     evidence: str
     latency_ms: float | None = None
+    members: int = 0
+    """How many members the cluster has, as this one knows; 0 when it did not say."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +66,7 @@ async def ask_member(ways: Ways, host: Host, limits: Limits) -> EtcdMember | Etc
         return read_metrics(*reply.value)
     if reply.met:
         return EtcdSilence(True, reply.evidence)
-    return await _ask_by_script(host, limits)
+    return await ask_by_kubectl(host, limits)
 
 
 async def _get(place: Place, path: str, limits: Limits) -> HttpAnswer:
@@ -78,14 +78,13 @@ def read_metrics(health: HttpAnswer, metrics: HttpAnswer) -> EtcdMember:
     """What ``/health`` and ``/metrics`` tell."""
     text = metrics.body.decode("utf-8", "replace")
     values = dict(_METRIC.findall(text))
-    picked = "\n".join([*(f"{name} {value}" for name, value in values.items()), *_PEER.findall(text)])
+    picked = "\n".join(f"{name} {value}" for name, value in values.items())
     return EtcdMember(
         healthy=health.status == 200 and b'"health":"true"' in health.body.replace(b" ", b""),
         has_leader=values.get("etcd_server_has_leader") == "1",
         is_leader=values.get("etcd_server_is_leader") == "1",
         is_learner=values.get("etcd_server_is_learner") == "1",
         size_bytes=_whole(values.get("etcd_mvcc_db_total_size_in_bytes", "")),
-        members=1 + len(_PEER.findall(text)),
         evidence=f"{health.evidence}\n{picked}",
         latency_ms=health.latency_ms,
     )
@@ -99,7 +98,8 @@ def _whole(number: str) -> int:
         return 0
 
 
-async def _ask_by_script(host: Host, limits: Limits) -> EtcdMember | EtcdSilence:
+async def ask_by_kubectl(host: Host, limits: Limits) -> EtcdMember | EtcdSilence:
+    """Ask a host's member for its status and the list of members, by the script; never raises."""
     try:
         result = await host.run(script("etcd-members"), timeout_s=limits.script_s)
     except TransportError as error:
@@ -145,14 +145,13 @@ def judge_member(node: str, member: EtcdMember | EtcdSilence, asked: str) -> Ans
     return Answer(key, ProbeState.OK, detail, member.latency_ms, asked, member.evidence)
 
 
-def judge_quorum(members: Mapping[str, EtcdMember | EtcdSilence], asked: str) -> Answer:
-    """All members that the spec plans, by node, taken together."""
+def judge_quorum(members: Mapping[str, EtcdMember | EtcdSilence], known: int, asked: str) -> Answer:
+    """All members that the spec plans, by node, taken together with how many etcd itself knows (0: it did not say)."""
     key = ProbeKey(ProbeKind.ETCD_QUORUM, CLUSTER)
     planned = len(members)
     talking = {node: member for node, member in members.items() if isinstance(member, EtcdMember)}
     healthy = [node for node, member in talking.items() if member.healthy and member.has_leader]
     unasked = [node for node, member in members.items() if isinstance(member, EtcdSilence) and not member.asked]
-    known = max((member.members for member in talking.values()), default=0)
     leaders = [node for node, member in talking.items() if member.is_leader]
     if not healthy:
         lost = planned - len(unasked) > planned - (planned // 2 + 1)
@@ -162,7 +161,8 @@ def judge_quorum(members: Mapping[str, EtcdMember | EtcdSilence], asked: str) ->
     size_mb = f"{max(member.size_bytes for member in talking.values()) / _MIB:.0f}"
     leader = ", ".join(leaders) or "?"
     detail = T("probe.etcd.quorum", healthy=len(healthy), planned=planned, leader=leader, size_mb=size_mb)
-    state = ProbeState.OK if len(healthy) == planned == known and len(leaders) == 1 else ProbeState.DEGRADED
-    if known != planned and len(healthy) == len(talking) == planned:
+    as_planned = len(healthy) == planned and known in (0, planned) and len(leaders) == 1
+    state = ProbeState.OK if as_planned else ProbeState.DEGRADED
+    if known not in (0, planned) and len(healthy) == planned:
         detail = T("probe.etcd.other_count", known=known, planned=planned)
-    return Answer(key, state, detail, None, asked)
+    return Answer(key, state, detail, None, asked, fact=", ".join(leaders))

@@ -156,7 +156,7 @@ def judge_holder(address: str, samples: Mapping[str, HostSample | None], asked: 
         state, detail = ProbeState.DOWN, T("probe.vip.nobody", address=address)
     words = {name: "?" if sample is None else "yes" if name in holders else "no" for name, sample in samples.items()}
     evidence = "\n".join(f"{name} {word}" for name, word in words.items())
-    return Answer(ProbeKey(ProbeKind.VIP_HOLDER, CLUSTER), state, detail, None, asked, evidence)
+    return Answer(ProbeKey(ProbeKind.VIP_HOLDER, CLUSTER), state, detail, None, asked, evidence, ", ".join(holders))
 
 
 def judge_clocks(readings: Mapping[str, ClockReading | None], thresholds: Thresholds, asked: str) -> list[Answer]:

@@ -45,25 +45,32 @@ class Tracker:
         self._since = at
         self._newest: Answer | None = None
         self._answered_at: float | None = None
+        self._fact = ""
         self._worse = 0
         self._better = 0
         self._latencies: deque[float | None] = deque(maxlen=HISTORY)
 
     def feed(self, answer: Answer, at: float) -> HealthEvent | None:
-        """Take one answer in; the event when the state changes by it."""
+        """Take one answer in; the event when the state, or with the same state the fact, changes by it."""
         first = self._newest is None
         self._newest, self._answered_at = answer, at
         self._latencies.append(answer.latency_ms)
-        if answer.state is self._state:
+        agrees = answer.state is self._state
+        if agrees:
             self._worse = self._better = 0
             self._detail = answer.detail
-            return None
-        if not first and not self._enough(answer.state):
+        if (agrees and answer.fact in ("", self._fact)) or not (agrees or first or self._enough(answer.state)):
             return None
         event = HealthEvent(self._key, self._state, answer.state, answer.detail, answer.latency_ms, at, first)
         self._state, self._detail, self._since = answer.state, answer.detail, at
+        self._fact = answer.fact
         self._worse = self._better = 0
         return event
+
+    @property
+    def wavers(self) -> bool:
+        """Whether the newest answer differs from the state without counting yet."""
+        return self._worse + self._better > 0
 
     def _enough(self, state: ProbeState) -> bool:
         """Count answers in a row on the same side of the present state, whatever they are on that side."""

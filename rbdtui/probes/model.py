@@ -102,11 +102,13 @@ class Answer:
     """What was asked, raw: a URL, a script."""
     evidence: str = ""
     """What came back, raw; it may hold control characters."""
+    fact: str = ""
+    """A value whose change is worth an event though the state stays, such as who holds the virtual address."""
 
 
 @dataclass(frozen=True, slots=True)
 class HealthEvent:
-    """A question has another answer than before."""
+    """A question has another answer than before: another state, or with the same state another fact."""
 
     key: ProbeKey
     old: ProbeState
@@ -127,7 +129,7 @@ class ProbeStatus:
     state: ProbeState
     detail: Text
     since: float
-    """Unix time from which the state has been so."""
+    """Unix time from which it has been so."""
     latency_ms: float | None = None
     """Of the newest answer."""
     latencies_ms: tuple[float | None, ...] = ()

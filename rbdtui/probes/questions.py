@@ -4,13 +4,22 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, Protocol
 
 from rbdtui.probes.api import ask_api
 from rbdtui.probes.cluster import KubeNode, ask_cluster, judge_node, read_kubectl_lines
-from rbdtui.probes.etcd import METRICS_PORT, EtcdMember, EtcdSilence, ask_member, judge_member, judge_quorum
+from rbdtui.probes.etcd import (
+    METRICS_PORT,
+    EtcdMember,
+    EtcdSilence,
+    ask_by_kubectl,
+    ask_member,
+    judge_member,
+    judge_quorum,
+)
 from rbdtui.probes.gateway import Expectation, judge_port, port_question
 from rbdtui.probes.hosts import (
     DISK_PATHS,
@@ -34,6 +43,8 @@ from rbdtui.words import T
 Post = Callable[[Answer], None]
 API_PORT: Final = 6443
 """Where every server listens, whatever port a balancer in front of them has."""
+_ROUNDS_PER_LIST: Final = 4
+"""How many rounds pass from one list of etcd's members to the next: starting kubectl is work for the host."""
 _HEALTH: Final = f"{PREFIX}health"
 
 
@@ -77,6 +88,8 @@ class Surroundings:
     clocks_complete: asyncio.Event = field(default_factory=asyncio.Event)
     rainbond: bool | None = None
     """Whether Rainbond is installed; None while that is not known."""
+    rainbond_asked: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set once it has been asked for, whatever came of it."""
 
     def credentials(self) -> Kubeconfig | None:
         """The operator's kubeconfig, which the last step of an installation writes; None when there is none to use."""
@@ -110,6 +123,7 @@ class HostQuestion:
     def __init__(self, around: Surroundings, node: Node) -> None:
         self._around = around
         self._node = node.name
+        self._reached = False
         ssh_port = node.ssh.port or around.spec.ssh.port or 22
         self._ssh = ProbeKey(ProbeKind.SSH, node.name, ssh_port)
         self._disk = ProbeKey(ProbeKind.DISK, node.name)
@@ -120,12 +134,13 @@ class HostQuestion:
     async def ask(self, post: Post) -> None:
         asked = " ".join([_HEALTH, *DISK_PATHS])
         reading: ClockReading | None = None
-        limit_s = self._around.settings.limits.script_s
+        limits = self._around.settings.limits
+        limit_s = limits.answer_s if self._reached else limits.script_s
         try:
             # Our own limit: the transport is patient with a host that was there before, and waits for it to come back.
             async with asyncio.timeout(limit_s):
                 sample = await take_sample(self._around.hosts[self._node], *DISK_PATHS, timeout_s=limit_s)
-            reading = sample.clock
+            reading, self._reached = sample.clock, True
         except (TransportError, TimeoutError) as error:
             self._around.readiness.note(self._node, good=False)
             reason = error.text if isinstance(error, TransportError) else T("probe.late", limit_s=limit_s)
@@ -149,11 +164,9 @@ class ClockQuestion:
         self.limit_s = around.settings.limits.script_s * 3
 
     async def ask(self, post: Post) -> None:
-        try:
+        with suppress(TimeoutError):
             async with asyncio.timeout(self._around.settings.limits.script_s * 2):
                 await self._around.clocks_complete.wait()
-        except TimeoutError:
-            pass
         readings = {key.target: self._around.clocks.get(key.target) for key in self.keys}
         for answer in judge_clocks(readings, self._around.settings.thresholds, f"{_HEALTH}: time"):
             post(answer)
@@ -218,6 +231,8 @@ class EtcdQuestion:
 
     def __init__(self, around: Surroundings) -> None:
         self._around = around
+        self._rounds = 0
+        self._known = 0
         self._members = [node.name for node in around.spec.nodes_with(Role.ETCD)]
         members = (ProbeKey(ProbeKind.ETCD, name) for name in self._members)
         self.keys = (*members, ProbeKey(ProbeKind.ETCD_QUORUM, CLUSTER))
@@ -226,8 +241,21 @@ class EtcdQuestion:
 
     async def ask(self, post: Post) -> None:
         answers = await asyncio.gather(*(self._member(name, post) for name in self._members))
+        members = dict(zip(self._members, answers, strict=True))
+        if self._rounds % _ROUNDS_PER_LIST == 0:
+            self._known = await self._count(members)
+        self._rounds += 1
         asked = f"GET http://127.0.0.1:{METRICS_PORT}/health: {', '.join(self._members)}"
-        post(judge_quorum(dict(zip(self._members, answers, strict=True)), asked))
+        post(judge_quorum(members, self._known, asked))
+
+    async def _count(self, members: Mapping[str, EtcdMember | EtcdSilence]) -> int:
+        """How many members etcd knows, as the first healthy one tells; 0 when none does."""
+        for name, member in members.items():
+            if isinstance(member, EtcdMember) and member.healthy:
+                told = await ask_by_kubectl(self._around.hosts[name], self._around.settings.limits)
+                if isinstance(told, EtcdMember):
+                    return told.members
+        return 0
 
     async def _member(self, name: str, post: Post) -> EtcdMember | EtcdSilence:
         member: EtcdMember | EtcdSilence = EtcdSilence(asked=False)
@@ -251,7 +279,11 @@ class ClusterQuestion:
         self.limit_s = around.settings.limits.script_s * 4
 
     async def ask(self, post: Post) -> None:
-        if not await self._ask_api(post) and not await self._ask_servers(post):
+        try:
+            told = await self._ask_api(post)
+        finally:
+            self._around.rainbond_asked.set()
+        if not told and not await self._ask_servers(post):
             for key in self.keys:
                 post(Answer(key, ProbeState.UNKNOWN, T("probe.node.unasked")))
 
@@ -307,9 +339,18 @@ class GatewayQuestion:
         address = spec.gateway.vip.ip if spec.gateway.vip else spec.gateway.address
         question = port_question(self._target, self._around.settings.limits, address)
         reply = await self._around.ways.ask(self._target, question.ask)
-        expectation = self._around.expectation()
+        expectation = await self._expectation()
         if self._seen_good and expectation is not Expectation.UNUSED:
             expectation = Expectation.OPEN
         answer = judge_port(self._key, question.asked, reply, expectation)
         self._seen_good = self._seen_good or answer.state is ProbeState.OK
         post(answer)
+
+    async def _expectation(self) -> Expectation:
+        """What should be there; in the first round the answer of the API is waited for."""
+        expectation = self._around.expectation()
+        if expectation is Expectation.UNSURE and not self._around.rainbond_asked.is_set():
+            with suppress(TimeoutError):
+                async with asyncio.timeout(self._around.settings.limits.script_s):
+                    await self._around.rainbond_asked.wait()
+        return self._around.expectation()

@@ -16,18 +16,20 @@ QUORUM: Final = ProbeKey(ProbeKind.ETCD_QUORUM, CLUSTER)
 def verdict(probes: Sequence[ProbeStatus], api: ProbeKey) -> tuple[Health, Text]:
     """The verdict and its one sentence; ``api`` is the probe of the API through the address that everybody uses.
 
-    Down: the API does not answer at its address, or etcd has lost its quorum. Unknown: nothing could be asked.
-    Degraded: anything else is not good, or could not be asked.
+    Down: the API does not answer at its address, or etcd has lost its quorum. Unknown: nothing could be asked, or
+    not everything has been asked yet. Degraded: anything else is not good, or could not be asked.
     """
-    if not any(_says_something(status) for status in probes):
-        return Health.UNKNOWN, T("probe.verdict.unknown")
-    for status in probes:
+    answered = [status for status in probes if status.newest is not None]
+    waiting = Health.UNKNOWN, T("probe.verdict.waiting", answered=len(answered), count=len(probes))
+    if not any(_says_something(status) for status in answered):
+        return waiting if len(answered) < len(probes) else (Health.UNKNOWN, T("probe.verdict.unknown"))
+    for status in answered:
         if status.key in (api, QUORUM) and status.state is ProbeState.DOWN:
             sentence = T("probe.verdict.api_down", detail=status.detail) if status.key == api else status.detail
             return Health.DOWN, sentence
-    bad = [status for status in probes if not status.state.good]
+    bad = [status for status in answered if not status.state.good]
     if not bad:
-        return Health.OK, T("probe.verdict.ok", count=len(probes))
+        return waiting if len(answered) < len(probes) else (Health.OK, T("probe.verdict.ok", count=len(probes)))
     bad.sort(key=lambda status: status.state is ProbeState.UNKNOWN)
     names = ", ".join(status.key.id for status in bad[:_NAMED])
     if len(bad) <= _NAMED:

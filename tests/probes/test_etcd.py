@@ -24,11 +24,10 @@ from tests.probes.targets import serve
 
 LIMITS = Limits(connect_s=1.0, answer_s=1.0, script_s=2.0)
 OK, DEGRADED, DOWN, UNKNOWN = ProbeState.OK, ProbeState.DEGRADED, ProbeState.DOWN, ProbeState.UNKNOWN
-METRICS = """# HELP etcd_network_known_peers The current number of known peers.
-# TYPE etcd_network_known_peers gauge
-etcd_network_known_peers{Local="8e9e05c52164694d",Remote="91bc3c398fb3c146"} 1
-etcd_network_known_peers{Local="8e9e05c52164694d",Remote="fd422379fda50e48"} 1
+METRICS = """# HELP etcd_server_has_leader Whether or not a leader exists. 1 is existence, 0 is not.
+# TYPE etcd_server_has_leader gauge
 etcd_server_has_leader 1
+etcd_server_id{server_id="2051e6b509a5999d"} 1
 etcd_server_is_leader 1
 etcd_server_is_learner 0
 etcd_mvcc_db_total_size_in_bytes 2.5165824e+07
@@ -71,13 +70,13 @@ async def test_member_by_its_metrics_port(
     assert not host.calls["etcd-members"]
 
 
-async def test_count_of_members_is_read_from_the_peers() -> None:
+async def test_size_is_read_from_the_metrics() -> None:
     answers = {"/health": (200, b'{"health":"true"}'), "/metrics": (200, METRICS.encode())}
     async with serve(targets.http(answers)) as port:
         host = StandIn("node1", network={("127.0.0.1", METRICS_PORT): port})
         member = await ask_member(ways(host), host, LIMITS)
     assert isinstance(member, EtcdMember)
-    assert (member.members, member.size_bytes) == (3, 25165824)
+    assert member.size_bytes == 25165824
 
 
 @pytest.mark.parametrize("reach", [Reach.REFUSED, Reach.FORBIDDEN])
@@ -127,8 +126,8 @@ def test_answers_of_the_script(text: str, state: ProbeState) -> None:
     assert judge_member("node1", read_gateway_answers(text), "script").state is state
 
 
-def member(*, leader: bool = False, healthy: bool = True, members: int = 3) -> EtcdMember:
-    return EtcdMember(healthy, True, leader, False, 25165824, members, "")
+def member(*, leader: bool = False, healthy: bool = True) -> EtcdMember:
+    return EtcdMember(healthy, True, leader, False, 25165824, "")
 
 
 LEADER, FOLLOWER, SICK = member(leader=True), member(), member(healthy=False)
@@ -136,28 +135,25 @@ SILENT, UNASKED = EtcdSilence(True), EtcdSilence(False)
 
 
 @pytest.mark.parametrize(
-    ("members", "state", "words"),
+    ("members", "known", "state", "words"),
     [
-        ([LEADER, FOLLOWER, FOLLOWER], OK, "3 of 3 members healthy, leader n0, 24 MB"),
-        ([member(leader=True, members=1)], OK, "1 of 1"),
-        ([LEADER, FOLLOWER, SILENT], DEGRADED, "2 of 3"),
-        ([LEADER, FOLLOWER, UNASKED], DEGRADED, "2 of 3"),
-        ([LEADER, UNASKED, UNASKED], DEGRADED, "1 of 3"),
-        ([FOLLOWER, FOLLOWER, FOLLOWER], DEGRADED, "leader ?"),
-        ([LEADER, LEADER, FOLLOWER], DEGRADED, "leader n0, n1"),
-        (
-            [member(leader=True, members=2), member(members=2), member(members=2)],
-            DEGRADED,
-            "2 members, the plan says 3",
-        ),
-        ([SILENT, SILENT, SILENT], DOWN, "lost its quorum"),
-        ([SICK, SILENT, UNASKED], DOWN, "lost its quorum"),
-        ([SILENT, UNASKED, UNASKED], UNKNOWN, "No member could be asked"),
-        ([UNASKED, UNASKED, UNASKED], UNKNOWN, "No member could be asked"),
-        ([SILENT], DOWN, "lost its quorum"),
+        ([LEADER, FOLLOWER, FOLLOWER], 3, OK, "3 of 3 members healthy, leader n0, 24 MB"),
+        ([LEADER], 1, OK, "1 of 1"),
+        ([LEADER, FOLLOWER, FOLLOWER], 0, OK, "3 of 3"),
+        ([LEADER, FOLLOWER, SILENT], 3, DEGRADED, "2 of 3"),
+        ([LEADER, FOLLOWER, UNASKED], 3, DEGRADED, "2 of 3"),
+        ([LEADER, UNASKED, UNASKED], 3, DEGRADED, "1 of 3"),
+        ([FOLLOWER, FOLLOWER, FOLLOWER], 3, DEGRADED, "leader ?"),
+        ([LEADER, LEADER, FOLLOWER], 3, DEGRADED, "leader n0, n1"),
+        ([LEADER, FOLLOWER, FOLLOWER], 4, DEGRADED, "4 members, the plan says 3"),
+        ([SILENT, SILENT, SILENT], 3, DOWN, "lost its quorum"),
+        ([SICK, SILENT, UNASKED], 3, DOWN, "lost its quorum"),
+        ([SILENT, UNASKED, UNASKED], 3, UNKNOWN, "No member could be asked"),
+        ([UNASKED, UNASKED, UNASKED], 3, UNKNOWN, "No member could be asked"),
+        ([SILENT], 3, DOWN, "lost its quorum"),
     ],
 )
-def test_quorum(members: list[EtcdMember | EtcdSilence], state: ProbeState, words: str) -> None:
-    answer = judge_quorum({f"n{number}": one for number, one in enumerate(members)}, "GET")
+def test_quorum(members: list[EtcdMember | EtcdSilence], known: int, state: ProbeState, words: str) -> None:
+    answer = judge_quorum({f"n{number}": one for number, one in enumerate(members)}, known, "GET")
     assert answer.state is state
     assert words in str(answer.detail)

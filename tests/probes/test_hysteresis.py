@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -85,6 +87,25 @@ def test_answers_that_do_not_count_yet_are_kept_for_a_closer_look() -> None:
     assert status.newest is not None
     assert status.newest.state is ProbeState.DOWN
     assert status.latencies_ms == (2.0, None)
+
+
+def test_another_fact_is_an_event_at_once_though_the_state_stays() -> None:
+    probe = tracker()
+    said = []
+    for at, holder in enumerate(["node1", "node1", "", "node2", "node2"], 1):
+        event = probe.feed(replace(answer(ProbeState.OK), fact=holder), float(at))
+        said.append(event and (event.old, event.new, event.first))
+    ok = ProbeState.OK
+    assert said == [(ProbeState.UNKNOWN, ok, True), None, None, (ok, ok, False), None]
+    assert probe.status().since == 4.0
+
+
+@pytest.mark.parametrize(("answers", "wavers"), [("o", False), ("od", True), ("odo", False), ("oddd", False)])
+def test_wavering(answers: str, wavers: bool) -> None:
+    probe = tracker()
+    for letter in answers:
+        probe.feed(answer(LETTERS[letter]), 1.0)
+    assert probe.wavers is wavers
 
 
 def test_history_is_a_ring() -> None:

@@ -22,7 +22,7 @@ from tests.probes import targets
 from tests.probes.standin import Network, StandIn, health_output, spec_of
 from tests.probes.targets import Authority, serve
 from tests.probes.test_cluster import api_answers, node
-from tests.probes.test_etcd import METRICS
+from tests.probes.test_etcd import METRICS, script_answer
 from tests.probes.test_verdict import schema
 
 VIP = "198.51.100.50"
@@ -138,6 +138,17 @@ async def test_closed_gateway_port_is_down_once_rainbond_is_there(authority: Aut
     assert snapshot.health is Health.DEGRADED
 
 
+async def test_member_that_nobody_planned(authority: Authority, tmp_path: Path) -> None:
+    async with scene(authority, tmp_path) as cluster:
+        cluster.hosts["node1"].scripts["etcd-members"] = lambda: script_answer(members=4)
+        monitor = cluster.monitor()
+        snapshot = await monitor.once()
+        assert str(snapshot.by_id["etcd-quorum"].detail) == "etcd has 4 members, the plan says 3."
+        assert states(snapshot) == {"etcd-quorum": "degraded"}
+        await monitor.once()
+        assert cluster.hosts["node1"].calls["etcd-members"] == 1
+
+
 async def test_split_brain(authority: Authority, tmp_path: Path) -> None:
     async with scene(authority, tmp_path) as cluster:
         for name in ("node1", "node2"):
@@ -238,7 +249,7 @@ async def test_a_hanging_node_delays_nobody(authority: Authority, tmp_path: Path
                 while len(monitor.snapshot().by_id["ssh@node1"].latencies_ms) < 10:
                     await asyncio.sleep(0.02)
             assert monitor.snapshot().by_id["ssh@node1"].state is ProbeState.OK
-            assert monitor.snapshot().by_id["ssh@node4"].newest is None
+            assert monitor.snapshot().by_id["ssh@node4"].state is not ProbeState.OK
             await until(monitor, "clock@node1", ProbeState.OK)
 
 
@@ -276,6 +287,7 @@ async def test_several_readers_get_the_same(authority: Authority, tmp_path: Path
 async def test_failover_moves_the_holder(authority: Authority, tmp_path: Path) -> None:
     async with scene(authority, tmp_path) as cluster:
         monitor = cluster.monitor()
+        events = monitor.events()
         async with watching(monitor):
             await until(monitor, "vip-holder", ProbeState.OK)
             cluster.hosts["node1"].broken = ConnectTimeoutError("node1")
@@ -285,6 +297,9 @@ async def test_failover_moves_the_holder(authority: Authority, tmp_path: Path) -
                     await asyncio.sleep(0.02)
             await until(monitor, "ssh@node1", ProbeState.DOWN)
         assert monitor.snapshot().by_id["vip-holder"].state is ProbeState.OK
+        moves = [str(e.detail) async for e in events if e.key.id == "vip-holder" and e.new is ProbeState.OK]
+    assert moves[0] == f"{VIP} is on node1."
+    assert moves[-1] == f"{VIP} is on node2."
 
 
 async def test_watching_a_run(authority: Authority, tmp_path: Path) -> None:

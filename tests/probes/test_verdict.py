@@ -11,6 +11,7 @@ from rbdtui.paths import asset
 from rbdtui.probes.model import (
     CLUSTER,
     VIP,
+    Answer,
     Health,
     HealthSnapshot,
     ProbeKey,
@@ -37,7 +38,8 @@ DOWN, UNKNOWN = ProbeState.DOWN, ProbeState.UNKNOWN
 
 
 def status(key: ProbeKey, state: ProbeState) -> ProbeStatus:
-    return ProbeStatus(key, state, T("probe.trouble.refused"), since=1_790_000_000.0)
+    detail = T("probe.trouble.refused")
+    return ProbeStatus(key, state, detail, since=1_790_000_000.0, newest=Answer(key, state, detail))
 
 
 def picture(**states: ProbeState) -> list[ProbeStatus]:
@@ -76,6 +78,29 @@ def test_verdict(states: dict[str, ProbeState], health: Health) -> None:
 
 def test_nothing_asked_is_unknown() -> None:
     assert verdict([], API)[0] is Health.UNKNOWN
+
+
+@pytest.mark.parametrize(
+    ("answered", "health", "words"),
+    [
+        ({}, Health.UNKNOWN, "Asking: 0 of 10"),
+        ({"disk1": OK}, Health.UNKNOWN, "Asking: 1 of 10"),
+        ({"disk1": OK, "gw80": DOWN}, Health.DEGRADED, "1 of 10"),
+        ({"disk1": OK, "api": DOWN}, Health.DOWN, "does not answer at its address"),
+        ({"ssh1": DOWN}, Health.UNKNOWN, "Asking: 1 of 10"),
+    ],
+)
+def test_what_has_not_been_asked_yet_is_neither_good_nor_bad(
+    answered: dict[str, ProbeState], health: Health, words: str
+) -> None:
+    keys = {"api": API, "quorum": QUORUM, **OTHERS}
+    waiting = [
+        status(key, answered[name]) if name in answered else ProbeStatus(key, UNKNOWN, T("probe.waiting"), since=0.0)
+        for name, key in keys.items()
+    ]
+    verdict_now, headline = verdict(waiting, API)
+    assert verdict_now is health
+    assert words in str(headline)
 
 
 def test_headline_names_what_is_bad_before_what_is_unknown() -> None:
