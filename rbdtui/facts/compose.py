@@ -19,6 +19,9 @@ NAME: Final = "facts"
 _BEGIN: Final = "@@fact"
 _END: Final = "@@end"
 
+_NOT_TEXT: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
+"""Control characters and those that turn the direction of writing: a host may not steer the operator's terminal."""
+
 _HEAD: Final = f"""# Asks this host what rbdtui wants to know of it; changes nothing. No arguments; always ends with 0.
 ask() {{
   printf '{_BEGIN} %s\\n' "$1"
@@ -41,13 +44,17 @@ def compose(facts: Iterable[Fact[Any]]) -> Script:
 
 
 def split_outputs(stdout: str, stderr: str = "") -> dict[str, Output]:
-    """Each fact's output by name; a fact whose end mark is missing was cut off and is not there."""
-    errors = _errors(stderr)
+    """Each fact's output by name, without control characters; one without its end mark was cut off and is left out."""
+    errors = _errors(_plain(stderr))
     outputs: dict[str, Output] = {}
     pattern = rf"^{_BEGIN} (\w+)\n(.*?)\n{_END} \1 (\d+)$"
-    for name, text, status in re.findall(pattern, stdout, re.MULTILINE | re.DOTALL):
+    for name, text, status in re.findall(pattern, _plain(stdout), re.MULTILINE | re.DOTALL):
         outputs[name] = Output(int(status), text, errors.get(name, ""))
     return outputs
+
+
+def _plain(text: str) -> str:
+    return _NOT_TEXT.sub("\N{REPLACEMENT CHARACTER}", text.replace("\r\n", "\n"))
 
 
 def _errors(stderr: str) -> dict[str, str]:

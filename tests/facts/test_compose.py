@@ -95,6 +95,12 @@ def test_a_cut_off_answer_gives_what_had_come() -> None:
     assert split_outputs("motd\n@@fact\n" + whole).keys() == {"a", "b"}
 
 
+def test_a_host_cannot_steer_the_terminal() -> None:
+    outputs, _ = run(compose((fact("a", r"printf '\033]0;x\007a\tb\r\nc\n'; printf '\033[2J' >&2; exit 1"),)))
+    assert outputs["a"].text == "\ufffd]0;x\ufffda\tb\nc\n"
+    assert outputs["a"].error == "\ufffd[2J"
+
+
 def test_framed_outputs_are_what_the_script_prints() -> None:
     outputs, text = run(compose((fact("a", "echo x; exit 4"), fact("b", "printf y"))))
     times = [line for line in text.splitlines() if line.startswith("@@clock")]
