@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Mapping, Sequence
+import os
+import signal
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from rbdtui.engine.client import RunClient
 from rbdtui.engine.events import Event, FailurePolicy, Outcome, RunFinished, RunOutcome, StepFailed, StepFinished
 from rbdtui.engine.inputs import RunOptions
+from rbdtui.engine.lock import holder_of
 from rbdtui.facts.model import NodeFacts
 from rbdtui.findings import has_errors
 from rbdtui.plan.cluster import TOKEN_SECRET, VRRP_SECRET
@@ -24,7 +28,7 @@ SPEED = 20.0
 RATE_BYTES_PER_S = 1_000_000.0
 """Of simulated seconds: slow enough for an upload to be caught half-way."""
 SECRETS = {TOKEN_SECRET: "the-same-token-in-every-fleet", VRRP_SECRET: "the-same"}
-RUN_LIMIT_S = 120.0
+RUN_LIMIT_S = 240.0
 LACKS_KEEPALIVED = (Build(), Build(), Build(keepalived=False), Build())
 
 
@@ -44,17 +48,6 @@ class EmbeddedSite:
 
     fleet: SimulatedFleet
     session: Session
-
-    @classmethod
-    async def create(cls, fleet: SimulatedFleet, directory: Path, bundle: Path) -> EmbeddedSite:
-        site = write_demo_site(directory, fleet, bundle=bundle)
-        session = Session.open(site.path, Passphrase())
-        assert not has_errors(session.rule_findings()), [say(f.message) for f in session.rule_findings()]
-        vault = session.unlock(create=True)
-        for name, value in SECRETS.items():
-            vault.set(name, value)
-        session.known_hosts.pin(await session.scan_host_keys())
-        return cls(fleet, session)
 
     async def facts(self) -> Mapping[str, NodeFacts]:
         """Preflight without errors."""
@@ -81,6 +74,23 @@ class EmbeddedSite:
             del machine["files"]["/var/lib/rbdtui/claim.json"]
         assert isinstance(state, dict)
         return state
+
+
+@asynccontextmanager
+async def embedded_site(fleet: SimulatedFleet, directory: Path, bundle: Path) -> AsyncIterator[EmbeddedSite]:
+    """A site for the time of the block; a runner that is still at work behind it is killed."""
+    site = write_demo_site(directory, fleet, bundle=bundle)
+    session = Session.open(site.path, Passphrase())
+    assert not has_errors(session.rule_findings()), [say(f.message) for f in session.rule_findings()]
+    vault = session.unlock(create=True)
+    for name, value in SECRETS.items():
+        vault.set(name, value)
+    session.known_hosts.pin(await session.scan_host_keys())
+    try:
+        yield EmbeddedSite(fleet, session)
+    finally:
+        if (holder := holder_of(site)) is not None:
+            os.kill(holder.pid, signal.SIGKILL)
 
 
 async def events_of(client: RunClient, *, follow: bool = True) -> list[Event]:

@@ -15,7 +15,7 @@ from rbdtui.simulator.bundle import write_bundle
 from rbdtui.simulator.fleet import SimulatedFleet
 from rbdtui.simulator.state import fleet_state
 from rbdtui.words import Text, say
-from tests.e2e.embedded import LACKS_KEEPALIVED, SPEED, EmbeddedSite, finished, outcomes
+from tests.e2e.embedded import LACKS_KEEPALIVED, SPEED, EmbeddedSite, embedded_site, finished, outcomes
 
 
 class Silent:
@@ -30,8 +30,11 @@ class Silent:
 
 @pytest.mark.timeout(300)
 async def test_a_run_installs_a_healthy_cluster_and_a_second_one_changes_nothing(tmp_path: Path) -> None:
-    async with SimulatedFleet(4, speed=SPEED, builds=LACKS_KEEPALIVED) as fleet:
-        site = await EmbeddedSite.create(fleet, tmp_path / "site", write_bundle(tmp_path / "bundle"))
+    bundle = write_bundle(tmp_path / "bundle")
+    async with (
+        SimulatedFleet(4, speed=SPEED, builds=LACKS_KEEPALIVED) as fleet,
+        embedded_site(fleet, tmp_path / "site", bundle) as site,
+    ):
         before = fleet_state(fleet)
         assert await planned_changes(site), "a fresh host lacks everything"
         assert fleet_state(fleet) == before, "a dry run changes nothing"

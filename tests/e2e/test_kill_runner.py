@@ -23,7 +23,7 @@ from tests.e2e.embedded import (
     RATE_BYTES_PER_S,
     RUN_LIMIT_S,
     SPEED,
-    EmbeddedSite,
+    embedded_site,
     events_of,
     finished,
 )
@@ -79,14 +79,18 @@ async def kill_at(client: RunClient, place: Place) -> None:
 @pytest.mark.timeout(600)
 async def test_a_runner_killed_at_ten_places_repeats_nothing_and_ends_the_same(tmp_path: Path) -> None:
     bundle = write_bundle(tmp_path / "bundle")
-    async with SimulatedFleet(4, speed=SPEED, builds=LACKS_KEEPALIVED, rate_bytes_per_s=RATE_BYTES_PER_S) as calm:
-        site = await EmbeddedSite.create(calm, tmp_path / "calm", bundle)
+    async with (
+        SimulatedFleet(4, speed=SPEED, builds=LACKS_KEEPALIVED, rate_bytes_per_s=RATE_BYTES_PER_S) as calm,
+        embedded_site(calm, tmp_path / "calm", bundle) as site,
+    ):
         run = await site.run()
         undisturbed = await events_of(run, follow=False)
         expected = site.state(run.run_id)
 
-    async with SimulatedFleet(4, speed=SPEED, builds=LACKS_KEEPALIVED, rate_bytes_per_s=RATE_BYTES_PER_S) as fleet:
-        site = await EmbeddedSite.create(fleet, tmp_path / "disturbed", bundle)
+    async with (
+        SimulatedFleet(4, speed=SPEED, builds=LACKS_KEEPALIVED, rate_bytes_per_s=RATE_BYTES_PER_S) as fleet,
+        embedded_site(fleet, tmp_path / "disturbed", bundle) as site,
+    ):
         client = await site.start()
         for place in places(undisturbed):
             await kill_at(client, place)
