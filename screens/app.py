@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
+import shlex
+import subprocess
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -9,9 +13,10 @@ from pathlib import Path
 from typing import Any, ClassVar, Final
 
 from textual import events, work
-from textual.app import App
+from textual.app import App, SuspendNotSupported
 from textual.binding import BindingType
 from textual.css.query import NoMatches
+from textual.dom import DOMNode
 from textual.geometry import Size
 from textual.screen import Screen
 from textual.timer import Timer
@@ -19,29 +24,26 @@ from textual.worker import Worker, WorkerState
 
 from rbdtui.findings import Place
 from rbdtui.site import SiteError
+from rbdtui.spec.edit import EditError
 from rbdtui.words import T, Text, current_language, switch_language
 from rbdtui.workbench.errors import sentence_of
 from rbdtui.workbench.passphrase import HeldPassphrase
 from rbdtui.workbench.sections import RUN, section_of
 from rbdtui.workbench.workbench import Workbench
 from screens.base import LEAST_COLUMNS, LEAST_ROWS, Dialog, OurScreen, SectionScreen, css, key
+from screens.keys import key_words
 from screens.messages import Changed
 from screens.sections import SECTION_SCREENS, entry_of
 from screens.settings import Settings, load_settings, save_settings, settings_file
 from screens.theme import DARK, LIGHT, Glyphs, rich_colour
-from screens.widgets.frame import MessageLine, Rail, RailEntry
+from screens.widgets.frame import MessageLine, Rail
 
 MOST_COLUMNS: Final = 400
 MOST_ROWS: Final = 200
 """A terminal that says it is larger is not believed: a picture of that size would take seconds to draw."""
+START: Final = "start"
 KEEP_EVERY_S: Final = 0.5
 """How often a changed draft is put on the disk."""
-_KEY_SIGNS: Final = {
-    "escape": "Esc", "enter": "Enter", "space": "Space", "question_mark": "?", "slash": "/", "tab": "Tab",
-    "up": "↑", "down": "↓", "left": "←", "right": "→", "plus": "+", "minus": "-", "delete": "Del",
-    "pageup": "PgUp", "pagedown": "PgDn", "full_stop": ".", "comma": ",",
-}  # fmt: skip
-_KEY_SIGNS_ASCII: Final = {"up": "Up", "down": "Dn", "left": "Lt", "right": "Rt"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +68,6 @@ class RbdTuiApp(App[int]):
     CSS_PATH = css("app")
     TITLE = "rbdtui"
     ENABLE_COMMAND_PALETTE = False
-    DEFAULT_MODE = "main"
     BINDINGS: ClassVar[list[BindingType]] = [
         *(
             key(entry.key, f"section('{entry.section}')", f"section_{entry.section}", show=False)
@@ -74,6 +75,8 @@ class RbdTuiApp(App[int]):
         ),
         key("ctrl+p", "palette", "palette", show=False),
         key("ctrl+y", "copy", "copy_text", show=False),
+        key("ctrl+s", "save", "save", show=False),
+        key("f", "faults", "faults"),
         key("ctrl+q", "leave", "quit", show=False),
         key("ctrl+c", "leave", "interrupt", show=False),
         key("q", "leave", "leave"),
@@ -81,55 +84,62 @@ class RbdTuiApp(App[int]):
     ]
 
     def __init__(self, start: Start | None = None) -> None:
-        super().__init__()
         self.start = start or Start()
         self.settings = self.start.settings or load_settings(self.start.settings_file)
         self.glyphs = Glyphs(ascii_only=self.settings.ascii_only)
         self.workbench: Workbench | None = None
         self.farewell: list[Text] = []
         """What is said on the terminal after the screen is gone."""
+        self._damage: tuple[Path, SiteError] | None = None
         self._unsubscribe: Callable[[], None] = lambda: None
         self._drawn_at = 0.0
         self._draw_timer: Timer | None = None
-        self._sections: dict[str, SectionScreen] = {}
-        self.add_mode("main", self._first_screen)
+        switch_language(self.settings.language or current_language())
+        self.DEFAULT_MODE = self._first_mode()  # type: ignore[misc]  # the first screen, so that nothing is drawn twice
+        super().__init__()
+        self.add_mode(START, self._start_screen)
+        self._add_sections()
         self.register_theme(DARK)
         self.register_theme(LIGHT)
         self.theme = self.settings.theme or DARK.name
 
     # --- coming ----------------------------------------------------------------------------------------------
 
-    def _first_screen(self) -> Screen[Any]:
-        """The screen that is painted first, so that nothing is painted twice."""
-        switch_language(self.settings.language or current_language())
+    def _first_mode(self) -> str:
+        """Open the site that is named; the section to be seen first, or the start screen."""
         if self.start.workbench is not None:
             return self._take_over(self.start.workbench)
         if self.start.site is not None:
             try:
                 return self._take_over(Workbench.open(self.start.site, self.start.passphrases))
             except SiteError as error:
-                return self._start_screen(self.start.site, error)
-        return self._start_screen()
+                self._damage = (self.start.site, error)
+        return START
 
-    def _start_screen(self, path: Path | None = None, error: SiteError | None = None) -> Screen[Any]:
+    def _start_screen(self) -> Screen[Any]:
         from screens.start import StartScreen
 
-        return StartScreen(path, error)
+        damage, self._damage = self._damage, None
+        return StartScreen(*damage) if damage is not None else StartScreen()
 
-    def _take_over(self, workbench: Workbench) -> SectionScreen:
-        """Have a site open from now on; its first screen."""
+    def _add_sections(self) -> None:
+        for entry in SECTION_SCREENS:
+            self.add_mode(entry.section, entry.make)
+
+    def _take_over(self, workbench: Workbench) -> str:
+        """Have a site open from now on; the section to be seen first."""
         self.workbench = workbench
         self._unsubscribe = workbench.subscribe(self._changed_somewhere)
         if not workbench.simulated:
             self.keep_settings(self.settings.with_recent(workbench.site.path))
-        wanted = RUN if workbench.active_run is not None and entry_of(RUN) is not None else SECTION_SCREENS[0].section
-        return self._section_screen(wanted)
+        return RUN if workbench.active_run is not None and entry_of(RUN) is not None else SECTION_SCREENS[0].section
 
     def on_mount(self) -> None:
         """Begin to keep the draft and to listen for the end of the terminal."""
         self.set_interval(KEEP_EVERY_S, self._keep)
         if self.workbench is not None:
             self.workbench.start()
+            self._unlock_if_needed()
         if self.start.watch_terminal:
             from screens.terminal import watch_terminal
 
@@ -137,21 +147,21 @@ class RbdTuiApp(App[int]):
 
     def open_site(self, path: Path) -> None:
         """Open a site and show it; raises `SiteError`."""
-        workbench = Workbench.open(path, self.start.passphrases)
-        screen = self._take_over(workbench)
-        workbench.start()
-        self.switch_screen(screen)
+        section = self._take_over(Workbench.open(path, self.start.passphrases))
+        assert self.workbench is not None
+        self.workbench.start()
+        self.switch_mode(section)
+        self._unlock_if_needed()
 
-    def close_site(self) -> None:
+    async def close_site(self) -> None:
         """Let go of the site and show the start screen; a run goes on."""
         if self.workbench is None:
             return
+        await self.switch_mode(START)
         self._let_go()
-        self.switch_screen(self._start_screen())
-        for screen in self._sections.values():
-            self.uninstall_screen(screen)
-            screen.remove()
-        self._sections.clear()
+        for entry in SECTION_SCREENS:
+            await self.remove_mode(entry.section)
+        self._add_sections()
 
     def _let_go(self) -> None:
         self._unsubscribe()
@@ -190,23 +200,14 @@ class RbdTuiApp(App[int]):
 
     # --- sections --------------------------------------------------------------------------------------------
 
-    def _section_screen(self, section: str) -> SectionScreen:
-        screen = self._sections.get(section)
-        if screen is None:
-            entry = entry_of(section)
-            assert entry is not None, section
-            screen = self._sections[section] = entry.make()
-            self.install_screen(screen, f"section-{section}")
-        return screen
-
     def show_section(self, section: str, field: str = "") -> None:
         """Show a section, with the cursor on a field where one is named."""
         if self.workbench is None or entry_of(section) is None:
             return
-        screen = self._section_screen(section)
-        if screen is not self.screen:
-            self.switch_screen(screen)
-        if field:
+        if section != self.current_mode:
+            self.switch_mode(section)
+        screen = self.screen
+        if field and isinstance(screen, SectionScreen):
             screen.call_after_refresh(screen.jump, field)
 
     def show_place(self, place: Place) -> None:
@@ -222,8 +223,12 @@ class RbdTuiApp(App[int]):
         self.show_section(message.section)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Sections are there only while a site is open."""
-        return not (action == "section" and (self.workbench is None or not isinstance(self.screen, SectionScreen)))
+        """Sections are there only while a site is open, faults only in the demo."""
+        if action == "faults":
+            return self.workbench is not None and self.workbench.faults is not None
+        if action == "save":
+            return self.workbench is not None
+        return action != "section" or (self.workbench is not None and isinstance(self.screen, SectionScreen))
 
     # --- what changes ----------------------------------------------------------------------------------------
 
@@ -286,10 +291,9 @@ class RbdTuiApp(App[int]):
             self.say_anew()
 
     def say_anew(self) -> None:
-        """Draw every screen again, those out of sight included."""
-        seen = [screen for screen in self.screen_stack if isinstance(screen, OurScreen)]
-        for screen in {*seen, *self._sections.values()}:
-            if screen.is_mounted:
+        """Draw every screen that is seen again; those out of sight see to it themselves when they come back."""
+        for screen in self.screen_stack:
+            if isinstance(screen, OurScreen) and screen.is_mounted:
                 screen.say_anew()
 
     def tell(self, text: Text | str, *, bad: bool = False) -> None:
@@ -306,70 +310,9 @@ class RbdTuiApp(App[int]):
 
     # --- the frame -------------------------------------------------------------------------------------------
 
-    def rail_entries(self) -> tuple[RailEntry, ...]:
-        """The rail as it stands."""
-        assert self.workbench is not None
-        known = {status.section: status for status in self.workbench.sections()}
-        return tuple(
-            RailEntry(entry.key, entry.section, known[entry.section].state, known[entry.section].problems)
-            for entry in SECTION_SCREENS
-        )
-
-    def head_left(self) -> str:
-        """Site, profile and size, with two blanks between them."""
-        assert self.workbench is not None
-        data = self.workbench.draft.data
-        nodes = data.get("nodes")
-        count = len(nodes) if isinstance(nodes, list) else 0
-        parts = [str(data.get("name") or self.workbench.site.path.name), str(data.get("profile") or "")]
-        return "  ".join([*parts, str(T("shell.nodes", count=count))])
-
-    def head_mark(self) -> str:
-        """What must never be overlooked."""
-        return str(T("shell.simulated")) if self.workbench is not None and self.workbench.simulated else ""
-
-    def head_right(self) -> str:
-        """The run under way, else whether the draft is saved."""
-        assert self.workbench is not None
-        run = self.workbench.active_run
-        if run is not None:
-            return str(T("shell.run_active", run=run.run_id.rpartition("-")[2]))
-        if self.workbench.draft.keep_error:
-            return str(T("shell.not_kept", reason=self.workbench.draft.keep_error))
-        return str(T("shell.not_saved")) if self.workbench.draft.dirty else ""
-
     def key_words(self, screen: Screen[Any], *, everything: bool = False) -> tuple[tuple[str, str], ...]:
-        """The keys that do something on a screen now, with their words; help is the last.
-
-        With ``everything`` also those that the line of keys does not show, and those that a text field takes.
-        """
-        typing = not everything and screen.focused is not None and screen.focused.check_consume_key("x", "x")
-        signs: dict[str, list[str]] = {}
-        for active in screen.active_bindings.values():
-            binding = active.binding
-            named = binding.id is not None and binding.description == f"key.{binding.id}"
-            hidden = not (binding.show or everything) or str(binding.id).startswith("section_")
-            if named and active.enabled and not hidden and not (typing and self.is_typed(binding.key)):
-                signs.setdefault(str(T(f"key.{binding.id}")), []).append(self.key_sign(binding.key))  # words: key.*
-        help_word = str(T("key.help"))
-        help_signs = signs.pop(help_word, [])
-        pairs = [(_joined(found, everything=everything), word) for word, found in signs.items()]
-        if help_signs:
-            pairs.append((_joined(help_signs, everything=everything), help_word))
-        return tuple(pairs)
-
-    @staticmethod
-    def is_typed(key: str) -> bool:
-        """Whether a key puts a letter into a text field."""
-        return len(key) == 1 or key in ("question_mark", "slash", "space", "plus", "minus", "full_stop", "comma")
-
-    def key_sign(self, key: str) -> str:
-        """A key as it is written for a person."""
-        if self.settings.ascii_only and key in _KEY_SIGNS_ASCII:
-            return _KEY_SIGNS_ASCII[key]
-        if key.startswith("ctrl+"):
-            return f"^{key.removeprefix('ctrl+').upper()}"
-        return _KEY_SIGNS.get(key, key.upper() if key.startswith("f") and len(key) > 1 else key)
+        """The keys that do something on a screen now, with their words; see `screens.keys`."""
+        return key_words(screen, ascii_only=self.settings.ascii_only, everything=everything)
 
     # --- keys for everywhere ---------------------------------------------------------------------------------
 
@@ -380,12 +323,101 @@ class RbdTuiApp(App[int]):
         if isinstance(self.screen, OurScreen) and not isinstance(self.screen, Dialog):
             self.push_screen(HelpScreen(self.screen))
 
-    def action_palette(self) -> None:
+    @work(exit_on_error=False)
+    async def action_palette(self) -> None:
         """Everything that can be done, to be found by typing."""
         from screens.dialogs.palette import PaletteDialog
 
         if isinstance(self.screen, OurScreen) and not isinstance(self.screen, Dialog):
-            self.push_screen(PaletteDialog())
+            command = await self.push_screen_wait(PaletteDialog(self.screen))
+            if command is not None:
+                command.run()
+
+    def do(self, action: str, node: DOMNode) -> None:
+        """Do what a key does."""
+        self.call_later(self.run_action, action, node)
+
+    def further_commands(self) -> list[tuple[Text, Callable[[], object]]]:
+        """What the palette offers although no key does it everywhere."""
+        commands: list[tuple[Text, Callable[[], object]]] = [(T("palette.preferences"), self.action_preferences)]
+        workbench = self.workbench
+        if workbench is None:
+            return commands
+        if not workbench.unlocked:
+            commands.append((T("palette.unlock"), self.action_unlock))
+        if workbench.draft.dirty:
+            commands.append((T("palette.discard"), workbench.discard))
+        if not workbench.simulated:
+            commands.append((T("palette.other_site"), self.close_site))
+        return commands
+
+    def action_preferences(self) -> None:
+        """Language, signs, link, colours."""
+        from screens.dialogs.preferences import PreferencesDialog
+
+        self.push_screen(PreferencesDialog())
+
+    def action_faults(self) -> None:
+        """Faults of simulated servers; only the demo has them."""
+        from screens.dialogs.faults import FaultsDialog
+
+        if self.workbench is not None and self.workbench.faults is not None:
+            self.push_screen(FaultsDialog(self.workbench.faults))
+
+    def action_save(self) -> None:
+        """Write the draft into cluster.yaml."""
+        if self.workbench is None:
+            return
+        try:
+            diff = self.workbench.save()
+        except EditError as error:
+            self.tell(error.text, bad=True)
+        else:
+            changed = sum(line.startswith(("+", "-")) for line in diff.splitlines()[2:])
+            self.tell(T("shell.saved", lines=changed) if diff else T("shell.nothing_to_save"))
+
+    @work(exit_on_error=False)
+    async def action_unlock(self) -> None:
+        """Ask for the vault's passphrase."""
+        await self.ensure_unlocked(T("passphrase.why"))
+
+    async def ensure_unlocked(self, why: Text) -> bool:
+        """Whether the vault is open, after having asked for its passphrase where needed; for workers only."""
+        from screens.dialogs.passphrase import PassphraseDialog
+
+        workbench = self.workbench
+        if workbench is None:
+            return False
+        if workbench.unlocked:
+            return True
+        if workbench.passphrases.ready:
+            try:
+                await asyncio.wrap_future(workbench.unlock())
+            except Exception as error:  # a file that is no good: ask the operator instead
+                self.tell(self.sentence(error), bad=True)
+            else:
+                return True
+        opened: bool | None = await self.push_screen_wait(PassphraseDialog(why))
+        return opened is True
+
+    @work(exit_on_error=False)
+    async def _unlock_if_needed(self) -> None:
+        """Ask for the passphrase when servers cannot be logged in to without secrets."""
+        workbench = self.workbench
+        if workbench is not None and workbench.needs_secrets and workbench.has_vault:
+            await self.ensure_unlocked(T("passphrase.why_logins"))
+
+    def edit_file(self, file: Path) -> None:
+        """Open a file in the operator's editor, in place of the screen."""
+        editor = os.environ.get("VISUAL") or os.environ.get("EDITOR") or "vi"
+        try:
+            with self.suspend():
+                status = subprocess.call([*shlex.split(editor), str(file)])
+        except (OSError, ValueError, SuspendNotSupported) as error:
+            self.tell(T("shell.no_editor", editor=editor, reason=str(error)), bad=True)
+        else:
+            if status != 0:
+                self.tell(T("shell.editor_failed", editor=editor, status=status), bad=True)
 
     def action_copy(self) -> None:
         """Copy what the screen offers: to the terminal's clipboard, and into a file."""
@@ -428,13 +460,6 @@ class RbdTuiApp(App[int]):
         elif isinstance(event, events.Paste) and self.too_small:
             return
         await super().on_event(event)
-
-
-def _joined(signs: list[str], *, everything: bool) -> str:
-    """Several keys for the same: all of them on the page of help, else single letters and arrows, or the first."""
-    if everything:
-        return " ".join(signs)
-    return "".join(signs) if all(len(sign) == 1 for sign in signs) else signs[0]
 
 
 def _believable(event: events.Resize) -> events.Resize:

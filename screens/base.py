@@ -30,7 +30,7 @@ words of keys that ``screens_shell.toml`` does not have yet. Everything else com
   label that says its `Text` whenever it is drawn and needs no care.
 - Signs come from ``self.glyphs``; colours from the theme's names in tcss (``$success``, ``$text-muted``…), in a rich
   Text by ``self.style("error")``. Text of hosts goes through `rbdtui.workbench.clean`.
-- ``self.tell(T(…), bad=True)`` says a sentence above the keys until the next key; ``await self.done(future, …)`` waits
+- ``self.tell(T(…), bad=True)`` says a sentence above the keys until the next key; ``await self.done(future)`` waits
   in a worker for a future of the workbench and tells its error.
 - ``await self.app.push_screen_wait(Dialog(…))`` in an ``@work`` method asks something; dialogs are `Dialog[T]`.
 - `jump` is called with the field path when a finding of this section was chosen elsewhere.
@@ -58,8 +58,9 @@ from textual.screen import ModalScreen, Screen
 from textual.widget import Widget
 
 from rbdtui.paths import asset
-from rbdtui.words import Text
+from rbdtui.words import Text, current_language
 from rbdtui.workbench.workbench import Workbench
+from screens.head import head_left, head_mark, head_right, rail_entries
 from screens.messages import Changed
 from screens.theme import Glyphs
 from screens.widgets.frame import HeadLine, KeyLine, MessageLine, Rail, TooSmall, framed
@@ -68,7 +69,6 @@ if TYPE_CHECKING:
     from screens.app import RbdTuiApp
 
 R = TypeVar("R")
-_ANSWER = TypeVar("_ANSWER")
 
 LEAST_COLUMNS: Final = 60
 LEAST_ROWS: Final = 20
@@ -114,6 +114,7 @@ class OurScreen(Screen[R]):
 
     redraw = False
     """Whether everything is to be drawn again: the language or the signs have changed."""
+    _looks: tuple[str, bool] = ("", False)
 
     @property
     def program(self) -> RbdTuiApp:
@@ -149,7 +150,7 @@ class OurScreen(Screen[R]):
 
     def say_anew(self) -> None:
         """Draw everything again, after the language or the signs have changed."""
-        self.set_class(self.program.settings.ascii_only, "-ascii")
+        self._note_looks()
         self.redraw = True
         try:
             self.refresh_view()
@@ -159,9 +160,17 @@ class OurScreen(Screen[R]):
             widget.refresh(layout=isinstance(widget, Words))
         self.refresh(layout=True)
 
+    def _note_looks(self) -> None:
+        """Remember in which language and signs this is drawn."""
+        self._looks = self._looks_now()
+        self.set_class(self.program.settings.ascii_only, "-ascii")
+
+    def _looks_now(self) -> tuple[str, bool]:
+        return current_language(), self.program.settings.ascii_only
+
     def on_mount(self) -> None:
         """Draw for the first time."""
-        self.set_class(self.program.settings.ascii_only, "-ascii")
+        self._note_looks()
         self.refresh_view()
 
     def on_changed(self, message: Changed) -> None:
@@ -172,22 +181,23 @@ class OurScreen(Screen[R]):
 
     def on_screen_resume(self, _: events.ScreenResume) -> None:
         """Draw what has become new meanwhile."""
-        if self.is_mounted:
+        if self.is_mounted and self._looks != self._looks_now():
+            self.say_anew()
+        elif self.is_mounted:
             self.refresh_view()
 
     def tell(self, text: Text | str, *, bad: bool = False) -> None:
         """Say a sentence until the next key."""
         self.program.tell(text, bad=bad)
 
-    async def done(self, future: Future[_ANSWER], *, otherwise: _ANSWER | None = None) -> _ANSWER | None:
-        """Wait, in a worker, for something of the workbench; an error is told, and the answer is ``otherwise``."""
+    async def done(self, future: Future[None]) -> bool:
+        """Wait, in a worker, until something of the workbench is done; an error is told, and the answer is False."""
         try:
-            return await asyncio.wrap_future(future)
-        except asyncio.CancelledError:
-            raise
-        except Exception as error:
+            await asyncio.wrap_future(future)
+        except Exception as error:  # whatever it is, it has its sentence
             self.tell(self.program.sentence(error), bad=True)
-            return otherwise
+            return False
+        return True
 
     def copy_text(self) -> str:
         """What Ctrl+Y copies."""
@@ -242,15 +252,15 @@ class SectionScreen(OurScreen[None]):
     def draw_frame(self) -> None:
         """Head, rail and keys."""
         head = self.query_one(HeadLine)
-        head.left, head.right, head.mark = self.program.head_left(), self.head_right(), self.program.head_mark()
+        head.left, head.right, head.mark = head_left(self.workbench), self.head_right(), head_mark(self.workbench)
         rail = self.query_one(Rail)
         rail.current = self.SECTION
-        rail.entries = self.program.rail_entries()
+        rail.entries = rail_entries(self.workbench)
         self.show_keys()
 
     def head_right(self) -> str:
         """How it stands, at the right end of the line above."""
-        return self.program.head_right()
+        return head_right(self.workbench)
 
     def show_keys(self) -> None:
         """Say the keys that do something now."""

@@ -9,12 +9,12 @@ from __future__ import annotations
 import copy
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final, cast
 
 from rbdtui.atomic import write_atomic
-from rbdtui.findings import Finding
+from rbdtui.findings import Finding, Place
 from rbdtui.site import Site
 from rbdtui.spec.edit import apply_edits, save, unified_diff
 from rbdtui.spec.loader import LoadedSpec, load_spec, parse_spec
@@ -150,10 +150,15 @@ class Draft:
     def _judge(self) -> None:
         self._version += 1
         self.loaded = parse_spec(json.dumps(self.data, ensure_ascii=False))
-        self.findings = list(self.loaded.findings)
+        self.findings = [replace(f, place=Place(f.place.field, f.place.node)) for f in self.loaded.findings]
         if self.loaded.spec is not None:
-            self.findings += check_rules(self.loaded.spec, self.loaded.place)
-            self.findings += check_local(self.loaded.spec, self.site.path, self.loaded.place)
+            self.findings += check_rules(self.loaded.spec, self._place)
+            self.findings += check_local(self.loaded.spec, self.site.path, self._place)
+
+    def _place(self, field_path: str) -> Place:
+        """Where a field is; a draft has no lines."""
+        place = self.loaded.place(field_path)
+        return Place(place.field, place.node)
 
 
 def _plain(data: Mapping[str, object]) -> Data:

@@ -245,6 +245,16 @@ class Workbench:
 
         return self.background.submit(open_it())
 
+    def set_secret(self, name: str, value: str) -> Future[None]:
+        """Put a secret into the vault, which must be open; raises `VaultError` through the future."""
+
+        async def put() -> None:
+            self.session.unlock().set(name, value)
+            self._live.ask_again()
+            self._tell()
+
+        return self.background.submit(put())
+
     def _secret(self, name: str) -> str:
         """A secret for a login; raises `CredentialError` while the vault is closed or lacks it."""
         try:

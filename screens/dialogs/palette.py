@@ -2,22 +2,109 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, ClassVar
 
+from rich.cells import cell_len, set_cell_size
+from rich.text import Text as Line
+from textual.binding import BindingType
 from textual.widget import Widget
-from textual.widgets import Input
+from textual.widgets import Input, OptionList
+from textual.widgets.option_list import Option
 
 from rbdtui.words import T, Text
-from screens.base import Dialog
+from screens.base import Dialog, OurScreen, key
+from screens.keys import key_actions
+from screens.sections import SECTION_SCREENS
+from screens.widgets.field import TextLine
+
+WORD_CELLS = 44
 
 
-class PaletteDialog(Dialog[None]):
-    """Type, choose, Enter."""
+@dataclass(frozen=True, slots=True)
+class Command:
+    """Something that can be done."""
+
+    word: str
+    sign: str
+    """The key that does it; empty when none does."""
+    run: Callable[[], object]
+
+
+class PaletteDialog(Dialog[Command]):
+    """Answers what was chosen."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        key("up", "move(-1)", "move", priority=True),
+        key("down", "move(1)", "move", priority=True),
+        key("enter", "choose", "do", priority=True),
+    ]
+
+    def __init__(self, behind: OurScreen[Any]) -> None:
+        super().__init__()
+        self._behind = behind
+        self._commands: list[Command] = []
 
     def title_text(self) -> Text:
         """What it is."""
-        return T("key.palette")
+        return T("palette.title")
 
     def body(self) -> Iterable[Widget]:
         """The field and the list."""
-        yield Input(compact=True)
+        yield TextLine(id="wanted")
+        yield OptionList(id="commands", compact=True, markup=False)
+
+    def on_mount(self) -> None:
+        """List everything."""
+        self.query_one("#commands").can_focus = False
+        self._commands = self._all()
+        self._narrow("")
+
+    def _all(self) -> list[Command]:
+        program, behind = self.program, self._behind
+        found: dict[str, Command] = {}
+        for word, sign, action, node in key_actions(behind, ascii_only=program.settings.ascii_only):
+            found.setdefault(word, Command(word, sign, partial(program.do, action, node)))
+        for entry in SECTION_SCREENS if program.workbench is not None else ():
+            word = str(T("palette.section", section=Text(f"section.{entry.section}")))
+            found[word] = Command(word, entry.key, partial(program.show_section, entry.section))
+        for text, run in program.further_commands():
+            found.setdefault(str(text), Command(str(text), "", run))
+        return list(found.values())
+
+    def on_input_changed(self, event: Input.Changed) -> None:
+        """Show what fits."""
+        event.stop()
+        self._narrow(event.value)
+
+    def _narrow(self, wanted: str) -> None:
+        words = wanted.lower().split()
+        listed = self.query_one("#commands", OptionList)
+        listed.clear_options()
+        for index, command in enumerate(self._commands):
+            if all(word in command.word.lower() for word in words):
+                line = Line(set_cell_size(command.word, max(cell_len(command.word) + 2, WORD_CELLS)), no_wrap=True)
+                line.append(command.sign, style=self.style("footer-key-foreground", bold=True))
+                listed.add_option(Option(line, id=str(index)))
+        listed.highlighted = 0 if listed.option_count else None
+
+    def action_move(self, by: int) -> None:
+        """Move in the list while the field keeps the cursor."""
+        listed = self.query_one("#commands", OptionList)
+        if by > 0:
+            listed.action_cursor_down()
+        else:
+            listed.action_cursor_up()
+
+    def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
+        """A click."""
+        event.stop()
+        self.action_choose()
+
+    def action_choose(self) -> None:
+        """Answer."""
+        option = self.query_one("#commands", OptionList).highlighted_option
+        if option is not None:
+            self.dismiss(self._commands[int(str(option.id))])

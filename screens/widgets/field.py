@@ -123,27 +123,25 @@ class Field(Widget):
         path: str = "",
         hint: Text | None = None,
         password: bool = False,
+        line: TextLine | None = None,
         id: str | None = None,  # noqa: A002 - Textual's name
     ) -> None:
         super().__init__(id=id)
-        self._label, self._hint, self._password = label, hint, password
+        self._label, self._hint = label, hint
+        self.line = line or TextLine(password=password)
+        """The text field itself."""
         self.path = path
         """The field of cluster.yaml that it edits."""
 
     def compose(self) -> ComposeResult:
         """Label, line and verdict."""
         yield Label(self._label)
-        yield TextLine(password=self._password, classes="field-line")
+        yield self.line
         yield Verdict()
 
     def on_mount(self) -> None:
         """Show the hint."""
         self.query_one(Verdict).hint = self._hint
-
-    @property
-    def line(self) -> TextLine:
-        """The text field itself."""
-        return self.query_one(TextLine)
 
     @property
     def value(self) -> str:

@@ -1,0 +1,55 @@
+"""Settings that last: language, signs, link, colours. Each takes effect as it is chosen."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import Final
+
+from textual.widget import Widget
+
+from rbdtui.words import LANGUAGES, T, Text, current_language
+from screens.base import Dialog, Words
+from screens.theme import DARK, THEMES
+from screens.widgets.field import Choice, ChoiceLine
+
+_OFF_ON: Final = ("off", "on")
+
+
+def _word(kind: str, value: str) -> Text:
+    return Text(f"preferences.{kind}_{value}")  # words: preferences.*
+
+
+class PreferencesDialog(Dialog[None]):
+    """Language, ASCII, slow link and colours."""
+
+    def title_text(self) -> Text:
+        """What it is about."""
+        return T("preferences.title")
+
+    def body(self) -> Iterable[Widget]:
+        """One line for each."""
+        yield Choice(T("preferences.language"), LANGUAGES, lambda v: _word("language", v), path="language")
+        yield Choice(T("preferences.colours"), THEMES, lambda v: _word("theme", v), path="theme")
+        yield Choice(T("preferences.signs"), _OFF_ON, lambda v: _word("ascii", v), path="ascii_only")
+        yield Choice(T("preferences.link"), _OFF_ON, lambda v: _word("link", v), path="slow_link")
+        yield Words(T("preferences.note"), classes="paragraph below")
+
+    def refresh_view(self) -> None:
+        """Show what holds."""
+        settings = self.program.settings
+        values = {
+            "language": settings.language or current_language(),
+            "theme": settings.theme or DARK.name,
+            "ascii_only": _OFF_ON[settings.ascii_only],
+            "slow_link": _OFF_ON[settings.slow_link],
+        }
+        for choice in self.query(Choice):
+            choice.show(values[choice.path])
+
+    def on_choice_line_changed(self, event: ChoiceLine.Changed) -> None:
+        """Take a choice over at once."""
+        value: str | bool = event.value
+        if event.choice.path in ("ascii_only", "slow_link"):
+            value = event.value == "on"
+        self.program.apply_settings(replace(self.program.settings, **{event.choice.path: value}))  # type: ignore[arg-type]

@@ -1,0 +1,43 @@
+"""What head and rail say of a site."""
+
+from __future__ import annotations
+
+from rbdtui.words import T
+from rbdtui.workbench.clean import clean_line
+from rbdtui.workbench.workbench import Workbench
+from screens.sections import SECTION_SCREENS
+from screens.widgets.frame import RailEntry
+
+
+def rail_entries(workbench: Workbench) -> tuple[RailEntry, ...]:
+    """The rail as it stands."""
+    known = {status.section: status for status in workbench.sections()}
+    return tuple(
+        RailEntry(entry.key, entry.section, known[entry.section].state, known[entry.section].problems)
+        for entry in SECTION_SCREENS
+    )
+
+
+def head_left(workbench: Workbench) -> str:
+    """Site, profile and size, with two blanks between them."""
+    data = workbench.draft.data
+    nodes = data.get("nodes")
+    count = len(nodes) if isinstance(nodes, list) else 0
+    parts = [clean_line(str(data.get(key) or "")) for key in ("name", "profile")]
+    parts[0] = parts[0] or workbench.site.path.name
+    return "  ".join([*parts, str(T("shell.nodes", count=count))])
+
+
+def head_mark(workbench: Workbench) -> str:
+    """What must never be overlooked."""
+    return str(T("shell.simulated")) if workbench.simulated else ""
+
+
+def head_right(workbench: Workbench) -> str:
+    """The run under way, else whether the draft is saved."""
+    run = workbench.active_run
+    if run is not None:
+        return str(T("shell.run_active", run=run.run_id.rpartition("-")[2]))
+    if workbench.draft.keep_error:
+        return str(T("shell.not_kept", reason=workbench.draft.keep_error))
+    return str(T("shell.not_saved")) if workbench.draft.dirty else ""
