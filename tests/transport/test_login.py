@@ -32,6 +32,7 @@ from rbdtui.transport.scripts import Script
 from tests.transport.conftest import QUICK, Connect, StartSshd
 from tests.transport.inprocess import InProcessSshd
 from tests.transport.openssh import RealSshd, make_key
+from tests.transport.wire import Wire, known_by
 
 OK = Script("work", "echo ok\n")
 SECRET = 'pass "word" $HOME !§密'
@@ -196,13 +197,14 @@ async def test_a_key_file_that_cannot_be_used(
         make_key(key, passphrase="right")
     elif isinstance(content, bytes):
         key.write_bytes(content)
-    log_before = sshd.log
-    host = connect(sshd.endpoint(key=key, passphrase=passphrase), sshd.known_hosts(), phrase="very wrong")
-    with pytest.raises(CredentialError) as caught:
-        await host.run(OK)
+    async with Wire(sshd.port) as wire:
+        endpoint = sshd.endpoint(port=wire.port, key=key, passphrase=passphrase)
+        host = connect(endpoint, known_by(wire, sshd), phrase="very wrong")
+        with pytest.raises(CredentialError) as caught:
+            await host.run(OK)
+        assert wire.connections == 0
     assert reason in str(caught.value)
     assert "very wrong" not in repr(caught.value)
-    assert sshd.log == log_before
 
 
 # --- who is not there
