@@ -147,7 +147,14 @@ def judge_holder(address: str, samples: Mapping[str, HostSample | None], asked: 
     if len(holders) == 1:
         state, detail = ProbeState.OK, T("probe.vip.held", address=address, node=holders[0])
     elif holders:
-        state, detail = ProbeState.DOWN, T("probe.vip.split", address=address, nodes=", ".join(holders))
+        state, nodes, dead = (
+            ProbeState.DOWN,
+            ", ".join(holders),
+            ", ".join(name for name in holders if name not in running),
+        )
+        detail = T("probe.vip.split", address=address, nodes=nodes)
+        if dead:
+            detail = T("probe.vip.left_behind", address=address, nodes=nodes, dead=dead)
     elif unasked:
         state, detail = ProbeState.UNKNOWN, T("probe.vip.unasked", address=address, nodes=", ".join(unasked))
     elif installing and not running:

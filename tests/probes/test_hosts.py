@@ -110,6 +110,7 @@ HOLDS, FREE, DEAD = "holds", "free", "dead"
         ((HOLDS, FREE), "active", False, OK, "is on gw0"),
         ((FREE, HOLDS), "active", False, OK, "is on gw1"),
         ((HOLDS, HOLDS), "active", False, DOWN, "several gateways at once: gw0, gw1"),
+        ((HOLDS, HOLDS), "inactive", False, DOWN, "left it behind"),
         ((FREE, FREE), "active", False, DOWN, "No gateway holds"),
         ((FREE, FREE), "inactive", False, DOWN, "No gateway holds"),
         ((FREE, FREE), "inactive", True, EXPECTED, "keepalived does not run yet"),
