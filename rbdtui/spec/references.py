@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from collections.abc import Callable, Collection, Iterator
@@ -66,6 +67,8 @@ def _check_key(key: Path, place: Place) -> list[Finding]:
     try:
         with open(os.open(key, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
             mode = os.fstat(file.fileno()).st_mode
+            if not stat.S_ISREG(mode):
+                raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
     except FileNotFoundError:
         return [Finding("RBD-LOCAL-001", Severity.ERROR, place, {"path": shown})]
     except OSError as error:
