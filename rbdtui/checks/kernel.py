@@ -28,7 +28,7 @@ def control_groups(view: NodeView) -> Iterator[Finding]:
 
 
 def modules(view: NodeView) -> Iterator[Finding]:
-    """Modules for containers and their network are there or can be loaded, which the plan then does."""
+    """Modules for containers and their network are there or can be loaded."""
     facts = view.facts
     if "kernel_modules" in facts.failed:
         return
