@@ -186,9 +186,9 @@ class Session:
             self.site, spec_text=self._spec_text, facts=facts, secrets=self.run_secrets(), options=options
         )
 
-    async def take_up(self, run: RunClient) -> RunClient:
-        """Have an interrupted run go on; raises as `start`."""
-        return await resume_run(run.run_dir, secrets=self.run_secrets())
+    async def take_up(self, run: RunClient, options: RunOptions | None = None) -> RunClient:
+        """Have an interrupted run go on, as it was started unless options are given; raises as `start`."""
+        return await resume_run(run.run_dir, secrets=self.run_secrets(), options=options)
 
     def dry_context(self, hosts: Mapping[str, Host], facts: Mapping[str, NodeFacts], report: Reporter) -> StepContext:
         """A context in which steps can be probed and described, with stand-ins for secrets that nobody unlocked."""

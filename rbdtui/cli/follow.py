@@ -105,7 +105,6 @@ class Follower:
         tell("")
         tell(question.text)
         if failure is not None:
-            tell(f"  {failure.text}")
             for line in failure.evidence.splitlines()[-5:]:
                 tell(f"  | {line}")
             tell(f"  {failure.remedy}")

@@ -201,8 +201,7 @@ class LiveLanes:
             parts.append(clock(now - step.started_at))
         if step.progress is not None and step.progress.total_bytes and step.status is StepStatus.RUNNING:
             percent = 100 * step.progress.sent_bytes // step.progress.total_bytes
-            left = step.progress.total_bytes - step.progress.sent_bytes
-            eta = clock(left / step.progress.bytes_per_s) if step.progress.bytes_per_s > 0 else "--:--"
+            eta = clock(step.progress.eta_s) if step.progress.eta_s is not None else "--:--"
             parts.append(
                 str(T("run.transfer", percent=percent, rate=f"{step.progress.bytes_per_s / 2**20:.1f}", eta=eta))
             )

@@ -96,7 +96,7 @@ class _Starter:
             state = interrupted.state()
             left = sum(not step.status.settled for step in state.steps.values())
             tell(T("cli.run.takes_up", run=interrupted.run_id, left=left, steps=len(state.steps)))
-            return await self._session.take_up(interrupted)
+            return await self._session.take_up(interrupted, RunOptions(policy=self._policy))
         findings, facts = await self._preflight()
         standing = [finding for finding in findings if finding.code not in self._accepted]
         if has_errors(standing):
