@@ -1,6 +1,7 @@
 """What every screen is made on, and how the screen of a section is written.
 
-A section screen is one module ``screens/<section>.py`` with one class and one file ``assets/tcss/<section>.tcss``:
+A section screen is one module ``screens/<section>.py`` with one class and one file ``assets/tcss/<section>.tcss``
+(rules of all files hold everywhere, so nest them: ``NodesScreen { #table { … } }``):
 
     class NodesScreen(SectionScreen):
         SECTION = sections.NODES
@@ -52,7 +53,7 @@ from rich.text import Text as Line
 from textual import events
 from textual.app import ComposeResult, RenderResult
 from textual.binding import Binding, BindingType
-from textual.containers import Vertical
+from textual.containers import Horizontal, Vertical
 from textual.reactive import reactive
 from textual.screen import ModalScreen, Screen
 from textual.widget import Widget
@@ -63,7 +64,7 @@ from rbdtui.workbench.workbench import Workbench
 from screens.head import head_left, head_mark, head_right, rail_entries
 from screens.messages import Changed
 from screens.theme import Glyphs
-from screens.widgets.frame import HeadLine, KeyLine, MessageLine, Rail, TooSmall, framed
+from screens.widgets.frame import HeadLine, KeyLine, MessageLine, Rail, TooSmall
 
 if TYPE_CHECKING:
     from screens.app import RbdTuiApp
@@ -212,7 +213,13 @@ class SectionScreen(OurScreen[None]):
 
     def content(self) -> Iterable[Widget]:
         """The frame around the body."""
-        yield from framed(HeadLine(), Rail(), [Vertical(*self.body(), id="body")], MessageLine(), KeyLine())
+        yield HeadLine()
+        with Horizontal(id="middle"):
+            yield Rail()
+            with Vertical(id="body"):
+                yield from self.body()
+        yield MessageLine()
+        yield KeyLine()
 
     def body(self) -> Iterable[Widget]:
         """What stands right of the rail."""

@@ -17,16 +17,39 @@ _KEY_SIGNS: Final = {
 }  # fmt: skip
 _KEY_SIGNS_ASCII: Final = {"up": "Up", "down": "Dn", "left": "Lt", "right": "Rt"}
 
+_MANNERS: Final = frozenset({"move", "choose", "close", "stay", "palette", "next_field", "to_keys", "interrupt"})
+"""Keys that make no sense as commands."""
+
 
 def key_actions(screen: Screen[Any], *, ascii_only: bool) -> list[tuple[str, str, str, DOMNode]]:
     """Word, key, action and its node of everything that a key does on a screen now."""
     found = []
-    for active in screen.active_bindings.values():
-        binding = active.binding
-        if binding.description == f"key.{binding.id}" and active.enabled and not _leads_to_section(binding):
+    for binding, node in _named(screen):
+        if binding.id not in _MANNERS:
             word = str(T(f"key.{binding.id}"))  # words: key.*
-            found.append((word, key_sign(binding.key, ascii_only=ascii_only), binding.action, active.node))
+            found.append((word, key_sign(binding.key, ascii_only=ascii_only), binding.action, node))
     return found
+
+
+def _named(screen: Screen[Any]) -> list[tuple[Binding, DOMNode]]:
+    """Keys with words of ours that do something now, the screen's own before the program's, Escape the last but help.
+
+    A list or a text field takes Enter for itself and tells the screen with a message; the screen's word for it counts.
+    """
+    own = screen._bindings.key_to_bindings
+    found: list[tuple[Binding, DOMNode]] = []
+    for pressed, active in screen.active_bindings.items():
+        named = active.binding if _is_named(active.binding) else next(filter(_is_named, own.get(pressed, ())), None)
+        node = active.node if named is active.binding else screen
+        if named is None or not active.enabled or str(named.id).startswith("section_"):
+            continue
+        if node is active.node or screen.app._check_action_state(named.action, screen):
+            found.append((named, node))
+    return sorted(found, key=lambda pair: (pair[0].id == "help", pair[0].key == "escape"))
+
+
+def _is_named(binding: Binding) -> bool:
+    return binding.description == f"key.{binding.id}"
 
 
 def key_words(screen: Screen[Any], *, ascii_only: bool, everything: bool = False) -> tuple[tuple[str, str], ...]:
@@ -36,20 +59,11 @@ def key_words(screen: Screen[Any], *, ascii_only: bool, everything: bool = False
     """
     typing = not everything and screen.focused is not None and screen.focused.check_consume_key("x", "x")
     signs: dict[str, list[str]] = {}
-    for active in screen.active_bindings.values():
-        binding = active.binding
-        named = binding.description == f"key.{binding.id}"
-        hidden = not (binding.show or everything) or _leads_to_section(binding)
-        if named and active.enabled and not hidden and not (typing and is_typed(binding.key)):
-            signs.setdefault(str(T(f"key.{binding.id}")), []).append(
-                key_sign(binding.key, ascii_only=ascii_only)
-            )  # words: key.*
-    help_word = str(T("key.help"))
-    help_signs = signs.pop(help_word, [])
-    pairs = [(_joined(found, everything=everything), word) for word, found in signs.items()]
-    if help_signs:
-        pairs.append((_joined(help_signs, everything=everything), help_word))
-    return tuple(pairs)
+    for binding, _ in _named(screen):
+        if (binding.show or everything) and not (typing and is_typed(binding.key)):
+            word = str(T(f"key.{binding.id}"))  # words: key.*
+            signs.setdefault(word, []).append(key_sign(binding.key, ascii_only=ascii_only))
+    return tuple((_joined(found, everything=everything), word) for word, found in signs.items())
 
 
 def is_typed(key: str) -> bool:
@@ -64,11 +78,6 @@ def key_sign(key: str, *, ascii_only: bool) -> str:
     if key.startswith("ctrl+"):
         return f"^{key.removeprefix('ctrl+').upper()}"
     return _KEY_SIGNS.get(key, key.upper() if key.startswith("f") and len(key) > 1 else key)
-
-
-def _leads_to_section(binding: Binding) -> bool:
-    """The rail says which keys these are."""
-    return str(binding.id).startswith("section_")
 
 
 def _joined(signs: list[str], *, everything: bool) -> str:

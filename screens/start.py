@@ -9,7 +9,7 @@ from typing import ClassVar
 
 from rich.cells import cell_len, set_cell_size
 from rich.text import Text as Line
-from textual import work
+from textual import events, work
 from textual.binding import BindingType
 from textual.containers import Vertical
 from textual.widget import Widget
@@ -53,7 +53,6 @@ class StartScreen(OurScreen[None]):
         """Name, list, and what to do when there is none."""
         yield HeadLine()
         with Vertical(id="start"):
-            yield Words("rbdtui", id="name")
             yield Words(T("start.claim"), classes="paragraph")
             yield Words(T("start.recent"), id="recent-title")
             yield OptionList(id="recent", compact=True, markup=False)
@@ -68,6 +67,11 @@ class StartScreen(OurScreen[None]):
         self._look()
         if self._path is not None and self._error is not None:
             self._offer_repair(self._path, self._error)
+
+    def on_screen_resume(self, _: events.ScreenResume) -> None:
+        """Sites may have changed while one was open."""
+        if self.is_mounted:
+            self._look()
 
     def refresh_view(self) -> None:
         """Draw the list; the cursor stays on its site."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import partial
 from pathlib import Path
 from typing import ClassVar
 
@@ -23,11 +24,11 @@ class DamagedDialog(Dialog[Repair]):
     """Answers what is to be done, or nothing."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        key("e", "repair('edit')", "edit_file"),
-        key("b", "repair('bring-back')", "bring_back"),
-        key("n", "repair('begin')", "begin"),
-        key("p", "repair('make-private')", "make_private"),
-        key("x", "repair('forget')", "forget"),
+        key("e", "repair('edit')", "edit_file", show=False),
+        key("b", "repair('bring-back')", "bring_back", show=False),
+        key("n", "repair('begin')", "begin", show=False),
+        key("p", "repair('make-private')", "make_private", show=False),
+        key("x", "repair('forget')", "forget", show=False),
     ]
 
     def __init__(self, path: Path, error: SiteError) -> None:
@@ -41,11 +42,13 @@ class DamagedDialog(Dialog[Repair]):
 
     def body(self) -> Iterable[Widget]:
         """What is wrong, then what can be done."""
-        yield Words(self._error.text, classes="paragraph")
         if isinstance(self._error, DamagedSpecError):
-            yield Words(self._findings, classes="paragraph")
+            yield Words(T("start.damage.unreadable", path=str(self._error.path)), classes="paragraph")
+            yield Words(self._findings)
+        else:
+            yield Words(self._error.text, classes="paragraph")
         for choice in self._repairs:
-            yield Words(Text(f"start.damage.{choice.value}"), classes="choice")  # words: start.damage.*
+            yield Words(partial(self._choice, choice), classes="choice")
 
     def _findings(self) -> Line:
         assert isinstance(self._error, DamagedSpecError)
@@ -53,8 +56,14 @@ class DamagedDialog(Dialog[Repair]):
         for finding in self._error.findings[:MOST_FINDINGS]:
             page.append(f"{finding.place}  ", style=self.style("accent", bold=True))
             page.append(f"{finding.message}\n")
-            page.append(f"{finding.remedy}\n", style=self.style("muted"))
+            page.append(f"{finding.remedy}\n\n", style=self.style("muted"))
         return page
+
+    def _choice(self, choice: Repair) -> Line:
+        sign, _, what = str(Text(f"start.damage.{choice.value}")).partition("  ")  # words: start.damage.*
+        line = Line(f"{sign}  ", style=self.style("accent", bold=True))
+        line.append(what, style="not bold default")
+        return line
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Only what helps here."""

@@ -30,7 +30,7 @@ class NewSite:
 class NewSiteDialog(Dialog[NewSite]):
     """Answers what the site is to be."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [key("ctrl+s,f2", "make", "make")]
+    BINDINGS: ClassVar[list[BindingType]] = [key("enter", "make", "make")]
     AUTO_FOCUS = "#name TextLine"
 
     def __init__(self) -> None:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from rich.cells import cell_len, set_cell_size
 from rich.text import Text as Line
 from textual import events
-from textual.app import ComposeResult, RenderResult
-from textual.containers import Horizontal
+from textual.app import RenderResult
 from textual.message import Message
 from textual.reactive import reactive
 from textual.widget import Widget
@@ -172,13 +170,3 @@ class TooSmall(Widget, can_focus=False):
         width, height = self.app.size
         page = Line(str(T("shell.too_small", width=width, height=height)), justify="center")
         return page
-
-
-def framed(head: HeadLine, rail: Rail, body: Sequence[Widget], message: MessageLine, keys: KeyLine) -> ComposeResult:
-    """The frame around a body."""
-    yield head
-    with Horizontal(id="middle"):
-        yield rail
-        yield from body
-    yield message
-    yield keys
