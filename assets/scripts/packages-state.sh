@@ -1,25 +1,22 @@
-# Prints which packages are installed; changes nothing.
+# Prints which packages are there; changes nothing.
 # Arguments: PACKAGE...
-# Output: per package a line "NAME VERSION"; "NAME" alone when it is not installed.
-# Exit codes: 0; 3 when the host has neither dpkg nor rpm.
+# Output: per package a line "NAME VERSION"; "NAME ?" when no package of that name is installed but a program of that
+# name is there; "NAME" alone when there is neither, or the package is only half installed.
+# Exit codes: 0.
 set -eu
-if command -v dpkg-query >/dev/null; then
-	for name; do
+for name; do
+	state='' version=''
+	if command -v dpkg-query >/dev/null; then
 		state=$(dpkg-query --show --showformat='${db:Status-Status} ${Version}' "$name" 2>/dev/null || true)
-		case $state in
-		installed\ *) echo "$name ${state#installed }" ;;
-		*) echo "$name" ;;
-		esac
-	done
-elif command -v rpm >/dev/null; then
-	for name; do
-		if version=$(rpm --query --queryformat '%{VERSION}-%{RELEASE}\n' "$name" 2>/dev/null); then
-			echo "$name ${version%%
-*}"
-		else
-			echo "$name"
-		fi
-	done
-else
-	exit 3
-fi
+		version=${state#* }
+		state=${state%% *}
+	elif command -v rpm >/dev/null && version=$(rpm --query --queryformat '%{VERSION}-%{RELEASE} ' "$name" 2>/dev/null); then
+		state=installed
+		version=${version%% *}
+	fi
+	case $state in
+	installed) echo "$name $version" ;;
+	'' | not-installed | config-files) if command -v "$name" >/dev/null; then echo "$name ?"; else echo "$name"; fi ;;
+	*) echo "$name" ;;
+	esac
+done

@@ -19,7 +19,6 @@ class KubeNode:
     ready: str
     """Status of the Ready condition: ``True``, ``False``, ``Unknown``, or empty."""
     address: str
-    version: str
     labels: dict[str, str] = field(default_factory=dict)
 
     @property
@@ -51,13 +50,13 @@ async def nodes_seen_by(host: Host, url: str = "") -> Answer:
 
 
 def _node(line: str) -> KubeNode:
-    name, ready, addresses, version, labels = line.split("\t", 4)
+    name, ready, addresses, _version, labels = line.split("\t", 4)
     try:
         parsed = json.loads(labels)
     except ValueError:
         parsed = {}
     values = {str(key): str(value) for key, value in parsed.items()} if isinstance(parsed, dict) else {}
-    return KubeNode(name, ready, addresses.split(" ")[0], version, values)
+    return KubeNode(name, ready, addresses.split(" ")[0], values)
 
 
 async def nodes_seen_by_any(context: StepContext, servers: Sequence[str]) -> Answer:
@@ -75,7 +74,6 @@ async def nodes_seen_by_any(context: StepContext, servers: Sequence[str]) -> Ans
 class EtcdMember:
     """A member of etcd as another one lists it."""
 
-    name: str
     peer_address: str
     """IP address of its peer URL."""
     is_started: bool
@@ -89,8 +87,6 @@ class EtcdView:
     members: tuple[EtcdMember, ...] = ()
     leader: str = ""
     """Id of the leader; empty or ``0`` when there is none."""
-    version: str = ""
-    size_bytes: int = 0
     errors: tuple[str, ...] = ()
     """What the member complains of, or why it could not be asked."""
 
@@ -108,8 +104,6 @@ async def etcd_seen_by(host: Host) -> EtcdView:
         return EtcdView(
             members=tuple(_member(member) for member in listed.get("members", [])),
             leader=str(status.get("leader", "")),
-            version=str(status.get("version", "")),
-            size_bytes=int(status.get("dbSize", 0)),
             errors=tuple(str(error) for error in status.get("errors") or ()),
         )
     except (ValueError, AttributeError, TypeError) as error:
@@ -120,7 +114,6 @@ def _member(data: dict[str, object]) -> EtcdMember:
     urls = data.get("peerURLs")
     first = str(urls[0]) if isinstance(urls, list) and urls else ""
     return EtcdMember(
-        name=str(data.get("name", "")),
         peer_address=first.partition("://")[2].rpartition(":")[0],
         is_started=bool(data.get("name")),
         is_learner=data.get("isLearner") is True,

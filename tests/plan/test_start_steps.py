@@ -224,7 +224,7 @@ async def test_a_whole_small_cluster_is_labelled_proven_and_handed_over(tmp_path
         assert (await ClusterProof("").probe(context)).satisfied, "the proof does not ask for nodes in quarantine"
 
 
-MEMBERS = tuple(EtcdMember(f"n{n}", f"10.0.0.{10 + n}", is_started=True, is_learner=False) for n in (1, 2, 3))
+MEMBERS = tuple(EtcdMember(f"10.0.0.{10 + n}", is_started=True, is_learner=False) for n in (1, 2, 3))
 
 
 @pytest.mark.parametrize(

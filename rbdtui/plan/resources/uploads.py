@@ -85,7 +85,5 @@ class HostPackages:
             raise StepError("packages_refused", node=target.host.name, evidence="\n".join(done.tail))
 
     async def _missing(self, target: Target) -> list[str]:
-        answer = await target.host.run(script("packages-state"), *self.names)
-        if answer.exit_status == 3:
-            raise StepError("no_package_manager", node=target.host.name, packages=", ".join(self.names))
+        answer = await target.host.must(script("packages-state"), *self.names)
         return [name for name in self.names if name in answer.text.splitlines()]
