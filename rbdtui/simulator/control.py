@@ -32,7 +32,9 @@ class Control:
             "reboot": fleet.reboot,
             "skew": fleet.skew,
             "slow": fleet.slow,
+            "squat": fleet.squat,
             "state": lambda: fleet_state(fleet),
+            "unsquat": fleet.unsquat,
             "wake": fleet.wake,
         }
 

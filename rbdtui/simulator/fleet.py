@@ -219,13 +219,13 @@ class SimulatedFleet:
         """End a service with SIGKILL; systemd starts it again where its unit says so."""
         await self.machines[name].systemd.kill(unit)
 
-    def squat(self, address: IPv4Address) -> None:
+    def squat(self, address: str) -> None:
         """Let a foreign device on the segment answer for an address."""
-        self.network.squatters.add(address)
+        self.network.squatters.add(IPv4Address(address))
 
-    def unsquat(self, address: IPv4Address) -> None:
+    def unsquat(self, address: str) -> None:
         """Take the foreign device away."""
-        self.network.squatters.discard(address)
+        self.network.squatters.discard(IPv4Address(address))
 
 
 def _with_packages(build: Build) -> System:

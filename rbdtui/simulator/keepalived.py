@@ -141,9 +141,9 @@ class Keepalived:
         try:
             speakers = list(self._speakers(parse(text)))
         except (ConfigError, ValueError) as error:
-            unit.log("Keepalived", str(error))
+            unit.log(str(error))
             raise ServiceFailed(2) from None
-        unit.log("Keepalived_vrrp", "Starting VRRP child process")
+        unit.log("Starting VRRP child process")
         unit.ready()
         if not speakers:
             while True:
@@ -153,11 +153,11 @@ class Keepalived:
 
     def _reread(self, unit: Unit, own: Speaker) -> None:
         """Take the present configuration in, without giving the address up."""
-        unit.log("Keepalived", "Reloading ...")
+        unit.log("Reloading ...")
         try:
             new = next(self._speakers(parse(self._machine.files.text(CONFIG_FILE))))
         except (ConfigError, ValueError, StopIteration) as error:
-            unit.log("Keepalived", f"Configuration not taken: {error}")
+            unit.log(f"Configuration not taken: {error}")
             return
         own.base_priority, own.advert_s, own.no_preempt = new.base_priority, new.advert_s, new.no_preempt
         own.password, own.peers, own.checks, own.router_id = new.password, new.peers, new.checks, new.router_id
@@ -229,7 +229,7 @@ class Keepalived:
             if not own.no_preempt and all(other.rank < own.rank for other in heard):
                 self._take(unit, own)
         elif self._tempo.now_s - own.heard_s > own.patience_s:
-            unit.log("Keepalived_vrrp", f"({own.name}) Backup received priority 0 advertisement or none in time")
+            unit.log(f"({own.name}) Backup received priority 0 advertisement or none in time")
             self._take(unit, own)
 
     def _take(self, unit: Unit, own: Speaker) -> None:
@@ -237,7 +237,7 @@ class Keepalived:
         for address in own.addresses:
             if address not in self._machine.addresses:
                 self._machine.addresses.append(address)
-            unit.log("Keepalived_vrrp", f"Sending gratuitous ARP on {self._machine.interface} for {address.ip}")
+            unit.log(f"Sending gratuitous ARP on {self._machine.interface} for {address.ip}")
 
     def _drop(self, own: Speaker) -> None:
         self._machine.addresses = [address for address in self._machine.addresses if address not in own.addresses]
@@ -253,7 +253,7 @@ class Keepalived:
 
     def _enter(self, unit: Unit, own: Speaker, state: str) -> None:
         own.state = state
-        unit.log("Keepalived_vrrp", f"({own.name}) Entering {state} STATE")
+        unit.log(f"({own.name}) Entering {state} STATE")
 
     def _healthy(self, own: Speaker) -> bool:
         """Whether the tracked scripts are good, with ``fall`` and ``rise`` counted in intervals."""

@@ -130,7 +130,7 @@ class Machine:
         """Uploads under way, by the path of their part."""
         self.awake = asyncio.Event()
         self.awake.set()
-        self.systemd = Systemd(network.tempo, self.clock, self._program)
+        self.systemd = Systemd(network.tempo, self._program)
         _install(self)
 
     @property
@@ -242,7 +242,7 @@ class Machine:
         for directory in ("/run", "/tmp"):  # noqa: S108 - of the simulated machine
             self.files.remove(directory)
             self.files.mkdir(directory, mode=0o755 if directory == "/run" else 0o1777)
-        self.systemd.write("init.scope", "systemd", "Reached target multi-user.target - Multi-User System.")
+        self.systemd.write("init.scope", "Reached target multi-user.target - Multi-User System.")
         self.files.mkdir("/run/systemd/system")
         self.files.put("/run/systemd/timesync/synchronized", b"")
         if self.files.is_dir(WANTS):

@@ -12,7 +12,7 @@ import asyncssh
 
 from rbdtui.simulator.call import Verbs
 from rbdtui.simulator.link import Cable, Link
-from rbdtui.simulator.machine import Machine, Sudo
+from rbdtui.simulator.machine import Machine
 from rbdtui.simulator.shell import Session, run_command
 
 MAX_SESSIONS: Final = 10
@@ -186,8 +186,3 @@ class _Login(asyncssh.SSHServer):
 
 class _Silent(asyncssh.SSHTCPSession[bytes]):
     """A connection to a program that says nothing."""
-
-
-def may_become_root(machine: Machine, user: str) -> bool:
-    """Whether a login can do root's work at all."""
-    return user == "root" or machine.users[user].sudo in {Sudo.PASSWORD, Sudo.FREE}

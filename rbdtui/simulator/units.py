@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import time
 from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -41,10 +40,7 @@ class JournalLine:
 
     cursor: str
     """Where it stands, as journald would say it."""
-    at: float
-    """Unix time on the host."""
     unit: str
-    identifier: str
     text: str
 
 
@@ -63,8 +59,8 @@ class Unit:
     name: str
     """With its suffix, e.g. ``keepalived.service``."""
     program: Program | None
-    log: Callable[[str, str], None]
-    """Takes an identifier and a line for the journal."""
+    log: Callable[[str], None]
+    """Takes a line for the journal."""
     active: Active = Active.INACTIVE
     result: str = "success"
     exit_status: int = 0
@@ -77,10 +73,10 @@ class Unit:
     """How often it was started."""
     reload: Callable[[], None] | None = None
     """What SIGHUP does, set by the program; None: it has to be restarted."""
+    pauses: bool = False
+    """Whether it has failed and systemd is about to start it again."""
     killed: bool = False
     """Whether it is being ended by SIGKILL, so that nothing is tidied up."""
-    since: float = 0.0
-    """Unix time of the last change of state."""
     _settled: asyncio.Event = field(default_factory=asyncio.Event)
 
     def ready(self) -> None:
@@ -90,7 +86,7 @@ class Unit:
 
     def change(self, active: Active) -> None:
         """Enter another state."""
-        self.active, self.since = active, time.time()
+        self.active = active
 
     def starting(self) -> None:
         """Begin an attempt."""
@@ -117,8 +113,8 @@ class Unit:
 class Systemd:
     """The units and the journal of one host."""
 
-    def __init__(self, tempo: Tempo, clock: Callable[[], float], find: Callable[[str], Program | None]) -> None:
-        self._tempo, self._clock, self._find = tempo, clock, find
+    def __init__(self, tempo: Tempo, find: Callable[[str], Program | None]) -> None:
+        self._tempo, self._find = tempo, find
         self._units: dict[str, Unit] = {}
         self._next_pid = 400
         self._written = 0
@@ -128,35 +124,26 @@ class Systemd:
     @staticmethod
     def full_name(name: str) -> str:
         """The name with ``.service`` where it has no suffix."""
-        return (
-            name if name.rpartition(".")[2] in {"service", "timer", "socket", "target", "mount"} else f"{name}.service"
-        )
+        return name if name.rpartition(".")[2] in _SUFFIXES else f"{name}.service"
 
     def unit(self, name: str) -> Unit:
         """The unit of that name; one that nobody knows has no program."""
         name = self.full_name(name)
         if name not in self._units:
-            self._units[name] = Unit(name, None, lambda who, text: self.write(name, who, text))
-        unit = self._units[name]
-        if unit.task is None:
-            unit.program = self._find(name) or unit.program
-        return unit
+            self._units[name] = Unit(name, None, lambda text: self.write(name, text))
+        return self._units[name]
 
     def all_units(self) -> list[Unit]:
         """Every unit that was ever asked for, by name."""
         return [self._units[name] for name in sorted(self._units)]
 
-    def active_units(self) -> list[Unit]:
-        """Units that run, by name."""
-        return [unit for unit in self.all_units() if unit.active in {Active.ACTIVE, Active.ACTIVATING}]
-
-    def write(self, unit: str, identifier: str, text: str) -> None:
+    def write(self, unit: str, text: str) -> None:
         """Add a line to the journal."""
         self._written += 1
-        self.journal.append(JournalLine(f"s=5f1c;i={self._written:x}", self._clock(), unit, identifier, text))
+        self.journal.append(JournalLine(f"s=5f1c;i={self._written:x}", unit, text))
 
     def _say(self, unit: Unit, text: str) -> None:
-        self.write(unit.name, "systemd", f"{unit.name}: {text}")
+        self.write(unit.name, f"{unit.name}: {text}")
 
     def lines(self, unit: str) -> Iterable[JournalLine]:
         """The journal of one unit."""
@@ -167,19 +154,15 @@ class Systemd:
         """Start a unit without waiting for it; nothing happens when it runs already."""
         unit = self.unit(name)
         if unit.task is not None and not unit.task.done():
-            return unit
-        unit.program = program or unit.program
+            if not unit.pauses:
+                return unit
+            unit.task.cancel()
+        unit.program = program or self._find(unit.name)
         unit.restart_s, unit.restarts = restart_s, 0
         unit.result, unit.exit_status = "success", 0
         unit.starting()
         unit.task = asyncio.get_running_loop().create_task(self._live(unit), name=f"unit {unit.name}")
         return unit
-
-    async def start(self, name: str) -> bool:
-        """Start a unit and wait until it is up or has failed; whether it is up."""
-        unit = self.begin(name, restart_s=self.unit(name).restart_s)
-        await unit.settled()
-        return unit.active is Active.ACTIVE or (unit.active is Active.INACTIVE and unit.result == "success")
 
     async def _live(self, unit: Unit) -> None:
         while True:
@@ -192,25 +175,23 @@ class Systemd:
                 unit.change(Active.INACTIVE)
                 unit.settle()
                 return
-            self.write(
-                unit.name, "systemd", f"{unit.name}: Main process exited, code=exited, status={unit.exit_status}"
-            )
-            self.write(unit.name, "systemd", f"{unit.name}: Failed with result 'exit-code'.")
-            if unit.restart_s is None:
-                unit.change(Active.FAILED)
-                unit.settle()
-                return
-            unit.change(Active.ACTIVATING)
+            self._say(unit, f"Main process exited, code=exited, status={unit.exit_status}")
+            self._say(unit, "Failed with result 'exit-code'.")
+            unit.change(Active.FAILED if unit.restart_s is None else Active.ACTIVATING)
             unit.settle()
-            await self._tempo.sleep(unit.restart_s)
+            if unit.restart_s is None:
+                return
+            unit.pauses = True
+            try:
+                await self._tempo.sleep(unit.restart_s)
+            finally:
+                unit.pauses = False
             unit.restarts += 1
-            self.write(
-                unit.name, "systemd", f"{unit.name}: Scheduled restart job, restart counter is at {unit.restarts}."
-            )
+            self._say(unit, f"Scheduled restart job, restart counter is at {unit.restarts}.")
             unit.starting()
 
     async def _attempt(self, unit: Unit) -> bool:
-        self.write(unit.name, "systemd", f"Starting {unit.name}...")
+        self.write(unit.name, f"Starting {unit.name}...")
         unit.result, unit.exit_status = "success", 0
         try:
             if unit.program is None:
@@ -221,7 +202,7 @@ class Systemd:
             return True
         except Exception as error:
             # A mistake in a simulated program must look like a crash of it, not leave everybody waiting.
-            self.write(unit.name, unit.name, f"simulated program crashed: {type(error).__name__}: {error}")
+            self.write(unit.name, f"simulated program crashed: {type(error).__name__}: {error}")
             unit.result, unit.exit_status = "exit-code", 70
             return True
         return False
@@ -234,7 +215,7 @@ class Systemd:
             with contextlib.suppress(asyncio.CancelledError):
                 await unit.task
             unit.task = None
-            self.write(unit.name, "systemd", f"Stopped {unit.name}.")
+            self.write(unit.name, f"Stopped {unit.name}.")
         unit.pid = 0
         unit.result = "success"
         unit.change(Active.INACTIVE)
@@ -263,6 +244,8 @@ class Systemd:
 
     async def kill_all(self) -> None:
         """End every unit at once and forget transient state: what a power cut does."""
+        for unit in self._units.values():
+            unit.killed = True
         tasks = [unit.task for unit in self._units.values() if unit.task is not None]
         tasks += self._later
         for task in tasks:

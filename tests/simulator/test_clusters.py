@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import ssl
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from rbdtui.simulator.kubernetes.layout import IMAGES_DIR, KUBECONFIG
 from rbdtui.simulator.machine import Machine
 from rbdtui.simulator.units import Active
 from rbdtui.simulator.verbs.files import sha256
-from rbdtui.transport.base import Host
+from rbdtui.transport.base import Host, Reach
 from rbdtui.transport.scripts import script
 from tests.simulator.conftest import SPEED, Login, eventually
 
@@ -363,3 +364,31 @@ async def test_uninstalling_leaves_nothing_that_counts_as_a_leftover(log_in: Log
         await hosts["node1"].must(script("rke2-uninstall"))
         assert (await gather(hosts["node1"])).leftovers == ()
         assert "program=no\nunits=no" in (await hosts["node1"].must(script("rke2-state"))).text
+
+
+async def test_starting_a_unit_that_waits_to_be_restarted_starts_it_at_once(log_in: Login, bundle: Path) -> None:
+    async with SimulatedFleet(1, speed=1.0) as fleet, log_in(fleet) as hosts:
+        machine = fleet.machines["node1"]
+        await unpack(machine, hosts["node1"], bundle, images=False)
+        configure(machine)
+        assert await start(hosts["node1"], "rke2-server") == 3
+        unit = machine.systemd.unit("rke2-server")
+        assert unit.sub_state == "auto-restart"
+        assert await start(hosts["node1"], "rke2-server") == 3
+        assert (unit.invocations, unit.restarts) == (2, 0)
+        await hosts["node1"].must(script("unit-action"), "rke2-server.service", "stop", "reset-failed")
+        assert unit.active is Active.INACTIVE
+
+
+async def test_a_foreign_device_that_has_the_address_is_seen(log_in: Login) -> None:
+    async with SimulatedFleet(2, speed=SPEED) as fleet, log_in(fleet) as hosts:
+        address = str(fleet.vip.ip)
+        assert (await hosts["node1"].must(script("neighbour"), address)).text == ""
+        fleet.squat(address)
+        assert re.fullmatch(r"neighbour \S+ eth0\n", (await hosts["node1"].must(script("neighbour"), address)).text)
+        assert (await hosts["node1"].reach(address, 6443)).reach is Reach.REFUSED
+        fleet.unsquat(address)
+        fleet.machines["node2"].addresses.append(fleet.vip)
+        told = (await hosts["node1"].must(script("neighbour"), address)).text
+        assert told == f"neighbour {fleet.machines['node2'].mac} eth0\n"
+        assert (await hosts["node2"].must(script("neighbour"), address)).text == "own\n"

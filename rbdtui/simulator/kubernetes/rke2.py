@@ -305,7 +305,7 @@ class Rke2:
         stamp = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(self._machine.clock()))
         quoted = message.replace('"', '\\"')
         if self._unit is not None:
-            self._unit.log("rke2", f'time="{stamp}" level={level} msg="{quoted}"')
+            self._unit.log(f'time="{stamp}" level={level} msg="{quoted}"')
 
     def _fatal(self, message: str) -> NoReturn:
         self._log("fatal", message)
