@@ -127,7 +127,7 @@ def test_a_trap_in_quotes_is_text(text: str) -> None:
 
 
 @given(st.text(string.ascii_letters + string.digits + "_.:-+~=", min_size=1, max_size=12))
-@settings(max_examples=400)
+@settings(max_examples=400, deadline=None)
 @example("09")
 @example("1e3")
 @example("+12")
