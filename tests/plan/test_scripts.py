@@ -1,0 +1,94 @@
+"""The steps' scripts themselves, as far as they can be run on any machine without changing it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from rbdtui.transport.scripts import script
+
+
+def run(name: str, *args: str, path: str = "") -> subprocess.CompletedProcess[str]:
+    """A script with its arguments, in a POSIX shell."""
+    return subprocess.run(
+        ["sh", "-c", script(name).text, f"rbdtui/{name}", *args], stdin=subprocess.DEVNULL, capture_output=True,
+        text=True, timeout=30, check=False, env={"PATH": f"{path}:{os.environ['PATH']}", "LC_ALL": "C"},
+    )  # fmt: skip
+
+
+def test_an_address_is_held_or_not() -> None:
+    answer = run("holds-address", "127.0.0.1", "192.0.2.1", "127.0.0")
+    assert answer.stdout.splitlines() == ["127.0.0.1 yes", "192.0.2.1 no", "127.0.0 no"]
+
+
+def test_kernel_parameters_are_read_and_unknown_ones_are_empty() -> None:
+    answer = run("sysctl-state", "kernel.ostype", "net.no.such.key")
+    assert answer.stdout.splitlines() == ["kernel.ostype=Linux", "net.no.such.key="]
+
+
+def test_a_refused_parameter_is_named() -> None:
+    answer = run("sysctl-set", "net.no.such.key=1")
+    assert answer.returncode == 3
+    assert "net.no.such.key=1" in answer.stderr
+
+
+def test_modules_are_loaded_available_or_absent() -> None:
+    first, second = run("modules-state", "overlay", "no_such_module").stdout.splitlines()
+    assert first.startswith("overlay ")
+    assert second == "no_such_module absent"
+
+
+def test_a_program_without_a_package_counts_and_a_package_shows_its_version(tmp_path: Path) -> None:
+    (tmp_path / "made-by-hand").write_text("#!/bin/sh\n")
+    (tmp_path / "made-by-hand").chmod(0o755)
+    answer = run("packages-state", "made-by-hand", "no-such-package", path=str(tmp_path))
+    assert answer.stdout.splitlines() == ["made-by-hand ?", "no-such-package"]
+
+
+@pytest.mark.parametrize(
+    ("backups", "present", "word", "after"),
+    [
+        pytest.param([], "ours", "removed", None, id="there was none before"),
+        pytest.param([], None, "absent", None, id="nothing there at all"),
+        pytest.param(["theirs"], "ours", "restored", "theirs", id="one backup"),
+        pytest.param(
+            ["theirs", "# Written by rbdtui for site a\n"], "ours", "restored", "theirs", id="the oldest counts"
+        ),
+        pytest.param(["# Written by rbdtui for site a\n"], "ours", "removed", None, id="the oldest was ours already"),
+    ],
+)
+def test_a_file_goes_back_to_what_it_was(
+    tmp_path: Path, backups: list[str], present: str | None, word: str, after: str | None
+) -> None:
+    file = tmp_path / "etc" / "some file.conf"
+    file.parent.mkdir()
+    if present is not None:
+        file.write_text(present)
+    for number, content in enumerate(backups):
+        copy = Path(f"{tmp_path}/backup/run{9 - number}{file}")
+        copy.parent.mkdir(parents=True)
+        copy.write_text(content)
+        os.utime(copy, (1000 + number, 1000 + number))
+    answer = run("file-restore", str(file), f"{tmp_path}/backup")
+    assert answer.stdout == word + "\n", answer.stderr
+    assert (file.read_text() if file.exists() else None) == after
+
+
+def test_an_unknown_action_is_refused_before_anything_is_done() -> None:
+    assert run("unit-action", "no-such.service", "explode").returncode == 64
+
+
+def test_rke2_that_is_not_there() -> None:
+    values = dict(line.split("=", 1) for line in run("rke2-state").stdout.splitlines())
+    assert values.keys() == {"archive", "prefix", "program", "units"}
+
+
+def test_an_archive_with_another_digest_is_not_unpacked(tmp_path: Path) -> None:
+    archive = tmp_path / "rke2.tar.gz"
+    archive.write_bytes(b"not what was sent")
+    answer = run("rke2-unpack", str(archive), "0" * 64)
+    assert answer.returncode == 3
+    assert "sha256" in answer.stderr
