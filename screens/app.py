@@ -57,6 +57,8 @@ class Start:
     passphrases: HeldPassphrase = field(default_factory=HeldPassphrase)
     settings: Settings | None = None
     """Settings of this start, those of the command line included; None: those that are kept."""
+    kept: Settings | None = None
+    """Settings as they are kept; None: those of this start."""
     settings_file: Path = field(default_factory=settings_file)
     watch_terminal: bool = False
     """Whether to leave when the terminal goes away."""
@@ -84,8 +86,10 @@ class RbdTuiApp(App[int]):
     ]
 
     def __init__(self, start: Start | None = None) -> None:
+        self._on_screen = False
         self.start = start or Start()
         self.settings = self.start.settings or load_settings(self.start.settings_file)
+        self._kept = self.start.kept or self.settings
         self.glyphs = Glyphs(ascii_only=self.settings.ascii_only)
         self.workbench: Workbench | None = None
         self.farewell: list[Text] = []
@@ -131,11 +135,12 @@ class RbdTuiApp(App[int]):
         self.workbench = workbench
         self._unsubscribe = workbench.subscribe(self._changed_somewhere)
         if not workbench.simulated:
-            self.keep_settings(self.settings.with_recent(workbench.site.path))
+            self.remember(lambda settings: settings.with_recent(workbench.site.path))
         return RUN if workbench.active_run is not None and entry_of(RUN) is not None else SECTION_SCREENS[0].section
 
     def on_mount(self) -> None:
         """Begin to keep the draft and to listen for the end of the terminal."""
+        self._on_screen = True
         self.set_interval(KEEP_EVERY_S, self._keep)
         if self.workbench is not None:
             self.workbench.start()
@@ -272,17 +277,18 @@ class RbdTuiApp(App[int]):
         """A colour of the theme for rich."""
         return rich_colour(self, name)
 
-    def keep_settings(self, settings: Settings) -> None:
-        """Take settings over and keep them."""
-        self.settings = settings
-        problem = save_settings(self.start.settings_file, settings)
-        if problem and self.is_running:
+    def remember(self, change: Callable[[Settings], Settings]) -> None:
+        """Change the settings that hold and those that are kept; what only this start was told is not kept."""
+        self.settings, self._kept = change(self.settings), change(self._kept)
+        problem = save_settings(self.start.settings_file, self._kept)
+        if problem and self._on_screen:
             self.tell(T("shell.settings_not_kept", file=str(self.start.settings_file), reason=problem), bad=True)
 
-    def apply_settings(self, settings: Settings) -> None:
-        """Take settings over, keep them, and show them at work."""
+    def apply(self, change: Callable[[Settings], Settings]) -> None:
+        """Change settings, keep them, and show them at work."""
         before = self.settings
-        self.keep_settings(settings)
+        self.remember(change)
+        settings = self.settings
         if settings.language is not None:
             switch_language(settings.language)
         self.glyphs = Glyphs(ascii_only=settings.ascii_only)

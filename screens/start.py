@@ -153,7 +153,7 @@ class StartScreen(OurScreen[None]):
             self._forget(chosen)
 
     def _forget(self, path: str) -> None:
-        self.program.keep_settings(self.program.settings.without_recent(path))
+        self.program.remember(lambda settings: settings.without_recent(path))
         self.refresh_view()
         self.tell(T("start.forgotten", path=short_path(path)))
 

@@ -12,25 +12,25 @@ from rbdtui import __version__
 from rbdtui.cli.check import bundle_group, check, plan
 from rbdtui.cli.demo import demo
 from rbdtui.cli.health import health
-from rbdtui.cli.options import Group
 from rbdtui.cli.output import CommandError, Exit, tell
 from rbdtui.cli.run import attach, pause, resume, retry, run, stop
 from rbdtui.cli.schema import schema
+from rbdtui.cli.screen import ProgramGroup, open_screen
 from rbdtui.cli.sites import completion, init, secret_group, trust
 from rbdtui.site import SiteError
 from rbdtui.transport.base import TransportError
 from rbdtui.words import T, Text
 
 
-@click.group(name="rbdtui", cls=Group, help=str(T("cli.help.program")))
+@click.group(name="rbdtui", cls=ProgramGroup, help=str(T("cli.help.program")))
 @click.version_option(__version__, "--version", message="%(prog)s %(version)s", help=str(T("cli.option.version")))
 def program() -> None:
     """The program itself; the verbs below do the work."""
 
 
 for command in (
-    init, trust, secret_group, check, plan, bundle_group, run, attach, pause, resume, retry, stop, health, demo,
-    completion, schema,
+    open_screen, init, trust, secret_group, check, plan, bundle_group, run, attach, pause, resume, retry, stop, health,
+    demo, completion, schema,
 ):  # fmt: skip
     program.add_command(command)
 

@@ -6,27 +6,37 @@ import asyncio
 import json
 import os
 import secrets
+import signal
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 import click
 
 from rbdtui.cli.follow import Follower
 from rbdtui.cli.health import health_lines
-from rbdtui.cli.options import Command, Common, json_option
+from rbdtui.cli.options import Command, Common, json_option, mouse_option
 from rbdtui.cli.output import CommandError, Exit, answer, answer_findings, tell
+from rbdtui.cli.screen import refuse_without_terminal, show_screen
 from rbdtui.engine.client import RunClient
 from rbdtui.engine.events import FailurePolicy
 from rbdtui.engine.inputs import RunOptions
+from rbdtui.engine.lock import holder_of
 from rbdtui.findings import has_errors
 from rbdtui.probes.model import Health, HealthSnapshot
 from rbdtui.probes.monitor import HealthMonitor
 from rbdtui.session import Session
+from rbdtui.site import Site
 from rbdtui.words import T
+from rbdtui.workbench.faults import FaultLine
+
+RUNNER_END_S = 5.0
+"""How long a runner may take to end when the demo does."""
 
 
 class OwnPassphrase:
@@ -46,32 +56,81 @@ class OwnPassphrase:
 
 @click.command(cls=Command, help=str(T("cli.help.demo")))
 @click.option("--nodes", type=click.IntRange(3, 60), default=4, show_default=True, help=str(T("cli.option.demo_nodes")))
+@click.option("--empty", is_flag=True, help=str(T("cli.option.demo_empty")))
+@click.option("--headless", is_flag=True, help=str(T("cli.option.headless")))
+@mouse_option()
 @json_option()
-def demo(nodes: int, as_json: bool, common: Common) -> int:
-    """Install and look at a simulated cluster."""
+def demo(nodes: int, empty: bool, headless: bool, mouse: bool, as_json: bool, common: Common) -> int:
+    """Plan, install and look at a simulated cluster, on the screen or without."""
+    on_screen = not headless and not as_json and sys.stdin.isatty() and sys.stdout.isatty()
+    if on_screen:
+        refuse_without_terminal(common)
     with (
-        tempfile.TemporaryDirectory(prefix="rbdtui-demo-") as directory,
-        simulated_hosts(Path(directory), nodes) as site,
+        tempfile.TemporaryDirectory(prefix="rbdtui-demo-", ignore_cleanup_errors=True) as directory,
+        simulated_hosts(Path(directory), nodes, empty=empty and on_screen) as fleet,
     ):
-        tell(T("cli.demo.started", nodes=nodes))
-        session = Session.open(site, OwnPassphrase())
-        client = asyncio.run(_start(session, common))
-        if client is None:
-            return Exit.FINDINGS
-        status = Follower(client, as_json=as_json, common=common).follow()
-        if status != Exit.GOOD or as_json:
-            return status
-        snapshot = asyncio.run(_health(session))
-        for line in health_lines(snapshot, ascii_only=common.ascii_only):
-            answer(line)
-        answer(T("cli.demo.ended"))
-        return Exit.GOOD if snapshot.health is Health.OK else Exit.FINDINGS
+        if on_screen:
+            return _show(fleet, mouse=mouse, common=common)
+        return _run_headless(fleet.site, nodes, as_json=as_json, common=common)
+
+
+def _show(fleet: SimulatedHosts, *, mouse: bool, common: Common) -> int:
+    """The whole product on the screen; a run under way ends with the servers that it works on."""
+    from rbdtui.workbench.passphrase import HeldPassphrase
+    from rbdtui.workbench.workbench import Workbench
+
+    passphrases = HeldPassphrase(OwnPassphrase())
+    workbench = Workbench.open(fleet.site, passphrases, simulated=True, faults=fleet.faults)
+    try:
+        return show_screen(None, mouse=mouse, common=common, workbench=workbench, passphrases=passphrases)
+    finally:
+        _end_run(Site(fleet.site))
+
+
+def _end_run(site: Site) -> None:
+    """End the runner of a run under way: the servers that it works on are about to vanish."""
+    deadline = time.monotonic() + RUNNER_END_S
+    ending = signal.SIGTERM
+    while (holder := holder_of(site)) is not None and holder.pid > 0:
+        if time.monotonic() > deadline:
+            ending = signal.SIGKILL
+        with suppress(ProcessLookupError):
+            os.kill(holder.pid, ending)
+        time.sleep(0.1)
+        if ending is signal.SIGKILL:
+            return
+
+
+def _run_headless(site: Path, nodes: int, *, as_json: bool, common: Common) -> int:
+    tell(T("cli.demo.started", nodes=nodes))
+    session = Session.open(site, OwnPassphrase())
+    client = asyncio.run(_start(session, common))
+    if client is None:
+        return Exit.FINDINGS
+    status = Follower(client, as_json=as_json, common=common).follow()
+    if status != Exit.GOOD or as_json:
+        return status
+    snapshot = asyncio.run(_health(session))
+    for line in health_lines(snapshot, ascii_only=common.ascii_only):
+        answer(line)
+    answer(T("cli.demo.ended"))
+    return Exit.GOOD if snapshot.health is Health.OK else Exit.FINDINGS
+
+
+@dataclass(frozen=True, slots=True)
+class SimulatedHosts:
+    """A fleet of simulated servers in a process of its own."""
+
+    site: Path
+    """The site directory that was made for it."""
+    faults: FaultLine
 
 
 @contextmanager
-def simulated_hosts(directory: Path, nodes: int) -> Iterator[Path]:
-    """A fleet of simulated servers with a site for them, for the time of the block; yields the site directory."""
+def simulated_hosts(directory: Path, nodes: int, *, empty: bool = False) -> Iterator[SimulatedHosts]:
+    """A fleet with a site for it, for the time of the block; with ``empty`` the nodes are left to the operator."""
     command = [sys.executable, "-P", "-m", "rbdtui.simulator", "--nodes", str(nodes), "--dir", str(directory / "site")]
+    command += ["--empty"] if empty else []
     log = directory / "simulator.log"
     with open(log, "wb") as errors:
         fleet = subprocess.Popen(
@@ -84,9 +143,11 @@ def simulated_hosts(directory: Path, nodes: int) -> Iterator[Path]:
         line = fleet.stdout.readline()
         if not line:
             raise CommandError(T("cli.demo.no_hosts", log=_last_line(log)), Exit.FAILED)
-        yield Path(json.loads(line)["site"])
+        ready = json.loads(line)
+        yield SimulatedHosts(Path(ready["site"]), FaultLine(tuple(ready["nodes"]), fleet.stdin, fleet.stdout))
     finally:
-        fleet.stdin.close()
+        with suppress(BrokenPipeError):
+            fleet.stdin.close()
         try:
             fleet.wait(timeout=10)
         except subprocess.TimeoutExpired:

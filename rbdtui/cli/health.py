@@ -4,20 +4,35 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Callable, Collection
 from contextlib import suppress
 from pathlib import Path
 
 import click
+from rich.cells import cell_len
 
 from rbdtui.cli.options import Command, Common, json_option, site_argument
 from rbdtui.cli.output import CommandError, Exit, answer, answer_findings, answer_json, tell_progress
 from rbdtui.cli.passphrases import PromptOrFile
 from rbdtui.findings import has_errors
-from rbdtui.probes.model import Health, HealthEvent, HealthSnapshot, ProbeState
+from rbdtui.probes.model import (
+    Health,
+    HealthEvent,
+    HealthSnapshot,
+    ProbeKey,
+    ProbeKind,
+    ProbeState,
+    ProbeStatus,
+)
 from rbdtui.probes.monitor import HealthMonitor
 from rbdtui.session import Session
 from rbdtui.words import T
 
+_CELL = 13
+_HOST_KINDS = (
+    ProbeKind.SSH, ProbeKind.DISK, ProbeKind.CLOCK, ProbeKind.KEEPALIVED, ProbeKind.API, ProbeKind.ETCD, ProbeKind.NODE
+)  # fmt: skip
+_TOLD_KINDS = (ProbeKind.VIP_HOLDER, ProbeKind.ETCD_QUORUM)
 _MARKS = {
     ProbeState.OK: ("✓", "ok", "green"),
     ProbeState.EXPECTED: ("–", "-", "cyan"),
@@ -55,7 +70,7 @@ async def _ask(session: Session, *, watch: bool, as_json: bool, common: Common) 
         if as_json:
             answer_json(snapshot.to_json())
         else:
-            for line in health_lines(snapshot, ascii_only=common.ascii_only):
+            for line in health_lines(snapshot, ascii_only=common.ascii_only, verbose=common.verbose):
                 answer(line)
         if watch:
             with suppress(asyncio.CancelledError):
@@ -88,17 +103,55 @@ def state_mark(state: ProbeState, *, ascii_only: bool) -> str:
     return click.style(f"{plain if ascii_only else fancy} {word}", fg=colour)
 
 
-def health_lines(snapshot: HealthSnapshot, *, ascii_only: bool) -> list[str]:
-    """The picture for reading: the verdict first, then every probe."""
+def health_lines(snapshot: HealthSnapshot, *, ascii_only: bool, verbose: bool = False) -> list[str]:
+    """The picture for reading: the verdict, a line for each host, a line for each way to the gateway ports, the rest.
+
+    What is not good is told in full below; ``verbose`` tells everything in full.
+    """
     lines = [click.style(str(snapshot.headline), bold=True)]
-    for status in snapshot.probes:
-        latency = "" if status.latency_ms is None else f"{status.latency_ms:.0f} ms"
-        mark = state_mark(status.state, ascii_only=ascii_only)
-        lines.append(f"  {status.key.id:<24} {mark}  {latency:>7}  {status.detail}")
+    per_host = _table(snapshot, _HOST_KINDS, lambda key: key.kind.value, ascii_only=ascii_only)
+    gateways = _table(snapshot, (ProbeKind.GATEWAY,), lambda key: str(key.port), ascii_only=ascii_only)
+    for table in (per_host, gateways):
+        lines += ["", *table] if table else []
+    told = [s for s in snapshot.probes if verbose or not s.state.good or s.key.kind in _TOLD_KINDS]
+    lines += [""] if told else []
+    for status in told:
+        lines.append(f"{pad(status.key.id, 18)} {state_mark(status.state, ascii_only=ascii_only)}  {status.detail}")
     return lines
+
+
+def _table(
+    snapshot: HealthSnapshot, kinds: Collection[ProbeKind], column: Callable[[ProbeKey], str], *, ascii_only: bool
+) -> list[str]:
+    """Targets as rows, questions as columns, a sign and the latency in each cell."""
+    chosen = [status for status in snapshot.probes if status.key.kind in kinds]
+    columns = list(dict.fromkeys(column(status.key) for status in chosen))
+    rows = list(dict.fromkeys(status.key.target for status in chosen))
+    cells = {(status.key.target, column(status.key)): status for status in chosen}
+    first = max((cell_len(row) for row in rows), default=0) + 2
+    lines = [pad("", first) + "".join(pad(name, _CELL) for name in columns)]
+    for row in rows:
+        line = pad(row, first)
+        for name in columns:
+            line += _cell(cells.get((row, name)), ascii_only=ascii_only)
+        lines.append(line.rstrip())
+    return lines if rows else []
+
+
+def _cell(status: ProbeStatus | None, *, ascii_only: bool) -> str:
+    if status is None:
+        return " " * _CELL
+    latency = "" if status.latency_ms is None or not status.state.good else f" {status.latency_ms:.0f}ms"
+    mark = state_mark(status.state, ascii_only=ascii_only)
+    return mark + latency + " " * max(1, _CELL - cell_len(click.unstyle(mark)) - cell_len(latency))
+
+
+def pad(text: str, cells: int) -> str:
+    """The text filled up with blanks to so many cells of a terminal."""
+    return text + " " * max(1, cells - cell_len(text))
 
 
 def event_line(event: HealthEvent, *, ascii_only: bool) -> str:
     """A change with its time."""
     stamp = time.strftime("%H:%M:%S", time.localtime(event.at))
-    return f"{stamp} {event.key.id:<24} {state_mark(event.new, ascii_only=ascii_only)}  {event.detail}"
+    return f"{stamp} {pad(event.key.id, 18)} {state_mark(event.new, ascii_only=ascii_only)}  {event.detail}"

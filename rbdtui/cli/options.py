@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+from click.core import ParameterSource
 
 from rbdtui.words import LANGUAGES, T
 
@@ -22,6 +23,8 @@ class Common:
     color: bool
     passphrase_file: Path | None
     verbose: bool
+    language_given: bool = False
+    """Whether ``--lang`` was there; the language itself holds already."""
 
 
 class OurFormatter(click.HelpFormatter):
@@ -82,6 +85,7 @@ class Command(click.Command):
             color=not no_color,
             passphrase_file=ctx.params.pop("passphrase_file"),
             verbose=ctx.params.pop("verbose"),
+            language_given=ctx.get_parameter_source("lang") is ParameterSource.COMMANDLINE,
         )
         return super().invoke(ctx)
 
@@ -102,6 +106,11 @@ class Group(click.Group):
 def site_argument() -> Callable[[Any], Any]:
     """The site directory, the current one by default."""
     return click.argument("site", type=click.Path(path_type=Path), default=Path(), required=False, metavar="[SITE]")
+
+
+def mouse_option() -> Callable[[Any], Any]:
+    """``--mouse``: off by default, because it takes the terminal's own select-and-copy away."""
+    return click.option("--mouse", is_flag=True, help=str(T("cli.option.mouse")))
 
 
 def json_option() -> Callable[[Any], Any]:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
+from functools import partial
 from typing import Final
 
 from textual.widget import Widget
 
 from rbdtui.words import LANGUAGES, T, Text, current_language
 from screens.base import Dialog, Words
+from screens.settings import Settings
 from screens.theme import DARK, THEMES
 from screens.widgets.field import Choice, ChoiceLine
 
@@ -49,7 +51,16 @@ class PreferencesDialog(Dialog[None]):
 
     def on_choice_line_changed(self, event: ChoiceLine.Changed) -> None:
         """Take a choice over at once."""
-        value: str | bool = event.value
-        if event.choice.path in ("ascii_only", "slow_link"):
-            value = event.value == "on"
-        self.program.apply_settings(replace(self.program.settings, **{event.choice.path: value}))  # type: ignore[arg-type]
+        self.program.apply(partial(_changed, field=event.choice.path, value=event.value))
+
+
+def _changed(settings: Settings, *, field: str, value: str) -> Settings:
+    match field:
+        case "language":
+            return replace(settings, language=value)
+        case "theme":
+            return replace(settings, theme=value)
+        case "ascii_only":
+            return replace(settings, ascii_only=value == "on")
+        case _:
+            return replace(settings, slow_link=value == "on")

@@ -1,0 +1,91 @@
+"""From the command line to the screen: whether this terminal will do, and what holds on it."""
+
+from __future__ import annotations
+
+import locale
+import os
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from rbdtui.words import T, Text, current_language
+from screens import env
+from screens.settings import Settings, load_settings, settings_file
+
+if TYPE_CHECKING:
+    from rbdtui.workbench.passphrase import HeldPassphrase
+    from rbdtui.workbench.workbench import Workbench
+
+SIXTEEN: Final = "ansi-dark"
+"""The theme of the terminal's own colours (`screens.theme.SIXTEEN`, which must not be imported this early)."""
+_POOR_TERMINALS: Final = ("linux", "vt", "cons", "ansi")
+"""Beginnings of TERM for terminals whose fonts lack our signs."""
+_RICH_TERMINALS: Final = ("256color", "kitty", "truecolor", "direct", "alacritty", "wezterm", "ghostty", "foot")
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What the command line asks for."""
+
+    ascii_only: bool = False
+    slow_link: bool = False
+    color: bool = True
+    mouse: bool = False
+    language: str | None = None
+    """Of ``--lang``; None when it was not given."""
+    environment: Mapping[str, str] = field(default_factory=lambda: os.environ)
+
+
+def refusal(environment: Mapping[str, str] = os.environ) -> Text | None:
+    """Why there can be no screen here, and what works instead; None when there can be."""
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        return T("launch.no_terminal")
+    term = environment.get("TERM", "")
+    if term in ("", "dumb", "unknown"):
+        return T("launch.dumb", term=term or "-")
+    encoding = locale.getpreferredencoding(False).lower().replace("-", "")
+    if encoding not in ("utf8", "ascii", "ansi_x3.41968"):
+        return T("launch.not_utf8", encoding=encoding)
+    return None
+
+
+def settings_for(wish: Wish, kept: Settings) -> Settings:
+    """What holds for this start: what was kept, what the terminal can, what the command line says, in this order."""
+    term = wish.environment.get("TERM", "")
+    many_colours = any(word in term for word in _RICH_TERMINALS) or bool(wish.environment.get("COLORTERM"))
+    slow = kept.slow_link or wish.slow_link
+    plain = not many_colours or not wish.color or slow
+    return replace(
+        kept,
+        language=wish.language or kept.language or current_language(),
+        ascii_only=kept.ascii_only or wish.ascii_only or term.startswith(_POOR_TERMINALS),
+        slow_link=slow,
+        theme=SIXTEEN if plain else kept.theme,
+    )
+
+
+def launch(
+    wish: Wish, passphrases: HeldPassphrase, *, site: Path | None = None, workbench: Workbench | None = None
+) -> tuple[int, list[Text]]:
+    """Show the screen until the operator leaves; exit status, and what is to be said afterwards."""
+    file = settings_file(wish.environment)
+    kept = load_settings(file)
+    settings = settings_for(wish, kept)
+    env.prepare(slow_link=settings.slow_link, color=wish.color)
+    from screens.app import RbdTuiApp, Start
+
+    app = RbdTuiApp(
+        Start(
+            site=site,
+            workbench=workbench,
+            passphrases=passphrases,
+            settings=settings,
+            kept=kept,
+            settings_file=file,
+            watch_terminal=True,
+        )
+    )
+    status = app.run(mouse=wish.mouse)
+    return (app.return_code or 0) if status is None else status, app.farewell
