@@ -47,7 +47,7 @@ def test_a_whole_zstd_file(tmp_path: Path, checksum: bool) -> None:
 GZIP, ZSTD = program("amd64"), zstd()
 
 
-@settings(max_examples=40)
+@settings(max_examples=40, deadline=None)
 @given(st.data())
 def test_a_file_that_is_cut_off_anywhere_is_not_whole(
     tmp_path_factory: pytest.TempPathFactory, data: st.DataObject

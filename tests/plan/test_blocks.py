@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rbdtui.plan.resources.files import BEGIN, END, with_block, without_block
@@ -55,6 +55,7 @@ FILES = st.lists(
 )
 
 
+@settings(deadline=None)
 @given(FILES)
 def test_taking_the_block_out_again_gives_every_byte_back(content: bytes) -> None:
     once = with_block(content, LINES)
@@ -63,6 +64,7 @@ def test_taking_the_block_out_again_gives_every_byte_back(content: bytes) -> Non
     assert without_block(once, LINES) == content
 
 
+@settings(deadline=None)
 @given(st.lists(st.sampled_from([BEGIN, END, b"10.0.0.11 node1", b"1.2.3.4 mine", b"# note"]), max_size=10))
 def test_whatever_is_left_of_blocks_no_foreign_line_outside_one_is_lost(lines: list[bytes]) -> None:
     after = with_block(b"".join(line + b"\n" for line in lines), LINES)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rbdtui.plan.builder import build_plan
@@ -58,6 +58,7 @@ def in_series(ids: Sequence[str], done: dict[str, set[str]]) -> bool:
     return all(earlier in done[later] for earlier, later in pairwise(ids))
 
 
+@settings(deadline=None)
 @given(specs())
 def test_any_plan_is_in_order(spec: ClusterSpec) -> None:
     plan = build_plan(spec, {})
@@ -76,6 +77,7 @@ def test_any_plan_is_in_order(spec: ClusterSpec) -> None:
     assert [step.id for step in build_plan(spec, {}).steps] == [step.id for step in plan.steps]
 
 
+@settings(deadline=None)
 @given(specs())
 def test_lanes_are_ordered_and_tied_together_only_at_gates(spec: ClusterSpec) -> None:
     plan = build_plan(spec, {})

@@ -6,7 +6,7 @@ import json
 
 import pytest
 import yaml
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rbdtui.errors import StepError
@@ -28,14 +28,14 @@ VIP_API = {"mode": "vip", "domain": "api.site-a.lan"}
 CRITICAL = ("cluster-cidr", "service-cidr", "cluster-dns", "cluster-domain", "disable-kube-proxy", "disable", "cni")
 
 
-def settings(spec: ClusterSpec, node: str) -> dict[str, Setting]:
+def settings_of(spec: ClusterSpec, node: str) -> dict[str, Setting]:
     return rke2_settings(spec, spec.node(node))
 
 
 def test_the_first_server_joins_nobody_and_all_others_join_the_fixed_address() -> None:
     spec = three_servers_and_an_agent()
-    assert "server" not in settings(spec, "n1")
-    assert {settings(spec, node)["server"] for node in ("n2", "n3", "n4")} == {"https://10.0.0.100:9345"}
+    assert "server" not in settings_of(spec, "n1")
+    assert {settings_of(spec, node)["server"] for node in ("n2", "n3", "n4")} == {"https://10.0.0.100:9345"}
 
 
 @pytest.mark.parametrize(
@@ -66,7 +66,7 @@ def test_critical_settings_are_the_same_on_all_servers() -> None:
     spec = three_servers_and_an_agent(
         kubernetes={"pod_cidr": "10.50.0.0/16", "settings": {"cluster-dns": "10.43.0.10", "cni": "canal"}}
     )
-    seen = [{key: settings(spec, node).get(key) for key in CRITICAL} for node in ("n1", "n2", "n3")]
+    seen = [{key: settings_of(spec, node).get(key) for key in CRITICAL} for node in ("n1", "n2", "n3")]
     assert seen[0] == seen[1] == seen[2]
     assert seen[0]["cluster-cidr"] == "10.50.0.0/16"
 
@@ -74,7 +74,7 @@ def test_critical_settings_are_the_same_on_all_servers() -> None:
 def test_lists_are_joined_and_our_own_keys_win() -> None:
     extra = {"tls-san": ["kube.example"], "disable": "rke2-metrics-server", "node-name": "other", "debug": True}
     spec = spec_of({"n1": ALL_IN_ONE}, profile="rainbond-6", sections={"kubernetes": {"settings": extra}})
-    own = settings(spec, "n1")
+    own = settings_of(spec, "n1")
     assert own["node-name"] == "n1"
     assert own["debug"] is True
     assert own["disable"] == ["rke2-ingress-nginx", "rke2-metrics-server"]
@@ -82,12 +82,12 @@ def test_lists_are_joined_and_our_own_keys_win() -> None:
 
 
 def test_the_bundled_ingress_is_only_in_the_way_of_rainbond() -> None:
-    assert "disable" not in settings(three_servers_and_an_agent(), "n1")
+    assert "disable" not in settings_of(three_servers_and_an_agent(), "n1")
 
 
 def test_an_agent_gets_only_what_an_agent_knows() -> None:
     extra = {"kubelet-arg": ["max-pods=200"], "etcd-snapshot-retention": 9, "cni": "canal"}
-    own = settings(three_servers_and_an_agent(kubernetes={"settings": extra}), "n4")
+    own = settings_of(three_servers_and_an_agent(kubernetes={"settings": extra}), "n4")
     assert own == {
         "kubelet-arg": ["max-pods=200"], "node-name": "n4", "node-ip": "10.0.0.14", "server": "https://10.0.0.100:9345",
     }  # fmt: skip
@@ -103,7 +103,7 @@ def test_an_agent_gets_only_what_an_agent_knows() -> None:
 )
 def test_a_server_with_half_a_role_switches_the_other_half_off(roles: tuple[str, ...], off: set[str]) -> None:
     spec = spec_of({"n1": ALL_IN_ONE, "n2": roles})
-    assert {key for key in settings(spec, "n2") if key.startswith("disable-")} == off
+    assert {key for key in settings_of(spec, "n2") if key.startswith("disable-")} == off
 
 
 def test_the_first_server_has_the_highest_priority_wherever_it_stands() -> None:
@@ -124,6 +124,7 @@ def test_an_interface_that_cannot_be_told_is_an_error_and_a_named_one_needs_no_f
 TEXTS = st.text(max_size=20).filter(lambda text: "\x00" not in text)
 
 
+@settings(deadline=None)
 @given(st.dictionaries(st.from_regex(r"[a-z][a-z-]{0,12}", fullmatch=True), TEXTS | st.integers() | st.booleans()
                        | st.lists(TEXTS, min_size=1, max_size=3), max_size=5))  # fmt: skip
 def test_settings_are_read_back_as_they_were(given_settings: dict[str, Setting]) -> None:

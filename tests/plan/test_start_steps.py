@@ -18,7 +18,15 @@ from rbdtui.plan.steps.finish import ClusterProof, LabelNode, WriteKubeconfig, e
 from rbdtui.plan.steps.gates import VipToServer, VipUp
 from rbdtui.plan.steps.keepalived import Keepalived
 from rbdtui.plan.steps.rke2_config import ConfigureRke2
-from rbdtui.plan.steps.rke2_start import ApiReached, StartAgent, StartFirstServer, StartServer, recognise
+from rbdtui.plan.steps.rke2_start import (
+    ApiReached,
+    Progress,
+    StartAgent,
+    StartFirstServer,
+    StartServer,
+    Watch,
+    recognise,
+)
 from rbdtui.plan.steps.ship import IMAGES_DIR, ShipBundle, UnpackRke2
 from tests.plan.support import SERVER, Bench, bench, carry_out, spec_of
 
@@ -32,7 +40,7 @@ async def lay_down(at: Bench, context: StepContext, *nodes: str) -> None:
             await carry_out(kind(node), context)
 
 
-def settings(**values: object) -> Callable[[dict[str, object]], None]:
+def setting(**values: object) -> Callable[[dict[str, object]], None]:
     def change(data: dict[str, object]) -> None:
         kubernetes = data["kubernetes"]
         assert isinstance(kubernetes, dict)
@@ -72,7 +80,7 @@ async def test_changed_settings_restart_a_server_that_runs(tmp_path: Path) -> No
     async with bench(tmp_path) as at:
         await lay_down(at, at.context, "node1")
         await carry_out(StartFirstServer("node1"), at.context)
-        context = at.with_spec(settings(**{"write-kubeconfig-mode": "0640"}))
+        context = at.with_spec(setting(**{"write-kubeconfig-mode": "0640"}))
         await carry_out(ConfigureRke2("node1"), context)
         (change,) = await StartFirstServer("node1").describe(context)
         assert change.detail == f"systemctl restart {UNIT}"
@@ -85,7 +93,7 @@ async def test_the_note_of_what_runs_is_never_ahead_of_the_truth(tmp_path: Path)
         await lay_down(at, at.context, "node1")
         await carry_out(StartFirstServer("node1"), at.context)
         before = await Started(UNIT).read(at.context.hosts["node1"])
-        context = at.with_spec(settings(debug=True))
+        context = at.with_spec(setting(debug=True))
         await carry_out(ConfigureRke2("node1"), context)
         at.fleet.fail_next("node1", "unit-action", status=3, message="Job for rke2-server.service canceled.")
         with pytest.raises(StepError) as caught:
@@ -97,7 +105,7 @@ async def test_the_note_of_what_runs_is_never_ahead_of_the_truth(tmp_path: Path)
 
 async def test_an_unknown_setting_ends_the_wait_at_once(tmp_path: Path) -> None:
     async with bench(tmp_path) as at:
-        context = at.with_spec(settings(**{"no-such-flag": True}))
+        context = at.with_spec(setting(**{"no-such-flag": True}))
         await lay_down(at, context, "node1")
         with pytest.raises(StepError) as caught:
             await StartFirstServer("node1").apply(context)
@@ -151,6 +159,37 @@ async def test_a_wrong_token_is_recognised_and_a_right_one_heals_it(tmp_path: Pa
 )  # fmt: skip
 def test_words_after_which_waiting_is_in_vain(line: str, key: str) -> None:
     assert recognise([line]) == key
+
+
+def progress(active: str, restarts: int, *lines: str) -> Progress:
+    return Progress(active, restarts, supervisor=False, api=False, cursor="", lines=lines)
+
+
+@pytest.mark.parametrize(
+    ("before", "looks"),
+    [
+        pytest.param(0, [progress("activating", n, "broken") for n in range(7)], id="starts again and again"),
+        pytest.param(9, [progress("activating", n, "broken") for n in range(7)], id="systemd counts anew"),
+        pytest.param(0, [progress("failed", 0, "broken")] * 10, id="has given up"),
+        pytest.param(0, [progress("inactive", 0, "broken")] * 10, id="somebody stopped it"),
+    ],
+)
+def test_a_program_that_keeps_ending_is_given_up(before: int, looks: list[Progress]) -> None:
+    watch = Watch("n1", before)
+    for look in looks[:-1]:
+        watch.take(look)
+    with pytest.raises(StepError) as caught:
+        watch.take(looks[-1])
+    assert caught.value.code == "rke2_keeps_failing"
+    assert "broken" in caught.value.evidence
+
+
+def test_a_unit_that_is_about_to_start_is_given_time() -> None:
+    watch = Watch("n1", 3)
+    for _ in range(5):
+        watch.take(progress("inactive", 3))
+        watch.take(progress("activating", 4))
+        watch.take(progress("active", 4))
 
 
 async def test_a_gate_waits_for_the_address_and_says_when_it_is_not_reached(

@@ -24,6 +24,8 @@ READY_LIMIT_S: Final = 1500.0
 """Importing a gigabyte of images from a slow disk takes minutes."""
 LOOK_EVERY_S: Final = 1.0
 RESTARTS_BEFORE_GIVING_UP: Final = 6
+LOOKS_BEFORE_GIVING_UP: Final = 10
+AT_REST: Final = ("inactive", "failed")
 KEPT_LINES: Final = 40
 
 FAILURES: Final = (
@@ -79,8 +81,10 @@ class Watch:
     """The log of a starting RKE2, and when it is time to give up."""
 
     node: str
-    first_restarts: int
-    """The unit's count of restarts before it was started."""
+    restarts_before: int
+    """The unit's count of restarts before it was started; systemd may begin to count anew."""
+    looks_at_rest: int = 0
+    """How often in a row the unit was found neither running nor about to."""
     lines: deque[str] = field(default_factory=lambda: deque(maxlen=KEPT_LINES))
 
     def take(self, progress: Progress) -> None:
@@ -88,8 +92,11 @@ class Watch:
         self.lines.extend(progress.lines)
         if failure := recognise(progress.lines):
             raise StepError(failure, node=self.node, evidence=self.evidence)
-        if progress.active == "failed" or progress.restarts - self.first_restarts >= RESTARTS_BEFORE_GIVING_UP:
-            raise StepError("rke2_keeps_failing", node=self.node, evidence=self.evidence, retryable=False)
+        self.restarts_before = min(self.restarts_before, progress.restarts)
+        self.looks_at_rest = self.looks_at_rest + 1 if progress.active in AT_REST else 0
+        restarts = progress.restarts - self.restarts_before
+        if restarts >= RESTARTS_BEFORE_GIVING_UP or self.looks_at_rest >= LOOKS_BEFORE_GIVING_UP:
+            raise StepError("rke2_keeps_failing", node=self.node, evidence=self.evidence)
 
     @property
     def evidence(self) -> str:
@@ -142,12 +149,13 @@ class _StartRke2(Step):
         host = context.hosts[self.node]
         before = await look(host, self.unit, "")
         inputs = await asyncio.to_thread(self._inputs, context)
-        if before.active not in ("inactive", "failed") and await Started(self.unit).read(host) != inputs:
+        if before.active not in AT_REST and await Started(self.unit).read(host) != inputs:
             await unit_action(host, self.unit, "stop", timeout_s=180.0)
             before = await look(host, self.unit, before.cursor)
-        if before.active in ("inactive", "failed"):
+        if before.active in AT_REST:
             await Started(self.unit).write(host, inputs)
-            await unit_action(host, self.unit, "enable", "start-no-wait")
+            reset = ["reset-failed"] if before.active == "failed" else []
+            await unit_action(host, self.unit, "enable", *reset, "start-no-wait")
         else:
             await unit_action(host, self.unit, "enable")
         await self._follow(context, before)
