@@ -89,7 +89,6 @@ class Listening:
     """``0.0.0.0`` for all."""
     port: int
     process: str
-    protocol: str = "tcp"
     backend: tuple[str, int] | None = None
     """The real socket on loopback that serves it; None: connections are taken and nothing is said."""
 

@@ -155,7 +155,8 @@ async def sysctl_set(call: Call) -> int:
 async def packages_state(call: Call) -> int:
     """``packages-state PACKAGE...``."""
     for package in call.args:
-        call.line(f"{package} 1:2.2.7-1" if package in call.machine.packages else package)
+        installed, found = package in call.machine.packages, package in call.machine.tools
+        call.line(f"{package} {'1:2.2.7-1' if installed else '?' if found else ''}".rstrip())
     return 0
 
 
