@@ -28,7 +28,6 @@ from rbdtui.probes.monitor import HealthMonitor
 from rbdtui.session import Session
 from rbdtui.words import T
 
-_CELL = 13
 _HOST_KINDS = (
     ProbeKind.SSH, ProbeKind.DISK, ProbeKind.CLOCK, ProbeKind.KEEPALIVED, ProbeKind.API, ProbeKind.ETCD, ProbeKind.NODE
 )  # fmt: skip
@@ -127,28 +126,20 @@ def _table(
     chosen = [status for status in snapshot.probes if status.key.kind in kinds]
     columns = list(dict.fromkeys(column(status.key) for status in chosen))
     rows = list(dict.fromkeys(status.key.target for status in chosen))
-    cells = {(status.key.target, column(status.key)): status for status in chosen}
-    first = max((cell_len(row) for row in rows), default=0) + 2
-    lines = [pad("", first) + "".join(pad(name, _CELL) for name in columns)]
-    for row in rows:
-        line = pad(row, first)
-        for name in columns:
-            line += _cell(cells.get((row, name)), ascii_only=ascii_only)
-        lines.append(line.rstrip())
-    return lines if rows else []
+    cells = {(s.key.target, column(s.key)): _cell(s, ascii_only=ascii_only) for s in chosen}
+    grid = [["", *columns], *([row, *(cells.get((row, name), "") for name in columns)] for row in rows)]
+    widths = [max(cell_len(click.unstyle(line[index])) for line in grid) + 2 for index in range(len(columns) + 1)]
+    return ["".join(map(pad, line, widths)).rstrip() for line in grid] if rows else []
 
 
-def _cell(status: ProbeStatus | None, *, ascii_only: bool) -> str:
-    if status is None:
-        return " " * _CELL
+def _cell(status: ProbeStatus, *, ascii_only: bool) -> str:
     latency = "" if status.latency_ms is None or not status.state.good else f" {status.latency_ms:.0f}ms"
-    mark = state_mark(status.state, ascii_only=ascii_only)
-    return mark + latency + " " * max(1, _CELL - cell_len(click.unstyle(mark)) - cell_len(latency))
+    return state_mark(status.state, ascii_only=ascii_only) + latency
 
 
 def pad(text: str, cells: int) -> str:
     """The text filled up with blanks to so many cells of a terminal."""
-    return text + " " * max(1, cells - cell_len(text))
+    return text + " " * max(0, cells - cell_len(click.unstyle(text)))
 
 
 def event_line(event: HealthEvent, *, ascii_only: bool) -> str:
