@@ -5,7 +5,12 @@ set -eu
 service=rbdtui-$1.service
 directory=/var/lib/rbdtui/jobs/$1
 said=absent
-[ ! -d "$directory" ] || said=stopped
+# Put away first: whoever follows it must not take it for lost and start it again.
+if [ -d "$directory" ]; then
+  rm -rf -- "$directory.stopped"
+  mv -- "$directory" "$directory.stopped"
+  said=stopped
+fi
 case $(systemctl is-active "$service" || true) in
   active | activating | deactivating | reloading)
     systemctl stop "$service"
@@ -13,5 +18,5 @@ case $(systemctl is-active "$service" || true) in
     ;;
 esac
 systemctl reset-failed "$service" 2> /dev/null || true
-rm -rf -- "$directory"
+rm -rf -- "$directory.stopped"
 echo $said

@@ -269,6 +269,12 @@ class SourceError(TransportError):
     code = "RBD-HOST-008"
 
 
+class JobStoppedError(TransportError):
+    """Long remote work was stopped or collected by somebody else while it was followed."""
+
+    code, retryable = "RBD-HOST-009", True
+
+
 class Host(Protocol):
     """One server, logged in to when it is first needed and again after a lost link."""
 

@@ -47,10 +47,11 @@ class Endpoint:
 
 def endpoints_of(spec: ClusterSpec) -> dict[str, Endpoint]:
     """The endpoint of every node by name; the user is root unless the spec says otherwise."""
-    return {node.name: _endpoint(node, spec.ssh) for node in spec.nodes}
+    return {node.name: endpoint_of(node, spec.ssh) for node in spec.nodes}
 
 
-def _endpoint(node: Node, site: SshSettings) -> Endpoint:
+def endpoint_of(node: Node, site: SshSettings) -> Endpoint:
+    """The endpoint of one node under the site's settings."""
     own = node.ssh
     agent = site.agent if own.agent is None else own.agent
     agent = True if agent is None else agent

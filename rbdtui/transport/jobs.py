@@ -17,7 +17,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from rbdtui.transport.base import Host, JobLostError, RemoteScriptError, RemoteTimeoutError
+from rbdtui.transport.base import Host, JobLostError, JobStoppedError, RemoteScriptError, RemoteTimeoutError
 from rbdtui.transport.scripts import Script, script
 
 _MOST_STARTS: Final = 3
@@ -95,7 +95,7 @@ async def run_job(
 
     ``on_line`` gets every line of the log once, in order, both streams mixed as they were written. When this call is
     cancelled or the link is lost for good, the work goes on; `stop_job` ends it. Raises `RemoteTimeoutError` after
-    ``timeout_s`` (the work is stopped), `JobLostError`, and other `TransportError`.
+    ``timeout_s`` (the work is stopped), `JobLostError`, `JobStoppedError`, and other `TransportError`.
     """
     name = unit_name(unit)
     deadline = time.monotonic() + timeout_s + _GRACE_S
@@ -108,6 +108,8 @@ async def run_job(
         if answer is None:
             await stop_job(host, unit)
             raise RemoteTimeoutError(host.name, script=work.name, limit_s=round(timeout_s))
+        if answer.state == "absent":
+            raise JobStoppedError(host.name, unit=f"rbdtui-{name}")
         if answer.state == "ended":
             lines.finish()
             await host.must(script("job-end"), name, str(answer.exit_status))

@@ -92,7 +92,10 @@ class RealSshd:
         config_file.write_text(self._config_text())
         (self.directory / "authorized_keys").write_bytes(self.key.with_suffix(".pub").read_bytes())
         server = f"exec {SSHD} -D -e -f {shlex.quote(str(config_file))}"
-        script = "; ".join(["set -e", *self._mounts, server])
+        home = self.directory / "home"
+        home.mkdir(exist_ok=True)
+        # Root's own shell start-up files on this machine are no part of a test.
+        script = "; ".join(["set -e", f"mount --bind {shlex.quote(str(home))} /root", *self._mounts, server])
         with self.log_file.open("ab") as log:
             self._process = subprocess.Popen(
                 ["unshare", "--mount", "sh", "-c", script],

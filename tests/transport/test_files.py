@@ -158,7 +158,6 @@ async def test_what_arrives_damaged_is_not_put_in_place(host: SshHost, workplace
 # --- disks in trouble
 
 MOUNTS = (
-    "mount --make-rprivate /",
     "mount -t tmpfs -o size=64k tmpfs /mnt",
     "mount -t tmpfs -o ro tmpfs /media",
     "mount -t tmpfs -o ro tmpfs /tmp",

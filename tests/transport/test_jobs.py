@@ -18,7 +18,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rbdtui.transport.base import JobLostError, RemoteTimeoutError
+from rbdtui.transport.base import JobLostError, JobStoppedError, RemoteTimeoutError
 from rbdtui.transport.jobs import JobResult, run_job, stop_job, unit_name
 from rbdtui.transport.scripts import Script
 from rbdtui.transport.ssh import SshHost
@@ -101,7 +101,6 @@ async def box(start_sshd: StartSshd, workplace: Path) -> AsyncIterator[Box]:
     sshd = await start_sshd(
         config=f"SetEnv PATH={workplace}/programs:/usr/bin:/bin",
         mounts=(
-            "mount --make-rprivate /",
             f"mount --bind {workplace}/lib /var/lib",
             "mount -t tmpfs tmpfs /run",
             "mkdir -m 0755 /run/sshd",
@@ -261,10 +260,21 @@ async def test_other_work_under_the_same_name_replaces_it(box: Box, job_host: Ss
 async def test_two_who_ask_at_once_start_it_once(box: Box, job_host: SshHost) -> None:
     ran = box.disk / "ran"
     work = Script("work", 'echo x >> "$1"; sleep 2\n')
-    await asyncio.gather(
+    outcomes = await asyncio.gather(
         *(run_job(job_host, "u", work, str(ran), timeout_s=60) for _ in range(2)), return_exceptions=True
     )
     assert ran.read_text() == "x\n"
+    assert any(isinstance(outcome, JobResult) and outcome.ok for outcome in outcomes)
+    assert all(isinstance(outcome, JobResult | JobStoppedError) for outcome in outcomes)
+
+
+async def test_a_follower_does_not_start_again_what_another_one_stopped(box: Box, job_host: SshHost) -> None:
+    following = asyncio.create_task(run_job(job_host, "u", COUNT, "600", "0.1", timeout_s=90))
+    await until((box.jobs / "u" / "log").exists)
+    assert await stop_job(job_host, "u")
+    with pytest.raises(JobStoppedError):
+        await following
+    assert len(box.starts) == 1
 
 
 @given(st.text(st.characters(exclude_categories=["Cs"]), max_size=200), st.text(max_size=200))

@@ -199,14 +199,16 @@ async def test_too_little_space_is_found_before_anything_is_sent(
 
 
 async def test_a_disk_that_fills_up_meanwhile_is_named(start_sshd: StartSshd, connect: Connect, tmp_path: Path) -> None:
-    sshd = await start_sshd(mounts=("mount --make-rprivate /", "mount -t tmpfs -o size=8m tmpfs /mnt"))
+    sshd = await start_sshd(mounts=("mount -t tmpfs -o size=8m tmpfs /mnt",))
     digest = make_source(tmp_path / "source", 6 * MIB)
     async with Wire(sshd.port) as wire:
-        wire.bytes_per_s = 4 * MIB
+        wire.bytes_per_s = MIB
         host = connect(sshd.endpoint(port=wire.port), known_by(wire, sshd))
         uploading = asyncio.create_task(host.upload(tmp_path / "source", "/mnt/target", sha256=digest))
-        await until(lambda: wire.bytes_to_host > MIB)
+        await until(lambda: wire.bytes_to_host > MIB / 2)
         await host.run(Script("work", "cat /dev/zero > /mnt/filler || true\n"))
+        assert not uploading.done()
+        wire.bytes_per_s = None
         with pytest.raises(NoSpaceError) as caught:
             await uploading
     assert caught.value.params["path"] == "/mnt/target"
