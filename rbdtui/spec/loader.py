@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import stat
@@ -136,6 +137,17 @@ def _codepoint(letter: str) -> dict[str, str]:
     return {"codepoint": f"U+{ord(letter):04X}"}
 
 
+def parse_values(data: Mapping[str, object]) -> LoadedSpec:
+    """Judge plain values that come from no file, such as a draft: the same findings, without lines."""
+    builder = _DataBuilder([])
+    values = {key: builder.plain(value, key) for key, value in data.items()}
+    builder.refuse_later_sections(values)
+    spec, shape, more = _validate(values, builder)
+    loaded = LoadedSpec(spec, (), data=values)
+    findings = [loaded.with_node(finding) for finding in (*builder.findings, *shape)]
+    return replace(loaded, findings=_capped(findings, more), spec=None if findings else spec)
+
+
 def _judge(text: str) -> LoadedSpec:
     reader = TreeReader()
     root = reader.read(text)
@@ -255,6 +267,18 @@ class _DataBuilder:
             self.refuse(trap.code, mark, path, node.text)
             return REFUSED
         self.texts[path] = node.text
+        return value
+
+    def plain(self, value: object, path: str) -> object:
+        """A value that was never written, taken as if it had been."""
+        if isinstance(value, dict):
+            return {key: self.plain(below, fields.join(path, key)) for key, below in value.items()}
+        if isinstance(value, list):
+            return [self.plain(below, fields.join(path, index)) for index, below in enumerate(value)]
+        if value is None:
+            self.refuse("RBD-YAML-026", Mark(0, 0), path, "null")
+            return REFUSED
+        self.texts[path] = json.dumps(value) if isinstance(value, bool) else str(value)
         return value
 
     def refuse_later_sections(self, data: Mapping[str, object]) -> None:

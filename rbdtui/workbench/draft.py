@@ -9,15 +9,15 @@ from __future__ import annotations
 import copy
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, cast
 
 from rbdtui.atomic import write_atomic
-from rbdtui.findings import Finding, Place
+from rbdtui.findings import Finding
 from rbdtui.site import Site
 from rbdtui.spec.edit import apply_edits, save, unified_diff
-from rbdtui.spec.loader import LoadedSpec, load_spec, parse_spec
+from rbdtui.spec.loader import LoadedSpec, load_spec, parse_values
 from rbdtui.spec.model import ClusterSpec
 from rbdtui.spec.references import check_local
 from rbdtui.spec.rules import check_rules
@@ -44,6 +44,8 @@ class Draft:
     findings: list[Finding] = field(init=False)
     _saved: Data = field(init=False, repr=False)
     _undo: list[Data] = field(init=False, repr=False, default_factory=list)
+    _merged: str = field(init=False, repr=False, default="")
+    """What the last change belongs to."""
     keep_error: str = field(init=False, default="")
     """Why the draft could not be put on the disk; empty when it could."""
     _version: int = field(init=False, repr=False, default=0)
@@ -81,13 +83,21 @@ class Draft:
         """Whether there is a change to take back."""
         return bool(self._undo)
 
-    def change(self, operation: Callable[[Data], None]) -> None:
-        """Apply one change and judge the result; what was before can be brought back by `undo`."""
+    def change(self, operation: Callable[[Data], None], *, merge: str = "") -> None:
+        """Apply one change and judge the result; what was before can be brought back by `undo`.
+
+        Changes in a row with the same ``merge``, as of a word that is being typed, are undone together.
+        """
         before = copy.deepcopy(self.data)
         operation(self.data)
         if self.data == before:
             return
-        self._undo = [*self._undo, before][-UNDO_DEPTH:]
+        if not merge or merge != self._merged:
+            self._undo = [*self._undo, before][-UNDO_DEPTH:]
+        self._merged = merge
+        if merge and self._undo[-1] == self.data:
+            self._undo.pop()
+            self._merged = ""
         self._judge()
 
     def undo(self) -> bool:
@@ -95,6 +105,7 @@ class Draft:
         if not self._undo:
             return False
         self.data = self._undo.pop()
+        self._merged = ""
         self._judge()
         return True
 
@@ -149,16 +160,11 @@ class Draft:
 
     def _judge(self) -> None:
         self._version += 1
-        self.loaded = parse_spec(json.dumps(self.data, ensure_ascii=False))
-        self.findings = [replace(f, place=Place(f.place.field, f.place.node)) for f in self.loaded.findings]
+        self.loaded = parse_values(self.data)
+        self.findings = list(self.loaded.findings)
         if self.loaded.spec is not None:
-            self.findings += check_rules(self.loaded.spec, self._place)
-            self.findings += check_local(self.loaded.spec, self.site.path, self._place)
-
-    def _place(self, field_path: str) -> Place:
-        """Where a field is; a draft has no lines."""
-        place = self.loaded.place(field_path)
-        return Place(place.field, place.node)
+            self.findings += check_rules(self.loaded.spec, self.loaded.place)
+            self.findings += check_local(self.loaded.spec, self.site.path, self.loaded.place)
 
 
 def _plain(data: Mapping[str, object]) -> Data:

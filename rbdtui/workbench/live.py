@@ -7,22 +7,23 @@ Everything here runs in the background loop; screens read immutable snapshots.
 from __future__ import annotations
 
 import asyncio
-import json
 import threading
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Final
+
+from pydantic import ValidationError
 
 from rbdtui.checks import check_cluster, check_node
 from rbdtui.facts.gather import gather
 from rbdtui.facts.model import NodeFacts
 from rbdtui.findings import Finding, Place, Severity
-from rbdtui.spec.loader import parse_spec
-from rbdtui.spec.model import ClusterSpec
+from rbdtui.spec.model import ClusterSpec, Node, Role, SshSettings
 from rbdtui.transport.base import HostKeyChangedError, HostKeyUnknownError, TransportError, unexpected
-from rbdtui.transport.endpoints import Endpoint, endpoints_of
+from rbdtui.transport.endpoints import Endpoint, endpoint_of
 from rbdtui.transport.hostkeys import KnownHosts, SeenHostKey
 from rbdtui.transport.pool import HostPool
 from rbdtui.transport.scan import scan_host_keys
@@ -149,15 +150,15 @@ class LiveNodes:
             task.cancel()
 
     def _ask(self, name: str, endpoint: Endpoint, delay_s: float) -> None:
+        same_host = (known := self._asked.get(name)) is not None and known.address == endpoint.address
         self._forget(name)
         self._asked[name] = endpoint
-        before = self.snapshot.nodes.get(name)
-        self._put(name, LiveNode(LiveState.WAITING, facts=None if before is None else before.facts))
+        self._put(name, LiveNode(LiveState.WAITING, facts=self._facts_of(name) if same_host else None))
         self._tasks[name] = self._background.submit(self._ask_node(name, endpoint, delay_s))
 
     async def _ask_node(self, name: str, endpoint: Endpoint, delay_s: float) -> None:
         await asyncio.sleep(delay_s)
-        self._answer(name, endpoint, LiveNode(LiveState.ASKING))
+        self._answer(name, endpoint, LiveNode(LiveState.ASKING, facts=self._facts_of(name)))
         try:
             async with (
                 asyncio.timeout(ASK_LIMIT_S),
@@ -182,6 +183,11 @@ class LiveNodes:
             self._put(name, answer)
             self._judge()
         self._on_change()
+
+    def _facts_of(self, name: str) -> NodeFacts | None:
+        """What is known of a host from before."""
+        before = self.snapshot.nodes.get(name)
+        return before.facts if before is not None else None
 
     def _put(self, name: str, node: LiveNode) -> None:
         self.snapshot = replace(self.snapshot, nodes={**self.snapshot.nodes, name: node})
@@ -220,16 +226,15 @@ def _names(data: Data) -> list[str]:
 
 def _endpoints(data: Data) -> dict[str, Endpoint]:
     """How to log in to each node of which enough is written, whatever is wrong elsewhere in the draft."""
-    found: dict[str, Endpoint] = {}
     nodes = data.get("nodes")
+    try:
+        site = SshSettings.model_validate(data.get("ssh") or {})
+    except ValidationError:
+        return {}
+    found: dict[str, Endpoint] = {}
     for node in nodes if isinstance(nodes, list) else []:
-        if not isinstance(node, dict):
-            continue
-        single = {
-            "apiVersion": "rbdtui/v1", "name": "draft", "profile": "kubernetes-only", "bundle": "/",
-            "nodes": [{**node, "roles": ["worker"]}], "ssh": data.get("ssh") or {},
-        }  # fmt: skip
-        spec = parse_spec(json.dumps(single)).spec
-        if spec is not None:
-            found |= endpoints_of(spec)
+        if isinstance(node, dict):
+            with suppress(ValidationError):
+                known = Node.model_validate({**node, "roles": [Role.WORKER]})
+                found[known.name] = endpoint_of(known, site)
     return found

@@ -128,9 +128,12 @@ class Workbench:
 
     # --- the draft -------------------------------------------------------------------------------------------
 
-    def change(self, operation: Callable[[Data], None]) -> None:
-        """Change the draft in place; rules are judged before this returns, servers are asked later."""
-        self.draft.change(operation)
+    def change(self, operation: Callable[[Data], None], *, merge: str = "") -> None:
+        """Change the draft in place; rules are judged before this returns, servers are asked later.
+
+        Changes in a row with the same ``merge`` are undone together.
+        """
+        self.draft.change(operation, merge=merge)
         self._after_change()
 
     def undo(self) -> bool:

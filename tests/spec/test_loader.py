@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import string
 import time
@@ -14,7 +15,7 @@ from hypothesis import strategies as st
 
 from rbdtui.findings import Finding
 from rbdtui.spec import tree
-from rbdtui.spec.loader import MAX_FINDINGS, MAX_SIZE_BYTES, LoadedSpec, load_spec, parse_spec
+from rbdtui.spec.loader import MAX_FINDINGS, MAX_SIZE_BYTES, LoadedSpec, load_spec, parse_spec, parse_values
 from rbdtui.spec.model import Bastion, Role
 from rbdtui.words import LANGUAGES, say
 from tests.spec.samples import GOOD, changed
@@ -446,3 +447,27 @@ def test_a_file_is_loaded(tmp_path: Path) -> None:
     loaded = load_spec(tmp_path / "cluster.yaml")
     assert loaded.spec is not None
     assert loaded.text == GOOD
+
+
+@given(
+    st.recursive(
+        st.booleans() | st.integers(-(10**6), 10**6) | st.sampled_from(["10.0.0.11", "node1", "No", "", "ops"]),
+        lambda below: (
+            st.lists(below, max_size=3)
+            | st.dictionaries(
+                st.sampled_from(["name", "address", "roles", "ssh", "user", "password", "bastion"]), below
+            )
+        ),
+        max_leaves=12,
+    ),
+    st.sampled_from(["name", "nodes", "ssh", "kubernetes", "gateway", "storage", "profile", "unheard-of"]),
+)
+@settings(deadline=None, max_examples=150)
+def test_values_are_judged_like_the_text_that_says_the_same(value: object, key: str) -> None:
+    data = {**yaml.safe_load(GOOD), key: value}
+    values, text = parse_values(data), parse_spec(json.dumps(data))
+    assert values.spec == text.spec
+    assert sorted((f.code, f.place.field, f.evidence) for f in values.findings) == sorted(
+        (f.code, f.place.field, f.evidence) for f in text.findings
+    )
+    assert_speaks(values)

@@ -1,0 +1,58 @@
+"""Undo of a draft: one step for each intention, however many letters it took."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from rbdtui.workbench.draft import Data, Draft
+from rbdtui.workbench.site_list import make_site
+
+
+@pytest.fixture
+def draft(tmp_path: Path) -> Draft:
+    draft = Draft.open(make_site(tmp_path / "site", name="site-a", profile="kubernetes-only"))
+    assert draft is not None
+    return draft
+
+
+def type_into(draft: Draft, key: str, *states: str, merge: str) -> None:
+    for state in states:
+
+        def put(data: Data, state: str = state) -> None:
+            data[key] = state
+
+        draft.change(put, merge=merge)
+
+
+def test_letters_of_one_word_are_undone_together(draft: Draft) -> None:
+    before = dict(draft.data)
+    type_into(draft, "name", "n", "ne", "new", merge="name")
+    type_into(draft, "bundle", "/b", "/bu", merge="bundle")
+    assert draft.undo()
+    assert draft.data == {**before, "name": "new"}
+    assert draft.undo()
+    assert draft.data == before
+    assert not draft.undo()
+
+
+def test_a_word_typed_again_after_undo_is_a_step_of_its_own(draft: Draft) -> None:
+    before = dict(draft.data)
+    type_into(draft, "name", "one", merge="name")
+    draft.undo()
+    type_into(draft, "name", "two", merge="name")
+    assert draft.undo()
+    assert draft.data == before
+
+
+def test_what_is_typed_and_taken_back_leaves_no_step(draft: Draft) -> None:
+    type_into(draft, "name", "x", "xy", "site-a", merge="name")
+    assert not draft.can_undo
+    assert not draft.dirty
+
+
+def test_changes_without_a_mark_are_single_steps(draft: Draft) -> None:
+    type_into(draft, "name", "one", "two", merge="")
+    draft.undo()
+    assert draft.data["name"] == "one"
