@@ -28,7 +28,7 @@ from rbdtui.spec.edit import EditError
 from rbdtui.words import T, Text, current_language, switch_language
 from rbdtui.workbench.errors import sentence_of
 from rbdtui.workbench.passphrase import HeldPassphrase
-from rbdtui.workbench.sections import RUN, section_of
+from rbdtui.workbench.sections import NODES, RUN, section_of
 from rbdtui.workbench.workbench import Workbench
 from screens.base import LEAST_COLUMNS, LEAST_ROWS, Dialog, OurScreen, SectionScreen, css, key
 from screens.keys import key_words
@@ -79,9 +79,9 @@ class RbdTuiApp(App[int]):
         key("ctrl+y", "copy", "copy_text", show=False),
         key("ctrl+s", "save", "save", show=False),
         key("f", "faults", "faults"),
-        key("ctrl+q", "leave", "quit", show=False),
-        key("ctrl+c", "leave", "interrupt", show=False),
         key("q", "leave", "leave"),
+        key("ctrl+q", "leave", "leave", show=False),
+        key("ctrl+c", "leave", "interrupt", show=False),
         key("question_mark,f1", "help", "help"),
     ]
 
@@ -136,7 +136,8 @@ class RbdTuiApp(App[int]):
         self._unsubscribe = workbench.subscribe(self._changed_somewhere)
         if not workbench.simulated:
             self.remember(lambda settings: settings.with_recent(workbench.site.path))
-        return RUN if workbench.active_run is not None and entry_of(RUN) is not None else SECTION_SCREENS[0].section
+        wanted = RUN if workbench.active_run is not None else NODES
+        return wanted if entry_of(wanted) is not None else SECTION_SCREENS[0].section
 
     def on_mount(self) -> None:
         """Begin to keep the draft and to listen for the end of the terminal."""

@@ -29,6 +29,8 @@ words of keys that ``screens_shell.toml`` does not have yet. Everything else com
 - Nothing is drawn from a word that was said earlier: `refresh_view` says all words anew, and after a switch of the
   language (or of ASCII) it is called with ``self.redraw`` true, when everything is to be drawn again. `Words` is a
   label that says its `Text` whenever it is drawn and needs no care.
+- Fields of a form are `screens.widgets.field.Field` and `Choice` with ``resting=True``: letters are taken only after
+  Enter, so that single keys (1, 2, q, …) keep their meaning; in dialogs they take letters at once.
 - Signs come from ``self.glyphs``; colours from the theme's names in tcss (``$success``, ``$text-muted``…), in a rich
   Text by ``self.style("error")``. Text of hosts goes through `rbdtui.workbench.clean`.
 - ``self.tell(T(…), bad=True)`` says a sentence above the keys until the next key; ``await self.done(future)`` waits
@@ -37,8 +39,8 @@ words of keys that ``screens_shell.toml`` does not have yet. Everything else com
 - `jump` is called with the field path when a finding of this section was chosen elsewhere.
 - `copy_text` is what Ctrl+Y copies: what is under the cursor, as text.
 - Textual calls ``on_mount`` and other handlers of every class, yours first: define yours, never call the base's.
-- The classes ``-narrow`` (below 100 columns) and ``-wide``, ``-low`` (below 30 rows) and ``-tall``, ``-ascii`` stand on
-  the screen for tcss.
+- The classes ``-narrow`` (below 100 columns) and ``-wide``, ``-low`` (below 30 rows) and ``-tall``, ``-ascii`` and
+  ``-colourless`` stand on the screen for tcss.
 """
 
 from __future__ import annotations
@@ -165,6 +167,7 @@ class OurScreen(Screen[R]):
         """Remember in which language and signs this is drawn."""
         self._looks = self._looks_now()
         self.set_class(self.program.settings.ascii_only, "-ascii")
+        self.set_class(self.app.no_color, "-colourless")
 
     def _looks_now(self) -> tuple[str, bool]:
         return current_language(), self.program.settings.ascii_only

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import dataclass
 
 
 def now() -> float:
@@ -13,7 +14,7 @@ def now() -> float:
 def lapse(seconds: float) -> str:
     """A duration in few cells: ``0.8s``, ``12s``, ``1:12``, ``1:02:05``."""
     seconds = max(0.0, seconds)
-    if seconds < 1:
+    if 0 < seconds < 1:
         return f"{min(seconds, 0.9):.1f}s"
     if seconds < 60:
         return f"{int(seconds)}s"
@@ -30,3 +31,21 @@ def moment(at: float) -> str:
 def day(at: float) -> str:
     """Date and time, local to this machine."""
     return time.strftime("%Y-%m-%d %H:%M", time.localtime(at))
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """When something is drawn; on a slow link running clocks go in larger steps, so that they cost less."""
+
+    at: float
+    grain_s: float = 1.0
+
+    def since(self, begin: float | None) -> str:
+        """How long ago something was."""
+        passed = max(0.0, self.at - (self.at if begin is None else begin))
+        return lapse(passed // self.grain_s * self.grain_s if self.grain_s > 1 else passed)
+
+    def until(self, end: float) -> str:
+        """How long it is till something."""
+        left = max(0.0, end - self.at)
+        return lapse(left // self.grain_s * self.grain_s if self.grain_s > 1 else left)

@@ -17,7 +17,7 @@ _KEY_SIGNS: Final = {
 }  # fmt: skip
 _KEY_SIGNS_ASCII: Final = {"up": "Up", "down": "Dn", "left": "Lt", "right": "Rt"}
 
-_MANNERS: Final = frozenset({"move", "choose", "close", "stay", "palette", "next_field", "to_keys", "interrupt"})
+_MANNERS: Final = frozenset({"move", "choose", "close", "stay", "palette", "edit", "done", "interrupt"})
 """Keys that make no sense as commands."""
 
 

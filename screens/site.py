@@ -95,26 +95,26 @@ class SiteScreen(SectionScreen):
     CSS_PATH = css("site")
     AUTO_FOCUS = "TextLine"
     BINDINGS: ClassVar[list[BindingType]] = [
-        key("tab", "app.focus_next", "next_field"),
-        key("escape", "leave_field", "to_keys"),
-        key("ctrl+s", "app.save", "save"),
-        key("ctrl+z", "undo", "undo"),
+        key("up", "app.focus_previous", "move"),
+        key("down", "app.focus_next", "move"),
+        key("s,ctrl+s", "app.save", "save"),
+        key("u,ctrl+z", "undo", "undo"),
     ]
 
     def body(self) -> Iterable[Widget]:
         """The form."""
         with VerticalScroll(id="form", can_focus=False):
-            yield Field(_label("name"), path="name", hint=_hint("name"))
+            yield Field(_label("name"), path="name", hint=_hint("name"), resting=True)
             yield Choice(_label("profile"), [profile.value for profile in Profile], path="profile")
-            yield Field(_label("bundle"), path="bundle", hint=_hint("bundle"))
+            yield Field(_label("bundle"), path="bundle", hint=_hint("bundle"), resting=True)
             yield Words(T("site_form.login"), classes="heading")
             for path in ("ssh.user", "ssh.port", "ssh.key"):
-                yield Field(_label(path), path=path)
+                yield Field(_label(path), path=path, resting=True)
             for path in _SECRETS:
                 yield SecretField(path)
             yield Words(T("site_form.bastion"), classes="heading")
             for path in ("ssh.bastion.address", "ssh.bastion.user"):
-                yield Field(_label(path), path=path)
+                yield Field(_label(path), path=path, resting=True)
 
     def refresh_view(self) -> None:
         """Show the draft; several bastions cannot be shown in a form and are left alone."""
@@ -171,10 +171,6 @@ class SiteScreen(SectionScreen):
         if await self.done(self.workbench.set_secret(name, value)):
             self.workbench.change(lambda data: put(data, path, f"{SECRET_PREFIX}{name}"))
             self.tell(T("secret.stored", name=name))
-
-    def action_leave_field(self) -> None:
-        """Let single keys be keys again."""
-        self.set_focus(None)
 
     def action_undo(self) -> None:
         """Take the last change back."""

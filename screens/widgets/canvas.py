@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Final
 
@@ -15,8 +15,6 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from screens.theme import rich_colour
-
-NOTHING: Final = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +55,8 @@ class Canvas(Widget):
 
     def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:  # noqa: A002 - Textual's name
         super().__init__(id=id, classes=classes)
-        self._lines: tuple[Spans, ...] = ()
-        self._cursor: Hashable = None
+        self._drawn: tuple[Spans, ...] = ()
+        self._on: Hashable = None
         self._styles_known: dict[str, Style] = {}
 
     # --- what is shown ---------------------------------------------------------------------------------------
@@ -66,17 +64,17 @@ class Canvas(Widget):
     @property
     def text_lines(self) -> list[str]:
         """What is drawn, as plain text."""
-        return [strip_of(line, self.content_size.width, lambda _: Style.null()).text.rstrip() for line in self._lines]
+        return [strip_of(line, self.content_size.width, _unstyled).text.rstrip() for line in self._drawn]
 
     def draw(self, lines: Iterable[Spans], *, cursor: Hashable = None) -> None:
         """Show these lines, with the cursor on the spans of that key."""
-        before, self._lines = self._lines, tuple(lines)
-        regions = list(_differences(before, self._lines, self.size.width))
-        if cursor != self._cursor:
-            regions += self._regions_of(before, self._cursor)
-            regions += self._regions_of(self._lines, cursor)
-            self._cursor = cursor
-        if len(before) != len(self._lines) and self.styles.is_auto_height:
+        before, self._drawn = self._drawn, tuple(lines)
+        regions = list(_differences(before, self._drawn, self.size.width))
+        if cursor != self._on:
+            regions += self._regions_of(before, self._on)
+            regions += self._regions_of(self._drawn, cursor)
+            self._on = cursor
+        if len(before) != len(self._drawn) and self.styles.is_auto_height:
             self.refresh(layout=True)
         elif regions:
             self.refresh(*(region.translate(self.content_offset_in_widget) for region in regions))
@@ -97,18 +95,18 @@ class Canvas(Widget):
 
     def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
         """As many lines as there are."""
-        return len(self._lines)
+        return len(self._drawn)
 
     def render_line(self, y: int) -> Strip:
         """One line."""
-        line = self._lines[y] if y < len(self._lines) else ()
+        line = self._drawn[y] if y < len(self._drawn) else ()
         return strip_of(line, self.content_size.width, self._style_of)
 
     def _style_of(self, span: Span | None) -> Style:
         if span is None:
-            return self.rich_style
+            return self._look("")
         style = self._look(span.look)
-        if span.key is not None and span.key == self._cursor:
+        if span.key is not None and span.key == self._on:
             name = "canvas--cursor" if self.has_focus else "canvas--cursor-away"
             partial = self.get_component_rich_style(name, partial=True)
             style = style + (partial if self.has_focus else Style(bgcolor=partial.bgcolor))
@@ -127,7 +125,8 @@ class Canvas(Widget):
 
     def refresh_cursor(self) -> None:
         """Draw the cursor as one that has the keys, or not."""
-        self.refresh(*self._regions_of(self._lines, self._cursor))
+        if regions := self._regions_of(self._drawn, self._on):
+            self.refresh(*(region.translate(self.content_offset_in_widget) for region in regions))
 
     def on_focus(self, _: events.Focus) -> None:
         """Show that keys go here."""
@@ -147,9 +146,12 @@ def look_style(widget: Widget, look: str) -> Style:
 _ATTRIBUTES: Final = frozenset({"bold", "dim", "italic", "underline", "reverse", "default", "not"})
 
 
-def strip_of(line: Spans, width: int, style_of: object) -> Strip:
+def _unstyled(_: Span | None) -> Style:
+    return Style.null()
+
+
+def strip_of(line: Spans, width: int, style_of: Callable[[Span | None], Style]) -> Strip:
     """A line of a given width; what does not fit is cut, and what lies over another span is left out."""
-    assert callable(style_of)
     plain = style_of(None)
     segments: list[Segment] = []
     x = 0
@@ -181,8 +183,6 @@ def _differences(before: Sequence[Spans], after: Sequence[Spans], width: int) ->
         if old == new:
             continue
         if [(span.x, span.width) for span in old] == [(span.x, span.width) for span in new]:
-            yield from (
-                Region(two.x, y, two.width, 1) for one, two in zip(old, new, strict=True) if one != two
-            )
+            yield from (Region(two.x, y, two.width, 1) for one, two in zip(old, new, strict=True) if one != two)
         else:
             yield Region(0, y, width, 1)

@@ -25,7 +25,17 @@ LABEL_CELLS = 18
 
 
 class TextLine(Input):
-    """A text field of one line, without a frame, with a cursor that stands still."""
+    """A text field of one line, without a frame, with a cursor that stands still.
+
+    A ``resting`` one takes letters only between Enter and Enter (or Escape), so that single keys lead elsewhere until
+    then; the others take them whenever they have the focus.
+    """
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter", "begin_edit", "key.edit", id="edit"),
+        Binding("escape", "end_edit", "key.done", id="done"),
+    ]
+    editing: reactive[bool] = reactive(False, toggle_class="-editing")
 
     def __init__(
         self,
@@ -33,6 +43,7 @@ class TextLine(Input):
         *,
         placeholder: str = "",
         password: bool = False,
+        resting: bool = False,
         id: str | None = None,  # noqa: A002 - Textual's name
         classes: str | None = None,
     ) -> None:
@@ -40,12 +51,58 @@ class TextLine(Input):
             value, placeholder=placeholder, password=password, compact=True, select_on_focus=False, id=id,
             classes=classes,
         )  # fmt: skip
+        self._resting = resting
+        self.set_reactive(TextLine.editing, not resting)
+        self.set_class(not resting, "-editing")
         self.cursor_blink = False
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """At rest nothing edits; Enter and Escape are for resting fields."""
+        if action == "begin_edit":
+            return not self.editing
+        if action == "end_edit":
+            return self.editing and self._resting
+        return self.editing
+
+    def check_consume_key(self, key: str, character: str | None) -> bool:
+        """At rest no key is taken."""
+        return self.editing and super().check_consume_key(key, character)
+
+    async def _on_key(self, event: events.Key) -> None:
+        """At rest no letter is taken."""
+        event.prevent_default()
+        if self.editing:
+            await super()._on_key(event)
+
+    def _on_blur(self, event: events.Blur) -> None:
+        """Another field has the cursor now."""
+        if self._resting:
+            self.editing = False
+
+    def watch_editing(self) -> None:
+        """Say the keys anew."""
+        self.refresh_bindings()
+
+    def action_begin_edit(self) -> None:
+        """Take letters from now on."""
+        self.editing = True
+        self.cursor_position = len(self.value)
+
+    def action_end_edit(self) -> None:
+        """Take none any more."""
+        self.editing = False
+
+    async def action_submit(self) -> None:
+        """Enter: done with this field."""
+        if self._resting:
+            self.editing = False
+        await super().action_submit()
 
     def _on_paste(self, event: events.Paste) -> None:
         """Take the first line of what is pasted, without anything that acts."""
         first = next((line for line in event.text.splitlines() if line.strip()), "")
-        self.insert_text_at_cursor(clean_line(first).strip())
+        if self.editing:
+            self.insert_text_at_cursor(clean_line(first).strip())
         event.prevent_default()
         event.stop()
 
@@ -123,12 +180,13 @@ class Field(Widget):
         path: str = "",
         hint: Text | None = None,
         password: bool = False,
+        resting: bool = False,
         line: TextLine | None = None,
         id: str | None = None,  # noqa: A002 - Textual's name
     ) -> None:
         super().__init__(id=id)
         self._label, self._hint = label, hint
-        self.line = line or TextLine(password=password)
+        self.line = line or TextLine(password=password, resting=resting)
         """The text field itself."""
         self.path = path
         """The field of cluster.yaml that it edits."""
