@@ -206,7 +206,8 @@ async def test_a_disk_that_fills_up_meanwhile_is_named(start_sshd: StartSshd, co
         host = connect(sshd.endpoint(port=wire.port), known_by(wire, sshd))
         uploading = asyncio.create_task(host.upload(tmp_path / "source", "/mnt/target", sha256=digest))
         await until(lambda: wire.bytes_to_host > MIB / 2)
-        await host.run(Script("work", "cat /dev/zero > /mnt/filler || true\n"))
+        other = connect(sshd.endpoint(), sshd.known_hosts())
+        await other.run(Script("work", "cat /dev/zero > /mnt/filler || true\n"))
         assert not uploading.done()
         wire.bytes_per_s = None
         with pytest.raises(NoSpaceError) as caught:
