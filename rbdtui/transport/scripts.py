@@ -54,8 +54,8 @@ class Script:
         return shlex.join(words)
 
     def wire_text(self) -> bytes:
-        """The bytes sent before the payload."""
-        return _MARK_COMMANDS.encode() + self.file_text()
+        """The bytes sent before the payload; in braces, so that a shell refuses one that arrived only in part."""
+        return b"{ " + _MARK_COMMANDS.encode() + self.file_text() + b"\n}"
 
     def file_text(self) -> bytes:
         """The script as a file that runs in the same environment, without an `OUTPUT_MARK`."""

@@ -87,8 +87,8 @@ class Source:
         return await self._in_thread(self._read_block, BLOCK_BYTES)
 
     def check(self, sha256: str) -> None:
-        """Raise `SourceError` when what was read is not the file it was to be."""
-        if self._digest.hexdigest() != sha256:
+        """Raise `SourceError` when all of it was read and it is not the file it was to be."""
+        if self._file.tell() == self.size_bytes and self._digest.hexdigest() != sha256:
             raise SourceError(self._node, path=str(self._path), reason=T("transport.source_changed"))
 
     def close(self) -> None:
@@ -189,9 +189,8 @@ class Delivery:
 
     def check_result(self, node: str, result: CommandResult) -> None:
         """Raise unless the whole file is in place, byte by byte as announced."""
-        if result.exit_status in _NOT_WHOLE:
-            self.source.check(self.sha256)
         if result.exit_status in _NOT_WHOLE and not is_disk_trouble(result):
+            self.source.check(self.sha256)
             raise UploadMismatchError(node, path=self.target)
         check(node, "upload-receive", result, path=self.target)
         self.meter.finish()
