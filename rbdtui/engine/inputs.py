@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -13,6 +12,7 @@ from typing import Final
 
 from pydantic import TypeAdapter, ValidationError
 
+from rbdtui.atomic import write_atomic
 from rbdtui.engine.events import FailurePolicy
 from rbdtui.facts.model import NODE_FACTS, NodeFacts
 from rbdtui.site import Site
@@ -80,9 +80,9 @@ def create_run_dir(site: Site, spec_text: bytes, facts: Mapping[str, NodeFacts],
     try:
         site.runs_dir.mkdir(mode=0o700, exist_ok=True)
         run_dir = _new_directory(site)
-        _write(run_dir / _SPEC_NAME, spec_text)
+        write_atomic(run_dir / _SPEC_NAME, spec_text)
         facts_json = {name: NODE_FACTS.dump_python(known, mode="json") for name, known in facts.items()}
-        _write(run_dir / _FACTS_NAME, json.dumps(facts_json, ensure_ascii=False).encode())
+        write_atomic(run_dir / _FACTS_NAME, json.dumps(facts_json, ensure_ascii=False).encode())
         write_options(run_dir, options)
     except OSError as error:
         raise RunInputError(T("run_dir.unwritable", path=str(site.runs_dir), reason=error.strerror or "")) from error
@@ -91,7 +91,7 @@ def create_run_dir(site: Site, spec_text: bytes, facts: Mapping[str, NodeFacts],
 
 def write_options(run_dir: Path, options: RunOptions) -> None:
     """Say how the next runner of a run shall carry it out; raises `OSError`."""
-    _write(run_dir / _OPTIONS_NAME, json.dumps(asdict(options)).encode())
+    write_atomic(run_dir / _OPTIONS_NAME, json.dumps(asdict(options)).encode())
 
 
 def read_inputs(run_dir: Path) -> RunInputs:
@@ -126,13 +126,3 @@ def _new_directory(site: Site) -> Path:
             time.sleep(0.001)
             continue
         return run_dir
-
-
-def _write(path: Path, data: bytes) -> None:
-    temporary = path.with_name(f".{path.name}.new")
-    file = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-    with os.fdopen(file, "wb") as stream:
-        stream.write(data)
-        stream.flush()
-        os.fsync(stream.fileno())
-    temporary.replace(path)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 
 from pydantic import ValidationError
 
+from rbdtui.atomic import write_atomic
 from rbdtui.facts.model import NODE_FACTS, NodeFacts
 
 
@@ -16,16 +15,7 @@ def save_facts(directory: Path, facts: NodeFacts) -> Path:
     """Write one node's facts, mode 0600; raises `OSError`."""
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     target = directory / f"{facts.node}.json"
-    handle, part = tempfile.mkstemp(prefix=f".{facts.node}.", dir=directory)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(NODE_FACTS.dump_json(facts, indent=1))
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(part, target)
-    except BaseException:
-        Path(part).unlink(missing_ok=True)
-        raise
+    write_atomic(target, NODE_FACTS.dump_json(facts, indent=1))
     return target
 
 

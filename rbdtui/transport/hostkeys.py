@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
-import tempfile
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
@@ -13,6 +10,7 @@ from typing import Final
 
 import asyncssh
 
+from rbdtui.atomic import write_atomic
 from rbdtui.transport.base import HostKeyFileError, TransportError
 
 ALGORITHMS_BY_KEY_TYPE: Final = {
@@ -103,19 +101,7 @@ class KnownHosts:
             raise HostKeyFileError("", path=str(self._path), detail=_reason(error)) from error
 
     def _write(self, lines: list[str]) -> None:
-        directory = self._path.parent
-        with tempfile.NamedTemporaryFile(
-            "w", encoding="utf-8", dir=directory, prefix=".known_hosts-", delete=False
-        ) as temporary:
-            try:
-                temporary.writelines(line + "\n" for line in lines)
-                temporary.flush()
-                os.fsync(temporary.fileno())
-                os.replace(temporary.name, self._path)
-            except BaseException:
-                with contextlib.suppress(OSError):
-                    os.unlink(temporary.name)
-                raise
+        write_atomic(self._path, "".join(line + "\n" for line in lines).encode())
 
     def _refresh(self) -> None:
         try:
