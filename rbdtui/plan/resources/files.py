@@ -56,7 +56,9 @@ class ManagedFile:
 
     async def settle(self, target: Target) -> None:
         """Write the file; what was there goes to the backup, unless it was ours."""
-        if self._is_good((await file_states(target.host, [self.path]))[self.path]):
+        # Writing compares on the host by itself; it only has to be kept from what it would wrongly replace or test.
+        is_conditional = self.only_when_missing or self.or_else or self.validator is not None
+        if is_conditional and self._is_good((await file_states(target.host, [self.path]))[self.path]):
             return
         if self.only_when_missing:
             # A link that leads nowhere must give way, else the file would come to be where the link points.

@@ -42,6 +42,8 @@ class KernelModules:
         if not missing:
             return
         loaded = await target.host.run(script("modules-load"), *missing)
+        if loaded.ok:
+            return
         states = await self._states(target)
         absent = [name for name in self.required if states[name] != "loaded"]
         if absent:
