@@ -6,6 +6,7 @@ plan together.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -151,7 +152,7 @@ class Session:
         result = await preflight(
             self.spec, hosts, bundle, self.loaded.place, on_finding, on_facts, cluster_id=self._cluster_id()
         )
-        for finding in verify_bundle(bundle, self.spec, result.facts.values()):
+        for finding in await asyncio.to_thread(verify_bundle, bundle, self.spec, list(result.facts.values())):
             on_finding(finding)
             result.findings.append(finding)
         return result
