@@ -1,0 +1,311 @@
+"""Changes to the plain data of a draft, as an operator means them; whatever stands in the data, none of them raises.
+
+Each is meant for `Workbench.change`, which judges the result and makes it one step of undo.
+"""
+
+from __future__ import annotations
+
+import copy
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from ipaddress import IPv4Address
+from typing import Final, cast
+
+from rbdtui.spec.fields import steps_of
+from rbdtui.spec.model import ApiMode, GatewayMode, Profile, Role
+from rbdtui.workbench.draft import Data
+
+MOST_NODES: Final = 250
+"""As many servers as one /24 has; larger clusters are planned by hand in cluster.yaml."""
+LEAST_FOR_QUORUM: Final = 3
+
+Value = str | int | bool
+NodeData = dict[str, object]
+
+
+# --- fields ----------------------------------------------------------------------------------------------------
+
+
+def value_at(data: Data, path: str) -> object:
+    """The value of a field; None when there is none."""
+    current: object = data
+    for step in steps_of(path):
+        if isinstance(current, dict) and isinstance(step, str):
+            current = current.get(step)
+        elif isinstance(current, list) and isinstance(step, int) and step < len(current):
+            current = current[step]
+        else:
+            return None
+    return current
+
+
+def text_at(data: Data, path: str) -> str:
+    """The value of a field as a form shows it; empty for none, a section or a list."""
+    value = value_at(data, path)
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return "" if value is None or isinstance(value, dict | list) else str(value)
+
+
+def put(data: Data, path: str, value: Value) -> None:
+    """Give a field a value and make the sections on the way; an empty text takes it out, with emptied sections."""
+    *sections, last = steps_of(path)
+    parents: list[tuple[object, str | int]] = []
+    current: object = data
+    for step in sections:
+        below = _below(current, step)
+        if not isinstance(below, dict | list):
+            if value == "" or not isinstance(current, dict):
+                return
+            below = current[step] = {}
+        parents.append((current, step))
+        current = below
+    if not isinstance(current, dict):
+        return
+    if value != "":
+        current[last] = value
+        return
+    current.pop(last, None)
+    for parent, step in reversed(parents):
+        if isinstance(parent, dict) and parent.get(step) == {}:
+            del parent[step]
+
+
+def _below(current: object, step: str | int) -> object:
+    if isinstance(current, dict):
+        return current.get(step)
+    if isinstance(current, list) and isinstance(step, int) and step < len(current):
+        return current[step]
+    return None
+
+
+def number_or_text(text: str) -> str | int:
+    """What was typed into a field that wants a number: kept as text when it is none, so that it can be judged."""
+    text = text.strip()
+    return int(text) if re.fullmatch(r"[0-9]{1,9}", text, re.ASCII) else text
+
+
+# --- nodes -----------------------------------------------------------------------------------------------------
+
+
+def nodes_in(data: Data) -> list[tuple[int, NodeData]]:
+    """The nodes with their places in the list; what is no section is left out."""
+    listed = data.get("nodes")
+    return [
+        (index, node) for index, node in enumerate(listed if isinstance(listed, list) else []) if isinstance(node, dict)
+    ]
+
+
+def _list(data: Data) -> list[object]:
+    """The list of nodes to be changed."""
+    if not isinstance(data.get("nodes"), list):
+        data["nodes"] = []
+    return cast("list[object]", data["nodes"])
+
+
+def room_for_nodes(data: Data) -> int:
+    """How many nodes can still be added."""
+    listed = data.get("nodes")
+    return max(0, MOST_NODES - (len(listed) if isinstance(listed, list) else 0))
+
+
+def field_of(node: Mapping[str, object], name: str) -> str:
+    """A field of a node as it is shown: ``name``, ``address``, ``ssh.user``…"""
+    current: object = node
+    for step in name.split("."):
+        current = current.get(step) if isinstance(current, Mapping) else None
+    return "" if current is None or isinstance(current, dict | list) else str(current)
+
+
+def names_in(data: Data) -> set[str]:
+    """Names that are taken."""
+    return {name for _, node in nodes_in(data) if (name := field_of(node, "name"))}
+
+
+_LAST_NUMBER: Final = re.compile(r"[0-9]{1,9}\Z")
+
+
+def following_name(taken: Iterable[str], like: str = "") -> str:
+    """A free name that goes on counting where ``like`` stands, by default at node1."""
+    used = set(taken)
+    match = _LAST_NUMBER.search(like)
+    digits = match[0] if match is not None else ""
+    stem = like.removesuffix(digits) if digits else like or "node"
+    number = int(digits) + 1 if digits else 1 if not like else 2
+    while (name := f"{stem}{number:0{len(digits)}d}") in used:
+        number += 1
+    return name
+
+
+def add_node(data: Data) -> int:
+    """Add a node that is still to be given an address; its place in the list."""
+    known = [field_of(node, "name") for _, node in nodes_in(data)]
+    return append_node(data, {"name": following_name(known, known[-1] if known else "")})
+
+
+def append_node(data: Data, node: NodeData) -> int:
+    """Add a node behind the last one, with the usual roles unless it brings its own; its place in the list."""
+    listed = _list(data)
+    node.setdefault("roles", usual_roles(data, len(listed)))
+    listed.append({key: node[key] for key in _KEYS if key in node})
+    return len(listed) - 1
+
+
+def usual_roles(data: Data, position: int) -> list[str]:
+    """What a node at this place of the list does unless it is told otherwise: three servers, then workers."""
+    if position >= LEAST_FOR_QUORUM:
+        return [Role.WORKER.value]
+    return [role.value for role in Role if role is not Role.BUILD or uses_builds(data)]
+
+
+def uses_builds(data: Data) -> bool:
+    """Whether the profile has something to do for build nodes."""
+    return bool(data.get("profile", Profile.RAINBOND_6.value) == Profile.RAINBOND_6.value)
+
+
+def duplicate_node(data: Data, index: int) -> int:
+    """Add a node like another, with a name of its own and no address yet; its place in the list."""
+    known = value_at(data, f"nodes[{index}]")
+    if not isinstance(known, dict):
+        return -1
+    node: NodeData = copy.deepcopy(known)
+    node["name"] = following_name(names_in(data), field_of(node, "name"))
+    node.pop("address", None)
+    _list(data).insert(index + 1, node)
+    return index + 1
+
+
+def remove_node(data: Data, index: int) -> None:
+    """Take a node out."""
+    listed = _list(data)
+    if 0 <= index < len(listed):
+        del listed[index]
+
+
+# --- addresses as they are typed -------------------------------------------------------------------------------
+
+_WHERE: Final = re.compile(
+    r"(?:(?P<user>[^@\s]{1,64})@)?(?P<address>[^@:\s]{1,64})(?::(?P<port>[0-9]{1,5}))?$", re.ASCII
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Where:
+    """What an operator types to say where a server is: ``[user@]address[:port]``."""
+
+    address: str
+    user: str = ""
+    port: int | None = None
+
+
+def where(text: str) -> Where:
+    """Taken apart; what does not look like it is an address as a whole, to be judged as such."""
+    match = _WHERE.match(text.strip())
+    if match is None:
+        return Where(text.strip())
+    return Where(match["address"], match["user"] or "", int(match["port"]) if match["port"] else None)
+
+
+def put_where(data: Data, index: int, text: str) -> None:
+    """Say where a node is; user and port are its own when they are named."""
+    said = where(text)
+    put_in_node(data, index, "address", said.address)
+    if said.user:
+        put(data, f"nodes[{index}].ssh.user", said.user)
+    if said.port is not None:
+        put(data, f"nodes[{index}].ssh.port", said.port)
+
+
+def put_in_node(data: Data, index: int, name: str, value: str) -> None:
+    """Give a node a name or an address; its keys stand in their usual order."""
+    put(data, f"nodes[{index}].{name}", value)
+    if isinstance(node := value_at(data, f"nodes[{index}]"), dict):
+        for key in [key for key in _KEYS if key in node] + [key for key in node if key not in _KEYS]:
+            node[key] = node.pop(key)
+
+
+_KEYS: Final = ("name", "address", "roles", "ssh")
+
+
+def completed_address(data: Data, index: int, text: str) -> str:
+    """A number alone is the last part of an address in the network of the node before (``14``, ``.14``)."""
+    last = text.strip().removeprefix(".")
+    before = _neighbour(data, index)
+    if before is None or not re.fullmatch(r"[0-9]{1,3}", last, re.ASCII) or int(last) > 255:
+        return text
+    return f"{before.rpartition('.')[0]}.{int(last)}"
+
+
+def following_address(data: Data, index: int) -> str:
+    """The address after that of the node before, for a hint; empty when there is none."""
+    before = _neighbour(data, index)
+    if before is None:
+        return ""
+    taken = {field_of(node, "address") for _, node in nodes_in(data)}
+    network, _, last = before.rpartition(".")
+    free = (f"{network}.{number}" for number in range(int(last) + 1, 255))
+    return next((address for address in free if address not in taken), "")
+
+
+def _neighbour(data: Data, index: int) -> str | None:
+    """The address of the nearest node above that has a valid one, else of any."""
+    rows = nodes_in(data)
+    above = [field_of(node, "address") for place, node in rows if place < index]
+    below = [field_of(node, "address") for place, node in rows if place > index]
+    return next((address for address in (*reversed(above), *below) if is_ipv4(address)), None)
+
+
+def is_ipv4(text: str) -> bool:
+    """Whether a text is an IPv4 address."""
+    try:
+        IPv4Address(text)
+    except ValueError:
+        return False
+    return True
+
+
+# --- the balancer ----------------------------------------------------------------------------------------------
+
+_USED_BY: Final[Mapping[str, Mapping[str, tuple[str, ...]]]] = {
+    "gateway": {
+        GatewayMode.KEEPALIVED.value: ("vip", "virtual_router_id", "interface", "unicast"),
+        GatewayMode.EXTERNAL.value: ("address",),
+        GatewayMode.NONE.value: (),
+    },
+    "kubernetes.api": {
+        ApiMode.VIP.value: ("address",),
+        ApiMode.EXTERNAL.value: ("address",),
+        ApiMode.FIRST_SERVER.value: (),
+    },
+}
+"""Fields of a section that only some of its modes have."""
+Aside = dict[str, Value]
+"""Values that a mode has no use for, by path, so that they come back with the mode."""
+
+
+def fields_of_mode(section: str, mode: str) -> tuple[str, ...]:
+    """Fields that a mode of ``gateway`` or ``kubernetes.api`` uses."""
+    return _USED_BY[section].get(mode, ())
+
+
+def set_mode(data: Data, section: str, mode: str, aside: Aside) -> None:
+    """Choose a mode; fields that it does not use are laid aside, those laid aside for it come back."""
+    before = text_at(data, f"{section}.mode") or next(iter(_USED_BY[section]))
+    put(data, f"{section}.mode", mode)
+    for name in _fields_of_any_mode(section):
+        path = f"{section}.{name}"
+        value = value_at(data, path)
+        if isinstance(value, Value):
+            aside[f"{before} {path}"] = value
+            if name not in fields_of_mode(section, mode) or name == "address":
+                put(data, path, "")
+        if name in fields_of_mode(section, mode) and f"{mode} {path}" in aside:
+            put(data, path, aside[f"{mode} {path}"])
+
+
+def _fields_of_any_mode(section: str) -> Iterator[str]:
+    seen: set[str] = set()
+    for names in _USED_BY[section].values():
+        yield from (name for name in names if name not in seen)
+        seen.update(names)

@@ -1,0 +1,138 @@
+"""Who does what: roles given and taken, ready-made divisions of work, and what is left when a node dies."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from ipaddress import IPv4Address
+from typing import Final
+
+from rbdtui.spec.model import ApiMode, ClusterSpec, GatewayMode, Profile, Role
+from rbdtui.spec.values import NAME_PATTERN
+from rbdtui.workbench.draft import Data
+from rbdtui.workbench.operations import field_of, nodes_in, put, uses_builds, value_at
+
+
+class Preset(StrEnum):
+    """Ready-made divisions of work."""
+
+    ALL_IN_ONE = "all-in-one"
+    """Three servers that do everything; further nodes are workers."""
+    SERVERS_AND_AGENTS = "servers-and-agents"
+    """Three servers with the VIP and nothing else; applications run on the rest."""
+    SEPARATE_GATEWAYS = "separate-gateways"
+    """Three servers, two gateways with the VIP, and workers."""
+
+
+LEAST_NODES: Final[Mapping[Preset, int]] = {
+    Preset.ALL_IN_ONE: 3,
+    Preset.SERVERS_AND_AGENTS: 4,
+    Preset.SEPARATE_GATEWAYS: 6,
+}
+_SERVER: Final = (Role.CONTROL_PLANE, Role.ETCD)
+
+
+@dataclass(frozen=True, slots=True)
+class RoleChange:
+    """What a preset makes of one node."""
+
+    node: str
+    before: tuple[str, ...]
+    after: tuple[str, ...]
+
+    @property
+    def changes(self) -> bool:
+        """Whether it is anything new."""
+        return set(self.before) != set(self.after)
+
+
+def roles_of(node: Mapping[str, object]) -> list[str]:
+    """The roles of a node as they stand there."""
+    roles = node.get("roles")
+    return [str(role) for role in roles] if isinstance(roles, list) else []
+
+
+def toggle_role(data: Data, index: int, role: str) -> None:
+    """Give a node a role or take it away; roles stand in their usual order."""
+    node = value_at(data, f"nodes[{index}]")
+    if isinstance(node, dict):
+        held = roles_of(node)
+        node["roles"] = _in_order([each for each in held if each != role] if role in held else [*held, role])
+
+
+def _in_order(roles: Sequence[str]) -> list[str]:
+    order = [role.value for role in Role]
+    known = [role for role in order if role in roles]
+    return [*known, *(role for role in roles if role not in order)]
+
+
+def preset_changes(data: Data, preset: Preset) -> list[RoleChange]:
+    """What a preset would make of every node, in the order of the list."""
+    return [
+        RoleChange(field_of(node, "name"), tuple(roles_of(node)), tuple(_in_order(roles)))
+        for (_, node), roles in zip(nodes_in(data), _preset_roles(data, preset), strict=True)
+    ]
+
+
+def preset_leaves_vip(data: Data, preset: Preset) -> bool:
+    """Whether a preset takes the API off the VIP, because the gateways would run no control plane."""
+    mode = value_at(data, "kubernetes.api.mode") or ApiMode.VIP.value
+    return preset is Preset.SEPARATE_GATEWAYS and mode == ApiMode.VIP.value
+
+
+def apply_preset(data: Data, preset: Preset) -> None:
+    """Give every node the roles of a preset."""
+    roles = _preset_roles(data, preset)
+    if preset_leaves_vip(data, preset):
+        put(data, "kubernetes.api.mode", ApiMode.FIRST_SERVER.value)
+        put(data, "kubernetes.api.address", "")
+    for (_, node), given in zip(nodes_in(data), roles, strict=True):
+        node["roles"] = _in_order(given)
+
+
+def _preset_roles(data: Data, preset: Preset) -> list[list[str]]:
+    build = (Role.BUILD,) if uses_builds(data) else ()
+    parts: dict[Preset, list[tuple[Role, ...]]] = {
+        Preset.ALL_IN_ONE: [(*_SERVER, Role.WORKER, Role.GATEWAY, *build)] * 3,
+        Preset.SERVERS_AND_AGENTS: [(*_SERVER, Role.GATEWAY)] * 3 + [(Role.WORKER, *build)] * 2,
+        Preset.SEPARATE_GATEWAYS: [_SERVER] * 3 + [(Role.GATEWAY,)] * 2 + [(Role.WORKER, *build)] * 2,
+    }
+    given = parts[preset]
+    count = len(nodes_in(data))
+    return [[role.value for role in (given[place] if place < len(given) else (Role.WORKER,))] for place in range(count)]
+
+
+@dataclass(frozen=True, slots=True)
+class Sketch:
+    """A spec that has what can be known of roles while names and addresses are still wrong."""
+
+    spec: ClusterSpec
+    names: Mapping[int, str]
+    """How it calls a node, by its place in the list."""
+
+
+def sketch(data: Data) -> Sketch | None:
+    """The sketch of a draft; None when no node has a role."""
+    names: dict[int, str] = {}
+    nodes = []
+    for place, node in nodes_in(data):
+        if roles := [role for role in roles_of(node) if role in set(Role)]:
+            own = field_of(node, "name")
+            names[place] = own if re.fullmatch(NAME_PATTERN, own) and own not in names.values() else f"no-{place + 1}"
+            nodes.append({"name": names[place], "address": str(IPv4Address(place + 1)), "roles": roles})
+    if not nodes:
+        return None
+    spec = {
+        "apiVersion": "rbdtui/v1", "name": "sketch", "bundle": "/", "nodes": nodes,
+        "profile": _known(Profile, data.get("profile")),
+        "kubernetes": {"api": {"mode": _known(ApiMode, value_at(data, "kubernetes.api.mode"))}},
+        "gateway": {"mode": _known(GatewayMode, value_at(data, "gateway.mode"))},
+    }  # fmt: skip
+    return Sketch(ClusterSpec.model_validate(spec), names)
+
+
+def _known(kind: type[StrEnum], value: object) -> str:
+    """The value, else the first of its kind, which is the default of all of them."""
+    return str(value) if value in set(kind) else next(iter(kind)).value
