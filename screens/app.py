@@ -9,8 +9,9 @@ import subprocess
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
-from typing import Any, ClassVar, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from textual import events, work
 from textual.app import App, SuspendNotSupported
@@ -24,12 +25,9 @@ from textual.worker import Worker, WorkerState
 
 from rbdtui.findings import Place
 from rbdtui.site import SiteError
-from rbdtui.spec.edit import EditError
 from rbdtui.words import T, Text, current_language, switch_language
 from rbdtui.workbench.errors import sentence_of
-from rbdtui.workbench.passphrase import HeldPassphrase
 from rbdtui.workbench.sections import NODES, RUN, section_of
-from rbdtui.workbench.workbench import Workbench
 from screens.base import LEAST_COLUMNS, LEAST_ROWS, Dialog, OurScreen, SectionScreen, css, key
 from screens.keys import key_words
 from screens.messages import Changed
@@ -38,10 +36,17 @@ from screens.settings import Settings, load_settings, save_settings, settings_fi
 from screens.theme import DARK, LIGHT, Glyphs, rich_colour
 from screens.widgets.frame import MessageLine, Rail
 
+if TYPE_CHECKING:
+    from rbdtui.session import PassphraseSource
+    from rbdtui.workbench.workbench import Workbench
+
 MOST_COLUMNS: Final = 400
 MOST_ROWS: Final = 200
 """A terminal that says it is larger is not believed: a picture of that size would take seconds to draw."""
+OPENING: Final = "opening"
 START: Final = "start"
+FAILED: Final = 3
+"""Exit status when what was to be shown could not be."""
 KEEP_EVERY_S: Final = 0.5
 """How often a changed draft is put on the disk."""
 
@@ -52,9 +57,14 @@ class Start:
 
     site: Path | None = None
     """The site to open; None: the start screen."""
+    opener: Callable[[], Workbench] | None = None
+    """Opens a site in a thread of its own, as in the demo; in place of ``site``."""
+    opening: Text | None = None
+    """What is said while the opener is at work."""
     workbench: Workbench | None = None
-    """A site that is open already, as in the demo."""
-    passphrases: HeldPassphrase = field(default_factory=HeldPassphrase)
+    """A site that is open already."""
+    passphrase_source: PassphraseSource | None = None
+    """Where the vault's passphrase comes from before anybody is asked."""
     settings: Settings | None = None
     """Settings of this start, those of the command line included; None: those that are kept."""
     kept: Settings | None = None
@@ -101,6 +111,7 @@ class RbdTuiApp(App[int]):
         switch_language(self.settings.language or current_language())
         self.DEFAULT_MODE = self._first_mode()  # type: ignore[misc]  # the first screen, so that nothing is drawn twice
         super().__init__()
+        self.add_mode(OPENING, self._opening_screen)
         self.add_mode(START, self._start_screen)
         self._add_sections()
         self.register_theme(DARK)
@@ -110,15 +121,16 @@ class RbdTuiApp(App[int]):
     # --- coming ----------------------------------------------------------------------------------------------
 
     def _first_mode(self) -> str:
-        """Open the site that is named; the section to be seen first, or the start screen."""
+        """The screen to be seen first; one that takes long to make comes behind one that does not."""
         if self.start.workbench is not None:
             return self._take_over(self.start.workbench)
-        if self.start.site is not None:
-            try:
-                return self._take_over(Workbench.open(self.start.site, self.start.passphrases))
-            except SiteError as error:
-                self._damage = (self.start.site, error)
-        return START
+        return OPENING if self.start.site is not None or self.start.opener is not None else START
+
+    def _opening_screen(self) -> Screen[Any]:
+        from screens.opening import OpeningScreen
+
+        name = str(self.start.site.absolute()) if self.start.site is not None else "rbdtui"
+        return OpeningScreen(self.start.opening or T("shell.opening", path=name))
 
     def _start_screen(self) -> Screen[Any]:
         from screens.start import StartScreen
@@ -130,6 +142,52 @@ class RbdTuiApp(App[int]):
         for entry in SECTION_SCREENS:
             self.add_mode(entry.section, entry.make)
 
+    def on_mount(self) -> None:
+        """Begin to keep the draft and to listen for the end of the terminal."""
+        self._on_screen = True
+        self.set_interval(KEEP_EVERY_S, self._keep)
+        if self.workbench is not None:
+            self._begin(self.workbench)
+        if self.start.watch_terminal:
+            from screens.terminal import watch_terminal
+
+            watch_terminal(self)
+
+    @work(exit_on_error=False)
+    async def open_first(self) -> None:
+        """Open what the program was started for; the first picture is on the screen by now."""
+        site = self.start.site
+        opener = self.start.opener or partial(self._open, site or Path())
+        try:
+            self._show(await asyncio.to_thread(opener))
+        except SiteError as error:
+            if site is None:
+                self._give_up(error.text)
+                return
+            self._damage = (site.absolute(), error)
+            self.switch_mode(START)
+        except Exception as error:  # the demo's servers could not start: nothing is left to be shown
+            self._give_up(self.sentence(error))
+
+    def _give_up(self, reason: Text) -> None:
+        self.farewell.append(reason)
+        self.exit(FAILED)
+
+    def _open(self, path: Path) -> Workbench:
+        from rbdtui.workbench.passphrase import HeldPassphrase
+        from rbdtui.workbench.workbench import Workbench
+
+        return Workbench.open(path, HeldPassphrase(self.start.passphrase_source))
+
+    def open_site(self, path: Path) -> None:
+        """Open a site and show it; raises `SiteError`."""
+        self._show(self._open(path))
+
+    def _show(self, workbench: Workbench) -> None:
+        section = self._take_over(workbench)
+        self.switch_mode(section)
+        self._begin(workbench)
+
     def _take_over(self, workbench: Workbench) -> str:
         """Have a site open from now on; the section to be seen first."""
         self.workbench = workbench
@@ -139,24 +197,8 @@ class RbdTuiApp(App[int]):
         wanted = RUN if workbench.active_run is not None else NODES
         return wanted if entry_of(wanted) is not None else SECTION_SCREENS[0].section
 
-    def on_mount(self) -> None:
-        """Begin to keep the draft and to listen for the end of the terminal."""
-        self._on_screen = True
-        self.set_interval(KEEP_EVERY_S, self._keep)
-        if self.workbench is not None:
-            self.workbench.start()
-            self._unlock_if_needed()
-        if self.start.watch_terminal:
-            from screens.terminal import watch_terminal
-
-            watch_terminal(self)
-
-    def open_site(self, path: Path) -> None:
-        """Open a site and show it; raises `SiteError`."""
-        section = self._take_over(Workbench.open(path, self.start.passphrases))
-        assert self.workbench is not None
-        self.workbench.start()
-        self.switch_mode(section)
+    def _begin(self, workbench: Workbench) -> None:
+        workbench.start()
         self._unlock_if_needed()
 
     async def close_site(self) -> None:
@@ -377,8 +419,8 @@ class RbdTuiApp(App[int]):
             return
         try:
             diff = self.workbench.save()
-        except EditError as error:
-            self.tell(error.text, bad=True)
+        except Exception as error:  # whatever keeps the file from being written, it has its sentence
+            self.tell(self.sentence(error), bad=True)
         else:
             changed = sum(line.startswith(("+", "-")) for line in diff.splitlines()[2:])
             self.tell(T("shell.saved", lines=changed) if diff else T("shell.nothing_to_save"))

@@ -62,13 +62,13 @@ from textual.widget import Widget
 
 from rbdtui.paths import asset
 from rbdtui.words import Text, current_language
-from rbdtui.workbench.workbench import Workbench
 from screens.head import head_left, head_mark, head_right, rail_entries
 from screens.messages import Changed
 from screens.theme import Glyphs
 from screens.widgets.frame import HeadLine, KeyLine, MessageLine, Rail, TooSmall
 
 if TYPE_CHECKING:
+    from rbdtui.workbench.workbench import Workbench
     from screens.app import RbdTuiApp
 
 R = TypeVar("R")
@@ -248,11 +248,19 @@ class SectionScreen(OurScreen[None]):
     def on_changed(self, _: Changed) -> None:
         """Draw what is new around the body."""
         self.draw_frame()
+        self._offer_question()
 
     def on_screen_resume(self, _: events.ScreenResume) -> None:
         """Draw what has become new around the body meanwhile."""
         if self.is_mounted:
             self.draw_frame()
+            self._offer_question()
+
+    def _offer_question(self) -> None:
+        """A question of the run comes up on every section."""
+        from screens.questions import offer_question
+
+        offer_question(self.program)
 
     def say_anew(self) -> None:
         """Draw everything again."""

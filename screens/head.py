@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from rbdtui.words import T
 from rbdtui.workbench.clean import clean_line
-from rbdtui.workbench.workbench import Workbench
 from screens.sections import SECTION_SCREENS
 from screens.widgets.frame import RailEntry
+
+if TYPE_CHECKING:
+    from rbdtui.workbench.workbench import Workbench
 
 
 def rail_entries(workbench: Workbench) -> tuple[RailEntry, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import locale
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -15,7 +15,7 @@ from screens import env
 from screens.settings import Settings, load_settings, settings_file
 
 if TYPE_CHECKING:
-    from rbdtui.workbench.passphrase import HeldPassphrase
+    from rbdtui.session import PassphraseSource
     from rbdtui.workbench.workbench import Workbench
 
 SIXTEEN: Final = "ansi-dark"
@@ -67,7 +67,12 @@ def settings_for(wish: Wish, kept: Settings) -> Settings:
 
 
 def launch(
-    wish: Wish, passphrases: HeldPassphrase, *, site: Path | None = None, workbench: Workbench | None = None
+    wish: Wish,
+    *,
+    site: Path | None = None,
+    opener: Callable[[], Workbench] | None = None,
+    opening: Text | None = None,
+    passphrase_source: PassphraseSource | None = None,
 ) -> tuple[int, list[Text]]:
     """Show the screen until the operator leaves; exit status, and what is to be said afterwards."""
     file = settings_file(wish.environment)
@@ -76,16 +81,10 @@ def launch(
     env.prepare(slow_link=settings.slow_link, color=wish.color)
     from screens.app import RbdTuiApp, Start
 
-    app = RbdTuiApp(
-        Start(
-            site=site,
-            workbench=workbench,
-            passphrases=passphrases,
-            settings=settings,
-            kept=kept,
-            settings_file=file,
-            watch_terminal=True,
-        )
-    )
+    start = Start(
+        site=site, opener=opener, opening=opening, passphrase_source=passphrase_source, settings=settings, kept=kept,
+        settings_file=file, watch_terminal=True,
+    )  # fmt: skip
+    app = RbdTuiApp(start)
     status = app.run(mouse=wish.mouse)
     return (app.return_code or 0) if status is None else status, app.farewell

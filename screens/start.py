@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from rich.cells import cell_len, set_cell_size
 from rich.text import Text as Line
@@ -18,9 +18,11 @@ from textual.widgets.option_list import Option
 
 from rbdtui.site import SiteError
 from rbdtui.words import T, Text
-from rbdtui.workbench.site_list import Glance, Repair, glance_at, make_site, repair
 from screens.base import OurScreen, Words, css, key
 from screens.widgets.frame import HeadLine, KeyLine, MessageLine
+
+if TYPE_CHECKING:
+    from rbdtui.workbench.site_list import Glance
 
 NAME_CELLS = 16
 PATH_CELLS = 26
@@ -118,8 +120,7 @@ class StartScreen(OurScreen[None]):
     @work(group="brief", exclusive=True, exit_on_error=False)
     async def _look(self) -> None:
         """Look at every site, away from the screen: directories may be on slow disks."""
-        recent = self.program.settings.recent
-        glances = await asyncio.gather(*(asyncio.to_thread(glance_at, Path(path)) for path in recent))
+        glances = await asyncio.to_thread(_glances, self.program.settings.recent)
         self._glances = {str(glance.path): glance for glance in glances}
         if self.is_mounted:
             self.refresh_view()
@@ -173,6 +174,7 @@ class StartScreen(OurScreen[None]):
     @work(exit_on_error=False)
     async def action_new(self) -> None:
         """Make a site and open it."""
+        from rbdtui.workbench.site_list import make_site
         from screens.dialogs.new_site import NewSiteDialog
 
         wanted = await self.app.push_screen_wait(NewSiteDialog())
@@ -188,6 +190,7 @@ class StartScreen(OurScreen[None]):
     @work(exit_on_error=False)
     async def _offer_repair(self, path: Path, error: SiteError) -> None:
         """Say what is wrong with a site, and do what the operator chooses."""
+        from rbdtui.workbench.site_list import Repair, repair
         from screens.dialogs.damaged import DamagedDialog
 
         chosen = await self.app.push_screen_wait(DamagedDialog(path, error))
@@ -203,6 +206,12 @@ class StartScreen(OurScreen[None]):
                 self.tell(failed.text, bad=True)
             else:
                 self.open_path(path)
+
+
+def _glances(paths: Iterable[str]) -> list[Glance]:
+    from rbdtui.workbench.site_list import glance_at
+
+    return [glance_at(Path(path)) for path in paths]
 
 
 def short_path(path: str) -> str:

@@ -4,35 +4,71 @@ from __future__ import annotations
 
 import sys
 import traceback
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from importlib import import_module
+from typing import Final, cast
 
 import click
 
 from rbdtui import __version__
-from rbdtui.cli.check import bundle_group, check, plan
-from rbdtui.cli.demo import demo
-from rbdtui.cli.health import health
+from rbdtui.cli.options import Group
 from rbdtui.cli.output import CommandError, Exit, tell
-from rbdtui.cli.run import attach, pause, resume, retry, run, stop
-from rbdtui.cli.schema import schema
-from rbdtui.cli.screen import ProgramGroup, open_screen
-from rbdtui.cli.sites import completion, init, secret_group, trust
+from rbdtui.cli.screen import SCREEN_COMMAND, means_screen
 from rbdtui.site import SiteError
 from rbdtui.transport.base import TransportError
 from rbdtui.words import T, Text
 
+VERBS: Final[Mapping[str, tuple[str, str]]] = {
+    SCREEN_COMMAND: ("rbdtui.cli.screen", "open_screen"),
+    "init": ("rbdtui.cli.sites", "init"),
+    "trust": ("rbdtui.cli.sites", "trust"),
+    "secret": ("rbdtui.cli.sites", "secret_group"),
+    "check": ("rbdtui.cli.check", "check"),
+    "plan": ("rbdtui.cli.check", "plan"),
+    "bundle": ("rbdtui.cli.check", "bundle_group"),
+    "run": ("rbdtui.cli.run", "run"),
+    "attach": ("rbdtui.cli.run", "attach"),
+    "pause": ("rbdtui.cli.run", "pause"),
+    "resume": ("rbdtui.cli.run", "resume"),
+    "retry": ("rbdtui.cli.run", "retry"),
+    "stop": ("rbdtui.cli.run", "stop"),
+    "health": ("rbdtui.cli.health", "health"),
+    "demo": ("rbdtui.cli.demo", "demo"),
+    "completion": ("rbdtui.cli.sites", "completion"),
+    "schema": ("rbdtui.cli.schema", "schema"),
+}
+"""Module and name of every verb, in the order of the work; a verb is imported when it is named."""
 
-@click.group(name="rbdtui", cls=ProgramGroup, help=str(T("cli.help.program")))
+
+class Program(Group):
+    """The verbs; a site, options alone, or nothing at all mean the screen."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """All verbs."""
+        return list(VERBS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """One verb; None when there is none of that name."""
+        if cmd_name not in VERBS:
+            return None
+        module, name = VERBS[cmd_name]
+        return cast(click.Command, getattr(import_module(module), name))
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Put the screen's own verb in front where none is named."""
+        to_screen = not ctx.resilient_parsing and means_screen(args, VERBS)
+        return super().parse_args(ctx, [SCREEN_COMMAND, *args] if to_screen else args)
+
+    def format_usage(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Say that a site alone will do."""
+        formatter.write_usage(ctx.command_path, "[SITE]")
+        formatter.write_usage(ctx.command_path, "COMMAND [ARGS]...", " " * len(f"{T('cli.help.usage')} "))
+
+
+@click.group(name="rbdtui", cls=Program, help=str(T("cli.help.program")))
 @click.version_option(__version__, "--version", message="%(prog)s %(version)s", help=str(T("cli.option.version")))
 def program() -> None:
-    """The program itself; the verbs below do the work."""
-
-
-for command in (
-    open_screen, init, trust, secret_group, check, plan, bundle_group, run, attach, pause, resume, retry, stop, health,
-    demo, completion, schema,
-):  # fmt: skip
-    program.add_command(command)
+    """The program itself; the verbs do the work."""
 
 
 def run_command_line(arguments: Sequence[str]) -> int:
@@ -75,7 +111,7 @@ def usage_text(mistake: click.ClickException) -> Text:
         guesses = ", ".join(mistake.possibilities or ()) or "--help"
         return T("cli.usage.no_such_option", option=mistake.option_name, guesses=guesses)
     if isinstance(mistake, click.exceptions.NoSuchCommand):
-        return T("cli.usage.no_such_command", command=mistake.command_name, known=", ".join(program.commands))
+        return T("cli.usage.no_such_command", command=mistake.command_name, known=", ".join(VERBS))
     if isinstance(mistake, click.MissingParameter):
         name = mistake.param.human_readable_name if mistake.param is not None else ""
         return T("cli.usage.missing", name=name)

@@ -12,8 +12,9 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import click
@@ -34,6 +35,8 @@ from rbdtui.session import Session
 from rbdtui.site import Site
 from rbdtui.words import T
 from rbdtui.workbench.faults import FaultLine
+from rbdtui.workbench.passphrase import HeldPassphrase
+from rbdtui.workbench.workbench import Workbench
 
 RUNNER_END_S = 5.0
 """How long a runner may take to end when the demo does."""
@@ -67,24 +70,21 @@ def demo(nodes: int, empty: bool, headless: bool, mouse: bool, as_json: bool, co
         refuse_without_terminal(common)
     with (
         tempfile.TemporaryDirectory(prefix="rbdtui-demo-", ignore_cleanup_errors=True) as directory,
-        simulated_hosts(Path(directory), nodes, empty=empty and on_screen) as fleet,
+        ExitStack() as ending,
     ):
+        hosts = simulated_hosts(Path(directory), nodes, empty=empty and on_screen)
         if on_screen:
-            return _show(fleet, mouse=mouse, common=common)
-        return _run_headless(fleet.site, nodes, as_json=as_json, common=common)
+            opener = partial(_open_on_screen, hosts, ending)
+            opening = T("cli.demo.opening", nodes=nodes)
+            return show_screen(None, mouse=mouse, common=common, opener=opener, opening=opening)
+        return _run_headless(ending.enter_context(hosts).site, nodes, as_json=as_json, common=common)
 
 
-def _show(fleet: SimulatedHosts, *, mouse: bool, common: Common) -> int:
-    """The whole product on the screen; a run under way ends with the servers that it works on."""
-    from rbdtui.workbench.passphrase import HeldPassphrase
-    from rbdtui.workbench.workbench import Workbench
-
-    passphrases = HeldPassphrase(OwnPassphrase())
-    workbench = Workbench.open(fleet.site, passphrases, simulated=True, faults=fleet.faults)
-    try:
-        return show_screen(None, mouse=mouse, common=common, workbench=workbench, passphrases=passphrases)
-    finally:
-        _end_run(Site(fleet.site))
+def _open_on_screen(hosts: AbstractContextManager[SimulatedHosts], ending: ExitStack) -> Workbench:
+    """Start the servers and open their site; a run under way ends with the servers that it works on."""
+    fleet = ending.enter_context(hosts)
+    ending.callback(_end_run, Site(fleet.site))
+    return Workbench.open(fleet.site, HeldPassphrase(OwnPassphrase()), simulated=True, faults=fleet.faults)
 
 
 def _end_run(site: Site) -> None:

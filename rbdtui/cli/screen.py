@@ -2,39 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from rbdtui.cli.options import Command, Common, Group, mouse_option
+from rbdtui.cli.options import Command, Common, mouse_option
 from rbdtui.cli.output import CommandError, tell
 from rbdtui.cli.passphrases import PromptOrFile
-from rbdtui.words import T, current_language
+from rbdtui.words import T, Text, current_language
 
 if TYPE_CHECKING:
-    from rbdtui.workbench.passphrase import HeldPassphrase
     from rbdtui.workbench.workbench import Workbench
 
 SCREEN_COMMAND = "open"
 """The command that stands for no command."""
 _WITH_VALUE = ("--lang", "--passphrase-file")
-
-
-class ProgramGroup(Group):
-    """The verbs; a site, options alone, or nothing at all mean the screen."""
-
-    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Put the screen's own command in front where no verb is named."""
-        if means_screen(args, self.commands):
-            args = [SCREEN_COMMAND, *args]
-        return super().parse_args(ctx, args)
-
-    def format_usage(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Say that a site alone will do."""
-        formatter.write_usage(ctx.command_path, "[SITE]")
-        formatter.write_usage(ctx.command_path, "COMMAND [ARGS]...", " " * 7)
 
 
 def means_screen(arguments: Sequence[str], commands: Collection[str]) -> bool:
@@ -79,18 +63,16 @@ def show_screen(
     *,
     mouse: bool,
     common: Common,
-    workbench: Workbench | None = None,
-    passphrases: HeldPassphrase | None = None,
+    opener: Callable[[], Workbench] | None = None,
+    opening: Text | None = None,
 ) -> int:
     """Show the screen until the operator leaves; its exit status."""
-    from rbdtui.workbench.passphrase import HeldPassphrase
     from screens.launch import Wish, launch
 
-    wish = Wish(
-        common.ascii_only, common.slow_link, common.color, mouse, current_language() if common.language_given else None
-    )
+    language = current_language() if common.language_given else None
+    wish = Wish(common.ascii_only, common.slow_link, common.color, mouse, language)
     source = PromptOrFile(common.passphrase_file) if common.passphrase_file is not None else None
-    status, farewell = launch(wish, passphrases or HeldPassphrase(source), site=site, workbench=workbench)
+    status, farewell = launch(wish, site=site, opener=opener, opening=opening, passphrase_source=source)
     for text in farewell:
         tell(text)
     return status
