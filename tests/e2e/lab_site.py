@@ -122,11 +122,12 @@ class LabSite:
             if any(c["type"] == "Ready" and c["status"] == "True" for c in node["status"]["conditions"])
         )
 
-    def vip_holders(self) -> list[str]:
-        """Hosts that have the virtual address now."""
+    def vip_holders(self, *, off: str = "") -> list[str]:
+        """Hosts that have the virtual address now; the one without power is not asked."""
         held = {
             name: self.lab.inside(name, "ip -o -4 addr show", check=False).stdout
-            for name, host in self.lab.hosts.items()
+            for name in self.lab.hosts
+            if name != off
         }
         return [name for name, addresses in held.items() if f" {self.vip}/" in addresses]
 

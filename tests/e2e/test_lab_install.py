@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+import time
 from collections import Counter
 from collections.abc import Iterator
 
@@ -159,12 +160,13 @@ def api_answers(site: LabSite) -> bool:
 def test_the_vip_moves_when_its_holder_loses_power_and_all_come_back(site: LabSite) -> None:
     (holder,) = site.vip_holders()
     survivor = next(name for name in ("n1", "n2", "n3") if name != holder)
+    cut_at = time.monotonic()
     site.lab.off(holder)
 
-    gap_s = wait_for(lambda: api_answers(site), FAILOVER_LIMIT_S, "the API on the VIP")
+    wait_for(lambda: api_answers(site), FAILOVER_LIMIT_S - (time.monotonic() - cut_at), "the API on the VIP")
 
-    print(f"VIP holder {holder} lost power; API on the VIP again after {gap_s:.1f} s")
-    assert site.vip_holders() != [holder]
+    print(f"VIP holder {holder} lost power; API on the VIP after {time.monotonic() - cut_at:.1f} s")
+    assert len(site.vip_holders(off=holder)) == 1
     degraded = site.rbdtui("health", str(site.path), "--json")
     assert degraded.returncode == 1
     assert json.loads(degraded.stdout)["state"] == "degraded"
