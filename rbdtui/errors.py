@@ -1,8 +1,19 @@
-"""The error of a piece of install work, from whichever layer it comes."""
+"""Errors that carry a sentence for the operator, from whichever layer they come."""
 
 from __future__ import annotations
 
 from rbdtui.words import Text
+
+
+class SentenceError(Exception):
+    """Something cannot be done, and one sentence says what."""
+
+    def __init__(self, text: Text) -> None:
+        super().__init__(text.key, text.params)
+        self.text = text
+
+    def __str__(self) -> str:
+        return str(self.text)
 
 
 class StepError(Exception):

@@ -7,18 +7,12 @@ import stat
 from dataclasses import dataclass
 from pathlib import Path
 
-from rbdtui.words import T, Text
+from rbdtui.errors import SentenceError
+from rbdtui.words import T
 
 
-class SiteError(Exception):
+class SiteError(SentenceError):
     """The site directory cannot be used; carries a sentence and, as code, the exit status of wrong use."""
-
-    def __init__(self, text: Text) -> None:
-        super().__init__(text.key)
-        self.text = text
-
-    def __str__(self) -> str:
-        return str(self.text)
 
 
 @dataclass(frozen=True, slots=True)

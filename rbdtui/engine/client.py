@@ -35,6 +35,7 @@ from rbdtui.engine.lock import Holder, SiteLockedError, holder_of, user_name
 from rbdtui.engine.logs import log_file
 from rbdtui.engine.protocol import LINE_LIMIT_BYTES, Command, Request, socket_address
 from rbdtui.engine.state import RunState
+from rbdtui.errors import SentenceError
 from rbdtui.facts.model import NodeFacts
 from rbdtui.site import Site
 from rbdtui.words import T, Text, current_language
@@ -52,15 +53,8 @@ class RunStartError(RunInputError):
     """A runner could not start, or died while starting; carries a sentence."""
 
 
-class CommandError(Exception):
+class CommandError(SentenceError):
     """A runner refused a command, or there is none; carries a sentence."""
-
-    def __init__(self, text: Text) -> None:
-        super().__init__(text.key)
-        self.text = text
-
-    def __str__(self) -> str:
-        return str(self.text)
 
 
 @dataclass(frozen=True, slots=True)

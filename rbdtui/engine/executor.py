@@ -38,6 +38,7 @@ from rbdtui.engine.inputs import RunOptions
 from rbdtui.engine.journal import Journal, JournalError
 from rbdtui.engine.logs import StepLogs
 from rbdtui.engine.state import RunState, StepState, StepStatus
+from rbdtui.errors import SentenceError
 from rbdtui.plan.step import Plan, Reporter, Step, StepClass, StepContext, StepKind
 from rbdtui.redact import Redactor
 from rbdtui.words import T, Text
@@ -48,15 +49,8 @@ HALT_GRACE_S: Final = 10.0
 _STARTABLE: Final = frozenset({StepStatus.READY, StepStatus.RETRYING})
 
 
-class CommandRefusedError(Exception):
+class CommandRefusedError(SentenceError):
     """What the operator wishes cannot be done now; carries a sentence."""
-
-    def __init__(self, text: Text) -> None:
-        super().__init__(text.key)
-        self.text = text
-
-    def __str__(self) -> str:
-        return str(self.text)
 
 
 @dataclass(frozen=True, slots=True)

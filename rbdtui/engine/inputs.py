@@ -14,11 +14,12 @@ from pydantic import TypeAdapter, ValidationError
 
 from rbdtui.atomic import write_atomic
 from rbdtui.engine.events import FailurePolicy
+from rbdtui.errors import SentenceError
 from rbdtui.facts.model import NODE_FACTS, NodeFacts
 from rbdtui.site import Site
 from rbdtui.spec.loader import parse_spec
 from rbdtui.spec.model import ClusterSpec
-from rbdtui.words import T, Text
+from rbdtui.words import T
 
 JOURNAL_NAME: Final = "events.jsonl"
 RUNNER_LOG_NAME: Final = "runner.log"
@@ -27,15 +28,8 @@ _FACTS_NAME: Final = "facts.json"
 _OPTIONS_NAME: Final = "options.json"
 
 
-class RunInputError(Exception):
+class RunInputError(SentenceError):
     """A run directory cannot be made or used; carries a sentence."""
-
-    def __init__(self, text: Text) -> None:
-        super().__init__(text.key, text.params)
-        self.text = text
-
-    def __str__(self) -> str:
-        return str(self.text)
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,8 +18,9 @@ from pathlib import Path
 from typing import Final
 
 from rbdtui.engine.events import Event, NewerSchemaError, Record, RecordError, without_secrets
+from rbdtui.errors import SentenceError
 from rbdtui.redact import Redactor
-from rbdtui.words import T, Text
+from rbdtui.words import T
 
 READ_BYTES: Final = 1 << 20
 """How much of a journal is read at once."""
@@ -28,15 +29,8 @@ RESERVE_BYTES: Final = 128 * 1024
 _FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
 
-class JournalError(Exception):
+class JournalError(SentenceError):
     """The journal cannot be read or written; carries a sentence."""
-
-    def __init__(self, text: Text) -> None:
-        super().__init__(text.key, text.params)
-        self.text = text
-
-    def __str__(self) -> str:
-        return str(self.text)
 
 
 class JournalReader:

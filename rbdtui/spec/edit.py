@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rbdtui.atomic import write_atomic
+from rbdtui.errors import SentenceError
 from rbdtui.spec import fields
 from rbdtui.spec.loader import BYTE_ORDER_MARK, parse_spec
 from rbdtui.spec.surgery import (
@@ -28,20 +29,13 @@ from rbdtui.spec.surgery import (
 from rbdtui.spec.tree import Mapping as MappingNode
 from rbdtui.spec.tree import Scalar, TreeNode, TreeReader
 from rbdtui.spec.tree import Sequence as SequenceNode
-from rbdtui.words import T, Text
+from rbdtui.words import T
 
 Steps = tuple[str | int, ...]
 
 
-class EditError(Exception):
+class EditError(SentenceError):
     """The file cannot be changed as asked, and was not; carries a sentence."""
-
-    def __init__(self, text: Text) -> None:
-        super().__init__(text.key)
-        self.text = text
-
-    def __str__(self) -> str:
-        return str(self.text)
 
 
 @dataclass(frozen=True, slots=True)
