@@ -7,8 +7,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from rbdtui.spec.model import Bastion, ClusterSpec, Node, SshSettings
+if TYPE_CHECKING:
+    # Only named here, and more to import than all else of the transport.
+    from rbdtui.spec.model import Bastion, ClusterSpec, Node, SshSettings
 
 DEFAULT_USER = "root"
 DEFAULT_PORT = 22
