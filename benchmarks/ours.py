@@ -1,33 +1,28 @@
 """The workload by rbdtui's own engine and transport: journal with fsync, events, lock, control socket, logs.
 
-``python -m benchmarks.ours run SCENE`` carries a run out in this process as the runner does; ``connect SCENE`` only
-logs in everywhere and runs one script; ``runner RUN_DIR`` is the detached runner that is killed and taken up again.
+``python -m benchmarks.ours run SCENE`` carries a run out in this process as the runner does; ``runner RUN_DIR`` is the
+detached runner that is killed and taken up again.
 """
 
 from __future__ import annotations
 
-import asyncio
 import json
 import sys
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
+from benchmarks.connect import COMMAND, Scene, commands_of, nodes_of, pool_of
 from rbdtui.engine.inputs import RunInputs, RunOptions, create_run_dir
 from rbdtui.engine.parts import RunParts
 from rbdtui.engine.runner import Runner, StartReport, main
 from rbdtui.plan.step import Bundle, BundleFile, Change, ChangeKind, Plan, Probe, Step, StepContext, StepError
 from rbdtui.site import Site
-from rbdtui.transport.endpoints import Endpoint
-from rbdtui.transport.hostkeys import KnownHosts
-from rbdtui.transport.pool import HostPool
-from rbdtui.transport.scripts import Script
 from rbdtui.words import Text
 
 SCENE_NAME = "scene.json"
-_COMMAND = Script("benchmark", 'eval "$1"\n')
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +49,7 @@ class CommandStep(Step):
         return [Change(ChangeKind.COMMAND, self.title, self.command)]
 
     async def apply(self, context: StepContext) -> None:
-        await context.hosts[self.node].must(_COMMAND, self.command, timeout_s=self.time_limit_s)
+        await context.hosts[self.node].must(COMMAND, self.command, timeout_s=self.time_limit_s)
 
     async def verify(self, context: StepContext) -> None:
         return None
@@ -70,34 +65,16 @@ class NoBundle:
         return []
 
 
-def plan_of(scene: Mapping[str, list[dict[str, object]]]) -> Plan:
+def plan_of(scene: Scene) -> Plan:
     """A lane for each node, a step for each of its commands."""
     steps: list[Step] = []
-    for node in scene["nodes"]:
+    for node in nodes_of(scene):
         before: tuple[str, ...] = ()
-        for number, command in enumerate(_texts(node["commands"])):
+        for number, command in enumerate(commands_of(node)):
             step = CommandStep(str(node["name"]), number=number, command=command, after=before)
             steps.append(step)
             before = (step.id,)
     return Plan(tuple(steps))
-
-
-def pool_of(scene: Mapping[str, object]) -> HostPool:
-    """The hosts of a scene."""
-    nodes = scene["nodes"]
-    assert isinstance(nodes, list)
-    endpoints = {
-        node["name"]: Endpoint(
-            node["name"],
-            node["address"],
-            port=int(str(scene["port"])),
-            user=str(scene["user"]),
-            key=Path(str(scene["key"])),
-            agent=False,
-        )
-        for node in nodes
-    }
-    return HostPool(endpoints, KnownHosts(Path(str(scene["known_hosts"]))), str)
 
 
 @asynccontextmanager
@@ -128,23 +105,9 @@ def make_run(site: Site) -> Path:
     return create_run_dir(site, site.spec_file.read_bytes(), {}, RunOptions())
 
 
-def _texts(commands: object) -> list[str]:
-    assert isinstance(commands, list)
-    return [str(command) for command in commands]
-
-
-async def connect_everywhere(scene: Mapping[str, list[dict[str, object]]]) -> None:
-    """Log in to every node and run its one command, through the transport only."""
-    async with pool_of(scene) as hosts:
-        commands = {str(node["name"]): node["commands"] for node in scene["nodes"]}
-        await asyncio.gather(*(hosts[name].must(_COMMAND, *_texts(command)) for name, command in commands.items()))
-
-
 if __name__ == "__main__":
     verb, place = sys.argv[1:]
     if verb == "run":
         sys.exit(Runner(make_run(make_site(Path(place))), {}, assemble, StartReport(-1)).carry_out())
-    elif verb == "connect":
-        asyncio.run(connect_everywhere(json.loads(Path(place).read_text(encoding="utf-8"))))
     elif verb == "runner":
         sys.exit(main([place], assemble))

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.contenders.recipes import Contender, ansible, ours, pyinfra, script
+from benchmarks.contenders.recipes import Contender, ansible, engine, pyinfra, script, transport
 from benchmarks.farm import Farm
 from benchmarks.measure import Series, compare
 from benchmarks.peers import Peer
@@ -49,13 +49,9 @@ class Bench:
         ]
 
 
-ENGINE = ours("run", "rbdtui (engine, journal)")
-TRANSPORT = ours("connect", "rbdtui (transport)")
-
-
 def p1(bench: Bench) -> Section:
     """20 steps on 10 nodes."""
-    series = compare(bench.contenders(ENGINE), bench.scene("p1", Workload(10, 20)), bench.runs, bench.rng)
+    series = compare(bench.contenders(engine()), bench.scene("p1", Workload(10, 20)), bench.runs, bench.rng)
     own, bare, others = series[0], series[1], series[2:]
     ratio = own.median("wall_s") / bare.median("wall_s")
     behind = [one.contender.title for one in others if one.median("wall_s") <= own.median("wall_s")]
@@ -69,7 +65,7 @@ def p1(bench: Bench) -> Section:
 def p2(bench: Bench) -> Section:
     """Cold login and one command on 50 nodes."""
     scene = bench.scene("p2", Workload(MOST_NODES, 1))
-    series = compare(bench.contenders(TRANSPORT, ENGINE), scene, bench.runs, bench.rng)
+    series = compare(bench.contenders(transport(), engine()), scene, bench.runs, bench.rng)
     by_name = {one.contender.name: one for one in series}
     own, other = series[0].median("wall_s"), by_name["parallel-ssh"].median("wall_s")
     section = _section("P2", "log in to 50 nodes and run one command on each", series, "wall_s")
@@ -82,7 +78,7 @@ def p3(bench: Bench) -> Section:
     """One slow node among ten."""
     even = bench.scene("p3-even", Workload(10, 6, pause_s=0.5))
     slow = bench.scene("p3-slow", Workload(10, 6, pause_s=0.5, slow_pause_s=5.0))
-    contenders = bench.contenders(ENGINE)
+    contenders = bench.contenders(engine())
     runs = max(3, bench.runs // 2)
     without = compare(contenders, even, runs, bench.rng)
     with_slow = compare(contenders, slow, runs, bench.rng)

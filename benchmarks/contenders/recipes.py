@@ -38,13 +38,22 @@ class Contender:
     """Puts away what would make the next run warmer than the first."""
 
 
-def ours(verb: str, title: str) -> Contender:
-    """rbdtui itself, by a verb of `benchmarks.ours`."""
+def engine() -> Contender:
+    """A run by rbdtui's engine."""
     return Contender(
-        f"rbdtui-{verb}",
-        title,
-        lambda scene: Start([sys.executable, "-m", "benchmarks.ours", verb, str(scene.file)]),
+        "rbdtui-engine",
+        "rbdtui (engine, journal)",
+        lambda scene: Start([sys.executable, "-m", "benchmarks.ours", "run", str(scene.file)]),
         lambda scene: shutil.rmtree(scene.file.with_suffix(".site"), ignore_errors=True),
+    )
+
+
+def transport() -> Contender:
+    """rbdtui's transport alone."""
+    return Contender(
+        "rbdtui-transport",
+        "rbdtui (transport)",
+        lambda scene: Start([sys.executable, "-m", "benchmarks.connect", str(scene.file)]),
     )
 
 
