@@ -28,7 +28,10 @@ class SectionEntry:
         return cast("SectionScreen", getattr(import_module(self.module), self.screen)())
 
 
-SECTION_SCREENS: Final = (SectionEntry(sections.SITE, "0", "screens.site", "SiteScreen"),)
+SECTION_SCREENS: Final = (
+    SectionEntry(sections.SITE, "0", "screens.site", "SiteScreen"),
+    SectionEntry(sections.RUN, "r", "screens.run", "RunScreen"),
+)
 """In the order of the rail: a section is there when it has a line here."""
 
 

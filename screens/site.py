@@ -97,7 +97,6 @@ class SiteScreen(SectionScreen):
     BINDINGS: ClassVar[list[BindingType]] = [
         key("up", "app.focus_previous", "move"),
         key("down", "app.focus_next", "move"),
-        key("s,ctrl+s", "app.save", "save"),
         key("u,ctrl+z", "undo", "undo"),
     ]
 

@@ -58,15 +58,17 @@ class Draft:
     @classmethod
     def open(cls, site: Site) -> Draft | None:
         """The draft of a site, with unsaved work of an earlier session; None when cluster.yaml is no YAML mapping."""
-        loaded = load_spec(site.spec_file)
-        if loaded.data is None:
-            return None
-        draft = cls(site, loaded.text, _plain(loaded.data))
-        left = _read_draft(site.path / DRAFT_NAME, loaded.text)
-        if left is not None and left != draft.data:
+        draft = cls.of(site, load_spec(site.spec_file))
+        left = _read_draft(site.path / DRAFT_NAME, draft.saved_text) if draft is not None else None
+        if draft is not None and left is not None and left != draft.data:
             draft.data, draft.recovered = left, True
             draft._judge()
         return draft
+
+    @classmethod
+    def of(cls, site: Site, loaded: LoadedSpec) -> Draft | None:
+        """The draft that a file begins; None when it is no YAML mapping."""
+        return cls(site, loaded.text, _plain(loaded.data)) if loaded.data is not None else None
 
     @property
     def spec(self) -> ClusterSpec | None:

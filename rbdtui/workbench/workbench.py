@@ -155,6 +155,16 @@ class Workbench:
         self.draft.discard()
         self._after_change()
 
+    def read_again(self) -> None:
+        """Take cluster.yaml as it is on the disk now, in place of the draft; raises `DamagedSpecError`."""
+        loaded = load_spec(self.site.spec_file)
+        draft = Draft.of(self.site, loaded)
+        if draft is None:
+            raise DamagedSpecError(self.site.spec_file, loaded.findings)
+        self.session.loaded, self.draft = loaded, draft
+        self.draft.write_kept(b"")
+        self._after_change()
+
     def keep(self) -> None:
         """Put the draft on the disk soon, without waiting for it; to be called within a second of a change."""
         if self._keeping is None or self._keeping.done():

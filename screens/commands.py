@@ -1,0 +1,131 @@
+"""What can be done everywhere: help, palette, settings, saving, the vault, the demo's faults."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import replace
+
+from textual import work
+from textual.dom import DOMNode
+
+from rbdtui.site import SiteError
+from rbdtui.words import LANGUAGES, T, Text, current_language
+from screens.base import Dialog, OurScreen
+from screens.manners import MannerlyApp
+
+
+class CommandingApp(MannerlyApp):
+    """A program with the commands that every screen has."""
+
+    async def close_site(self) -> None:
+        """Let go of the site and show the start screen."""
+        raise NotImplementedError
+
+    def action_help(self) -> None:
+        """The page on this screen."""
+        from screens.help import HelpScreen
+
+        if isinstance(self.screen, OurScreen) and not isinstance(self.screen, Dialog):
+            self.push_screen(HelpScreen(self.screen))
+
+    @work(exit_on_error=False)
+    async def action_palette(self) -> None:
+        """Everything that can be done, to be found by typing."""
+        from screens.dialogs.palette import PaletteDialog
+
+        if isinstance(self.screen, OurScreen) and not isinstance(self.screen, Dialog):
+            command = await self.push_screen_wait(PaletteDialog(self.screen))
+            if command is not None:
+                command.run()
+
+    def do(self, action: str, node: DOMNode) -> None:
+        """Do what a key does."""
+        self.call_later(self.run_action, action, node)
+
+    def further_commands(self) -> list[tuple[Text, Callable[[], object]]]:
+        """What the palette offers although no key does it everywhere."""
+        commands: list[tuple[Text, Callable[[], object]]] = [(T("palette.preferences"), self.action_preferences)]
+        workbench = self.workbench
+        if workbench is None:
+            return commands
+        if not workbench.unlocked:
+            commands.append((T("palette.unlock"), self.action_unlock))
+        if workbench.draft.dirty:
+            commands.append((T("palette.discard"), workbench.discard))
+        commands.append((T("palette.read_again"), self.action_read_again))
+        if not workbench.simulated:
+            commands.append((T("palette.other_site"), self.close_site))
+        return commands
+
+    def action_preferences(self) -> None:
+        """Language, signs, link, colours."""
+        from screens.dialogs.preferences import PreferencesDialog
+
+        self.push_screen(PreferencesDialog())
+
+    def action_faults(self) -> None:
+        """Faults of simulated servers; only the demo has them."""
+        from screens.dialogs.faults import FaultsDialog
+
+        if self.workbench is not None and self.workbench.faults is not None:
+            self.push_screen(FaultsDialog(self.workbench.faults))
+
+    def action_save(self) -> None:
+        """Write the draft into cluster.yaml."""
+        if self.workbench is None:
+            return
+        try:
+            diff = self.workbench.save()
+        except Exception as error:  # whatever keeps the file from being written, it has its sentence
+            self.tell(self.sentence(error), bad=True)
+        else:
+            changed = sum(line.startswith(("+", "-")) for line in diff.splitlines()[2:])
+            self.tell(T("shell.saved", lines=changed) if diff else T("shell.nothing_to_save"))
+
+    def action_read_again(self) -> None:
+        """Take cluster.yaml as it is on the disk now, in place of the draft."""
+        if self.workbench is None:
+            return
+        try:
+            self.workbench.read_again()
+        except SiteError as error:
+            self.tell(error.text, bad=True)
+        else:
+            self.tell(T("shell.read_again"))
+
+    def action_other_language(self) -> None:
+        """Switch between the languages."""
+        following = LANGUAGES[(LANGUAGES.index(current_language()) + 1) % len(LANGUAGES)]
+        self.apply(lambda settings: replace(settings, language=following))
+
+    @work(exit_on_error=False)
+    async def action_unlock(self) -> None:
+        """Ask for the vault's passphrase."""
+        await self.ensure_unlocked(T("passphrase.why"))
+
+    async def ensure_unlocked(self, why: Text) -> bool:
+        """Whether the vault is open, after having asked for its passphrase where needed; for workers only."""
+        from screens.dialogs.passphrase import PassphraseDialog
+
+        workbench = self.workbench
+        if workbench is None:
+            return False
+        if workbench.unlocked:
+            return True
+        if workbench.passphrases.ready:
+            try:
+                await asyncio.wrap_future(workbench.unlock())
+            except Exception as error:  # a file that is no good: ask the operator instead
+                self.tell(self.sentence(error), bad=True)
+            else:
+                return True
+        opened: bool | None = await self.push_screen_wait(PassphraseDialog(why))
+        return opened is True
+
+    @work(exit_on_error=False)
+    async def _unlock_if_needed(self) -> None:
+        """Ask for the passphrase when servers cannot be logged in to without secrets."""
+        workbench = self.workbench
+        if workbench is not None and workbench.needs_secrets and workbench.has_vault:
+            await self.ensure_unlocked(T("passphrase.why_logins"))

@@ -1,0 +1,182 @@
+"""The program's manners: what it says, in which language and signs, on which terminals, and how it fails."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import subprocess
+import traceback
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from textual import events
+from textual.app import App, SuspendNotSupported
+from textual.css.query import NoMatches
+from textual.geometry import Size
+from textual.screen import Screen
+
+from rbdtui.atomic import write_atomic
+from rbdtui.words import T, Text, current_language, switch_language
+from rbdtui.workbench.errors import sentence_of
+from screens.base import LEAST_COLUMNS, LEAST_ROWS, OurScreen
+from screens.keys import key_words
+from screens.settings import Settings, save_settings
+from screens.theme import DARK, LIGHT, Glyphs, rich_colour
+from screens.widgets.frame import MessageLine
+
+if TYPE_CHECKING:
+    from rbdtui.workbench.workbench import Workbench
+
+MOST_COLUMNS: Final = 400
+MOST_ROWS: Final = 200
+"""A terminal that says it is larger is not believed: a picture of that size would take seconds to draw."""
+
+
+class MannerlyApp(App[int]):
+    """A program that screens may rely on; what it is for comes with `screens.app`."""
+
+    workbench: Workbench | None = None
+    """The site that is open."""
+
+    def __init__(self, settings: Settings, kept: Settings, settings_file: Path) -> None:
+        super().__init__()
+        self.settings = settings
+        """What holds now."""
+        self._kept, self._settings_file = kept, settings_file
+        self.glyphs = Glyphs(ascii_only=settings.ascii_only)
+        """Signs for states."""
+        self.farewell: list[Text] = []
+        """What is said on the terminal after the screen is gone."""
+        switch_language(settings.language or current_language())
+        self.register_theme(DARK)
+        self.register_theme(LIGHT)
+        self.theme = settings.theme or DARK.name
+
+    def leave(self, status: int) -> None:
+        """Leave at once; draft and run stay."""
+        raise NotImplementedError
+
+    def colour(self, name: str) -> str:
+        """A colour of the theme for rich."""
+        return rich_colour(self, name)
+
+    def remember(self, change: Callable[[Settings], Settings]) -> None:
+        """Change the settings that hold and those that are kept; what only this start was told is not kept."""
+        self.settings, self._kept = change(self.settings), change(self._kept)
+        problem = save_settings(self._settings_file, self._kept)
+        if problem and self.is_running:
+            self.tell(T("shell.settings_not_kept", file=str(self._settings_file), reason=problem), bad=True)
+
+    def apply(self, change: Callable[[Settings], Settings]) -> None:
+        """Change settings, keep them, and show them at work."""
+        before = self.settings
+        self.remember(change)
+        settings = self.settings
+        if settings.language is not None:
+            switch_language(settings.language)
+        self.glyphs = Glyphs(ascii_only=settings.ascii_only)
+        self.theme = settings.theme or DARK.name
+        if (before.language, before.ascii_only) != (settings.language, settings.ascii_only):
+            self.say_anew()
+
+    def say_anew(self) -> None:
+        """Draw every screen that is seen again; those out of sight see to it themselves when they come back."""
+        for screen in self.screen_stack:
+            if isinstance(screen, OurScreen) and screen.is_mounted:
+                screen.say_anew()
+
+    def tell(self, text: Text | str, *, bad: bool = False) -> None:
+        """Say a sentence above the keys of the screen that is seen, until the next key."""
+        try:
+            line = self.screen.query_one(MessageLine)
+        except NoMatches:
+            return
+        line.bad, line.said = bad, text
+
+    def _fall_silent(self) -> None:
+        for line in self.screen.query(MessageLine):
+            line.said, line.bad = "", False
+
+    def key_words(self, screen: Screen[Any], *, everything: bool = False) -> tuple[tuple[str, str], ...]:
+        """The keys that do something on a screen now, with their words; see `screens.keys`."""
+        return key_words(screen, ascii_only=self.settings.ascii_only, everything=everything)
+
+    def edit_file(self, file: Path) -> None:
+        """Open a file in the operator's editor, in place of the screen."""
+        editor = os.environ.get("VISUAL") or os.environ.get("EDITOR") or "vi"
+        try:
+            with self.suspend():
+                status = subprocess.call([*shlex.split(editor), str(file)])
+        except (OSError, ValueError, SuspendNotSupported) as error:
+            self.tell(T("shell.no_editor", editor=editor, reason=str(error)), bad=True)
+        else:
+            if status != 0:
+                self.tell(T("shell.editor_failed", editor=editor, status=status), bad=True)
+
+    def action_copy(self) -> None:
+        """Copy what the screen offers: to the terminal's clipboard, and into a file."""
+        if isinstance(self.screen, OurScreen):
+            self.copy_out(self.screen.copy_text())
+
+    def copy_out(self, text: str) -> None:
+        """Put a text into the terminal's clipboard (OSC 52) and into a file, because few terminals take it."""
+        self.copy_to_clipboard(text)
+        place = self.workbench.site.path if self.workbench is not None else self._settings_file.parent
+        file = place / "copied.txt"
+        try:
+            place.mkdir(mode=0o700, parents=True, exist_ok=True)
+            file.write_text(text + "\n", encoding="utf-8")
+        except OSError as error:
+            self.tell(T("shell.copied_only", reason=error.strerror or ""), bad=True)
+        else:
+            self.tell(T("shell.copied", lines=text.count("\n") + 1, file=str(file)))
+
+    def text_on_screen(self) -> str:
+        """The screen as plain text."""
+        lines = ["".join(segment.text for segment in strip) for strip in self.screen._compositor.render_strips()]
+        return "\n".join(line.rstrip() for line in lines)
+
+    @property
+    def too_small(self) -> bool:
+        """Whether there is no room to work."""
+        return self.size.width < LEAST_COLUMNS or self.size.height < LEAST_ROWS
+
+    async def on_event(self, event: events.Event) -> None:
+        """Disbelieve impossible sizes, and let no key act on what cannot be seen."""
+        if isinstance(event, events.Resize):
+            event = _believable(event)
+        elif isinstance(event, events.Key) and not event.is_forwarded:
+            if self.too_small:
+                if event.key in ("q", "ctrl+c", "ctrl+q"):
+                    self.leave(0)
+                return
+            self._fall_silent()
+        elif isinstance(event, events.Paste) and self.too_small:
+            return
+        await super().on_event(event)
+
+    def _fatal_error(self) -> None:
+        """A defect of ours: leave with a sentence, and with the trace in a file; nothing of memory is shown."""
+        place = self.workbench.site.path if self.workbench is not None else self._settings_file.parent
+        file = place / "crash.txt"
+        with suppress(OSError):
+            place.mkdir(mode=0o700, parents=True, exist_ok=True)
+            write_atomic(file, traceback.format_exc().encode("utf-8", "replace"))
+        if self.workbench is not None:
+            self.workbench.keep_now()
+        self.farewell.append(T("shell.crashed", file=str(file)))
+        self._close_messages_no_wait()
+
+    def sentence(self, error: BaseException) -> Text:
+        """An error in words."""
+        return sentence_of(error)
+
+
+def _believable(event: events.Resize) -> events.Resize:
+    width, height = min(event.size.width, MOST_COLUMNS), min(event.size.height, MOST_ROWS)
+    if (width, height) == tuple(event.size):
+        return event
+    size = Size(width, height)
+    return events.Resize(size, size, event.container_size, event.pixel_size)
