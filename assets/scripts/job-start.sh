@@ -1,8 +1,9 @@
 # Starts long work as a transient systemd unit, unless it is there already. The script comes on standard input.
-# Arguments: UNIT LIMIT_S DIGEST NAME ARGS...: the work is the script NAME with ARGS; DIGEST stands for both.
+# Arguments: UNIT LIMIT_S DIGEST NAME ARGS...: the work is the script NAME with ARGS; DIGEST stands for both and begins
+# with the SHA256 of the script.
 # Output, one word: "started"; "running" or "finished" when the same work was found; "restarted" when it was found
 # without a process and without a result, e.g. after the host restarted. Work with another DIGEST is stopped first.
-# Exit codes: 0; 9 when another start of the same unit does not end.
+# Exit codes: 0; 6 when the script did not arrive whole; 9 when another start of the same unit does not end.
 # shellcheck shell=sh
 set -eu
 unit=$1 limit=$2 digest=$3
@@ -59,6 +60,8 @@ done
 rm -rf -- "$directory"
 mkdir -m 0700 -- "$directory"
 cat > "$directory/script"
+sum=$(sha256sum < "$directory/script")
+case $digest in "${sum%% *}"*) ;; *) exit 6 ;; esac
 # The result's room is taken beforehand, so that a disk that is full at the end cannot swallow it.
 printf '%-15s\n' none > "$directory/exit.part"
 : > "$directory/log"

@@ -13,6 +13,7 @@ from rbdtui.transport.base import CommandResult
 from rbdtui.transport.scripts import OUTPUT_MARK
 
 _MOST_ERROR_BYTES = 256 * 1024
+"""Of standard error the last part is kept."""
 
 
 class LinkLostError(Exception):
@@ -57,7 +58,9 @@ class Exchange(asyncssh.SSHClientSession[bytes]):
         if self._failure is not None:
             return
         if datatype == asyncssh.EXTENDED_DATA_STDERR:
-            self._error_out += data[: max(0, _MOST_ERROR_BYTES - len(self._error_out))]
+            self._error_out += data
+            if len(self._error_out) > 2 * _MOST_ERROR_BYTES:
+                del self._error_out[:-_MOST_ERROR_BYTES]
             return
         self._out += data
         if len(self._out) > self._limit_bytes:

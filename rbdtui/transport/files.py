@@ -20,6 +20,8 @@ from rbdtui.transport.scripts import script
 _ABSENT: Final = 3
 _MISMATCH: Final = 6
 _PATHS_PER_CALL: Final = 100
+_WRITE_LIMIT_S: Final = 30.0
+_SLOWEST_LINK_BYTES_PER_S: Final = 20 * 1024
 _MIB: Final = 1024 * 1024
 
 
@@ -67,7 +69,9 @@ async def write_file(
     is followed. Raises `NoSpaceError`, `ReadOnlyError` and other `TransportError`.
     """
     digest = hashlib.sha256(content).hexdigest()
-    result = await host.run(script("file-write"), path, f"{mode:o}", owner, digest, backup_dir, payload=content)
+    limit_s = _WRITE_LIMIT_S + len(content) / _SLOWEST_LINK_BYTES_PER_S
+    args = (path, f"{mode:o}", owner, digest, backup_dir)
+    result = await host.run(script("file-write"), *args, payload=content, timeout_s=limit_s)
     if result.exit_status == _MISMATCH:
         raise UploadMismatchError(host.name, path=path)
     check(host.name, "file-write", result, path=path)

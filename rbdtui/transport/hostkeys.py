@@ -101,7 +101,10 @@ class KnownHosts:
             raise HostKeyFileError("", path=str(self._path), detail=_reason(error)) from error
 
     def _write(self, lines: list[str]) -> None:
-        write_atomic(self._path, "".join(line + "\n" for line in lines).encode())
+        try:
+            write_atomic(self._path, "".join(line + "\n" for line in lines).encode())
+        except OSError as error:
+            raise HostKeyFileError("", path=str(self._path), detail=_reason(error)) from error
 
     def _refresh(self) -> None:
         try:

@@ -135,7 +135,7 @@ def unit_name(unit: str) -> str:
 
 async def _start(host: Host, name: str, work: Script, args: tuple[str, ...], timeout_s: float) -> str:
     text = work.file_text()
-    digest = hashlib.sha256(b"\0".join([text, *(arg.encode() for arg in args)])).hexdigest()
+    digest = hashlib.sha256(text).hexdigest() + hashlib.sha256("\0".join(args).encode()).hexdigest()
     result = await host.must(
         script("job-start"), name, f"{timeout_s:g}", digest, work.name, *args, payload=text, timeout_s=120
     )

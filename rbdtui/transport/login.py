@@ -130,26 +130,7 @@ async def log_in(
     client = _Client([], password)
     try:
         client = _Client(await credentials.keys(endpoint, agent), password)
-        async with asyncio.timeout(limits.connect_timeout_s + limits.login_timeout_s):
-            return await asyncssh.connect(
-                endpoint.address,
-                endpoint.port,
-                username=endpoint.user,
-                tunnel=tunnel,
-                config=None,
-                known_hosts=(trusted, [], revoked),
-                server_host_key_algs=signature_algorithms(trusted),
-                client_factory=lambda: client,
-                client_keys=None,
-                agent_path=None,
-                gss_host=None,
-                preferred_auth=_AUTH_METHODS,
-                encryption_algs=CIPHERS,
-                connect_timeout=limits.connect_timeout_s,
-                login_timeout=limits.login_timeout_s,
-                keepalive_interval=limits.keepalive_interval_s,
-                keepalive_count_max=limits.keepalive_count,
-            )
+        return await _connect(endpoint, tunnel, client, (trusted, revoked), limits)
     except (OSError, asyncssh.Error, ValueError) as error:
         failure = client.failure(endpoint, trusted) or await _other_key(endpoint, tunnel, error, trusted, limits)
         failure = failure or explain(endpoint, error, client.tried)
@@ -159,6 +140,37 @@ async def log_in(
     finally:
         if agent is not None:
             agent.close()
+
+
+async def _connect(
+    endpoint: Endpoint,
+    tunnel: asyncssh.SSHClientConnection | None,
+    client: _Client,
+    keys: tuple[list[asyncssh.SSHKey], list[asyncssh.SSHKey]],
+    limits: Limits,
+) -> asyncssh.SSHClientConnection:
+    """Connect with nothing but what is said here: no configuration file, no default key, no other trust."""
+    trusted, revoked = keys
+    async with asyncio.timeout(limits.connect_timeout_s + limits.login_timeout_s):
+        return await asyncssh.connect(
+            endpoint.address,
+            endpoint.port,
+            username=endpoint.user,
+            tunnel=tunnel,
+            config=None,
+            known_hosts=(trusted, [], revoked),
+            server_host_key_algs=signature_algorithms(trusted),
+            client_factory=lambda: client,
+            client_keys=None,
+            agent_path=None,
+            gss_host=None,
+            preferred_auth=_AUTH_METHODS,
+            encryption_algs=CIPHERS,
+            connect_timeout=limits.connect_timeout_s,
+            login_timeout=limits.login_timeout_s,
+            keepalive_interval=limits.keepalive_interval_s,
+            keepalive_count_max=limits.keepalive_count,
+        )
 
 
 async def shown_key(

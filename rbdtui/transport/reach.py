@@ -25,18 +25,24 @@ async def try_reach(
     Raises `asyncssh.ChannelOpenError` when the SSH connection itself is lost.
     """
     began_at = time.monotonic()
+    opening = asyncio.ensure_future(connection.open_connection(address, port))
+    # An opening that is cut short would stay open on the host if the answer still came.
+    opening.add_done_callback(_close_again)
     try:
-        async with asyncio.timeout(timeout_s):
-            _, writer = await connection.open_connection(address, port)
-        reach, detail = Reach.OPEN, ""
-        writer.close()
-    except TimeoutError:
-        reach, detail = Reach.TIMED_OUT, ""
+        await asyncio.wait({opening}, timeout=timeout_s)
+        if opening.done():
+            opening.result()
+        reach, detail = (Reach.OPEN if opening.done() else Reach.TIMED_OUT), ""
     except asyncssh.ChannelOpenError as error:
         if connection.is_closed():
             raise
         reach, detail = _meaning(error), error.reason[:300]
     return ReachResult(reach, (time.monotonic() - began_at) * 1000, detail)
+
+
+def _close_again(opening: asyncio.Future[tuple[asyncssh.SSHReader[bytes], asyncssh.SSHWriter[bytes]]]) -> None:
+    if not opening.cancelled() and opening.exception() is None:
+        opening.result()[1].close()
 
 
 def _meaning(error: asyncssh.ChannelOpenError) -> Reach:

@@ -63,8 +63,10 @@ class SharedConnection:
         connection, self._connection = self._connection, None
         if connection is not None:
             connection.close()
-            with contextlib.suppress(TimeoutError):
+            try:
                 await asyncio.wait_for(connection.wait_closed(), _CLOSE_LIMIT_S)
+            except TimeoutError:
+                connection.abort()
 
     async def _log_in(self) -> asyncssh.SSHClientConnection:
         self._connection = await self._open_connection()

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 from collections.abc import Callable, Iterator
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
@@ -48,7 +48,7 @@ class Invocation:
 
     script: Script
     args: tuple[str, ...]
-    payload: bytes
+    payload: bytes = field(repr=False)
     root: bool
     timeout_s: float
     on_line: Callable[[str], None] | None = None
@@ -92,7 +92,8 @@ class SshHost:
     ) -> CommandResult:
         """Run a script and return what it left, whatever its exit status; see `Host.run`.
 
-        When a lost link makes it run once more, ``on_line`` gets its lines once more too.
+        When a lost link makes it run once more, ``on_line`` gets its lines once more too. Cancelled, it leaves the
+        script to its time limit on the host.
         """
         invocation = Invocation(script, args, payload, root, timeout_s, on_line)
         return await self._link.persist(lambda: self._run_once(invocation))

@@ -208,7 +208,7 @@ async def send(source: Source, channel: asyncssh.SSHClientChannel[bytes], exchan
             for start in range(0, len(block), _WRITE_BYTES):
                 async with asyncio.timeout(STALL_LIMIT_S):
                     await exchange.writable()
-                if exchange.ended:
+                if exchange.ended or channel.is_closing():
                     return
                 part = block[start : start + _WRITE_BYTES]
                 channel.write(part)

@@ -6,6 +6,7 @@ Two small programs stand in for systemd here; the real one is tried in the lab.
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import os
 import signal
 import subprocess
@@ -20,7 +21,7 @@ from hypothesis import strategies as st
 
 from rbdtui.transport.base import JobLostError, JobStoppedError, RemoteTimeoutError
 from rbdtui.transport.jobs import JobResult, run_job, stop_job, unit_name
-from rbdtui.transport.scripts import Script
+from rbdtui.transport.scripts import Script, script
 from rbdtui.transport.ssh import SshHost
 from tests.transport.conftest import Connect, StartSshd
 from tests.transport.openssh import RealSshd, is_alive
@@ -266,6 +267,17 @@ async def test_two_who_ask_at_once_start_it_once(box: Box, job_host: SshHost) ->
     assert ran.read_text() == "x\n"
     assert any(isinstance(outcome, JobResult) and outcome.ok for outcome in outcomes)
     assert all(isinstance(outcome, JobResult | JobStoppedError) for outcome in outcomes)
+
+
+async def test_a_script_that_arrived_in_part_is_not_started(box: Box, job_host: SshHost) -> None:
+    whole = Script("work", "echo one; echo two\n").file_text()
+    digest = hashlib.sha256(whole).hexdigest()
+    start = script("job-start")
+    result = await job_host.run(start, "u", "30", digest, "work", payload=whole[:-9])
+    assert result.exit_status == 6
+    assert box.starts == []
+    again = await job_host.run(start, "u", "30", digest, "work", payload=whole)
+    assert again.text == "started\n"
 
 
 async def test_a_follower_does_not_start_again_what_another_one_stopped(box: Box, job_host: SshHost) -> None:

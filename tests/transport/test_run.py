@@ -55,6 +55,23 @@ def test_no_character_of_an_argument_means_anything_to_the_shell(args: list[str]
     assert done.stdout.partition(b"rbdtui\x1e\n")[2] == written + payload
 
 
+@pytest.mark.parametrize("share", [0.05, 0.3, 0.5, 0.7, 0.9, 0.999])
+def test_nothing_of_a_script_runs_when_its_link_breaks_while_it_is_sent(tmp_path: Path, share: float) -> None:
+    victim = tmp_path / "victim"
+    victim.touch()
+    work = Script("work", 'rm -f "$1"\n' + 'rm -f "$1"; :\n' * 40)
+    wire = work.wire_text()
+    done = subprocess.run(
+        ["sh", "-c", work.command((str(victim),), limit_s=10)],
+        input=wire[: int(len(wire) * share)],
+        capture_output=True,
+        check=False,
+        timeout=20,
+    )
+    assert done.stdout == b""
+    assert victim.exists()
+
+
 async def test_lines_come_while_the_script_runs_and_without_what_is_no_utf8(host: SshHost) -> None:
     seen: list[tuple[str, float]] = []
     work = Script("work", "echo one; sleep 1; printf 'caf\\351\\r\\nlast'\n")
