@@ -120,7 +120,9 @@ class LiveNodes:
         self._spec = spec
         for name in self._asked.keys() - endpoints.keys():
             self._forget(name)
-        nodes = {name: self.snapshot.nodes.get(name, LiveNode(LiveState.INCOMPLETE)) for name in _names(data)}
+        incomplete = LiveNode(LiveState.INCOMPLETE)
+        known = self.snapshot.nodes
+        nodes = {name: known.get(name, incomplete) if name in endpoints else incomplete for name in _names(data)}
         self.snapshot = replace(self.snapshot, nodes=nodes)
         for name, endpoint in endpoints.items():
             if self._asked.get(name) != endpoint:
@@ -134,9 +136,10 @@ class LiveNodes:
                 if name in (None, known):
                     self._ask(known, endpoint, 0.0)
 
-    async def scan(self) -> list[SeenHostKey]:
-        """The keys that all nodes of which enough is known show now."""
-        return await scan_host_keys(list(self._asked.values()), self._known_hosts, self._secret)
+    async def scan(self, node: str, on_seen: Callable[[SeenHostKey], None]) -> list[SeenHostKey]:
+        """The keys that a node, or all of which enough is known, show now; each is told as it comes."""
+        endpoints = [endpoint for name, endpoint in self._asked.items() if node in ("", name)]
+        return await scan_host_keys(endpoints, self._known_hosts, self._secret, on_seen=on_seen)
 
     def close(self) -> None:
         """Stop asking."""

@@ -7,8 +7,9 @@ waits for a host.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from concurrent.futures import Future
+from concurrent.futures import Future, wait
 from pathlib import Path
+from typing import Final
 
 from rbdtui.engine.client import RunClient, find_active, latest_run
 from rbdtui.engine.events import FailurePolicy, RunOutcome
@@ -41,6 +42,9 @@ from rbdtui.workbench.sections import (
     SectionStatus,
     findings_in,
 )
+
+KEEP_LIMIT_S: Final = 2.0
+"""How long a draft may take to reach a slow disk before the program goes on."""
 
 
 class DamagedSpecError(SiteError):
@@ -161,6 +165,7 @@ class Workbench:
         draft = Draft.of(self.site, loaded)
         if draft is None:
             raise DamagedSpecError(self.site.spec_file, loaded.findings)
+        self._finish_keeping()
         self.session.loaded, self.draft = loaded, draft
         self.draft.write_kept(b"")
         self._after_change()
@@ -174,9 +179,15 @@ class Workbench:
 
     def keep_now(self) -> None:
         """Put the draft on the disk; a full disk is not an error here, the draft is still in memory."""
+        self._finish_keeping()
         content = self.draft.to_keep()
         if content is not None:
             self.draft.write_kept(content)
+
+    def _finish_keeping(self) -> None:
+        """Let a write that is under way end, so that an older draft never comes last."""
+        if self._keeping is not None:
+            wait([self._keeping], KEEP_LIMIT_S)
 
     async def _write(self, content: bytes) -> None:
         self.draft.write_kept(content)
@@ -213,9 +224,14 @@ class Workbench:
         self._live.ask_again(node)
         self._tell()
 
-    def scan_host_keys(self) -> Future[list[SeenHostKey]]:
-        """The keys that the servers of the draft show now; logs in nowhere but at bastions."""
-        return self.background.submit(self._live.scan())
+    def scan_host_keys(
+        self, node: str = "", on_seen: Callable[[SeenHostKey], None] = lambda _: None
+    ) -> Future[list[SeenHostKey]]:
+        """The keys that a server of the draft, or all, show now; logs in nowhere but at bastions.
+
+        Each is told as it comes, from another thread.
+        """
+        return self.background.submit(self._live.scan(node, on_seen))
 
     def trust(self, keys: Iterable[SeenHostKey]) -> None:
         """Pin keys that the operator has confirmed, then ask those servers again; raises `TransportError`."""
