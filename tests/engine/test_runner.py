@@ -39,6 +39,7 @@ from rbdtui.engine.events import (
 from rbdtui.engine.inputs import RunInputError, RunOptions, read_inputs, spec_digest
 from rbdtui.engine.journal import read_journal
 from rbdtui.engine.lock import SiteLockedError, holder_of
+from rbdtui.engine.protocol import socket_address
 from rbdtui.engine.state import RunState, StepStatus
 from rbdtui.facts.model import NodeFacts
 from rbdtui.site import Site
@@ -280,7 +281,8 @@ async def test_commands_from_outside(site: Site) -> None:
 )
 async def test_nonsense_on_the_socket_does_no_harm(site: Site, line: bytes) -> None:
     client = await start(site, "--pace=0.1")
-    reader, writer = await asyncio.open_unix_connection(client.run_dir / "control.sock")
+    with socket_address(client.run_dir) as address:
+        reader, writer = await asyncio.open_unix_connection(address)
     writer.write(line)
     assert b'"ok": false' in await asyncio.wait_for(reader.readline(), 10)
     writer.close()
