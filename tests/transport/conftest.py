@@ -17,7 +17,8 @@ from rbdtui.transport.ssh import SshHost
 from tests.transport.inprocess import InProcessSshd
 from tests.transport.openssh import RealSshd, sshd_directory, why_not
 
-QUICK = Limits(connect_timeout_s=3, login_timeout_s=3, reconnect_window_s=6, keepalive_interval_s=0.5)
+QUICK = Limits(connect_timeout_s=15, login_timeout_s=15, reconnect_window_s=20, keepalive_interval_s=5)
+"""Limits that a busy machine keeps to; tests of a limit set it shorter themselves."""
 
 
 @pytest.fixture(autouse=True)

@@ -9,6 +9,7 @@ import subprocess
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import asyncssh
@@ -255,9 +256,10 @@ async def test_what_listens_is_no_sshd(
     kinds: type[TransportError] | tuple[type[TransportError], ...],
 ) -> None:
     async with something_else(answer) as port:
+        limits = replace(QUICK, connect_timeout_s=2, login_timeout_s=2)
         began_at = time.monotonic()
         with pytest.raises(kinds):
-            await connect(server.endpoint(port=port), server.known_hosts(), login="x").run(OK)
+            await connect(server.endpoint(port=port), server.known_hosts(), limits, login="x").run(OK)
         assert time.monotonic() - began_at < 15
 
 

@@ -226,7 +226,8 @@ async def test_a_link_that_goes_silent_is_found_out_and_made_anew(
 ) -> None:
     ran = workplace / "ran"
     async with Wire(sshd.port) as wire:
-        host = connect(sshd.endpoint(port=wire.port), known_by(wire, sshd))
+        limits = replace(QUICK, keepalive_interval_s=0.5, keepalive_count=2)
+        host = connect(sshd.endpoint(port=wire.port), known_by(wire, sshd), limits)
         running = asyncio.create_task(host.run(Script("work", 'echo x >> "$1"; sleep 3; echo ok\n'), str(ran)))
         await until(ran.exists)
         wire.freeze()
