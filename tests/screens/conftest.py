@@ -119,9 +119,12 @@ async def settled(pilot: Pilot[int]) -> None:
     """Return when everything that was asked for has been drawn."""
     for _ in range(3):
         await pilot.pause()
-    await pilot.app.workers.wait_for_complete(
-        [worker for worker in pilot.app.workers if not worker.is_finished and worker.group == "brief"]
-    )
+    brief = [worker for worker in pilot.app.workers if not worker.is_finished and worker.group == "brief"]
+    if brief:
+        brief = [worker for worker in pilot.app.workers if not worker.is_finished and worker.group == "brief"]
+    if brief:
+        await pilot.app.workers.wait_for_complete(brief)
+        await pilot.pause()
 
 
 Picture = Callable[..., None]
