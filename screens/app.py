@@ -23,6 +23,7 @@ from rbdtui.workbench.sections import NODES, RUN, section_of
 from screens.base import OurScreen, SectionScreen, css, key
 from screens.commands import CommandingApp
 from screens.messages import Changed
+from screens.paths import return_command
 from screens.sections import SECTION_SCREENS, entry_of
 from screens.settings import Settings, load_settings, settings_file
 from screens.widgets.frame import Rail
@@ -216,11 +217,11 @@ class RbdTuiApp(CommandingApp):
         """Leave at once; draft and run stay."""
         workbench = self.workbench
         if workbench is not None:
-            site = str(workbench.site.path)
+            back = return_command(workbench.site.path)
             if workbench.active_run is not None:
-                self.farewell.append(T("shell.farewell.run", run=workbench.active_run.run_id, site=site))
+                self.farewell.append(T("shell.farewell.run", run=workbench.active_run.run_id, back=back))
             elif workbench.draft.dirty and not workbench.simulated:
-                self.farewell.append(T("shell.farewell.draft", site=site))
+                self.farewell.append(T("shell.farewell.draft", back=back))
             workbench.keep_now()
         self.exit(status)
 

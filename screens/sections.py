@@ -30,6 +30,7 @@ class SectionEntry:
 
 SECTION_SCREENS: Final = (
     SectionEntry(sections.SITE, "0", "screens.site", "SiteScreen"),
+    SectionEntry(sections.NODES, "1", "screens.nodes", "NodesScreen"),
     SectionEntry(sections.RUN, "r", "screens.run", "RunScreen"),
 )
 """In the order of the rail: a section is there when it has a line here."""

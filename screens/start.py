@@ -19,6 +19,7 @@ from textual.widgets.option_list import Option
 from rbdtui.site import SiteError
 from rbdtui.words import T, Text
 from screens.base import OurScreen, Words, css, key
+from screens.paths import short_path
 from screens.widgets.frame import HeadLine, KeyLine, MessageLine
 
 if TYPE_CHECKING:
@@ -212,12 +213,6 @@ def _glances(paths: Iterable[str]) -> list[Glance]:
     from rbdtui.workbench.site_list import glance_at
 
     return [glance_at(Path(path)) for path in paths]
-
-
-def short_path(path: str) -> str:
-    """A path with the home directory as a tilde."""
-    home = str(Path.home())
-    return f"~{path.removeprefix(home)}" if path == home or path.startswith(f"{home}/") else path
 
 
 def _column(text: str, cells: int) -> str:

@@ -10,6 +10,7 @@ from textual.widget import Widget
 
 from rbdtui.words import T, Text
 from screens.base import Dialog, Words, key
+from screens.paths import return_command
 
 
 class LeaveDialog(Dialog[bool]):
@@ -30,7 +31,7 @@ class LeaveDialog(Dialog[bool]):
         run = workbench.active_run if workbench is not None else None
         yield Words(T("leave.goes_on", run=run.run_id if run is not None else ""), classes="paragraph")
         yield Words(T("leave.back"), classes="paragraph")
-        yield Words(f"rbdtui {workbench.site.path}" if workbench is not None else "", classes="command")
+        yield Words(return_command(workbench.site.path) if workbench is not None else "", classes="command")
         if workbench is not None and workbench.simulated:
             yield Words(T("leave.demo"), classes="paragraph")
 

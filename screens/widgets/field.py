@@ -33,6 +33,7 @@ class TextLine(Input):
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "begin_edit", "key.edit", id="edit"),
+        Binding("enter", "submit", "Submit", show=False),
         Binding("escape", "end_edit", "key.done", id="done"),
     ]
     editing: reactive[bool] = reactive(False, toggle_class="-editing")
