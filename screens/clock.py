@@ -15,7 +15,7 @@ def lapse(seconds: float) -> str:
     """A duration in few cells: ``0.8s``, ``12s``, ``1:12``, ``1:02:05``."""
     seconds = max(0.0, seconds)
     if 0 < seconds < 1:
-        return f"{min(seconds, 0.9):.1f}s"
+        return f"{min(max(seconds, 0.1), 0.9):.1f}s"
     if seconds < 60:
         return f"{int(seconds)}s"
     minutes, rest = divmod(int(seconds), 60)
@@ -33,12 +33,19 @@ def day(at: float) -> str:
     return time.strftime("%Y-%m-%d %H:%M", time.localtime(at))
 
 
+def stamp(at: float) -> str:
+    """A time as the lines of logs begin with it."""
+    return time.strftime("%Y-%m-%dT%H:%M:%S", time.localtime(at))
+
+
 @dataclass(frozen=True, slots=True)
 class Moment:
     """When something is drawn; on a slow link running clocks go in larger steps, so that they cost less."""
 
     at: float
     grain_s: float = 1.0
+    live: bool = True
+    """Whether clocks run: what was under way when the runner died is not any more."""
 
     def since(self, begin: float | None) -> str:
         """How long ago something was."""

@@ -1,102 +1,173 @@
-"""The log of a step, read from its end by offset: bounded however large the file is, and harmless to a terminal."""
+"""The log of a step, read by offset: only what is looked at is read, however large the file or a line in it is."""
 
 from __future__ import annotations
 
 import re
-from collections import deque
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import BinaryIO, Final
 
 from rbdtui.workbench.clean import clean_line
 
-KEPT_LINES: Final = 2_000
-FIRST_BYTES: Final = 256 * 1024
-"""How much of the end is read first."""
-POLL_BYTES: Final = 256 * 1024
-"""At most this much is read at once; what was written faster than that is skipped."""
-LINE_CHARS: Final = 4_000
+BLOCK_BYTES: Final = 64 * 1024
+SHOWN_BYTES: Final = 16 * 1024
+"""At most so much of a line is looked at for display."""
+SHOWN_CHARS: Final = 4_000
 """Longer lines are cut for display."""
+LINE_BYTES: Final = 8 * 1024 * 1024
+"""A line without an end for so long is taken as several."""
 SEARCH_BYTES: Final = 1024 * 1024
+_UNSTAMPED_LINES: Final = 4
+"""So many lines in a row may stand without a stamp, e.g. heads of attempts."""
 
 
-@dataclass(slots=True)
-class LogTail:
-    """The last lines of a growing file; `poll` reads what is new."""
+@dataclass(frozen=True, slots=True)
+class LogLine:
+    """One line, harmless to a terminal."""
 
-    file: Path
-    lines: deque[str] = field(default_factory=lambda: deque(maxlen=KEPT_LINES))
-    """Cleaned, oldest first."""
-    total: int = 0
-    """Lines taken in so far, those included that are not kept any more."""
-    skipped_bytes: int = 0
-    """How much was left out, at the start or because it came too fast."""
-    _offset: int = 0
-    _rest: bytes = b""
+    offset: int
+    """Where it begins in the file."""
+    end: int
+    """Where the next one begins."""
+    text: str
 
-    def poll(self) -> int:
-        """Read what is new, at most `POLL_BYTES`; returns how many lines were added. An unreadable file is empty."""
+
+@dataclass(frozen=True, slots=True)
+class LogFile:
+    """A file that may grow while it is read; one that cannot be read is as if it were empty."""
+
+    path: Path
+
+    def size_bytes(self) -> int:
+        """How long it is now."""
         try:
-            with self.file.open("rb") as stream:
-                size = stream.seek(0, 2)
-                if size < self._offset:
-                    self._offset, self._rest = 0, b""
-                self._skip_to_end(size)
-                stream.seek(self._offset)
-                data = stream.read(POLL_BYTES)
+            return self.path.stat().st_size
         except OSError:
             return 0
-        self._offset += len(data)
-        return self._take(data)
 
-    def _skip_to_end(self, size: int) -> None:
-        """Leave out what nobody could read in time."""
-        if size - self._offset > FIRST_BYTES:
-            start = size - FIRST_BYTES
-            self.skipped_bytes += start - self._offset
-            self._offset, self._rest = start, b""
+    def after(self, offset: int, count: int) -> list[LogLine]:
+        """So many lines from an offset on, which should be the beginning of a line."""
+        lines: list[LogLine] = []
+        try:
+            with self.path.open("rb") as stream:
+                while len(lines) < count and (line := _line_at(stream, offset)) is not None:
+                    lines.append(line)
+                    offset = line.end
+        except OSError:
+            return lines
+        return lines
 
-    def _take(self, data: bytes) -> int:
-        *whole, self._rest = (self._rest + data).split(b"\n")
-        if len(self._rest) > POLL_BYTES:
-            self._rest = self._rest[:LINE_CHARS]
-        for line in whole:
-            self.lines.append(clean_line(line.decode("utf-8", "replace"), LINE_CHARS))
-        self.total += len(whole)
-        return len(whole)
+    def before(self, offset: int, count: int) -> list[LogLine]:
+        """So many lines that end at or before an offset, in their order."""
+        starts: list[int] = []
+        try:
+            with self.path.open("rb") as stream:
+                offset = min(offset, stream.seek(0, 2))
+                while len(starts) < count and offset > 0:
+                    offset = _start_before(stream, offset)
+                    starts.append(offset)
+                found = [_line_at(stream, start) for start in reversed(starts)]
+        except OSError:
+            return []
+        return [line for line in found if line is not None]
+
+    def last(self, count: int) -> list[LogLine]:
+        """So many lines at the end."""
+        return self.before(self.size_bytes(), count)
+
+    def end_at(self, stamp: str) -> int:
+        """Where the first line begins that was written later than a moment; lines begin with ISO 8601 stamps."""
+        low, high = 0, self.size_bytes()
+        while low < high:
+            middle = (low + high) // 2
+            line = self._stamped(middle, high)
+            if line is None:
+                high = middle
+            elif line.text[: len(stamp)] > stamp:
+                high = min(middle, line.offset)
+            else:
+                low = line.end
+        return low
+
+    def _stamped(self, offset: int, limit: int) -> LogLine | None:
+        """The first line from the one at an offset on that has a stamp and begins before a limit."""
+        lines = self.before(offset + 1, 1)
+        offset = lines[0].offset if lines else 0
+        for line in self.after(offset, _UNSTAMPED_LINES):
+            if line.offset >= limit:
+                return None
+            if line.text[:1].isdecimal():
+                return line
+        return None
+
+    def find_before(self, wanted: str, offset: int) -> int | None:
+        """Where the last line begins that holds a text (capitals or not) and ends at or before an offset."""
+        pattern = re.compile(re.escape(wanted.encode("utf-8", "replace")), re.IGNORECASE)
+        try:
+            with self.path.open("rb") as stream:
+                end = min(offset, stream.seek(0, 2))
+                while end > 0:
+                    start = max(0, end - SEARCH_BYTES)
+                    stream.seek(start)
+                    block = stream.read(end - start)
+                    if start > 0 and (cut := block.find(b"\n") + 1) not in (0, len(block)):
+                        start, block = start + cut, block[cut:]
+                    at = max((match.start() for match in pattern.finditer(block)), default=None)
+                    if at is not None:
+                        return start + block.rfind(b"\n", 0, at) + 1
+                    end = start
+        except OSError:
+            return None
+        return None
+
+    def find_after(self, wanted: str, offset: int) -> int | None:
+        """Where the first line begins that holds a text (capitals or not), looked for from an offset on."""
+        pattern = re.compile(re.escape(wanted.encode("utf-8", "replace")), re.IGNORECASE)
+        try:
+            with self.path.open("rb") as stream:
+                start = offset
+                while block := _from(stream, start, SEARCH_BYTES):
+                    if len(block) == SEARCH_BYTES and (cut := block.rfind(b"\n") + 1):
+                        block = block[:cut]
+                    if match := pattern.search(block):
+                        return start + block.rfind(b"\n", 0, match.start()) + 1
+                    start += len(block)
+        except OSError:
+            return None
+        return None
 
 
-def search_log(file: Path, wanted: str, *, before: int | None = None, limit: int = 1) -> list[tuple[int, str]]:
-    """The last lines that hold a text (capitals or not), with the offset at which each begins, newest first.
-
-    Looks backwards from ``before`` (default: the end) through the whole file, a mebibyte at a time.
-    """
-    found: list[tuple[int, str]] = []
-    pattern = re.compile(re.escape(wanted.encode()), re.IGNORECASE)
-    try:
-        with file.open("rb") as stream:
-            end = stream.seek(0, 2) if before is None else before
-            while end > 0 and len(found) < limit:
-                start = max(0, end - SEARCH_BYTES)
-                stream.seek(start)
-                block = stream.read(end - start)
-                if start > 0 and (cut := block.find(b"\n") + 1):
-                    start, block = start + cut, block[cut:]
-                found += _matches(block, start, pattern, limit - len(found))
-                end = start if start < end else max(0, end - SEARCH_BYTES)
-    except OSError:
-        return found
-    return found
+def _from(stream: BinaryIO, offset: int, count: int) -> bytes:
+    stream.seek(offset)
+    return stream.read(count)
 
 
-def _matches(block: bytes, start: int, pattern: re.Pattern[bytes], limit: int) -> list[tuple[int, str]]:
-    found: list[tuple[int, str]] = []
-    end = start + len(block)
-    for line in reversed(block.split(b"\n")):
-        begin = end - len(line)
-        if pattern.search(line):
-            found.append((begin, clean_line(line.decode("utf-8", "replace"), LINE_CHARS)))
-            if len(found) == limit:
-                break
-        end = begin - 1
-    return found
+def _line_at(stream: BinaryIO, offset: int) -> LogLine | None:
+    """The line that begins at an offset; None at the end of the file."""
+    first = _from(stream, offset, SHOWN_BYTES)
+    if not first:
+        return None
+    length, searched = first.find(b"\n"), len(first)
+    while length < 0 and searched < LINE_BYTES and (block := stream.read(BLOCK_BYTES)):
+        if (at := block.find(b"\n")) >= 0:
+            length = searched + at
+        searched += len(block)
+    end = offset + (searched if length < 0 else length + 1)
+    shown = first if length < 0 else first[:length]
+    return LogLine(offset, end, clean_line(shown.decode("utf-8", "replace"), SHOWN_CHARS))
+
+
+def _start_before(stream: BinaryIO, end: int) -> int:
+    """Where the line begins that ends before ``end``, which is behind its line break or at the end of the file."""
+    limit = max(0, end - LINE_BYTES)
+    upper = end - 1
+    while upper > limit:
+        lower = max(limit, upper - BLOCK_BYTES)
+        at = _from(stream, lower, upper - lower).rfind(b"\n")
+        if at >= 0:
+            return lower + at + 1
+        upper = lower
+    return limit
+
+
+__all__ = ["LogFile", "LogLine"]

@@ -20,7 +20,7 @@ from rbdtui.engine.journal import JournalError, JournalReader
 from rbdtui.engine.state import RunState
 from rbdtui.words import Text
 from rbdtui.workbench.background import BackgroundLoop
-from rbdtui.workbench.log_view import LogTail
+from rbdtui.workbench.log_view import LogFile
 
 POLL_S: Final = 0.2
 ALIVE_EVERY: Final = 5
@@ -56,6 +56,8 @@ class RunFollower:
         """Whether everything that the journal held at first has been read."""
         self.records: list[Record] = []
         """Everything read so far; only ever appended to."""
+        self.put_off: set[str] = set()
+        """Questions that the operator at this screen will answer later."""
         self._background = background
         self._on_change = on_change
         self._live = _Fold(RunState())
@@ -98,9 +100,9 @@ class RunFollower:
 
         return self._background.submit(give())
 
-    def log(self, step_id: str) -> LogTail:
-        """What a step's host said, from its end on."""
-        return LogTail(self.client.log_file(step_id))
+    def log(self, step_id: str) -> LogFile:
+        """What a step's host said."""
+        return LogFile(self.client.log_file(step_id))
 
     def close(self) -> None:
         """Stop following; the run is not touched."""

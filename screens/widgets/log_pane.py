@@ -171,7 +171,8 @@ class LogPane(Widget, can_focus=True):
         """One line."""
         plain, width = self.rich_style, self.size.width
         if y >= len(self._rows):
-            return Strip.blank(width, plain)
+            said = str(T("run_screen.log.empty")) if y == 0 and self._file is not None else ""
+            return Strip([Segment(said, plain + look_style(self, "muted"))]).adjust_cell_length(width, plain)
         row = self._rows[y]
         muted = plain + look_style(self, "muted")
         style = muted if _HEADING.fullmatch(row.text) else plain
@@ -304,8 +305,8 @@ class LogPane(Widget, can_focus=True):
             line = file.after(found, 1) if found is not None else []
             at = await asyncio.to_thread(file.find_after, self._wanted, line[0].end if line else 0)
         if at is None or at >= self._end:
-            which = "log.not_found" if found is None else "log.no_older" if older else "log.no_newer"
-            self.post_message(self.NotFound(T(which, text=self._wanted)))  # words: log.*
+            which = "not_found" if found is None else "no_older" if older else "no_newer"
+            self.post_message(self.NotFound(T(f"run_screen.log.{which}", text=self._wanted)))  # words: run_screen.log.*
             return
         self._found = at
         above = file.before(at, self.size.height // 3)

@@ -44,6 +44,8 @@ STEP_MARKS: Final[Mapping[StepStatus, Mark]] = {
     StepStatus.QUARANTINED: Mark("–", "-", "warning"),
 }
 STALLED: Final = Mark("!", "!", "bold warning")
+CUT_OFF: Final = Mark("!", "!", "warning")
+"""Was under way when the runner died."""
 PROBE_MARKS: Final[Mapping[ProbeState, Mark]] = {
     ProbeState.OK: Mark("✓", "+", "success"),
     ProbeState.EXPECTED: Mark("–", "-", "muted"),
@@ -63,14 +65,23 @@ def state_word(state: ProbeState) -> Text:
     return T(f"health.state.{state.value}")  # words: health.state.*
 
 
-def step_mark(step: StepState) -> Mark:
+def step_mark(step: StepState, moment: Moment) -> Mark:
     """The mark of a step as it stands."""
+    if not moment.live and step.status in (StepStatus.RUNNING, StepStatus.RETRYING):
+        return CUT_OFF
     return STALLED if step.stall is not None else STEP_MARKS[step.status]
+
+
+def step_word(step: StepState, moment: Moment) -> Text:
+    """The word for how a step stands."""
+    if step_mark(step, moment) is CUT_OFF:
+        return T("run_screen.cut_off")
+    return status_word(step.status)
 
 
 def step_cell(step: StepState, moment: Moment, cells: int, *, ascii_only: bool) -> str:
     """A step as it stands in so many cells: its sign, and the word or time that fits."""
-    sign = step_mark(step).sign(ascii_only=ascii_only)
+    sign = step_mark(step, moment).sign(ascii_only=ascii_only)
     for form in _forms(step, moment, cells, ascii_only=ascii_only):
         if cell_len(form) + 2 <= cells:
             return f"{sign} {form}"
@@ -79,7 +90,9 @@ def step_cell(step: StepState, moment: Moment, cells: int, *, ascii_only: bool) 
 
 def _forms(step: StepState, moment: Moment, cells: int, *, ascii_only: bool) -> Sequence[str]:
     """What may stand behind the sign, the most telling first."""
-    status, word = step.status, str(status_word(step.status))
+    status, word = step.status, str(step_word(step, moment))
+    if step_mark(step, moment) is CUT_OFF:
+        return (word,)
     if step.status is StepStatus.RUNNING:
         return _running(step, moment, cells, ascii_only=ascii_only)
     if status is StepStatus.RETRYING and step.retry_at is not None:
@@ -87,6 +100,8 @@ def _forms(step: StepState, moment: Moment, cells: int, *, ascii_only: bool) -> 
         return (f"{word} {left}", left)
     if status is StepStatus.CHANGED and step.duration_s is not None:
         return (lapse(step.duration_s),)
+    if status is StepStatus.UNCHANGED:
+        return (str(T("run_screen.same")),)
     if status is StepStatus.WAITING:
         return ("",)
     return (word,)

@@ -22,7 +22,9 @@ from screens.clock import Moment
 from screens.widgets.canvas import Canvas, Span, Spans, cut
 from screens.widgets.marks import STALLED, STEP_MARKS, step_cell, step_mark
 
-LEAST_COLUMN: Final = 8
+LEAST_COLUMN: Final = 9
+GOOD_COLUMN: Final = 11
+"""Room for the share and the rest of a transfer."""
 MOST_COLUMN: Final = 18
 LEAST_LABEL: Final = 14
 MOST_LABEL: Final = 24
@@ -163,10 +165,10 @@ class StepMatrix(Canvas, can_focus=True):
         assert matrix is not None
         nodes = max(1, len(matrix.nodes))
         longest = max((cell_len(str(row.title)) for row in matrix.rows), default=0) + 3
-        least = LEAST_COLUMN if nodes > 2 else MOST_COLUMN
-        label = max(LEAST_LABEL, min(longest, MOST_LABEL, width - 1 - nodes * 11))
+        count = min(nodes, max(1, (width - 1 - LEAST_LABEL) // LEAST_COLUMN))
+        wanted = GOOD_COLUMN if count == nodes else LEAST_COLUMN
+        label = max(LEAST_LABEL, min(longest, MOST_LABEL, width - 1 - count * wanted))
         room = max(1, width - label - 1)
-        count = min(nodes, max(1, room // least))
         first = min(max(self._left, self._column - count + 1), self._column, nodes - count)
         return _Columns(label, min(MOST_COLUMN, room // count), first, count)
 
@@ -196,15 +198,14 @@ class StepMatrix(Canvas, can_focus=True):
     def _head(self, matrix: Matrix, columns: _Columns) -> Spans:
         """Names of the nodes in sight, with how many of their steps are settled where there is room."""
         spans = [Span(1, str(T("run_screen.step")), "muted", columns.label - 1)]
-        for index in range(columns.first, columns.first + columns.count):
-            node = matrix.nodes[index] if matrix.nodes else ""
-            settled, total = matrix.lane_counts(node)
-            count = f" {settled}/{total}"
-            room = columns.column - 1
-            name = node if cell_len(node) + cell_len(count) > room else f"{node}{count}"
-            here = index == self._column
+        room = columns.column - 1
+        names = [(node, "/".join(map(str, matrix.lane_counts(node)))) for node in matrix.nodes]
+        counted = all(cell_len(node) + len(count) < room for node, count in names)
+        for index in range(columns.first, min(len(names), columns.first + columns.count)):
+            name = " ".join(names[index]) if counted else names[index][0]
+            look = "bold underline accent" if index == self._column else "bold"
             x = columns.label + (index - columns.first) * columns.column
-            spans.append(Span(x, cut(name, room, self._cut_mark), "bold underline accent" if here else "bold", room))
+            spans.append(Span(x, cut(name, room, self._cut_mark), look, room))
         return tuple(spans)
 
     def _lanes(self, matrix: Matrix, columns: _Columns, width: int) -> Spans:
@@ -240,7 +241,7 @@ class StepMatrix(Canvas, can_focus=True):
                 yield Span(x, "", "", cells, key)
             else:
                 text = step_cell(step, self._moment, cells, ascii_only=self._ascii)
-                yield Span(x, text, step_mark(step).look, cells, key)
+                yield Span(x, text, step_mark(step, self._moment).look, cells, key)
 
     def _across(self, row: Row, step: StepState, columns: _Columns, width: int, *, here: bool) -> Span:
         """A step that belongs to no node, across all of them; a gate is a line that is drawn."""
@@ -250,7 +251,7 @@ class StepMatrix(Canvas, can_focus=True):
         if row.gate:
             text = f"{rule * 2} {text} "
             text += rule * max(0, cells - cell_len(text))
-        return Span(columns.label, text, step_mark(step).look, cells, "cursor" if here else None)
+        return Span(columns.label, text, step_mark(step, self._moment).look, cells, "cursor" if here else None)
 
     def _label_look(self, row: Row, *, here: bool) -> str:
         if any(in_trouble(step) for step in row.cells.values()):

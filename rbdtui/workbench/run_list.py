@@ -1,0 +1,81 @@
+"""Earlier runs of a site as lines of a list: when each began and how it ended, without reading whole journals."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from rbdtui.engine.client import find_active
+from rbdtui.engine.events import RunOutcome
+from rbdtui.engine.inputs import JOURNAL_NAME
+from rbdtui.site import Site
+
+MOST_RUNS: Final = 200
+_HEAD_BYTES: Final = 4 * 1024
+_TAIL_BYTES: Final = 64 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class RunLine:
+    """One run."""
+
+    run_id: str
+    began_at: float | None
+    """Unix time; None when the journal does not say."""
+    outcome: RunOutcome | None
+    """None for one that has not ended."""
+    changed: int = 0
+    """Steps that changed something."""
+    duration_s: float = 0.0
+    active: bool = False
+    """Whether a runner has it in its hands."""
+
+
+def list_runs(site: Site) -> list[RunLine]:
+    """The newest runs, the latest first; what cannot be read is listed without a date."""
+    active = find_active(site)
+    active_id = active.run_id if active is not None else ""
+    ids = site.run_ids()[: -MOST_RUNS - 1 : -1]
+    return [_line(run_id, site.run_dir(run_id) / JOURNAL_NAME, active=run_id == active_id) for run_id in ids]
+
+
+def _line(run_id: str, journal: Path, *, active: bool) -> RunLine:
+    first, last = _ends(journal)
+    at = first.get("at")
+    began_at = float(at) if isinstance(at, int | float) else None
+    try:
+        outcome = RunOutcome(str(last.get("outcome"))) if last.get("type") == "run-finished" else None
+        return RunLine(
+            run_id, began_at, outcome, int(str(last.get("changed", 0))), float(str(last.get("duration_s", 0))), active
+        )
+    except ValueError:
+        return RunLine(run_id, began_at, None, active=active)
+
+
+def _ends(journal: Path) -> tuple[Mapping[str, object], Mapping[str, object]]:
+    """The first line's head, as far as it is needed, and the last whole line."""
+    try:
+        with journal.open("rb") as stream:
+            head = stream.read(_HEAD_BYTES)
+            stream.seek(max(0, stream.seek(0, 2) - _TAIL_BYTES))
+            whole = stream.read().rpartition(b"\n")[0]
+    except OSError:
+        return {}, {}
+    return _head(head), _parsed(whole.rpartition(b"\n")[2])
+
+
+def _head(data: bytes) -> Mapping[str, object]:
+    """What stands before the list of steps, which may be long."""
+    begin, found, _ = data.partition(b',"run_id"')
+    return _parsed(begin + b"}") if found else {}
+
+
+def _parsed(line: bytes) -> Mapping[str, object]:
+    try:
+        content = json.loads(line)
+    except ValueError:
+        return {}
+    return content if isinstance(content, dict) else {}

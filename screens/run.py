@@ -1,0 +1,451 @@
+"""The run: steps by nodes with the gateways beside them, the log of one step, what happened when, and the steering."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import ClassVar, Final
+
+from rich.cells import cell_len
+from textual import events, on, work
+from textual.binding import BindingType
+from textual.containers import Horizontal, Vertical
+from textual.widget import Widget
+from textual.widgets import Input
+
+from rbdtui.engine.state import RunState, StepState
+from rbdtui.words import T, Text
+from rbdtui.workbench import sections
+from rbdtui.workbench.gateway_view import GatewayView, gateways_of_run
+from rbdtui.workbench.replay import Replay
+from rbdtui.workbench.run_phase import RunPhase, phase_of, phase_then
+from rbdtui.workbench.run_view import RunFollower
+from rbdtui.workbench.timeline import Timeline, Tone
+from screens import clock
+from screens.base import Words, css, key
+from screens.run_steering import RunSteering
+from screens.sections import entry_of
+from screens.widgets.canvas import Canvas, Span, Spans, cut
+from screens.widgets.event_list import EventList
+from screens.widgets.field import TextLine
+from screens.widgets.log_pane import LogPane
+from screens.widgets.port_lights import PortLights
+from screens.widgets.run_words import banner_of, slider_line, status_line, step_facts, step_title
+from screens.widgets.said import Said
+from screens.widgets.step_matrix import StepMatrix
+
+TICK_S: Final = 1.0
+SLOW_TICK_S: Final = 5.0
+LOG_S: Final = 0.25
+SLOW_LOG_S: Final = 2.5
+LOOK_S: Final = 5.0
+"""How often it is looked whether another terminal has started a run."""
+MANY_NODES: Final = 5
+"""With more the picture has the whole width, and the gateways stand in a line below it."""
+LEAP: Final = 0.05
+"""How much of a run's time is passed at once in looking back."""
+LOG, TIMELINE, GATEWAYS = "log", "timeline", "gateways"
+_TONES: Final = {Tone.PLAIN: "", Tone.GOOD: "success", Tone.WARN: "warning", Tone.BAD: "bold error"}
+
+
+class RunScreen(RunSteering):
+    """One run, live or looked back at."""
+
+    SECTION = sections.RUN
+    CSS_PATH = css("run")
+    AUTO_FOCUS = "#matrix"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        key("enter", "read", "log"),
+        key("enter", "review", "to_review"),
+        *RunSteering.STEERING,
+        key("t", "pane('timeline')", "timeline"),
+        key("slash", "search", "search"),
+        key("g", "pane('gateways')", "gateways"),
+        key("c", "changes", "changes"),
+        key("e", "trouble", "trouble"),
+        key("left_square_bracket", "step(-1)", "look_back"),
+        key("right_square_bracket", "step(1)", "look_on"),
+        key("shift+left", "leap(-1)", "leap_back", show=False),
+        key("shift+right", "leap(1)", "leap_on", show=False),
+        key("home", "begin", "to_begin", show=False),
+        key("end", "present", "to_present", show=False),
+        key("o", "runs", "runs"),
+        key("escape", "back", "back"),
+    ]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._replay = Replay()
+        self._timeline = Timeline()
+        self._shown: RunFollower | None = None
+        self._pane = LOG
+        self._auto = True
+        """Whether the cursor follows the work."""
+        self._searching = False
+        self._chosen = False
+        """Whether the operator has chosen an earlier run."""
+        self._looked_at = 0.0
+
+    def body(self) -> Iterable[Widget]:
+        """What to do without a run; else status, picture, gateways, and the pane below."""
+        yield Words(self._none_text, id="none")
+        with Vertical(id="run"):
+            yield Canvas(id="status")
+            yield Said(id="banner")
+            with Horizontal(id="top"):
+                yield StepMatrix(id="matrix")
+                yield PortLights(table=True, id="ports")
+            yield PortLights(table=False, id="strip")
+            yield Canvas(id="slider")
+            yield Canvas(id="title")
+            yield Said(id="facts")
+            yield LogPane(id="log")
+            yield EventList(id="timeline")
+            yield PortLights(table=True, id="gateways")
+            with Horizontal(id="search"):
+                yield Words("/", id="slash")
+                yield TextLine(id="wanted")
+
+    def on_mount(self) -> None:
+        """Begin to let clocks run and to look after the log."""
+        slow = self.program.settings.slow_link
+        self.set_interval(SLOW_TICK_S if slow else TICK_S, self._tick)
+        self.set_interval(SLOW_LOG_S if slow else LOG_S, self._poll_log)
+
+    # --- drawing ---------------------------------------------------------------------------------------------
+
+    @property
+    def _ascii(self) -> bool:
+        return self.program.settings.ascii_only
+
+    @property
+    def _moment(self) -> clock.Moment:
+        """When it is on the picture."""
+        run = self.run
+        if run is not None and self._replay.looks_back:
+            return clock.Moment(self._replay.at(run.records))
+        if run is not None and not phase_of(run).live:
+            return clock.Moment(run.state().at, live=False)
+        return clock.Moment(clock.now(), SLOW_TICK_S if self.program.settings.slow_link else TICK_S)
+
+    def _state(self, run: RunFollower) -> RunState:
+        return run.state_at(self._replay.count) if self._replay.count is not None else run.state()
+
+    def _phase(self, run: RunFollower) -> RunPhase:
+        return phase_then(self._state(run)) if self._replay.looks_back else phase_of(run)
+
+    @property
+    def _matrix(self) -> StepMatrix:
+        return self.query_one(StepMatrix)
+
+    @property
+    def _log(self) -> LogPane:
+        return self.query_one(LogPane)
+
+    @property
+    def selected_step(self) -> StepState | None:
+        """The step under the cursor."""
+        return self._matrix.selected
+
+    def _none_text(self) -> Text:
+        entry = entry_of(sections.REVIEW)
+        return T("run_screen.none", key=entry.key) if entry is not None else T("run_screen.none_here")
+
+    def refresh_view(self) -> None:
+        """Draw what is new."""
+        run = self.run
+        if run is not self._shown:
+            self._take(run)
+        self.query_one("#none").display = run is None
+        self.query_one("#run").display = run is not None
+        if run is not None:
+            self._draw(run)
+
+    def _take(self, run: RunFollower | None) -> None:
+        """Another run is looked at."""
+        self._shown, self._replay, self._timeline, self._auto = run, Replay(), Timeline(), True
+        self._log.show(None)
+        self.refresh_bindings()
+
+    def _draw(self, run: RunFollower) -> None:
+        state, phase, moment = self._state(run), self._phase(run), self._moment
+        matrix, gateways = self._matrix, gateways_of_run(state)
+        matrix.show(state, moment, ascii_only=self._ascii)
+        self._follow_work()
+        self.set_class(matrix.matrix is not None and len(matrix.matrix.nodes) > MANY_NODES, "-many")
+        self._draw_status(run, state, phase, gateways)
+        banner: tuple[Text | None, str] = (None, "")
+        if matrix.matrix is not None and not self._replay.looks_back:
+            banner = banner_of(run, state, phase, matrix.matrix)
+        self.query_one("#banner", Said).lines = ((banner[0], banner[1]),) if banner[0] is not None else ()
+        for lights in self.query(PortLights):
+            lights.show(gateways, ascii_only=self._ascii)
+        self._draw_pane(run)
+
+    def _draw_status(self, run: RunFollower, state: RunState, phase: RunPhase, gateways: GatewayView) -> None:
+        status, slider = self.query_one("#status", Canvas), self.query_one("#slider", Canvas)
+        width = status.content_size.width
+        status.draw([status_line(state, phase, self._moment, gateways, width=width, ascii_only=self._ascii)])
+        slider.display = self._replay.looks_back
+        slider.draw([slider_line(self._replay, run.records, width=width, ascii_only=self._ascii)])
+
+    def _follow_work(self) -> None:
+        """Put the cursor on what matters most, and leave it there while that is so."""
+        matrix = self._matrix
+        urgent = matrix.matrix.in_work() if self._auto and matrix.matrix is not None else []
+        here = matrix.selected
+        if not urgent and self._auto and matrix.matrix is not None:
+            urgent = matrix.matrix.last_done()
+        if urgent and not (here is not None and here in urgent and here.status is urgent[0].status):
+            matrix.select(urgent[0].info.id)
+
+    def _draw_pane(self, run: RunFollower) -> None:
+        for name in (LOG, TIMELINE, GATEWAYS):
+            self.query_one(f"#{name}").display = self._pane == name
+        self.query_one("#search").display = self._searching
+        if self._pane == TIMELINE:
+            self._timeline.take(run.records)
+            self.query_one(EventList).show(len(self._timeline.happenings), self._happening)
+        if self._pane == LOG:
+            step = self._matrix.selected
+            until = clock.stamp(self._replay.at(run.records)) if self._replay.looks_back else ""
+            self._log.show(run.log(step.info.id) if step is not None else None, until)
+        known = self._matrix.matrix
+        facts = step_facts(self._matrix.selected, known) if self._pane == LOG and known is not None else ()
+        said, banner = self.query_one("#facts", Said), self.query_one("#banner", Said)
+        said.lines = tuple(facts)
+        self.set_class(bool(said.lines) and bool(banner.lines), "-crowded")
+        self._draw_title()
+
+    def _draw_title(self) -> None:
+        title = self.query_one("#title", Canvas)
+        matrix, width = self._matrix, title.content_size.width
+        if self._pane != LOG:
+            word = str(T(f"run_screen.pane.{self._pane}"))  # words: run_screen.pane.*
+            title.draw([(Span(1, word, "bold accent"),)])
+            return
+        row = matrix.selected_row
+        row_title = row.title if row is not None else None
+        spans = step_title(matrix.selected, row_title, matrix.selected_node, self._moment, ascii_only=self._ascii)
+        right = self._log_words()
+        used = spans[-1].x + spans[-1].width if spans else 0
+        if used + cell_len(right) + 3 <= width:
+            spans = (*spans, Span(width - cell_len(right) - 1, right, "muted"))
+        title.draw([spans])
+
+    def _log_words(self) -> str:
+        """Which part of the log is in sight, at the right end of its title."""
+        log = self._log
+        words = [f"/{log.wanted}"] if log.wanted else []
+        words += [str(T("run_screen.log.wraps"))] if log.wraps else []
+        words.append(str(T("run_screen.log.follows")) if log.follows else f"{log.share:.0%}")
+        return "  ".join(words)
+
+    def _happening(self, index: int, width: int) -> Spans:
+        """One line of the timeline."""
+        said = self._timeline.happenings[index]
+        who = f"{said.node}  {said.title}" if said.title is not None and said.node else str(said.title or said.node)
+        names = min(30, max(14, width // 2 - 12))
+        mark = "~" if self._ascii else "…"
+        room = max(1, width - 13 - names)
+        return (
+            Span(1, clock.moment(said.at), "muted", 10),
+            Span(11, cut(who, names, mark), "", names + 1),
+            Span(12 + names, cut(str(said.text), room, mark), _TONES[said.tone], room),
+        )
+
+    # --- time ------------------------------------------------------------------------------------------------
+
+    @property
+    def _seen(self) -> bool:
+        return self.is_mounted and self in self.app.screen_stack
+
+    def _tick(self) -> None:
+        """Let clocks run; nothing is written to the terminal where none does."""
+        if not self._seen:
+            return
+        run = self.run
+        if run is not None and not self._replay.looks_back and phase_of(run).live:
+            self._draw(run)
+        at = clock.now()
+        if at - self._looked_at >= LOOK_S and not self._chosen and (run is None or not run.alive):
+            self._looked_at = at
+            self.workbench.look_for_run()
+
+    def _poll_log(self) -> None:
+        if self._seen and self._pane == LOG:
+            self._log.poll()
+
+    def on_resize(self, _: events.Resize) -> None:
+        """Use the room, once it is known how much each part has."""
+        self.call_after_refresh(self.refresh_view)
+
+    def on_descendant_focus(self, _: events.DescendantFocus) -> None:
+        """On a low screen the pane that is read takes the room of the picture."""
+        self.set_class(isinstance(self.focused, LogPane | EventList | TextLine), "-reading")
+
+    # --- keys ------------------------------------------------------------------------------------------------
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Only what has a meaning now."""
+        if (steered := self.may_steer(action)) is not None:
+            return steered
+        run = self.run
+        match action:
+            case "review":
+                return run is None and entry_of(sections.REVIEW) is not None
+            case "read":
+                return run is not None and isinstance(self.focused, StepMatrix) and self.selected_step is not None
+            case "changes":
+                step = self.selected_step if run is not None else None
+                return step is not None and bool(step.changes)
+            case "trouble":
+                known = self._matrix.matrix if run is not None else None
+                return known is not None and bool(known.in_trouble())
+            case "present":
+                return self._replay.looks_back
+            case "back":
+                return run is not None and self._can_go_back
+            case "pane" | "search" | "step" | "leap" | "begin":
+                return run is not None
+            case "runs":
+                return run is not None
+        return True
+
+    def action_review(self) -> None:
+        """Go where a run is started."""
+        self.program.show_section(sections.REVIEW)
+
+    def action_read(self) -> None:
+        """Read the log of the step under the cursor."""
+        self._show_pane(LOG)
+        self.set_focus(self._log)
+
+    def action_pane(self, name: str) -> None:
+        """Show something else below the picture, or the log again."""
+        wanted = LOG if self._pane == name else name
+        self._show_pane(wanted)
+        self.set_focus(self.query_one(EventList) if wanted == TIMELINE else self._matrix)
+
+    def _show_pane(self, name: str) -> None:
+        self._pane, self._searching = name, False
+        self.refresh_view()
+
+    @property
+    def _can_go_back(self) -> bool:
+        reading = self._searching or not isinstance(self.focused, StepMatrix) or self._pane != LOG
+        return reading or self._replay.looks_back or not self._auto
+
+    def action_back(self) -> None:
+        """Back by one: from the field to the log, from a pane to the picture, to the present, to following."""
+        if self._searching:
+            self._searching = False
+            self.set_focus(self._log)
+        elif not isinstance(self.focused, StepMatrix) or self._pane != LOG:
+            self._pane = LOG
+            self.set_focus(self._matrix)
+        elif self._replay.looks_back:
+            self._replay.now()
+        else:
+            self._auto = True
+        self._after_move()
+
+    def _after_move(self) -> None:
+        self.refresh_view()
+        self.refresh_bindings()
+
+    def on_step_matrix_moved(self) -> None:
+        """From now on the operator decides what is seen."""
+        self._auto = False
+        self._after_move()
+
+    def action_trouble(self) -> None:
+        """Go to the next step that needs somebody."""
+        known, here = self._matrix.matrix, self.selected_step
+        steps = known.in_trouble() if known is not None else []
+        if steps:
+            index = steps.index(here) + 1 if here in steps else 0
+            self._auto = False
+            self._matrix.select(steps[index % len(steps)].info.id)
+            self._after_move()
+
+    # --- the log ---------------------------------------------------------------------------------------------
+
+    def action_search(self) -> None:
+        """Ask for a text to look for in the log."""
+        self._pane, self._searching = LOG, True
+        self.refresh_view()
+        field = self.query_one("#wanted", TextLine)
+        field.value = ""
+        self.set_focus(field)
+
+    @on(Input.Submitted, "#wanted")
+    def _search(self, event: Input.Submitted) -> None:
+        event.stop()
+        self._searching = False
+        self.set_focus(self._log)
+        self._log.search(event.value)
+        self._after_move()
+
+    def on_log_pane_moved(self) -> None:
+        """Say which part is in sight."""
+        self._draw_title()
+
+    def on_log_pane_not_found(self, message: LogPane.NotFound) -> None:
+        """Say so."""
+        self.tell(message.text)
+
+    def copy_text(self) -> str:
+        """The log as far as it is in sight while it is read, else the screen."""
+        return "\n".join(self._log.text_rows) if isinstance(self.focused, LogPane) else super().copy_text()
+
+    # --- looking back ----------------------------------------------------------------------------------------
+
+    def action_step(self, by: int) -> None:
+        """Go to what happened before or after."""
+        if self.run is not None:
+            self._replay.step(self.run.records, by)
+            self._after_move()
+
+    def action_leap(self, by: int) -> None:
+        """Go back or on by a share of the run's time."""
+        if self.run is not None:
+            self._replay.leap(self.run.records, by * LEAP)
+            self._after_move()
+
+    def action_begin(self) -> None:
+        """Go to where the run begins."""
+        if self.run is not None:
+            self._replay.begin(self.run.records)
+            self._after_move()
+
+    def action_present(self) -> None:
+        """Go to how it is now."""
+        self._replay.now()
+        self._after_move()
+
+    def on_event_list_chosen(self, message: EventList.Chosen) -> None:
+        """Show the run as it was then."""
+        self._replay.count = self._timeline.happenings[message.index].count
+        self._pane = LOG
+        self.set_focus(self._matrix)
+        self._after_move()
+
+    # --- dialogs ---------------------------------------------------------------------------------------------
+
+    def action_changes(self) -> None:
+        """Show what the step changes."""
+        from screens.dialogs.changes import ChangesDialog
+
+        step = self.selected_step
+        if step is not None and step.changes:
+            self.app.push_screen(ChangesDialog(step))
+
+    @work(exit_on_error=False)
+    async def action_runs(self) -> None:
+        """Choose an earlier run."""
+        from screens.dialogs.runs import RunsDialog
+
+        run_id = await self.app.push_screen_wait(RunsDialog(self.run.run_id if self.run is not None else ""))
+        if run_id:
+            self._chosen = run_id != next(iter(reversed(self.workbench.site.run_ids())), "")
+            self.workbench.open_run(run_id)

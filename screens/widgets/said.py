@@ -1,0 +1,31 @@
+"""Sentences one below the other, each in its colour; drawn again only when they are others."""
+
+from __future__ import annotations
+
+from rich.text import Text as Line
+from textual.app import RenderResult
+from textual.reactive import reactive
+from textual.widget import Widget
+
+from rbdtui.words import Text
+from screens.widgets.canvas import look_style
+
+
+class Said(Widget, can_focus=False):
+    """Sentences; there only while there are any."""
+
+    DEFAULT_CSS = "Said { height: auto; width: 1fr; }"
+    lines: reactive[tuple[tuple[Text, str], ...]] = reactive((), layout=True)
+    """Sentences with their looks."""
+
+    def render(self) -> RenderResult:
+        """The sentences in the language of now."""
+        page = Line()
+        for index, (text, look) in enumerate(self.lines):
+            page.append("\n" if index else "")
+            page.append(str(text), style=look_style(self, look))
+        return page
+
+    def watch_lines(self, lines: tuple[tuple[Text, str], ...]) -> None:
+        """Take no room when there is nothing to say."""
+        self.display = bool(lines)
