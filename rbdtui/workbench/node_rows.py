@@ -20,6 +20,8 @@ from rbdtui.workbench.operations import NodeData, field_of, nodes_in, text_at
 _GIB: Final = 1024**3
 DATA_PATH: Final = "/var/lib/rancher"
 """Where RKE2 keeps images and data; the table shows the room there."""
+USUAL_LOGIN: Final[Mapping[str, str]] = {"user": DEFAULT_USER, "port": str(DEFAULT_PORT), "key": ""}
+"""What holds of the ssh section where neither the node nor the site says anything."""
 
 
 class Mark(IntEnum):

@@ -9,6 +9,7 @@ import copy
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from enum import StrEnum
 from ipaddress import IPv4Address
 from typing import Final, cast
 
@@ -138,18 +139,17 @@ def following_name(taken: Iterable[str], like: str = "") -> str:
     return name
 
 
-def add_node(data: Data) -> int:
-    """Add a node that is still to be given an address; its place in the list."""
+def add_node(data: Data) -> None:
+    """Add a node behind the last one, still to be given an address."""
     known = [field_of(node, "name") for _, node in nodes_in(data)]
-    return append_node(data, {"name": following_name(known, known[-1] if known else "")})
+    append_node(data, {"name": following_name(known, known[-1] if known else "")})
 
 
-def append_node(data: Data, node: NodeData) -> int:
-    """Add a node behind the last one, with the usual roles unless it brings its own; its place in the list."""
+def append_node(data: Data, node: NodeData) -> None:
+    """Add a node behind the last one, with the usual roles unless it brings its own."""
     listed = _list(data)
     node.setdefault("roles", usual_roles(data, len(listed)))
     listed.append({key: node[key] for key in _KEYS if key in node})
-    return len(listed) - 1
 
 
 def usual_roles(data: Data, position: int) -> list[str]:
@@ -164,16 +164,15 @@ def uses_builds(data: Data) -> bool:
     return bool(data.get("profile", Profile.RAINBOND_6.value) == Profile.RAINBOND_6.value)
 
 
-def duplicate_node(data: Data, index: int) -> int:
-    """Add a node like another, with a name of its own and no address yet; its place in the list."""
+def duplicate_node(data: Data, index: int) -> None:
+    """Add a node like another behind it, with a name of its own and no address yet."""
     known = value_at(data, f"nodes[{index}]")
     if not isinstance(known, dict):
-        return -1
+        return
     node: NodeData = copy.deepcopy(known)
     node["name"] = following_name(names_in(data), field_of(node, "name"))
     node.pop("address", None)
     _list(data).insert(index + 1, node)
-    return index + 1
 
 
 def remove_node(data: Data, index: int) -> None:
@@ -263,6 +262,42 @@ def is_ipv4(text: str) -> bool:
     except ValueError:
         return False
     return True
+
+
+class BastionWay(StrEnum):
+    """How the way to a node goes."""
+
+    SITE = "site"
+    """As that to every other one."""
+    OWN = "own"
+    """Through a host in between of its own."""
+    DIRECT = "direct"
+    """Through none, although the site has one."""
+
+
+def way_of(data: Data, index: int) -> BastionWay:
+    """How the way to a node goes."""
+    bastion = value_at(data, f"nodes[{index}].ssh.bastion")
+    if bastion is None:
+        return BastionWay.SITE
+    return BastionWay.DIRECT if bastion == [] else BastionWay.OWN
+
+
+def set_bastion_way(data: Data, index: int, way: BastionWay, aside: dict[str, object]) -> None:
+    """Choose the way to a node; a host in between of its own is laid aside and comes back."""
+    node = value_at(data, f"nodes[{index}]")
+    if not isinstance(node, dict):
+        return
+    ssh = node.get("ssh")
+    ssh = ssh if isinstance(ssh, dict) else {}
+    if way_of(data, index) is BastionWay.OWN:
+        aside["bastion"] = ssh["bastion"]
+    ssh.pop("bastion", None)
+    if way is not BastionWay.SITE:
+        ssh["bastion"] = aside.get("bastion", {"address": ""}) if way is BastionWay.OWN else []
+    node.pop("ssh", None)
+    if ssh:
+        node["ssh"] = ssh
 
 
 # --- the balancer ----------------------------------------------------------------------------------------------

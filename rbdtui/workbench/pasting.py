@@ -149,6 +149,21 @@ def add_pasted(data: Data, pasted: Pasted) -> None:
             append_node(data, _as_data(node))
 
 
+def addresses_in(text: str) -> list[str]:
+    """The addresses of a range such as ``10.0.0.11-13``; none when it is no range that can be used."""
+    span = _SPAN.match(text.strip())
+    try:
+        return _addresses(span["first"], span["last"]) if span is not None else []
+    except _LineError:
+        return []
+
+
+def put_addresses(data: Data, index: int, addresses: Sequence[str]) -> None:
+    """Give a node the first of several addresses, and add nodes for the others."""
+    put_in_node(data, index, "address", addresses[0])
+    add_pasted(data, read_pasted("\n".join(addresses[1:]), data))
+
+
 def _as_data(node: PastedNode) -> NodeData:
     made: NodeData = {"name": node.name}
     if node.address:

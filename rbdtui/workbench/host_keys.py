@@ -1,0 +1,49 @@
+"""Host keys as an operator compares them: by host, with what is to be confirmed and what must not be by the way."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from rbdtui.transport.base import TransportError
+from rbdtui.transport.hostkeys import KeyState, SeenHostKey
+
+
+@dataclass(frozen=True, slots=True)
+class HostKeys:
+    """All keys that one host showed, or why it showed none."""
+
+    node: str
+    """The node's name, for a bastion its address."""
+    address: str
+    port: int
+    keys: tuple[SeenHostKey, ...] = ()
+    error: TransportError | None = None
+
+    @property
+    def changed(self) -> bool:
+        """Whether it shows another key than the one that is pinned."""
+        return any(key.state is KeyState.CHANGED for key in self.keys)
+
+    @property
+    def new(self) -> bool:
+        """Whether it is to be confirmed, and nothing speaks against it."""
+        return not self.changed and bool(self.keys) and not any(key.state is KeyState.PINNED for key in self.keys)
+
+
+def by_host(seen: Iterable[SeenHostKey]) -> list[HostKeys]:
+    """What was seen, host by host: changed ones first, then new ones, those that showed none, confirmed ones."""
+    grouped: dict[tuple[str, str, int], list[SeenHostKey]] = {}
+    for key in seen:
+        grouped.setdefault((key.node, key.address, key.port), []).append(key)
+    hosts = [
+        HostKeys(
+            node, address, port, tuple(key for key in keys if key.error is None),
+            next((key.error for key in keys if key.error is not None), None),
+        )
+        for (node, address, port), keys in grouped.items()
+    ]  # fmt: skip
+    return sorted(hosts, key=lambda host: (not host.changed, not host.new, host.error is None))
+
+
+__all__ = ["HostKeys", "KeyState", "SeenHostKey", "by_host"]

@@ -1,0 +1,160 @@
+"""Takes servers from a list that is pasted or typed, and shows what is understood before anything is added."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+from typing import ClassVar, Final
+
+from rich.text import Text as Line
+from textual import events, work
+from textual.binding import BindingType
+from textual.widget import Widget
+from textual.widgets import Static, TextArea
+
+from rbdtui.words import T, Text
+from rbdtui.workbench.pasting import MOST_CHARS, Pasted, read_pasted
+from screens.base import Dialog, Words, key
+
+READ_AFTER_S: Final = 0.2
+MOST_SHOWN_CHARS: Final = 20_000
+"""Of what is pasted, more is read but not shown: a text field of 10 000 lines would stand in the way of keys."""
+
+
+class ListArea(TextArea):
+    """Where the list is typed or pasted; a line that is left empty ends it."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [key("enter", "end_line", "end_list")]
+
+    def action_end_line(self) -> None:
+        """A new line, or the end of the list where this one is empty."""
+        row, _ = self.cursor_location
+        if self.text.strip() and not self.document.get_line(row).strip():
+            assert isinstance(self.screen, PasteDialog)
+            self.screen.action_take()
+        else:
+            self.insert("\n")
+
+    async def _on_paste(self, event: events.Paste) -> None:
+        """A list goes through the dialog, which keeps long ones away from the field."""
+        event.stop()
+        event.prevent_default()
+        assert isinstance(self.screen, PasteDialog)
+        self.screen.take_in(event.text)
+
+
+class PasteDialog(Dialog[Pasted]):
+    """Answers what is to be added."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        key("f10", "take", "add"),
+        key("ctrl+l", "clear", "clear_list"),
+    ]
+    AUTO_FOCUS = "#list"
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self._beyond = ""
+        """What was pasted and is not shown in the field."""
+        self._first = text
+        self._read = Pasted()
+
+    def title_text(self) -> Text:
+        """What it is about."""
+        return T("paste.title")
+
+    def body(self) -> Iterable[Widget]:
+        """What is understood, the field, and what came of it."""
+        yield Words(T("paste.explain"), classes="paragraph")
+        yield ListArea(id="list", soft_wrap=False, compact=True, highlight_cursor_line=False, tab_behavior="focus")
+        yield Words(self._beyond_words, id="beyond")
+        yield Static(id="read")
+
+    def on_mount(self) -> None:
+        """Take in what was pasted before."""
+        if self._first:
+            self.take_in(self._first)
+        self._read_list()
+
+    def take_in(self, text: str) -> None:
+        """Take a pasted text in: into the field what it can hold, the rest beside it."""
+        area = self.query_one(ListArea)
+        text = text.replace("\r\n", "\n").replace("\r", "\n")[:MOST_CHARS]
+        room = max(0, MOST_SHOWN_CHARS - len(area.text))
+        if len(text) <= room and not self._beyond:
+            area.insert(text)
+        else:
+            cut = text.rfind("\n", 0, room) + 1
+            area.insert(text[:cut])
+            self._beyond = f"{self._beyond}{text[cut:]}"[:MOST_CHARS]
+            self.query_one("#beyond", Words).refresh(layout=True)
+            self._read_list()
+
+    def _beyond_words(self) -> Line:
+        lines = self._beyond.count("\n") + 1 if self._beyond else 0
+        return Line(str(T("paste.beyond", lines=lines)) if lines else "", style=self.style("muted"))
+
+    def action_clear(self) -> None:
+        """Begin anew."""
+        self._beyond = ""
+        self.query_one(ListArea).clear()
+        self.query_one("#beyond", Words).refresh(layout=True)
+        self._read_list()
+
+    def on_text_area_changed(self) -> None:
+        """Something else stands in the field."""
+        self._read_list()
+
+    @work(group="brief", exclusive=True, exit_on_error=False)
+    async def _read_list(self) -> None:
+        """Understand the text away from the keys, a moment after the last letter."""
+        text = f"{self.query_one(ListArea).text}\n{self._beyond}"
+        await asyncio.sleep(READ_AFTER_S if len(text) > MOST_SHOWN_CHARS else 0)
+        workbench = self.program.workbench
+        if workbench is not None:
+            data = workbench.draft.data
+            self._read = await asyncio.to_thread(read_pasted, text, data)
+            self._draw()
+
+    def refresh_view(self) -> None:
+        """Say what was understood anew."""
+        if self.redraw:
+            self._draw()
+
+    def _draw(self) -> None:
+        read, page = self._read, Line()
+        rows = max(3, self.query_one("#read").content_size.height or 6)
+        if not read.nodes and not read.refused:
+            page.append(str(T("paste.nothing_yet")), style="dim")
+        if read.nodes:
+            page.append(
+                f"{self.glyphs.ok} {T('paste.taken', count=len(read.nodes))}\n", style=self.style("success", bold=True)
+            )
+            shown = read.nodes[: max(1, rows - 2 - min(3, read.refused))]
+            for node in shown:
+                page.append(f"  {node.name}  {node.address or T('nodes.no_address')}")
+                if node.renamed_from:
+                    page.append(f"  {T('paste.renamed', before=node.renamed_from)}", style="dim")
+                page.append("\n")
+            if len(read.nodes) > len(shown):
+                page.append(f"  {T('paste.more', count=len(read.nodes) - len(shown))}\n", style="dim")
+        if read.refused:
+            page.append(
+                f"{self.glyphs.warn} {T('paste.refused', count=read.refused)}\n", style=self.style("warning", bold=True)
+            )
+            for refusal in read.refusals[:3]:
+                page.append(f"  {T('paste.line', line=refusal.line)} ", style="dim")
+                page.append(f"{refusal.text[:24]}  ")
+                page.append(f"{refusal.why}\n", style=self.style("warning"))
+        self.query_one("#read", Static).update(page)
+
+    def action_take(self) -> None:
+        """Answer what was understood of all that stands there now."""
+        workbench = self.program.workbench
+        if workbench is None:
+            return
+        self._read = read_pasted(f"{self.query_one(ListArea).text}\n{self._beyond}", workbench.draft.data)
+        if self._read.nodes:
+            self.dismiss(self._read)
+        else:
+            self.tell(T("paste.nothing_taken"), bad=True)

@@ -1,0 +1,101 @@
+"""A field that refers to a secret in the vault: what it is called there, never what it is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import ClassVar
+
+from rich.text import Text as Line
+from textual.app import RenderResult
+from textual.binding import BindingType
+from textual.message import Message
+from textual.reactive import reactive
+from textual.widget import Widget
+
+from rbdtui.spec.values import SECRET_PREFIX
+from rbdtui.words import T, Text
+from rbdtui.workbench import operations
+from rbdtui.workbench.clean import clean_line
+from rbdtui.workbench.workbench import Workbench
+from screens.base import OurScreen, R, key
+from screens.theme import rich_colour
+from screens.widgets.field import Label, Verdict
+
+
+class SecretLine(Widget, can_focus=True):
+    """A secret by its name in the vault: Enter stores another value, Delete refers to none any more."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        key("enter", "store", "store_secret"),
+        key("delete,backspace", "forget", "no_secret"),
+    ]
+    name_in_vault: reactive[str] = reactive("")
+
+    class Wanted(Message):
+        """The operator wishes to store a secret, or that none is referred to."""
+
+        def __init__(self, path: str, *, store: bool) -> None:
+            super().__init__()
+            self.path, self.store = path, store
+
+    def __init__(self, path: str) -> None:
+        super().__init__(classes="field-line")
+        self.path = path
+
+    def render(self) -> RenderResult:
+        """Where it is, never what it is."""
+        if not self.name_in_vault:
+            return Line(str(T("site_form.no_secret")), style="dim")
+        shown = clean_line(self.name_in_vault)
+        return Line(str(T("site_form.secret", name=shown)), style=rich_colour(self.app, "foreground"))
+
+    def action_store(self) -> None:
+        """Ask for a value."""
+        self.post_message(self.Wanted(self.path, store=True))
+
+    def action_forget(self) -> None:
+        """Refer to nothing."""
+        self.post_message(self.Wanted(self.path, store=False))
+
+
+class SecretField(Widget):
+    """A labelled `SecretLine` with its verdict."""
+
+    def __init__(self, label: Text, path: str, name: str) -> None:
+        super().__init__()
+        self.path = path
+        """The field of cluster.yaml."""
+        self.label = label
+        self.usual_name = name
+        """What a secret is called in the vault unless the field names it already."""
+
+    def compose(self) -> Iterable[Widget]:
+        """Label, name and verdict."""
+        yield Label(self.label)
+        yield SecretLine(self.path)
+        yield Verdict()
+
+    def show(self, workbench: Workbench) -> None:
+        """Show what the draft refers to, and what is wrong with it."""
+        reference = operations.text_at(workbench.draft.data, self.path)
+        self.query_one(SecretLine).name_in_vault = reference.removeprefix(SECRET_PREFIX)
+        self.query_one(Verdict).findings = tuple(workbench.draft.findings_at(self.path))
+
+
+async def answer_wish(screen: OurScreen[R], field: SecretField, *, store: bool) -> None:
+    """Store a secret and refer to it, or refer to none any more; in a worker, for it may ask for the passphrase."""
+    from screens.dialogs.secret import SecretDialog
+
+    workbench = screen.program.workbench
+    assert workbench is not None, "there are no secrets without a site"
+    if not store:
+        workbench.change(lambda data: operations.put(data, field.path, ""))
+        return
+    if not await screen.program.ensure_unlocked(T("passphrase.why_store")):
+        return
+    reference = operations.text_at(workbench.draft.data, field.path)
+    name = reference.removeprefix(SECRET_PREFIX) or field.usual_name
+    value = await screen.app.push_screen_wait(SecretDialog(name, field.label))
+    if value is not None and await screen.done(workbench.set_secret(name, value)):
+        workbench.change(lambda data: operations.put(data, field.path, f"{SECRET_PREFIX}{name}"))
+        screen.tell(T("secret.stored", name=name))
