@@ -292,7 +292,11 @@ class SectionScreen(OurScreen[None]):
 class Dialog(ModalScreen[R], OurScreen[R]):
     """A question or a page in front of a screen; Escape leaves it without an answer."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [key("escape", "dismiss_none", "close", priority=True)]
+    BINDINGS: ClassVar[list[BindingType]] = [
+        key("escape", "dismiss_none", "close", priority=True),
+        Binding("down", "app.focus_next", show=False),
+        Binding("up", "app.focus_previous", show=False),
+    ]
 
     def content(self) -> Iterable[Widget]:
         """A box in the middle, its title above and its keys below."""

@@ -14,6 +14,9 @@ from rbdtui.words import LANGUAGES, T, Text, current_language
 from screens.base import Dialog, OurScreen
 from screens.manners import MannerlyApp
 
+FurtherCommand = tuple[Text, str, Callable[[], object]]
+"""Words, the key if there is one, and how it is done."""
+
 
 class CommandingApp(MannerlyApp):
     """A program with the commands that every screen has."""
@@ -43,19 +46,19 @@ class CommandingApp(MannerlyApp):
         """Do what a key does."""
         self.call_later(self.run_action, action, node)
 
-    def further_commands(self) -> list[tuple[Text, Callable[[], object]]]:
-        """What the palette offers although no key does it everywhere."""
-        commands: list[tuple[Text, Callable[[], object]]] = [(T("palette.preferences"), self.action_preferences)]
+    def further_commands(self) -> list[FurtherCommand]:
+        """What the palette offers beyond what keys do on the screen."""
+        commands: list[FurtherCommand] = [(T("palette.preferences"), "F2", self.action_preferences)]
         workbench = self.workbench
         if workbench is None:
             return commands
         if not workbench.unlocked:
-            commands.append((T("palette.unlock"), self.action_unlock))
+            commands.append((T("palette.unlock"), "", self.action_unlock))
         if workbench.draft.dirty:
-            commands.append((T("palette.discard"), workbench.discard))
-        commands.append((T("palette.read_again"), self.action_read_again))
+            commands.append((T("palette.discard"), "", workbench.discard))
+        commands.append((T("palette.read_again"), "", self.action_read_again))
         if not workbench.simulated:
-            commands.append((T("palette.other_site"), self.close_site))
+            commands.append((T("palette.other_site"), "", self.close_site))
         return commands
 
     def action_preferences(self) -> None:

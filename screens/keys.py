@@ -17,18 +17,19 @@ _KEY_SIGNS: Final = {
 }  # fmt: skip
 _KEY_SIGNS_ASCII: Final = {"up": "Up", "down": "Dn", "left": "Lt", "right": "Rt"}
 
-_MANNERS: Final = frozenset({"move", "choose", "close", "stay", "palette", "edit", "done", "interrupt"})
+_MANNERS: Final = frozenset({"move", "choose", "close", "stay", "palette", "preferences", "edit", "done", "interrupt"})
 """Keys that make no sense as commands."""
 
 
 def key_actions(screen: Screen[Any], *, ascii_only: bool) -> list[tuple[str, str, str, DOMNode]]:
     """Word, key, action and its node of everything that a key does on a screen now."""
-    found = []
+    found: dict[str, tuple[str, str, str, DOMNode]] = {}
     for binding, node in _named(screen):
-        if binding.id not in _MANNERS:
-            word = str(T(f"key.{binding.id}"))  # words: key.*
-            found.append((word, key_sign(binding.key, ascii_only=ascii_only), binding.action, node))
-    return found
+        word = str(T(f"key.{binding.id}"))  # words: key.*
+        sign = key_sign(binding.key, ascii_only=ascii_only)
+        if binding.id not in _MANNERS and (word not in found or len(sign) < len(found[word][1])):
+            found[word] = (word, sign, binding.action, node)
+    return list(found.values())
 
 
 def _named(screen: Screen[Any]) -> list[tuple[Binding, DOMNode]]:
@@ -84,4 +85,6 @@ def _joined(signs: list[str], *, everything: bool) -> str:
     """Several keys for the same: all of them on the page of help, else single letters and arrows, or the first."""
     if everything:
         return " ".join(signs)
-    return "".join(signs) if all(len(sign) == 1 for sign in signs) else signs[0]
+    if all(len(sign) == 1 for sign in signs):
+        return "".join(signs)
+    return "/".join(signs) if set(signs) <= set(_KEY_SIGNS_ASCII.values()) else signs[0]

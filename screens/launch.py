@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from rbdtui.session import PassphraseSource
     from rbdtui.workbench.workbench import Workbench
 
-SIXTEEN: Final = "ansi-dark"
-"""The theme of the terminal's own colours (`screens.theme.SIXTEEN`, which must not be imported this early)."""
+SIXTEEN: Final = "rbdtui-16"
+"""The theme of the terminal's own colours (`screens.theme`, which must not be imported this early)."""
 _POOR_TERMINALS: Final = ("linux", "vt", "cons", "ansi")
 """Beginnings of TERM for terminals whose fonts lack our signs."""
 _RICH_TERMINALS: Final = ("256color", "kitty", "truecolor", "direct", "alacritty", "wezterm", "ghostty", "foot")

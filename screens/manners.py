@@ -23,7 +23,7 @@ from rbdtui.workbench.errors import sentence_of
 from screens.base import LEAST_COLUMNS, LEAST_ROWS, OurScreen
 from screens.keys import key_words
 from screens.settings import Settings, save_settings
-from screens.theme import DARK, LIGHT, Glyphs, rich_colour
+from screens.theme import DARK, LIGHT, SIXTEEN, Glyphs, rich_colour
 from screens.widgets.frame import MessageLine
 
 if TYPE_CHECKING:
@@ -52,6 +52,7 @@ class MannerlyApp(App[int]):
         switch_language(settings.language or current_language())
         self.register_theme(DARK)
         self.register_theme(LIGHT)
+        self.register_theme(SIXTEEN)
         self.theme = settings.theme or DARK.name
 
     def leave(self, status: int) -> None:

@@ -11,7 +11,7 @@ from rbdtui.findings import Finding, Severity
 from rbdtui.words import T, Text
 from rbdtui.workbench.clean import clean_line
 from rbdtui.workbench.live import LiveNode, LiveState
-from rbdtui.workbench.node_rows import DATA_PATH, NodeRow, findings_by_node, in_field, size
+from rbdtui.workbench.node_rows import DATA_PATH, Mark, NodeRow, findings_by_node, in_field, size
 from rbdtui.workbench.operations import text_at, value_at
 from rbdtui.workbench.workbench import Workbench
 from screens.base import OurScreen, R
@@ -79,6 +79,17 @@ def _bastion(workbench: Workbench, index: int) -> str:
             user = text_at(data, f"{section}.user")
             return clean_line(f"{user}@{address}" if user else address)
     return ""
+
+
+def login_line(screen: OurScreen[R], workbench: Workbench, row: NodeRow) -> Line:
+    """Whether the login works, and if not, why."""
+    findings = findings_by_node(workbench.draft.data, workbench.findings).get(row.index, [])
+    failure = next((finding for finding in findings if finding.code.startswith("RBD-SSH-")), None)
+    if failure is not None:
+        return next(_finding_lines(screen, failure))
+    sign = screen.glyphs.ok if row.login.mark is Mark.OK else screen.glyphs.busy
+    look = screen.style("success", bold=True) if row.login.mark is Mark.OK else "dim"
+    return Line(f"{sign} {row.login.text or T('nodes.incomplete')}", style=look)
 
 
 def _finding_lines(screen: OurScreen[R], finding: Finding) -> Iterator[Line]:

@@ -244,7 +244,7 @@ class RunScreen(RunSteering):
         """One line of the timeline."""
         said = self._timeline.happenings[index]
         who = f"{said.node}  {said.title}" if said.title is not None and said.node else str(said.title or said.node)
-        names = min(30, max(14, width // 2 - 12))
+        names = min(36, max(14, width // 2 - 7))
         mark = "~" if self._ascii else "…"
         room = max(1, width - 13 - names)
         return (

@@ -100,8 +100,11 @@ class StartScreen(OurScreen[None]):
         glance = self._glances.get(path)
         line = Line(no_wrap=True, overflow="ellipsis")
         name = glance.name if glance is not None else Path(path).name
-        line.append(_column(name, NAME_CELLS), style="bold")
-        line.append(_column(short_path(path), max(PATH_CELLS, self.size.width - 54)), style=self.style("muted"))
+        line.append(_column(name, NAME_CELLS, self.glyphs.busy), style="bold")
+        line.append(
+            _column(short_path(path), max(PATH_CELLS, self.size.width - 54), self.glyphs.busy),
+            style=self.style("muted"),
+        )
         if glance is not None:
             self._append_state(line, glance)
         return line
@@ -215,14 +218,12 @@ def _glances(paths: Iterable[str]) -> list[Glance]:
     return [glance_at(Path(path)) for path in paths]
 
 
-def _column(text: str, cells: int) -> str:
+def _column(text: str, cells: int, cut: str) -> str:
     """Text cut or filled to a column, with a blank behind it; a path keeps its end."""
-    if cell_len(text) >= cells:
-        text = f"{set_cell_size(text, cells - 2)}… " if not text.startswith(("/", "~")) else _tail(text, cells)
+    if cell_len(text) >= cells and text.startswith(("/", "~")):
+        while cell_len(text) > cells - 2:
+            text = text[1:]
+        text = f"{cut}{text}"
+    elif cell_len(text) >= cells:
+        text = f"{set_cell_size(text, cells - 2)}{cut}"
     return set_cell_size(text, cells)
-
-
-def _tail(text: str, cells: int) -> str:
-    while cell_len(text) > cells - 2:
-        text = text[1:]
-    return f"…{text} "

@@ -52,9 +52,36 @@ LIGHT: Final = Theme(
         "footer-key-foreground": "#0b6e99",
     },
 )
-SIXTEEN: Final = "ansi-dark"
-"""The terminal's own sixteen colours."""
-THEMES: Final = (DARK.name, LIGHT.name, SIXTEEN)
+SIXTEEN: Final = Theme(
+    name="rbdtui-16",
+    ansi=True,
+    primary="ansi_cyan",
+    secondary="ansi_cyan",
+    accent="ansi_cyan",
+    foreground="ansi_default",
+    background="ansi_default",
+    surface="ansi_default",
+    panel="ansi_default",
+    boost="ansi_default",
+    success="ansi_green",
+    warning="ansi_yellow",
+    error="ansi_red",
+    variables={
+        "ansi-background": "ansi_black",
+        "ansi-foreground": "ansi_white",
+        "border": "ansi_cyan",
+        "border-blurred": "ansi_default",
+        "block-cursor-foreground": "ansi_black",
+        "block-cursor-background": "ansi_cyan",
+        "block-cursor-text-style": "none",
+        "footer-key-foreground": "ansi_cyan",
+        "input-selection-background": "ansi_cyan",
+        "input-selection-foreground": "ansi_black",
+        "scrollbar-background": "ansi_default",
+    },
+)
+"""The terminal's own sixteen colours and background, so that it is readable on light and dark ones."""
+THEMES: Final = (DARK.name, LIGHT.name, SIXTEEN.name)
 
 
 def rich_colour(app: App[int], name: str) -> str:
@@ -76,6 +103,8 @@ class Glyphs:
         self.busy = "~" if ascii_only else "…"
         self.on = "x" if ascii_only else "■"
         self.off = "." if ascii_only else "·"
+        self.chosen = "*" if ascii_only else "■"
+        self.other = " " if ascii_only else "·"
         self.bar_full = "#" if ascii_only else "▮"
         self.bar_empty = "." if ascii_only else "▯"
         self.rule = "-" if ascii_only else "─"

@@ -40,7 +40,7 @@ def used() -> tuple[frozenset[str], frozenset[str]]:
             first = node.args[0]
             if name == "T" and isinstance(first, ast.Constant):
                 keys.add(str(first.value))
-            elif name == "StepError" and isinstance(first, ast.Constant):
+            elif name == "StepError" and isinstance(first, ast.Constant) and isinstance(first.value, str):
                 keys |= {f"error.{first.value}.message", f"error.{first.value}.remedy"}
     return frozenset(keys), frozenset(patterns)
 

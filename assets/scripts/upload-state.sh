@@ -13,7 +13,13 @@ mkdir -p -- "$(dirname -- "$target")"
 if [ -f "$part.by" ]; then
   read -r process group < "$part.by" || true
   if grep -qz '^rbdtui/upload-receive$' "/proc/${process:-none}/cmdline" 2> /dev/null; then
-    kill -KILL -- "-$group" 2> /dev/null || true
+    # In this form every shell takes the number of a group.
+    kill -s KILL -- "-$group" || true
+    tries=0
+    while kill -s 0 "$process" 2> /dev/null && [ $tries -lt 50 ]; do
+      tries=$((tries + 1))
+      sleep 0.05
+    done
   fi
   rm -f -- "$part.by"
 fi

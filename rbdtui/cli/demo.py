@@ -60,12 +60,12 @@ class OwnPassphrase:
 @click.command(cls=Command, help=str(T("cli.help.demo")))
 @click.option("--nodes", type=click.IntRange(3, 60), default=4, show_default=True, help=str(T("cli.option.demo_nodes")))
 @click.option("--empty", is_flag=True, help=str(T("cli.option.demo_empty")))
-@click.option("--headless", is_flag=True, help=str(T("cli.option.headless")))
+@click.option("--screen", is_flag=True, help=str(T("cli.option.screen")))
 @mouse_option()
 @json_option()
-def demo(nodes: int, empty: bool, headless: bool, mouse: bool, as_json: bool, common: Common) -> int:
+def demo(nodes: int, empty: bool, screen: bool, mouse: bool, as_json: bool, common: Common) -> int:
     """Plan, install and look at a simulated cluster, on the screen or without."""
-    on_screen = not headless and not as_json and sys.stdin.isatty() and sys.stdout.isatty()
+    on_screen = screen and not as_json and sys.stdin.isatty() and sys.stdout.isatty()
     if on_screen:
         refuse_without_terminal(common)
     with (

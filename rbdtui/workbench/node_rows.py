@@ -83,6 +83,8 @@ _FAILURES: Final = {
     "RBD-SSH-011": "sudo_wrong", "RBD-SSH-012": "sudo_denied", "RBD-SSH-013": "sudo_asks", "RBD-SSH-014": "sudo_tty",
     "RBD-SSH-015": "no_sudo", "RBD-SSH-016": "no_shell", "RBD-SSH-017": "known_hosts",
 }  # fmt: skip
+_NEW_KEY: Final = "RBD-SSH-005"
+"""Nothing is wrong with such a server: there is something to be done."""
 _STATES: Final = {
     LiveState.INCOMPLETE: ("", Mark.NONE),
     LiveState.WAITING: ("waiting", Mark.BUSY),
@@ -131,7 +133,8 @@ def _row(data: Data, index: int, node: NodeData, live: LiveNode | None, findings
         name = in_field(finding)
         bad[name] = max(bad.get(name, Mark.NONE), _SEVERITY_MARK[finding.severity])
     bad.pop("", None)
-    worst = max((_SEVERITY_MARK[finding.severity] for finding in findings), default=Mark.NONE)
+    judged = [finding for finding in findings if finding.code != _NEW_KEY]
+    worst = max((_SEVERITY_MARK[finding.severity] for finding in judged), default=Mark.NONE)
     cells = {column: _fact_cell(column, facts, findings) for column in _CODES}
     return NodeRow(
         index=index,

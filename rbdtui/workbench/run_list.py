@@ -69,8 +69,8 @@ def _ends(journal: Path) -> tuple[Mapping[str, object], Mapping[str, object]]:
 
 def _head(data: bytes) -> Mapping[str, object]:
     """What stands before the list of steps, which may be long."""
-    begin, found, _ = data.partition(b',"run_id"')
-    return _parsed(begin + b"}") if found else {}
+    begin, found, _ = data.partition(b'"run_id"')
+    return _parsed(begin.rstrip(b", ") + b"}") if found else {}
 
 
 def _parsed(line: bytes) -> Mapping[str, object]:

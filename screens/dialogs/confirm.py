@@ -7,10 +7,10 @@ from typing import ClassVar
 
 from textual.binding import BindingType
 from textual.widget import Widget
-from textual.widgets import Input
 
 from rbdtui.words import T, Text
 from screens.base import Dialog, Words, key
+from screens.widgets.field import TextLine
 
 
 class ConfirmDialog(Dialog[bool]):
@@ -19,6 +19,7 @@ class ConfirmDialog(Dialog[bool]):
     BINDINGS: ClassVar[list[BindingType]] = [
         key("y", "answer(True)", "yes"),
         key("n", "answer(False)", "no"),
+        key("enter", "compare", "yes"),
     ]
 
     def __init__(self, title: Text, question: Text, *, type_name: str = "") -> None:
@@ -37,19 +38,23 @@ class ConfirmDialog(Dialog[bool]):
         yield Words(self._question, classes="paragraph")
         if self._wanted:
             yield Words(T("dialog.type_name", name=self._wanted), classes="paragraph")
-            yield Input(id="name", compact=True)
+            yield TextLine()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """With a name to be typed, keys alone confirm nothing."""
-        return not (action == "answer" and self._wanted)
+        """With a name to be typed, single keys confirm nothing."""
+        return bool(self._wanted) if action == "compare" else not (action == "answer" and self._wanted)
 
     def action_answer(self, answer: bool) -> None:
         """Answer."""
         self.dismiss(answer)
 
-    def on_input_submitted(self, event: Input.Submitted) -> None:
+    def on_input_submitted(self) -> None:
+        """Enter in the field."""
+        self.action_compare()
+
+    def action_compare(self) -> None:
         """Compare what was typed."""
-        if event.value.strip() == self._wanted:
+        if self.query_one(TextLine).value.strip() == self._wanted:
             self.dismiss(True)
         else:
             self.tell(T("dialog.name_differs", name=self._wanted), bad=True)

@@ -16,6 +16,7 @@ from rbdtui.words import T, Text
 from rbdtui.workbench.site_list import Repair, repairs_for
 from rbdtui.workbench.workbench import DamagedSpecError
 from screens.base import Dialog, Words, key
+from screens.paths import short_path
 
 MOST_FINDINGS = 4
 
@@ -43,7 +44,7 @@ class DamagedDialog(Dialog[Repair]):
     def body(self) -> Iterable[Widget]:
         """What is wrong, then what can be done."""
         if isinstance(self._error, DamagedSpecError):
-            yield Words(T("start.damage.unreadable", path=str(self._error.path)), classes="paragraph")
+            yield Words(T("start.damage.unreadable", path=short_path(self._error.path)), classes="paragraph")
             yield Words(self._findings)
         else:
             yield Words(self._error.text, classes="paragraph")

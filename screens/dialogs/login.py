@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import ClassVar, Final
 
-from rich.text import Text as Line
 from textual import work
 from textual.binding import BindingType
 from textual.containers import VerticalScroll
@@ -25,7 +24,7 @@ from rbdtui.workbench.operations import (
     way_of,
 )
 from screens.base import Dialog, key
-from screens.node_detail import detail_lines
+from screens.node_detail import login_line
 from screens.widgets.field import Choice, ChoiceLine, Field, TextLine
 from screens.widgets.secret_field import SecretField, SecretLine, answer_wish
 
@@ -110,7 +109,7 @@ class LoginDialog(Dialog[None]):
         workbench = self.program.workbench
         if row is None or workbench is None:
             return
-        page = Line("\n").join(detail_lines(self, workbench, row, "", 1))
+        page = login_line(self, workbench, row)
         state = self.query_one("#login-state", Static)
         if page != state.content:
             state.update(page, layout=False)

@@ -20,9 +20,11 @@ class PathLine(TextLine):
     BINDINGS: ClassVar[list[BindingType]] = [key("tab", "complete", "complete")]
 
     def action_complete(self) -> None:
-        """Add what all directories have in common that begin like this."""
+        """Add what all directories have in common that begin like this; with nothing to add go to the next field."""
         completed = complete_directory(self.value)
-        if completed != self.value:
+        if completed == self.value:
+            self.screen.focus_next()
+        else:
             self.value = completed
             self.cursor_position = len(completed)
 

@@ -66,12 +66,12 @@ class PaletteDialog(Dialog[Command]):
         program, behind = self.program, self._behind
         found: dict[str, Command] = {}
         for word, sign, action, node in key_actions(behind, ascii_only=program.settings.ascii_only):
-            found.setdefault(word, Command(word, sign, partial(program.do, action, node)))
+            found[word] = Command(word, sign, partial(program.do, action, node))
         for entry in SECTION_SCREENS if program.workbench is not None else ():
             word = str(T("palette.section", section=Text(f"section.{entry.section}")))
             found[word] = Command(word, entry.key, partial(program.show_section, entry.section))
-        for text, run in program.further_commands():
-            found.setdefault(str(text), Command(str(text), "", run))
+        for text, sign, run in program.further_commands():
+            found.setdefault(str(text), Command(str(text), sign, run))
         return list(found.values())
 
     def on_input_changed(self, event: Input.Changed) -> None:

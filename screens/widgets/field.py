@@ -134,7 +134,7 @@ class Verdict(Widget, can_focus=False):
             return Line(str(self.hint or ""), style="dim")
         colour, sign = severity_look(self, worst.severity)
         line = Line(f"{sign} {worst.message}", style=colour)
-        line.append(f"  {worst.remedy}", style="not bold default")
+        line.append(f"\n{worst.remedy}", style="not bold default")
         return line
 
     def watch_findings(self) -> None:
@@ -224,8 +224,9 @@ class ChoiceLine(Widget, can_focus=True):
     """One of a few values, side by side; left, right and space choose."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("right,space", "step(1)", "key.choose", id="choose"),
-        Binding("left", "step(-1)", "key.choose", id="choose", show=False),
+        Binding("left", "step(-1)", "key.choose", id="choose"),
+        Binding("right", "step(1)", "key.choose", id="choose"),
+        Binding("space", "step(1)", "key.choose", id="choose", show=False),
     ]
     value: reactive[str] = reactive("")
 
@@ -252,12 +253,24 @@ class ChoiceLine(Widget, can_focus=True):
         """All values, the chosen one marked by a sign and by weight."""
         glyphs = signs(self)
         line = Line(no_wrap=True)
-        for value in self._values:
+        for value in self._in_sight():
             chosen = value == self.value
             style = f"bold {rich_colour(self.app, 'accent')}" if chosen else "dim"
-            line.append(f"{glyphs.on if chosen else glyphs.off} {self._word(value)}", style=style)
+            line.append(f"{glyphs.chosen if chosen else glyphs.other} {self._word(value)}", style=style)
             line.append("   ")
         return line
+
+    def _in_sight(self) -> tuple[str, ...]:
+        """The values from the first that leaves room for the chosen one."""
+        values, room = self._values, self.content_size.width
+        while len(values) > 1 and values[0] != self.value and self.value in values:
+            if self._cells(values[: values.index(self.value) + 1]) <= room:
+                break
+            values = values[1:]
+        return values
+
+    def _cells(self, values: Sequence[str]) -> int:
+        return sum(cell_len(str(self._word(value))) + 5 for value in values)
 
     def action_step(self, by: int) -> None:
         """Choose the next value, or the one before."""
@@ -272,8 +285,8 @@ class ChoiceLine(Widget, can_focus=True):
     def on_click(self, event: events.Click) -> None:
         """Choose the value under the mouse."""
         start = 0
-        for value in self._values:
-            width = 2 + cell_len(str(self._word(value))) + 3
+        for value in self._in_sight():
+            width = self._cells((value,))
             if start <= event.x < start + width:
                 self.choose(value)
                 return

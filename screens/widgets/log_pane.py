@@ -309,7 +309,8 @@ class LogPane(Widget, can_focus=True):
             self.post_message(self.NotFound(T(f"run_screen.log.{which}", text=self._wanted)))  # words: run_screen.log.*
             return
         self._found = at
-        above = file.before(at, self.size.height // 3)
-        self._top, self._top_part = above[0].offset if above else at, 0
+        above = file.before(at, self.size.height // 3) or file.after(at, 1)
+        page = file.before(self._end, self.size.height)
+        self._top, self._top_part = min(above[0].offset, page[0].offset), 0
         self._moved()
         self.refresh()

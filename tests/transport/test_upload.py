@@ -108,7 +108,7 @@ async def test_a_receiver_that_hangs_on_a_dead_link_is_ended_by_the_next_try(
         assert _receivers_of(workplace / "target") != []
         other = connect(sshd.endpoint(), sshd.known_hosts())
         assert await other.upload(tmp_path / "source", str(workplace / "target"), sha256=digest)
-    assert _receivers_of(workplace / "target") == []
+        assert _receivers_of(workplace / "target") == []
 
 
 def _receivers_of(target: Path) -> list[str]:
