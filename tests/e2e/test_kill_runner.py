@@ -52,13 +52,13 @@ class Place:
 def places(events: Sequence[Event]) -> list[Place]:
     """Ten places, in the order of an undisturbed run: inside the long steps, and at the ends or inside of others."""
     chooser = random.Random(SEED)
-    order = [event.step for event in events if isinstance(event, StepFinished)]
-    others = [step for step in order[:-2] if step not in LONG_STEPS]
+    finished_steps = [event.step for event in events if isinstance(event, StepFinished)]
+    others = [step for step in finished_steps[:-2] if step not in LONG_STEPS]
     found = [Place(StepStarted, step, LONG_STEP_S) for step in LONG_STEPS]
     for number, step in enumerate(chooser.sample(others, KILLS - len(LONG_STEPS))):
         inside = Place(StepStarted, step, chooser.choice(INTO_STEP_S))
         found.append(Place(StepFinished, step, 0.0) if number % 2 else inside)
-    return sorted(found, key=lambda place: order.index(place.step))
+    return sorted(found, key=lambda place: next(n for n in range(len(events)) if place.reached(events[n : n + 1])))
 
 
 async def kill_at(client: RunClient, place: Place) -> None:

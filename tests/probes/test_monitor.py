@@ -320,7 +320,7 @@ async def test_watching_a_run(authority: Authority, tmp_path: Path) -> None:
                     cluster.hosts["node2"].broken = None
                     cluster.open_gateway(VIP)
                     cluster.hosts["node1"].scripts["health"] = lambda: health_output(NODES["node1"], VIP)
-                if seen.get("gateway-443@VIP", [""])[-1] == "ok" and seen["vip-holder"][-1] == "ok":
+                if seen.get("gateway-443@VIP", [""])[-1] == "ok" and seen.get("vip-holder", [""])[-1] == "ok":
                     break
     assert seen["gateway-80@node1"] == ["expected"]
     assert seen["gateway-443@VIP"] == ["expected", "ok"]
