@@ -78,7 +78,7 @@ class RbdTuiApp(CommandingApp):
         key("ctrl+y", "copy", "copy_text", show=False),
         key("s", "save", "save"),
         key("f", "faults", "faults"),
-        key("f2", "preferences", "preferences", show=False),
+        key("f8", "preferences", "preferences", show=False),
         key("L", "other_language", "other_language", show=False),
         key("q", "leave", "leave"),
         key("ctrl+q", "leave", "leave", show=False),

@@ -48,7 +48,7 @@ class CommandingApp(MannerlyApp):
 
     def further_commands(self) -> list[FurtherCommand]:
         """What the palette offers beyond what keys do on the screen."""
-        commands: list[FurtherCommand] = [(T("palette.preferences"), "F2", self.action_preferences)]
+        commands: list[FurtherCommand] = [(T("palette.preferences"), "F8", self.action_preferences)]
         workbench = self.workbench
         if workbench is None:
             return commands

@@ -239,9 +239,20 @@ class _Taking:
         return Pasted(tuple(self.nodes), tuple(self.refusals), self.refused, tuple(self.filled))
 
 
+def harmless_lines(text: str) -> str:
+    """A pasted text in which nothing acts on a terminal; what stands behind its limits is left out."""
+    ending = "\n" if text[-1:] in ("\n", "\r") else ""
+    return "\n".join(_without_controls(line) for line in text[:MOST_CHARS].splitlines()[:MOST_LINES]) + ending
+
+
+def _without_controls(raw: str) -> str:
+    """A line in which nothing acts; tabs stay."""
+    return "\t".join(clean_line(part, LONGEST_LINE) for part in raw[: LONGEST_LINE * 4].split("\t"))
+
+
 def _harmless(raw: str) -> str:
     """A line without comment, list mark and anything that acts; tabs stay."""
-    line = "\t".join(clean_line(part, LONGEST_LINE) for part in raw[: LONGEST_LINE * 4].split("\t"))
+    line = _without_controls(raw)
     return re.sub(r"^\s*(?:[-*•]|[0-9]{1,3}[.)])\s+", "", line.partition("#")[0]).strip()
 
 

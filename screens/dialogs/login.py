@@ -41,8 +41,8 @@ class LoginDialog(Dialog[None]):
     """Edits the ``ssh`` section of one node; every change holds at once."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        key("down,tab", "app.focus_next", "next_field", priority=False),
-        key("up,shift+tab", "app.focus_previous", "next_field", show=False),
+        key("down", "app.focus_next", "move", show=False),
+        key("up", "app.focus_previous", "move", show=False),
         key("g,f5", "ask_again", "again", show=False),
     ]
     AUTO_FOCUS = "TextLine"

@@ -13,7 +13,7 @@ from textual.widget import Widget
 from textual.widgets import Static, TextArea
 
 from rbdtui.words import T, Text
-from rbdtui.workbench.pasting import MOST_CHARS, Pasted, read_pasted
+from rbdtui.workbench.pasting import MOST_CHARS, Pasted, harmless_lines, read_pasted
 from screens.base import Dialog, Words, key
 
 READ_AFTER_S: Final = 0.2
@@ -47,7 +47,7 @@ class PasteDialog(Dialog[Pasted]):
     """Answers what is to be added."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        key("f10", "take", "add"),
+        key("f2", "take", "add"),
         key("ctrl+l", "clear", "clear_list"),
     ]
     AUTO_FOCUS = "#list"
@@ -79,7 +79,7 @@ class PasteDialog(Dialog[Pasted]):
     def take_in(self, text: str) -> None:
         """Take a pasted text in: into the field what it can hold, the rest beside it."""
         area = self.query_one(ListArea)
-        text = text.replace("\r\n", "\n").replace("\r", "\n")[:MOST_CHARS]
+        text = harmless_lines(text)
         room = max(0, MOST_SHOWN_CHARS - len(area.text))
         if len(text) <= room and not self._beyond:
             area.insert(text)

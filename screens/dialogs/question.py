@@ -18,6 +18,7 @@ from rbdtui.workbench.clean import clean_lines
 from rbdtui.workbench.run_view import RunFollower
 from screens import clock
 from screens.base import Dialog, Words, css, key
+from screens.widgets.choices import Choices
 
 EVIDENCE_LINES: Final = 5
 GRACE_S: Final = 0.8
@@ -56,7 +57,7 @@ class QuestionDialog(Dialog[None]):
         yield Words(self.asked.text, id="asked")
         yield Words(self._remedy, id="remedy")
         yield Words(self._evidence, id="evidence")
-        yield OptionList(id="choices", compact=True, markup=False)
+        yield Choices(id="choices", compact=True, markup=False)
 
     @property
     def _run(self) -> RunFollower | None:

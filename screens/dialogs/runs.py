@@ -20,6 +20,7 @@ from rbdtui.workbench.run_phase import RunPhase
 from screens import clock
 from screens.base import Dialog, Words, key
 from screens.widgets.canvas import look_style
+from screens.widgets.choices import Choices
 from screens.widgets.run_words import PHASE_MARKS
 
 _WORD_CELLS = 16
@@ -42,7 +43,7 @@ class RunsDialog(Dialog[str]):
 
     def body(self) -> Iterable[Widget]:
         """The list."""
-        yield OptionList(id="runs", compact=True, markup=False)
+        yield Choices(id="runs", compact=True, markup=False)
         yield Words(T("run_screen.runs.hint"), classes="below")
 
     def on_mount(self) -> None:

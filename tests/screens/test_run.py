@@ -1,0 +1,490 @@
+"""The run screen by keys: cursor, log, looking back, questions, steering, and whatever keys come in whatever state."""
+
+from __future__ import annotations
+
+import json
+import random
+from pathlib import Path
+
+import pytest
+from textual.app import App
+from textual.pilot import Pilot
+
+from rbdtui.engine.events import Choice, Outcome, QuestionAnswered, RunFinished, RunOutcome, StepFinished
+from rbdtui.engine.inputs import JOURNAL_NAME
+from rbdtui.engine.logs import log_file
+from rbdtui.engine.protocol import Command
+from rbdtui.site import Site
+from rbdtui.workbench.sections import HEALTH, RUN
+from screens.dialogs.question import GRACE_S, QuestionDialog
+from screens.run import RunScreen
+from screens.widgets.canvas import Canvas
+from screens.widgets.frame import MessageLine
+from screens.widgets.log_pane import LogPane
+from screens.widgets.said import Said
+from screens.widgets.step_matrix import StepMatrix
+from tests.screens.conftest import LARGE, Opened, bench, settled
+from tests.screens.fake_runner import listening
+from tests.screens.journals import RUN_ID, T0, Story, append, write_run
+from tests.screens.running import STAGES, held, on_stage
+from tests.screens.waiting import caught_up, program, show_run, until
+
+Patch = pytest.MonkeyPatch
+
+
+def screen_of(pilot: Pilot[int]) -> RunScreen:
+    screen = pilot.app.screen
+    assert isinstance(screen, RunScreen)
+    return screen
+
+
+def selected(pilot: Pilot[int]) -> str:
+    step = pilot.app.screen_stack[-1].query_one(StepMatrix).selected
+    return step.info.id if step is not None else ""
+
+
+def banner(pilot: Pilot[int]) -> str:
+    return " ".join(str(text) for text, _ in pilot.app.screen.query_one("#banner", Said).lines)
+
+
+def told(pilot: Pilot[int]) -> str:
+    return str(pilot.app.screen.query_one(MessageLine).said)
+
+
+def status(pilot: Pilot[int]) -> str:
+    return pilot.app.screen.query_one("#status", Canvas).text_lines[0]
+
+
+def title(pilot: Pilot[int]) -> str:
+    return pilot.app.screen.query_one("#title", Canvas).text_lines[0]
+
+
+# --- the picture ---------------------------------------------------------------------------------------------
+
+
+async def test_the_cursor_follows_the_work_until_it_is_moved(home: Path, opened: Opened, monkeypatch: Patch) -> None:
+    with on_stage(home, "upload", monkeypatch) as (workbench, run_dir):
+        async with opened(workbench) as pilot:
+            await show_run(pilot)
+            assert selected(pilot) == "ship-bundle@node1"
+            append(run_dir, StepFinished("ship-bundle@node1", Outcome.CHANGED, 21.0), at=21.0)
+            await until(pilot, lambda: selected(pilot) == "ship-bundle@node2")
+            await pilot.press("up")
+            assert selected(pilot) == "keepalived@node2"
+            append(run_dir, StepFinished("ship-bundle@node2", Outcome.CHANGED, 22.0), at=22.0)
+            await caught_up(pilot)
+            assert selected(pilot) == "keepalived@node2"
+            await pilot.press("escape")
+            assert selected(pilot) != "keepalived@node2"
+
+
+async def test_three_nodes_need_no_sideways_window_at_80_columns(
+    home: Path, opened: Opened, monkeypatch: Patch
+) -> None:
+    with on_stage(home, "upload", monkeypatch) as (workbench, _):
+        async with opened(workbench) as pilot:
+            await show_run(pilot)
+            head, *rows = pilot.app.screen.query_one(StepMatrix).text_lines
+            assert all(f"node{n} 5/" in head for n in (1, 2, 3))
+            assert any("44%" in row and "40%" in row for row in rows)
+
+
+async def test_fifty_nodes_are_reached_by_the_cursor_and_each_has_its_sign(
+    home: Path, opened: Opened, monkeypatch: Patch
+) -> None:
+    with on_stage(home, "fifty", monkeypatch) as (workbench, _):
+        async with opened(workbench) as pilot:
+            await show_run(pilot)
+            matrix = pilot.app.screen.query_one(StepMatrix)
+            _, signs, *_ = matrix.text_lines
+            assert len(signs.split(maxsplit=1)[1]) == 50
+            assert signs.count("?") == 1
+            assert signs.count("!") == 1
+            await pilot.press(*["right"] * 60)
+            assert matrix.selected_node == "node50"
+            assert "node50" in matrix.text_lines[0]
+            await pilot.press(*["left"] * 60)
+            assert "node1" in matrix.text_lines[0]
+            await pilot.press("e")
+            first = selected(pilot)
+            await pilot.press("e")
+            assert {first, selected(pilot)} == {"os-prepare@node8", "os-prepare@node31"}
+
+
+async def test_a_transfer_shows_share_and_rest(home: Path, opened: Opened, monkeypatch: Patch) -> None:
+    with on_stage(home, "upload", monkeypatch) as (workbench, _):
+        async with opened(workbench, size=LARGE) as pilot:
+            await show_run(pilot)
+            assert "44 %  62.0 MiB/s  11s left" in title(pilot)
+
+
+async def test_what_waits_says_for_what(home: Path, opened: Opened, monkeypatch: Patch) -> None:
+    with on_stage(home, "upload", monkeypatch) as (workbench, _):
+        async with opened(workbench) as pilot:
+            await show_run(pilot)
+            await pilot.press("down")
+            lines = pilot.app.screen.query_one("#facts", Said).lines
+            assert str(lines[0][0]) == "Waits for ship bundle on node1."
+
+
+async def test_an_idle_screen_writes_nothing(home: Path, opened: Opened, monkeypatch: Patch) -> None:
+    with on_stage(home, "done", monkeypatch) as (workbench, _):
+        async with opened(workbench) as pilot:
+            await show_run(pilot)
+            await pilot.pause(0.5)
+            written: list[object] = []
+            monkeypatch.setattr(App, "_display", lambda self, screen, renderable: written.append(renderable))
+            await pilot.pause(2.5)
+            assert written == []
+
+
+async def test_a_clock_repaints_its_own_cells_only(home: Path, opened: Opened, monkeypatch: Patch) -> None:
+    with on_stage(home, "stalled", monkeypatch) as (workbench, _):
+        async with opened(workbench) as pilot:
+            await show_run(pilot)
+            await pilot.pause(0.5)
+            matrix = pilot.app.screen.query_one(StepMatrix)
+            painted: list[tuple[object, ...]] = []
+            monkeypatch.setattr(StepMatrix, "refresh", lambda self, *regions, **_: painted.append(regions))
+            monkeypatch.setattr("screens.clock.now", lambda: T0 + 172.0)
+            screen_of(pilot)._tick()
+            assert len(painted) == 1
+            (region,) = painted[0]
+            assert region.height == 1  # type: ignore[attr-defined]
+            assert region.width < 18  # type: ignore[attr-defined]
+            assert matrix is not None
+
+
+# --- the log -------------------------------------------------------------------------------------------------
+
+
+async def test_the_log_is_followed_and_stands_still_where_it_is_read(
+    home: Path, opened: Opened, monkeypatch: Patch
+) -> None:
+    with on_stage(home, "stalled", monkeypatch) as (workbench, run_dir):
+        async with opened(workbench) as pilot:
+            await show_run(pilot)
+            log = pilot.app.screen.query_one(LogPane)
+            file = log_file(run_dir, "rke2-first-server@node1")
+            with file.open("a", encoding="utf-8") as stream:
+                stream.write("2026-03-02T14:02:52+0000 the newest line\n")
+            await until(pilot, lambda: log.text_rows[-1] == "14:02:52 the newest line")
+            await pilot.press("enter", "up", "up", "up")
+            assert not log.follows
+            before = log.text_rows
+            with file.open("a", encoding="utf-8") as stream:
+                stream.write("2026-03-02T14:02:53+0000 an even newer line\n")
+            await pilot.pause(0.6)
+            assert log.text_rows == before
+            await pilot.press("end")
+            assert log.text_rows[-1].endswith("an even newer line")
+            await pilot.press("home")
+            assert log.text_rows[0].startswith("--- attempt 1")
+
+
+async def test_searching_older_and_newer(home: Path, opened: Opened, monkeypatch: Patch) -> None:
+    with on_stage(home, "stalled", monkeypatch) as (workbench, run_dir):
+        file = log_file(run_dir, "rke2-first-server@node1")
+        lines = [f"2026-03-02T14:01:00+0000 line {n} {'NEEDLE' if n % 100 == 0 else 'hay'}" for n in range(1000)]
+        file.write_text("\n".join(lines) + "\n", encoding="utf-8")
+        async with opened(workbench) as pilot:
+            await show_run(pilot)
+            log = pilot.app.screen.query_one(LogPane)
+            await pilot.press("slash", *"needle", "enter")
+            await until(pilot, lambda: any("line 900 NEEDLE" in row for row in log.text_rows))
+            await pilot.press("n")
+            await until(pilot, lambda: any("line 800 NEEDLE" in row for row in log.text_rows))
+            await pilot.press("N")
+            await until(pilot, lambda: any("line 900 NEEDLE" in row for row in log.text_rows))
+            await pilot.press("N")
+            await until(pilot, lambda: "not in any newer line" in told(pilot))
+            await pilot.press("slash", *"nowhere", "enter")
+            await until(pilot, lambda: "nowhere in this log" in told(pilot))
+
+
+async def test_long_lines_are_cut_moved_and_wrapped(home: Path, opened: Opened, monkeypatch: Patch) -> None:
+    with on_stage(home, "stalled", monkeypatch) as (workbench, run_dir):
+        file = log_file(run_dir, "rke2-first-server@node1")
+        file.write_text("x" * 1_000_000 + "\n" + "".join(f"{n:04d} " for n in range(60)) + "\n", encoding="utf-8")
+        async with opened(workbench) as pilot:
+            await show_run(pilot)
+            log = pilot.app.screen.query_one(LogPane)
+            await pilot.press("enter", "right", "right")
+            shown = "".join(segment.text for segment in log.render_line(1))
+            assert shown.startswith("0008")
+            await pilot.press("left", "left", "w", "end")
+            assert log.text_rows[-1].startswith("00")
+            assert sum("00" in row for row in log.text_rows) >= 4
+            await pilot.press("up", "up", "pageup", "pageup", "home", "down", "pagedown", "w", "end")
+
+
+async def test_a_hostile_log_reaches_no_terminal(home: Path, opened: Opened, monkeypatch: Patch) -> None:
+    with on_stage(home, "stalled", monkeypatch) as (workbench, run_dir):
+        evil = "\x1b]0;title\x07\x1b[2J\x1b[31mred\x1b[0m\x07\x00 10 %\r90 %\x9b6n\u202egnp.exe"
+        log_file(run_dir, "rke2-first-server@node1").write_text(evil + "\n", encoding="utf-8")
+        async with opened(workbench) as pilot:
+            await show_run(pilot)
+            drawn = "".join(pilot.app.screen.query_one(LogPane).text_rows)
+            assert "90 %" in drawn
+            assert all(character.isprintable() for character in drawn)
+
+
+# --- looking back --------------------------------------------------------------------------------------------
+
+
+async def test_looking_back_and_coming_to_the_present(home: Path, opened: Opened, monkeypatch: Patch) -> None:
+    with on_stage(home, "done", monkeypatch) as (workbench, _):
+        async with opened(workbench) as pilot:
+            await show_run(pilot)
+            assert "done" in status(pilot)
+            await pilot.press("home")
+            assert "0 of 48" in status(pilot)
+            await pilot.press("right_square_bracket", "right_square_bracket")
+            slider = pilot.app.screen.query_one("#slider", Canvas)
+            assert "LOOKING BACK 14:00:00" in slider.text_lines[0]
+            counts = []
+            for _ in range(10):
+                await pilot.press("shift+right")
+                counts.append(int(status(pilot).split(" of ")[0].split()[-1]))
+            assert counts == sorted(counts)
+            assert 0 < counts[-1] < 48
+            await pilot.press("shift+left")
+            assert "under way" in status(pilot)
+            await pilot.press("end")
+            assert "48 of 48" in status(pilot)
+            assert not slider.display
+
+
+async def test_a_line_of_the_timeline_leads_to_its_moment(home: Path, opened: Opened, monkeypatch: Patch) -> None:
+    with on_stage(home, "done", monkeypatch) as (workbench, _):
+        async with opened(workbench) as pilot:
+            await show_run(pilot)
+            await pilot.press("t", "home", "down", "down", "enter")
+            assert "LOOKING BACK" in pilot.app.screen.query_one("#slider", Canvas).text_lines[0]
+            assert "of 48" in status(pilot)
+            await pilot.press("escape")
+            assert "48 of 48" in status(pilot)
+
+
+async def test_a_log_is_shown_as_it_was(home: Path, opened: Opened, monkeypatch: Patch) -> None:
+    with on_stage(home, "stalled", monkeypatch) as (workbench, _):
+        async with opened(workbench) as pilot:
+            await show_run(pilot)
+            log = pilot.app.screen.query_one(LogPane)
+            newest = log.text_rows[-1]
+            for _ in range(9):
+                await pilot.press("shift+left")
+            await until(pilot, lambda: selected(pilot) == "rke2-first-server@node1")
+            assert log.text_rows[-1] < newest
+
+
+# --- questions -----------------------------------------------------------------------------------------------
+
+
+async def test_a_question_is_answered_here(home: Path, opened: Opened, monkeypatch: Patch) -> None:
+    with on_stage(home, "asking", monkeypatch) as (workbench, run_dir):
+
+        def obey(request: object) -> None:
+            append(run_dir, QuestionAnswered("host-packages@node2#1", Choice.SKIP, "ops (pts/0)"))
+
+        async with listening(run_dir, obey) as requests, opened(workbench) as pilot:
+            await show_run(pilot)
+            await until(pilot, lambda: isinstance(pilot.app.screen, QuestionDialog))
+            await pilot.press("k")
+            assert requests == []
+            monkeypatch.setattr("screens.clock.now", lambda: T0 + 30 + GRACE_S + 0.1)
+            await pilot.press("k")
+            await until(pilot, lambda: isinstance(pilot.app.screen, RunScreen))
+            assert [(r.command, r.question, r.choice) for r in requests] == [
+                (Command.ANSWER, "host-packages@node2#1", Choice.SKIP)
+            ]
+
+
+async def test_a_question_that_another_terminal_answers_goes_away(
+    home: Path, opened: Opened, monkeypatch: Patch
+) -> None:
+    with on_stage(home, "asking", monkeypatch) as (workbench, run_dir):
+        async with opened(workbench) as pilot:
+            await show_run(pilot)
+            await until(pilot, lambda: isinstance(pilot.app.screen, QuestionDialog))
+            append(run_dir, QuestionAnswered("host-packages@node2#1", Choice.RETRY, "li (pts/7)"))
+            await until(pilot, lambda: isinstance(pilot.app.screen, RunScreen))
+            await until(pilot, lambda: told(pilot) == "Answered elsewhere: retry, by li (pts/7).")
+
+
+async def test_a_question_comes_up_on_every_section_and_can_be_put_off(
+    home: Path, opened: Opened, monkeypatch: Patch
+) -> None:
+    with on_stage(home, "asking", monkeypatch) as (workbench, _):
+        async with opened(workbench) as pilot:
+            await show_run(pilot)
+            await until(pilot, lambda: isinstance(pilot.app.screen, QuestionDialog))
+            await pilot.press("escape")
+            assert isinstance(pilot.app.screen, RunScreen)
+            program(pilot).show_section("site")
+            program(pilot)._draw()
+            await settled(pilot)
+            assert not isinstance(pilot.app.screen, QuestionDialog)
+            assert workbench.run is not None
+            workbench.run.put_off.clear()
+            program(pilot)._draw()
+            await until(pilot, lambda: isinstance(pilot.app.screen, QuestionDialog))
+            await pilot.press("escape")
+            program(pilot).show_section(RUN)
+            await settled(pilot)
+            assert "press a" in banner(pilot)
+            await pilot.press("a")
+            assert isinstance(pilot.app.screen, QuestionDialog)
+
+
+# --- steering ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("stage", "keys", "command", "step"),
+    [
+        ("upload", ["p"], Command.PAUSE, None),
+        ("paused", ["p"], Command.RESUME, None),
+        ("upload", ["s", "y"], Command.STOP, None),
+        ("asked", ["r"], Command.RETRY, "host-packages@node2"),
+        ("asked", ["up", "r"], Command.RETRY, None),
+        ("retrying", ["r"], Command.RETRY, "os-prepare@node2"),
+    ],
+)
+async def test_keys_that_steer(
+    stage: str, keys: list[str], command: Command, step: str | None, home: Path, opened: Opened, monkeypatch: Patch
+) -> None:
+    with on_stage(home, stage, monkeypatch) as (workbench, run_dir):
+        async with listening(run_dir) as requests, opened(workbench) as pilot:
+            await show_run(pilot)
+            await pilot.press(*keys)
+            await until(pilot, lambda: bool(requests))
+            assert [(request.command, request.step) for request in requests] == [(command, step)]
+
+
+async def test_stop_is_asked_for_twice(home: Path, opened: Opened, monkeypatch: Patch) -> None:
+    with on_stage(home, "upload", monkeypatch) as (workbench, run_dir):
+        async with listening(run_dir) as requests, opened(workbench) as pilot:
+            await show_run(pilot)
+            await pilot.press("s", "n")
+            await pilot.press("s", "escape")
+            await settled(pilot)
+            assert requests == []
+
+
+async def test_a_runner_that_does_not_listen_is_a_sentence(home: Path, opened: Opened, monkeypatch: Patch) -> None:
+    with on_stage(home, "upload", monkeypatch) as (workbench, _):
+        async with opened(workbench) as pilot:
+            await show_run(pilot)
+            await pilot.press("p")
+            await until(pilot, lambda: "Nobody has run" in told(pilot))
+
+
+async def test_a_runner_that_dies_under_the_screen_is_said_with_what_to_do(
+    home: Path, opened: Opened, monkeypatch: Patch
+) -> None:
+    with on_stage(home, "gone", monkeypatch) as (workbench, _):
+        site = workbench.site
+        with held(site):
+            assert workbench.run is not None
+            workbench.run.alive = True
+            async with opened(workbench) as pilot:
+                await show_run(pilot)
+                assert "under way" in status(pilot)
+        async with opened(bench(site)) as pilot:
+            await show_run(pilot)
+            assert "interrupted" in status(pilot)
+            assert "press p" in banner(pilot)
+            await pilot.press("p")
+            await until(pilot, lambda: bool(told(pilot)) or pilot.app.screen.is_modal)
+
+
+async def test_a_journal_of_a_newer_version_is_said_and_what_was_read_stays(
+    home: Path, opened: Opened, monkeypatch: Patch
+) -> None:
+    with on_stage(home, "upload", monkeypatch) as (workbench, run_dir):
+        async with opened(workbench) as pilot:
+            await show_run(pilot)
+            with (run_dir / JOURNAL_NAME).open("a") as journal:
+                journal.write(json.dumps({"schema": 99, "seq": 1, "at": 0, "type": "new"}) + "\n")
+            await until(pilot, lambda: "newer rbdtui" in banner(pilot))
+            assert "16 of 39" in status(pilot)
+
+
+async def test_another_run_is_chosen(home: Path, opened: Opened, monkeypatch: Patch) -> None:
+    with on_stage(home, "done", monkeypatch) as (workbench, _):
+        write_run(workbench.site, Story(3, unchanged=True).records(), "20260303-0900-1a2b")
+        workbench.look_for_run()
+        async with opened(workbench) as pilot:
+            await show_run(pilot)
+            assert "39 of 39" in status(pilot)
+            await pilot.press("o")
+            await until(pilot, lambda: pilot.app.screen.is_modal)
+            await pilot.press("down", "enter")
+            await until(pilot, lambda: workbench.run is not None and workbench.run.run_id == RUN_ID)
+            await caught_up(pilot)
+            assert "48 of 48" in status(pilot)
+
+
+async def test_a_run_started_elsewhere_is_found(site: Site, opened: Opened, monkeypatch: Patch) -> None:
+    async with opened(bench(site)) as pilot:
+        program(pilot).show_section(RUN)
+        await settled(pilot)
+        write_run(site, Story(3).records(20.4))
+        with held(site):
+            await until(pilot, lambda: pilot.app.screen.query_one("#run").display)
+            await caught_up(pilot)
+            assert selected(pilot) == "ship-bundle@node1"
+
+
+async def test_two_terminals_see_the_same(home: Path, opened: Opened, monkeypatch: Patch) -> None:
+    with on_stage(home, "upload", monkeypatch) as (workbench, run_dir):
+        other = bench(workbench.site)
+        async with opened(workbench) as first, opened(other) as second:
+            await show_run(first)
+            await show_run(second)
+            append(run_dir, RunFinished(RunOutcome.STOPPED, 12, 20.0), at=30.0)
+            for pilot in (first, second):
+                await until(pilot, lambda pilot=pilot: "stopped" in status(pilot))  # type: ignore[misc]
+            same = [pilot.app.screen.query_one(StepMatrix).text_lines for pilot in (first, second)]
+            assert same[0] == same[1]
+
+
+# --- whatever comes ------------------------------------------------------------------------------------------
+
+KEYS = [
+    *"aprstdgceowknNx/?h0r", "enter", "escape", "up", "down", "left", "right", "pageup", "pagedown", "home", "end",
+    "left_square_bracket", "right_square_bracket", "shift+left", "shift+right", "tab", "shift+tab", "space", "f1",
+    "ctrl+p", "ctrl+y", "delete", "backspace", "y",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("stage", [*STAGES, "none"])
+async def test_no_key_in_any_state_raises(
+    stage: str, home: Path, opened: Opened, monkeypatch: Patch, site: Site
+) -> None:
+    chance = random.Random(stage)
+    if stage == "none":
+        async with opened(bench(site)) as pilot:
+            program(pilot).show_section(RUN)
+            await press_anything(pilot, chance)
+        return
+    home = home / "other"
+    home.mkdir()
+    with on_stage(home, stage, monkeypatch) as (workbench, _):
+        async with opened(workbench) as pilot:
+            await show_run(pilot)
+            await press_anything(pilot, chance)
+
+
+async def press_anything(pilot: Pilot[int], chance: random.Random) -> None:
+    for number in range(120):
+        if not pilot.app.is_running or pilot.app._exit:
+            return
+        if number % 30 == 0:
+            await pilot.resize_terminal(*chance.choice([(80, 24), (120, 40), (60, 20), (200, 50)]))
+        await pilot.press(chance.choice(KEYS))
+    await settled(pilot)
+
+
+__all__ = ["HEALTH"]

@@ -1,0 +1,189 @@
+"""Pictures of the shell: every state of the start screen, the site's form, help, and the dialogs of the whole program.
+
+Each has been looked at; a changed one is to be looked at again before it is kept (``--snapshot-update``).
+"""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import pytest
+from textual.pilot import Pilot
+
+from rbdtui.engine.lock import hold_site
+from rbdtui.site import Site
+from rbdtui.workbench.faults import FaultLine
+from rbdtui.workbench.sections import SITE
+from screens.app import RbdTuiApp
+from screens.dialogs.confirm import ConfirmDialog
+from screens.dialogs.damaged import DamagedDialog
+from screens.dialogs.passphrase import PassphraseDialog
+from screens.settings import Settings
+from tests.screens.conftest import LARGE, LOOKS, SMALL, Opened, Picture, bench, make_site, settled
+from tests.screens.waiting import until
+
+pytestmark = pytest.mark.usefixtures("_alone")
+Look = tuple[int, int]
+
+
+@pytest.fixture
+def _alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pictures of the shell must not change whenever a section does: only the site's own is in the rail."""
+    import screens.app
+    import screens.dialogs.palette
+    import screens.head
+    import screens.sections
+
+    only = tuple(entry for entry in screens.sections.SECTION_SCREENS if entry.section == SITE)
+    for module in (screens.sections, screens.app, screens.head, screens.dialogs.palette):
+        monkeypatch.setattr(module, "SECTION_SCREENS", only)
+
+
+async def press(pilot: Pilot[int], *keys: str) -> None:
+    await pilot.press(*keys)
+    await settled(pilot)
+
+
+def recent_sites(home: Path) -> Settings:
+    """One that is good, one with a finished run, one that is damaged, one that is gone."""
+    good = make_site(home / "site-a")
+    done = make_site(home / "customers" / "a-rather-long-name-of-a-customer" / "site-b")
+    run = done.run_dir("20260101-1200-7f3a")
+    run.mkdir(parents=True)
+    (run / "events.jsonl").write_text('{"type": "run-finished", "outcome": "done"}\n')
+    damaged = make_site(home / "broken", "name: [\n")
+    paths = (good.path, done.path, damaged.path, home / "gone")
+    return Settings(recent=tuple(str(path) for path in paths))
+
+
+@pytest.mark.parametrize(("size", "language", "ascii_only"), LOOKS)
+async def test_start(opened: Opened, picture: Picture, home: Path, size: Look, language: str, ascii_only: bool) -> None:
+    settings = recent_sites(home)
+    async with opened(settings=settings, size=size, language=language, ascii_only=ascii_only) as pilot:
+        picture(pilot, name="recent")
+        await press(pilot, "n")
+        picture(pilot, name="new")
+        await press(pilot, "escape", "s")
+        picture(pilot, name="settings")
+        await press(pilot, "escape", "question_mark")
+        picture(pilot, name="help")
+        await press(pilot, "escape", "down", "down", "enter")
+        await until(pilot, lambda: isinstance(pilot.app.screen, DamagedDialog))
+        picture(pilot, name="damaged")
+
+
+@pytest.mark.parametrize(("size", "language", "ascii_only"), LOOKS)
+async def test_start_with_nothing(
+    opened: Opened, picture: Picture, size: Look, language: str, ascii_only: bool
+) -> None:
+    async with opened(size=size, language=language, ascii_only=ascii_only) as pilot:
+        picture(pilot)
+
+
+async def test_start_with_a_run_under_way(opened: Opened, picture: Picture, site: Site) -> None:
+    run = site.run_dir("20260101-1200-7f3a")
+    run.mkdir(parents=True)
+    (run / "events.jsonl").write_text("")
+    with hold_site(site, run.name):
+        async with opened(settings=Settings(recent=(str(site.path),))) as pilot:
+            picture(pilot)
+
+
+PLAN = """\
+apiVersion: rbdtui/v1
+name: site-a
+profile: kubernetes-only
+bundle: bundle
+ssh: {user: ops, port: 22, key: ~/key, sudo_password: secret:sudo}
+nodes:
+  - {name: node1, address: 127.88.0.11, roles: [control-plane, etcd, worker, gateway]}
+  - {name: node2, address: 127.88.0.12, roles: [control-plane, etcd, worker, gateway]}
+  - {name: node3, address: 127.88.0.13, roles: [control-plane, etcd, worker, gateway]}
+gateway: {mode: keepalived, vip: 127.88.0.100/24, virtual_router_id: 87}
+"""
+
+
+@pytest.fixture
+def plan(home: Path) -> Site:
+    """A site whose every word is the same wherever the tests run."""
+    (home / "key").touch(mode=0o600)
+    return make_site(home / "site-a", PLAN)
+
+
+@pytest.mark.parametrize(("size", "language", "ascii_only"), LOOKS)
+async def test_site(opened: Opened, picture: Picture, plan: Site, size: Look, language: str, ascii_only: bool) -> None:
+    async with opened(bench(plan), size=size, language=language, ascii_only=ascii_only) as pilot:
+        picture(pilot, name="good")
+        await press(pilot, "enter", "x", "!", "enter", "down", "down")
+        picture(pilot, name="bad")
+        await press(pilot, "question_mark")
+        picture(pilot, name="help")
+        await press(pilot, "escape", "ctrl+p")
+        picture(pilot, name="palette")
+
+
+@pytest.mark.parametrize(("size", "language", "ascii_only"), LOOKS)
+async def test_vault(opened: Opened, picture: Picture, plan: Site, size: Look, language: str, ascii_only: bool) -> None:
+    plan.vault_file.write_bytes(b"not a vault")
+    async with opened(bench(plan), size=size, language=language, ascii_only=ascii_only) as pilot:
+        await until(pilot, lambda: isinstance(pilot.app.screen, PassphraseDialog))
+        picture(pilot, name="asked")
+        await press(pilot, "x", "enter")
+        picture(pilot, name="refused")
+
+
+@pytest.mark.parametrize(("size", "language", "ascii_only"), LOOKS)
+async def test_demo(opened: Opened, picture: Picture, plan: Site, size: Look, language: str, ascii_only: bool) -> None:
+    workbench = bench(plan, simulated=True)
+    workbench.faults = FaultLine(("node1", "node2", "node3", "node4"), io.BytesIO(), io.BytesIO(b'{"ok": true}\n'))
+    async with opened(workbench, size=size, language=language, ascii_only=ascii_only) as pilot:
+        await press(pilot, "f")
+        picture(pilot, name="faults")
+        await press(pilot, "enter")
+        await until(pilot, lambda: "done" in _said(pilot) or "完成" in _said(pilot))
+        picture(pilot, name="happened")
+
+
+@pytest.mark.parametrize(("size", "language", "ascii_only"), LOOKS)
+async def test_confirm(
+    opened: Opened, picture: Picture, plan: Site, size: Look, language: str, ascii_only: bool
+) -> None:
+    from rbdtui.words import T
+
+    async with opened(bench(plan), size=size, language=language, ascii_only=ascii_only) as pilot:
+        pilot.app.push_screen(ConfirmDialog(T("leave.title"), T("leave.back"), type_name="site-a"))
+        await settled(pilot)
+        picture(pilot)
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+async def test_too_small(opened: Opened, picture: Picture, plan: Site, language: str) -> None:
+    async with opened(bench(plan), size=(50, 15), language=language) as pilot:
+        picture(pilot)
+
+
+@pytest.mark.parametrize("theme", ["rbdtui-light", "rbdtui-16"])
+async def test_other_colours(opened: Opened, picture: Picture, plan: Site, theme: str) -> None:
+    async with opened(bench(plan), settings=Settings(theme=theme)) as pilot:
+        await press(pilot, "down", "ctrl+p")
+        picture(pilot)
+
+
+@pytest.mark.parametrize("size", [SMALL, LARGE], ids=["80x24", "120x40"])
+async def test_leaving_a_run(
+    opened: Opened, picture: Picture, home: Path, monkeypatch: pytest.MonkeyPatch, size: Look
+) -> None:
+    from tests.screens.running import on_stage
+
+    with on_stage(home, "upload", monkeypatch) as (workbench, _):
+        async with opened(workbench, size=size) as pilot:
+            await press(pilot, "q")
+            picture(pilot)
+
+
+def _said(pilot: Pilot[int]) -> str:
+    from screens.widgets.frame import MessageLine
+
+    assert isinstance(pilot.app, RbdTuiApp)
+    return str(pilot.app.screen.query_one(MessageLine).said)
