@@ -31,7 +31,11 @@ class SectionEntry:
 SECTION_SCREENS: Final = (
     SectionEntry(sections.SITE, "0", "screens.site", "SiteScreen"),
     SectionEntry(sections.NODES, "1", "screens.nodes", "NodesScreen"),
+    SectionEntry(sections.ROLES, "2", "screens.roles", "RolesScreen"),
+    SectionEntry(sections.BALANCER, "3", "screens.balancer", "BalancerScreen"),
+    SectionEntry(sections.REVIEW, "9", "screens.review", "ReviewScreen"),
     SectionEntry(sections.RUN, "r", "screens.run", "RunScreen"),
+    SectionEntry(sections.HEALTH, "h", "screens.health", "HealthScreen"),
 )
 """In the order of the rail: a section is there when it has a line here."""
 

@@ -14,9 +14,9 @@ class Choices(OptionList):
     def action_page_up(self) -> None:
         """Move up by a page, once it is known how long one is."""
         if self._lines:
-            super().action_page_up()
+            super().action_page_up()  # type: ignore[no-untyped-call]
 
     def action_page_down(self) -> None:
         """Move down by a page, once it is known how long one is."""
         if self._lines:
-            super().action_page_down()
+            super().action_page_down()  # type: ignore[no-untyped-call]
