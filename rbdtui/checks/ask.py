@@ -13,8 +13,8 @@ from rbdtui.transport.base import Host, Reach, ReachResult
 from rbdtui.transport.scripts import script
 
 _REACH_TIMEOUT_S: Final = 3.0
-_VIP_TIMEOUT_S: Final = 1.5
-"""A neighbour answers in milliseconds; longer than this only an absent one takes."""
+_VIP_TIMEOUT_S: Final = 2.5
+"""A neighbour answers in milliseconds; the kernel asks for it anew every second when a question was lost."""
 _STALE_AFTER_S: Final = 9.0
 """By then the kernel has given up a neighbour that no longer answers: 5 s of delay, then three probes."""
 _PER_HOST: Final = 16

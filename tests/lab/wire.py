@@ -10,6 +10,8 @@ from tests.lab.layout import Plan, bridge_name, group_name, squatter_name, squat
 from tests.lab.shell import LabError, run, wait_for
 
 _PROXY = Path(__file__).parent / "delay_proxy.py"
+_FORWARDING = "3"
+"""State of a bridge's port that takes part."""
 PROXY_MARK = 0x7262
 """Packets of the delaying proxy itself carry this mark, so that they are not sent to the proxy again."""
 
@@ -50,6 +52,9 @@ def add_squatter(plan: Plan, address: str) -> None:
     run(["ip", "link", "set", name, "master", bridge_name(plan.name), "up"])
     run(["ip", "-n", name, "address", "add", f"{address}/{plan.network.prefixlen}", "dev", "host0"])
     run(["ip", "-n", name, "link", "set", "host0", "up"])
+    # The kernel lets a new port of a bridge take part up to a second later: until then nobody hears it.
+    state = Path(f"/sys/class/net/{name}/brport/state")
+    wait_for(f"cable of {address}", lambda: state.read_text().strip() == _FORWARDING, timeout_s=10, pause_s=0.02)
 
 
 def remove_squatter(name: str) -> None:
