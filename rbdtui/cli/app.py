@@ -61,8 +61,10 @@ class Program(Group):
 
     def format_usage(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Say that a site alone will do."""
+        from rich.cells import cell_len
+
         formatter.write_usage(ctx.command_path, "[SITE]")
-        formatter.write_usage(ctx.command_path, "COMMAND [ARGS]...", " " * len(f"{T('cli.help.usage')} "))
+        formatter.write_usage(ctx.command_path, "COMMAND [ARGS]...", " " * cell_len(f"{T('cli.help.usage')} "))
 
 
 @click.group(name="rbdtui", cls=Program, help=str(T("cli.help.program")))

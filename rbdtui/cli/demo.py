@@ -58,7 +58,7 @@ class OwnPassphrase:
 
 
 @click.command(cls=Command, help=str(T("cli.help.demo")))
-@click.option("--nodes", type=click.IntRange(3, 60), default=4, show_default=True, help=str(T("cli.option.demo_nodes")))
+@click.option("--nodes", type=click.IntRange(3, 60), default=4, metavar="N", help=str(T("cli.option.demo_nodes")))
 @click.option("--empty", is_flag=True, help=str(T("cli.option.demo_empty")))
 @click.option("--screen", is_flag=True, help=str(T("cli.option.screen")))
 @mouse_option()

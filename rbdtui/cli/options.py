@@ -28,14 +28,22 @@ class Common:
 
 
 class OurFormatter(click.HelpFormatter):
-    """Help pages with headings from the catalogue."""
+    """Help pages whose own words are from the catalogue; what click calls them is known here alone."""
 
     def write_usage(self, prog: str, args: str = "", prefix: str | None = None) -> None:
-        super().write_usage(prog, args, f"{T('cli.help.usage')} " if prefix is None else prefix)
+        """The first lines: options, and a group's command, are named in our words."""
+        ours = {
+            "[OPTIONS]": T("cli.help.any_options"),
+            "COMMAND": T("cli.help.any_command"),
+            "[ARGS]...": T("cli.help.any_arguments"),
+        }
+        words = " ".join(str(ours.get(word, word)) for word in args.split(" "))
+        super().write_usage(prog, words, f"{T('cli.help.usage')} " if prefix is None else prefix)
 
     def write_heading(self, heading: str) -> None:
+        """A heading with the colon of its language."""
         ours = {"Options": T("cli.help.options"), "Commands": T("cli.help.commands")}
-        super().write_heading(str(ours.get(heading, heading)))
+        self.write(f"{'':>{self.current_indent}}{ours[heading]}\n")
 
 
 click.Context.formatter_class = OurFormatter
@@ -56,6 +64,7 @@ def _common_options() -> list[click.Option]:
         click.Option(
             ["--passphrase-file"],
             type=click.Path(path_type=Path),
+            metavar="FILE",
             envvar="RBDTUI_PASSPHRASE_FILE",
             help=str(T("cli.option.passphrase_file")),
         ),

@@ -6,10 +6,9 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-import click
-
+from rbdtui.cli.asking import hidden
 from rbdtui.site import SiteError
-from rbdtui.words import T
+from rbdtui.words import T, Text
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,19 +42,11 @@ class PromptOrFile:
     def _ask(*, confirm: bool) -> str:
         if not sys.stdin.isatty():
             raise SiteError(T("cli.passphrase.nobody_to_ask"))
-        prompt = T("cli.passphrase.new") if confirm else T("cli.passphrase.prompt")
-        answer: str = click.prompt(
-            str(prompt),
-            hide_input=True,
-            err=True,
-            confirmation_prompt=str(T("cli.passphrase.again")) if confirm else False,
-        )
-        return answer
+        return hidden(T("cli.passphrase.new") if confirm else T("cli.passphrase.prompt"), twice=confirm)
 
 
-def read_secret_value(prompt: str) -> str:
+def read_secret_value(prompt: Text) -> str:
     """A secret from the terminal without echo, or all of standard input when that is a pipe."""
     if sys.stdin.isatty():
-        value: str = click.prompt(prompt, hide_input=True, err=True, confirmation_prompt=str(T("cli.passphrase.again")))
-        return value
+        return hidden(prompt, twice=True)
     return sys.stdin.read().rstrip("\r\n")

@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 from click.shell_completion import get_completion_class
 
+from rbdtui.cli.asking import agreed
 from rbdtui.cli.options import Command, Common, Group, site_argument
 from rbdtui.cli.output import CommandError, Exit, answer, tell
 from rbdtui.cli.passphrases import PromptOrFile, read_secret_value
@@ -47,13 +48,16 @@ def trust(site: Path, yes: bool, common: Common) -> int:
     if open_keys:
         if any(key.state is KeyState.CHANGED for key in open_keys):
             tell(T("cli.trust.changed_warning"))
-        if not yes and not click.confirm(str(T("cli.trust.confirm", count=len(open_keys))), err=True):
+        question = T("cli.trust.confirm", count=len(open_keys))
+        if not yes and not agreed(question, instead=T("cli.trust.needs_yes")):
             tell(T("cli.trust.nothing_pinned"))
             return Exit.FINDINGS
         session.known_hosts.pin(open_keys)
         tell(T("cli.trust.pinned", count=len(open_keys), file=str(session.site.known_hosts_file)))
     elif not failed:
         tell(T("cli.trust.all_pinned"))
+    for error in (key.error for key in failed if key.error is not None):
+        tell(error.remedy)
     return Exit.FINDINGS if failed else Exit.GOOD
 
 
@@ -85,7 +89,7 @@ def secret_set(site: Path, name: str, common: Common) -> None:
     name = _checked_name(name)
     session = Session.open(site, PromptOrFile(common.passphrase_file))
     vault = session.unlock(create=True)
-    value = read_secret_value(str(T("cli.secret.prompt", name=name)))
+    value = read_secret_value(T("cli.secret.prompt", name=name))
     if not value:
         raise CommandError(T("cli.secret.empty", name=name))
     vault.set(name, value)

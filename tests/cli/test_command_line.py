@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -45,6 +46,22 @@ def test_every_verb_has_help(verb: str, language: str, capsys: pytest.CaptureFix
     captured = capsys.readouterr()
     assert verb in captured.out
     assert captured.err == ""
+
+
+CLICKS_OWN_WORDS = re.compile(r"usage|options|commands?|args|default|required|range|integer", re.IGNORECASE)
+
+
+def test_chinese_help_has_no_english_words_of_its_frame() -> None:
+    program = (
+        "from rbdtui.words import use_language; use_language('zh')\n"
+        "from rbdtui.cli.app import VERBS, run_command_line\n"
+        "for words in ([], *([verb] for verb in VERBS), ['secret', 'set'], ['bundle', 'verify']):\n"
+        "    run_command_line([*words, '--help'])\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=True)
+    assert done.stdout.count("用法：") == len(VERBS) + 4
+    frame = re.sub(r"--?[a-z-]+|`[^`]*`|[A-Z]+_[A-Z_]+|\[[a-z|-]+\]", "", done.stdout)
+    assert CLICKS_OWN_WORDS.findall(frame) == []
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
