@@ -15,6 +15,7 @@ from typing import Protocol
 
 from rbdtui.bundle.scan import OfflineBundle, open_bundle
 from rbdtui.bundle.verify import verify_bundle
+from rbdtui.checks.jump_host import check_jump_host
 from rbdtui.checks.preflight import PreflightResult, preflight
 from rbdtui.engine.client import RunClient, can_resume, latest_run, resume_run, start_run
 from rbdtui.engine.inputs import RunOptions, spec_digest
@@ -152,7 +153,9 @@ class Session:
         result = await preflight(
             self.spec, hosts, bundle, self.loaded.place, on_finding, on_facts, cluster_id=self._cluster_id()
         )
-        for finding in await asyncio.to_thread(verify_bundle, bundle, self.spec, list(result.facts.values())):
+        own = await asyncio.to_thread(check_jump_host)
+        packages = await asyncio.to_thread(verify_bundle, bundle, self.spec, list(result.facts.values()))
+        for finding in (*own, *packages):
             on_finding(finding)
             result.findings.append(finding)
         return result
