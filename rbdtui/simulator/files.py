@@ -46,6 +46,8 @@ class Disk:
     """Taken by what is not in the simulated tree."""
     filesystem: str = "ext4"
     read_only: bool = False
+    by_hand: bool = False
+    """Mounted since the last boot, and gone with the next."""
     tree_bytes: int = 0
     """Taken by files of the simulated tree."""
 

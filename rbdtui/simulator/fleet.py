@@ -12,6 +12,7 @@ from typing import Final, Self
 import asyncssh
 
 from rbdtui.simulator.call import Verbs
+from rbdtui.simulator.files import Disk
 from rbdtui.simulator.keepalived import Keepalived
 from rbdtui.simulator.kubernetes.rke2 import Rke2
 from rbdtui.simulator.link import Link
@@ -204,6 +205,15 @@ class SimulatedFleet:
         """Give back what `full_disk` took."""
         disk = self.machines[name].files.disk_of(path)
         disk.other_bytes = self.stations[name].build.hardware.used_bytes
+
+    def read_only(self, name: str, path: str) -> None:
+        """Mount an empty file system at a directory, which nobody can write to until the next boot."""
+        disk = Disk(path, "/dev/vdz1", 1024**3, 0, read_only=True, by_hand=True)
+        self.machines[name].files.disks.append(disk)
+
+    def greet(self, name: str, text: str) -> None:
+        """Let a machine show a text to everybody who logs in, and its login shells print it before every command."""
+        self.machines[name].greeting = text
 
     def change_host_key(self, name: str) -> None:
         """Show another host key from the next connection on; open connections break."""

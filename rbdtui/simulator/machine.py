@@ -125,6 +125,8 @@ class Machine:
         """Texts of unit files as systemd has read them."""
         self.failures: list[tuple[str, int, str]] = []
         """Scripts that fail when they are next run: name, exit status, message."""
+        self.greeting = ""
+        """What sshd shows before a login, and login shells print before every command."""
         self.receivers: dict[str, asyncio.Task[object]] = {}
         """Uploads under way, by the path of their part."""
         self.awake = asyncio.Event()
@@ -238,6 +240,7 @@ class Machine:
         self.definitions.clear()
         self.modules = {"ext4", "virtio_net"} | self._listed_modules()
         self.sysctl = _KERNEL_SETTINGS | self._listed_sysctl()
+        self.files.disks = [disk for disk in self.files.disks if not disk.by_hand]
         for directory in ("/run", "/tmp"):  # noqa: S108 - of the simulated machine
             self.files.remove(directory)
             self.files.mkdir(directory, mode=0o755 if directory == "/run" else 0o1777)

@@ -38,6 +38,8 @@ class Session:
 async def run_command(session: Session, command: str, verbs: Verbs) -> int:
     """Run a command line; the exit status. What a simulated host does not know ends with 127."""
     session.is_root = session.user.name == "root"
+    for write in (session.write_out, session.write_error):
+        write(session.machine.greeting.encode())
     try:
         words = shlex.split(command)
     except ValueError as error:

@@ -132,6 +132,8 @@ class _Login(asyncssh.SSHServer):
 
     def begin_auth(self, username: str) -> bool:
         self._user = username
+        if self._connection is not None and self._sshd.machine.greeting:
+            self._connection.send_auth_banner(self._sshd.machine.greeting)
         return True
 
     def password_auth_supported(self) -> bool:

@@ -19,6 +19,7 @@ from rbdtui.simulator.verbs.facts import ANSWERS
 from rbdtui.transport.base import (
     HostKeyChangedError,
     NoSpaceError,
+    ReadOnlyError,
     Reach,
     RemoteScriptError,
     RemoteTimeoutError,
@@ -86,6 +87,22 @@ async def test_full_and_read_only_disks_are_told_apart_from_other_trouble(log_in
         with pytest.raises(RemoteScriptError):
             await write_file(host, "/etc/y", b"content")
         assert await write_file(host, "/etc/y", b"content")
+
+
+async def test_a_read_only_mount_lasts_until_the_next_boot(log_in: Login) -> None:
+    async with SimulatedFleet(1, speed=50.0) as fleet, log_in(fleet) as hosts:
+        fleet.read_only("node1", "/tmp")
+        with pytest.raises(ReadOnlyError):
+            await write_file(hosts["node1"], "/tmp/x", b"content")
+        await fleet.reboot("node1", down_s=1.0)
+        assert await write_file(hosts["node1"], "/tmp/x", b"content")
+
+
+async def test_a_greeting_comes_before_every_command_and_disturbs_nothing(log_in: Login) -> None:
+    async with SimulatedFleet(1) as fleet, log_in(fleet) as hosts:
+        fleet.greet("node1", "Welcome.\nstate=0\nNo space left on device\n")
+        assert await write_file(hosts["node1"], "/etc/x", b"content")
+        assert await read_file(hosts["node1"], "/etc/x") == b"content"
 
 
 async def test_facts_are_read_by_the_products_parsers(log_in: Login) -> None:
