@@ -19,8 +19,8 @@ from rbdtui.simulator.verbs.facts import ANSWERS
 from rbdtui.transport.base import (
     HostKeyChangedError,
     NoSpaceError,
-    ReadOnlyError,
     Reach,
+    ReadOnlyError,
     RemoteScriptError,
     RemoteTimeoutError,
     SudoPasswordWrongError,
