@@ -30,8 +30,9 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
 
 from rbdtui.atomic import write_atomic
+from rbdtui.errors import SentenceError
 from rbdtui.spec.values import SECRET_NAME_PATTERN
-from rbdtui.words import T, Text
+from rbdtui.words import T
 
 FORMAT: Final = "rbdtui-vault"
 VERSION: Final = 1
@@ -52,16 +53,12 @@ _VRRP_PASSWORD_LENGTH: Final = 8
 """keepalived reads no more of auth_pass (keepalived.conf(5))."""
 
 
-class VaultError(Exception):
+class VaultError(SentenceError):
     """The vault cannot do what was asked; the sentence is ``vault.<kind>``."""
 
     def __init__(self, kind: str, **params: str | int) -> None:
-        super().__init__(kind)
+        super().__init__(T(f"vault.{kind}", **params))  # words: vault.*
         self.kind = kind
-        self.text: Text = T(f"vault.{kind}", **params)  # words: vault.*
-
-    def __str__(self) -> str:
-        return str(self.text)
 
 
 @dataclass(frozen=True, slots=True)

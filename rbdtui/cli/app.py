@@ -14,7 +14,7 @@ from rbdtui import __version__
 from rbdtui.cli.options import Group
 from rbdtui.cli.output import CommandError, Exit, tell
 from rbdtui.cli.screen import SCREEN_COMMAND, means_screen
-from rbdtui.site import SiteError
+from rbdtui.errors import SentenceError, StepError
 from rbdtui.transport.base import TransportError
 from rbdtui.words import T, Text
 
@@ -86,18 +86,29 @@ def run_command_line(arguments: Sequence[str]) -> int:
     except click.ClickException as mistake:
         tell(usage_text(mistake))
         return Exit.USAGE
-    except (CommandError, SiteError, TransportError) as error:
-        tell(error.text)
-        remedy = getattr(error, "remedy", None)
-        if remedy is not None:
-            tell(remedy)
-        return getattr(error, "exit_status", Exit.USAGE)
+    except (CommandError, SentenceError, StepError, TransportError) as error:
+        return _tell_error(error)
     except BrokenPipeError:
         sys.stderr.close()
         return Exit.GOOD
+    except OSError as error:
+        if error.filename is None or not error.strerror:
+            return _report_defect(error, verbose="-v" in arguments or "--verbose" in arguments)
+        return _tell_error(StepError("jump_host_file", path=str(error.filename), reason=error.strerror))
     except Exception as error:
         return _report_defect(error, verbose="-v" in arguments or "--verbose" in arguments)
     return int(result) if isinstance(result, int) else Exit.GOOD
+
+
+def _tell_error(error: CommandError | SentenceError | StepError | TransportError) -> int:
+    """What cannot be done, what was seen where that is kept apart, and what to do where there is more to say."""
+    tell(error.text)
+    if isinstance(error, StepError):
+        for line in error.evidence.splitlines():
+            tell(f"  | {line}")
+    if not isinstance(error, SentenceError) and error.remedy is not None:
+        tell(error.remedy)
+    return error.exit_status if isinstance(error, CommandError) else Exit.USAGE
 
 
 def _report_defect(error: Exception, *, verbose: bool) -> int:

@@ -11,11 +11,10 @@ from rich.console import Console
 
 from rbdtui.cli.lanes import LiveLanes, finish_text, record_lines
 from rbdtui.cli.options import Common
-from rbdtui.cli.output import CommandError, Exit, answer, tell
+from rbdtui.cli.output import Exit, answer, tell
 from rbdtui.engine.client import CommandError as RefusedError
 from rbdtui.engine.client import RunClient
 from rbdtui.engine.events import Choice, QuestionAsked, Record, RunOutcome
-from rbdtui.engine.journal import JournalError
 from rbdtui.engine.state import RunState
 from rbdtui.words import T
 
@@ -45,8 +44,6 @@ class Follower:
         """Stay until the run has ended, its runner is gone, or nobody here can answer its question."""
         try:
             return asyncio.run(self._follow())
-        except JournalError as error:
-            raise CommandError(error.text) from error
         except KeyboardInterrupt:
             tell("")
             tell(T("cli.run.goes_on", run=self._client.run_id, site=str(self._client.site.path)))

@@ -44,7 +44,8 @@ def trust(site: Path, yes: bool, common: Common) -> int:
     for key in seen:
         answer(_key_line(key))
     failed = [key for key in seen if key.error is not None]
-    open_keys = [key for key in seen if key.state in (KeyState.NEW, KeyState.CHANGED)]
+    shown = [key for key in seen if key.error is None]
+    open_keys = [key for key in shown if key.state in (KeyState.NEW, KeyState.CHANGED)]
     if open_keys:
         if any(key.state is KeyState.CHANGED for key in open_keys):
             tell(T("cli.trust.changed_warning"))
@@ -52,7 +53,8 @@ def trust(site: Path, yes: bool, common: Common) -> int:
         if not yes and not agreed(question, instead=T("cli.trust.needs_yes")):
             tell(T("cli.trust.nothing_pinned"))
             return Exit.FINDINGS
-        session.known_hosts.pin(open_keys)
+        places = {(key.address, key.port) for key in open_keys}
+        session.known_hosts.pin(key for key in shown if (key.address, key.port) in places)
         tell(T("cli.trust.pinned", count=len(open_keys), file=str(session.site.known_hosts_file)))
     elif not failed:
         tell(T("cli.trust.all_pinned"))

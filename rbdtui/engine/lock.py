@@ -16,8 +16,9 @@ from typing import Final
 
 from pydantic import TypeAdapter, ValidationError
 
+from rbdtui.errors import SentenceError
 from rbdtui.site import Site
-from rbdtui.words import T, Text
+from rbdtui.words import T
 
 _PATIENCE: Final = (0.02, 0.05, 0.1)
 """Seconds to wait before trying again: a client that looks whether a run is active holds the lock for a moment."""
@@ -37,21 +38,13 @@ class Holder:
 _HOLDER: Final = TypeAdapter(Holder)
 
 
-class SiteLockedError(Exception):
-    """Another run of the site is under way; carries a sentence that names it."""
+class SiteLockedError(SentenceError):
+    """Another run of the site is under way; its sentence says which, and whose."""
 
     def __init__(self, holder: Holder) -> None:
-        super().__init__(holder)
+        since = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(holder.since))
+        super().__init__(T("lock.held", run=holder.run, user=holder.user, pid=holder.pid, since=since))
         self.holder = holder
-
-    @property
-    def text(self) -> Text:
-        """Which run it is, and whose."""
-        since = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(self.holder.since))
-        return T("lock.held", run=self.holder.run, user=self.holder.user, pid=self.holder.pid, since=since)
-
-    def __str__(self) -> str:
-        return str(self.text)
 
 
 def lock_file(site: Site) -> Path:

@@ -1,0 +1,143 @@
+"""What of a site itself cannot be used: its vault, its runs, its other files; told with place and remedy."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from rbdtui.cli.output import Exit
+from rbdtui.engine.lock import hold_site
+from rbdtui.site import Site
+from rbdtui.words import LANGUAGES
+from tests.cli import console
+from tests.cli.hosts import fill_vault
+from tests.spec.samples import changed
+
+CANARY = "canary-value"
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Path:
+    """A site whose file is good, with a vault."""
+    path = tmp_path / "site"
+    path.mkdir(mode=0o700)
+    spec = changed(("/data/offline-packages", str(tmp_path)), ("port: 22", "port: 1"))
+    (path / "cluster.yaml").write_text(spec.replace("10.0.0.", "127.77.9."))
+    fill_vault(path, {"sudo": CANARY})
+    return path
+
+
+def write(site: Path, name: str, content: str | bytes) -> None:
+    (site / name).parent.mkdir(parents=True, exist_ok=True)
+    (site / name).write_bytes(content.encode() if isinstance(content, str) else content)
+
+
+def damage_vault(site: Path) -> None:
+    content = bytearray((site / "secrets.enc").read_bytes())
+    content[-1] ^= 1
+    write(site, "secrets.enc", bytes(content))
+
+
+def make_directory(name: str) -> Callable[[Path], None]:
+    def make(site: Path) -> None:
+        (site / name).unlink(missing_ok=True)
+        (site / name).mkdir()
+
+    return make
+
+
+def damaged_journal(site: Path) -> None:
+    write(site, "runs/20260101-000000-aaaa/events.jsonl", "nonsense\n{}\n")
+
+
+class Case(NamedTuple):
+    """What is done to the site, the command that meets it, and pieces of what is told."""
+
+    spoil: Callable[[Path], object]
+    command: str
+    pieces: tuple[str, ...]
+    status: Exit = Exit.USAGE
+
+
+def spoil_nothing(site: Path) -> None: ...
+
+
+CASES = {
+    "wrong passphrase": Case(
+        lambda site: write(site, "passphrase", "battery staple\n"), "secret list SITE --passphrase-file FILE", ()
+    ),
+    "empty passphrase file": Case(
+        lambda site: write(site, "passphrase", "\n"), "secret list SITE --passphrase-file FILE", ("FILE",)
+    ),
+    "binary passphrase file": Case(
+        lambda site: write(site, "passphrase", b"\xff"), "secret list SITE --passphrase-file FILE", ("FILE", "UTF-8")
+    ),
+    "no passphrase file": Case(
+        lambda site: (site / "passphrase").unlink(), "secret list SITE --passphrase-file FILE", ("FILE",)
+    ),
+    "nobody to ask": Case(spoil_nothing, "secret list SITE", ("--passphrase-file",)),
+    "changed vault": Case(damage_vault, "secret list SITE --passphrase-file FILE", ()),
+    "no vault at all": Case(
+        lambda site: write(site, "secrets.enc", "hello\n"), "run SITE --yes --passphrase-file FILE", ("secrets.enc",)
+    ),
+    "a directory as vault": Case(
+        make_directory("secrets.enc"), "run SITE --yes --passphrase-file FILE", ("secrets.enc",)
+    ),
+    "bad name of a secret": Case(spoil_nothing, "secret forget SITE ../x --passphrase-file FILE", ("../x", "63")),
+    "unknown secret": Case(spoil_nothing, "secret forget SITE ssh --passphrase-file FILE", ("ssh",)),
+    "no run to follow": Case(spoil_nothing, "attach SITE", ("rbdtui run",)),
+    "no run to steer": Case(spoil_nothing, "pause SITE", ("rbdtui run",)),
+    "damaged journal, attach": Case(damaged_journal, "attach SITE", ("events.jsonl",)),
+    "damaged journal, run": Case(damaged_journal, "run SITE --yes --passphrase-file FILE", ("events.jsonl",)),
+    "a run without a runner": Case(
+        lambda site: write(site, "runs/20260101-000000-aaaa/events.jsonl", ""), "stop SITE", ("20260101-000000-aaaa",)
+    ),
+    "a file in place of the runs": Case(
+        lambda site: write(site, "runs", ""), "attach SITE", ("rbdtui run",)
+    ),
+    "damaged known hosts": Case(
+        lambda site: write(site, "known_hosts", "garbage \x00\n@cert"), "trust SITE --yes", ("known_hosts",),
+        Exit.FINDINGS,
+    ),
+    "nobody there to trust": Case(
+        spoil_nothing, "trust SITE --yes", ("127.77.9.11:1", "ssh.port"), Exit.FINDINGS
+    ),
+    "a directory as known hosts": Case(
+        make_directory("known_hosts"), "trust SITE --yes", ("known_hosts",), Exit.FINDINGS
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("name", CASES)
+def test_what_cannot_be_used_is_named(
+    site: Path, language: str, name: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO())
+    case = CASES[name]
+    case.spoil(site)
+    before = console.contents(site)
+    places = {"SITE": str(site), "FILE": str(site / "passphrase")}
+    words = [places.get(word, word) for word in case.command.split()]
+    said = console.say(capsys, language, *words).check(case.status)
+    assert [piece for piece in case.pieces if places.get(piece, piece) not in said.words] == []
+    assert CANARY not in said.words
+    after = console.contents(site)
+    assert {file: after[file] for file in before} == before
+    assert after.keys() - before.keys() <= {"run.lock"}
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_second_run_names_the_first(site: Path, language: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with hold_site(Site(site), "20260101-000000-aaaa"):
+        before = console.contents(site)
+        said = console.say(capsys, language, "run", site, "--yes", "--passphrase-file", site / "passphrase")
+        said.check(Exit.USAGE)
+        assert console.contents(site) == before
+    assert said.out == ""
+    assert "20260101-000000-aaaa" in said.err
+    assert f"`rbdtui attach {site}`" in said.err
