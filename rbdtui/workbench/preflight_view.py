@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
@@ -44,6 +45,8 @@ class Preflight:
     previewing: bool = False
     error: Text | None = None
     """Why it failed."""
+    at: float = 0.0
+    """When it was done, Unix time."""
 
 
 class PreflightView:
@@ -100,7 +103,12 @@ class PreflightView:
                 save_facts(session.site.facts_dir, facts)
             findings = (*missing, *result.findings)
             plan = session.plan(result.facts)
-            self._put(replace(self.snapshot, state=LookState.DONE, findings=findings, facts=result.facts, plan=plan))
+            self._put(
+                replace(
+                    self.snapshot, state=LookState.DONE, findings=findings, facts=result.facts, plan=plan,
+                    at=time.time(),
+                )
+            )  # fmt: skip
         except Exception as error:  # whatever it is, the screen says it instead of standing still
             text = sentence_of(error)
             self._put(replace(self.snapshot, state=LookState.FAILED, error=text))

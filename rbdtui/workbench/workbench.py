@@ -237,6 +237,7 @@ class Workbench:
         """Pin keys that the operator has confirmed, then ask those servers again; raises `TransportError`."""
         confirmed = list(keys)
         self.session.known_hosts.pin(confirmed)
+        self._preflight.forget()
         for key in confirmed:
             self._live.ask_again(key.node)
         self._tell()
@@ -301,6 +302,15 @@ class Workbench:
     def start_preflight(self) -> None:
         """Look at every server of cluster.yaml as it is saved; raises `SiteError` when it cannot be used."""
         self._preflight.start(self.session)
+
+    def show_preflight(self, preflight: Preflight) -> None:
+        """Take what was found elsewhere, for a site whose servers are not asked."""
+        self._preflight.snapshot = preflight
+        self._tell()
+
+    def give_up_preflight(self) -> None:
+        """Stop looking at the servers; what was found so far is dropped."""
+        self._preflight.forget()
 
     def start_preview(self) -> None:
         """Have every step say what it would change; preflight must be done."""
@@ -399,4 +409,6 @@ def _stuck(state: RunState) -> int:
 
 
 def _identity(finding: Finding) -> tuple[str, str, str]:
-    return finding.code, finding.place.field, finding.place.node
+    """What makes two findings the same, though one names the field and the other only the node."""
+    place = finding.place
+    return (finding.code, place.node, str(finding.message)) if place.node else (finding.code, "", place.field)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 from rich.text import Text as Line
 from textual.containers import VerticalScroll
@@ -11,7 +12,7 @@ from textual.widget import Widget
 from rbdtui.engine.state import StepState
 from rbdtui.words import T, Text
 from rbdtui.workbench.clean import clean_lines
-from screens.base import Dialog, Words
+from screens.base import Dialog, OurScreen, Words
 
 
 class ChangesDialog(Dialog[None]):
@@ -37,18 +38,24 @@ class ChangesDialog(Dialog[None]):
     def _page(self) -> Line:
         page = Line()
         for change in self._changes:
-            page.append(f"{_title(change)}\n", style="bold")
-            for line in clean_lines(str(change.get("detail") or "").rstrip()):
-                page.append(f"  {line}\n", style=self._style(line))
+            page.append_text(change_text(self, _title(change), str(change.get("detail") or "")))
         return page
 
-    def _style(self, line: str) -> str:
-        """Lines of a difference in the colours that they have everywhere."""
-        if line.startswith("+"):
-            return self.style("success")
-        if line.startswith("-"):
-            return self.style("error")
-        return "dim"
+
+def change_text(screen: OurScreen[Any], title: str, detail: str) -> Line:
+    """One change: its sentence, and below it the commands or the difference of a file."""
+    page = Line()
+    page.append(f"{title}\n", style="bold")
+    return page.append_text(detail_text(screen, detail, indent="  "))
+
+
+def detail_text(screen: OurScreen[Any], detail: str, *, indent: str = "") -> Line:
+    """Commands, or a difference in the colours that it has everywhere; ends every line."""
+    page = Line()
+    for line in clean_lines(detail.rstrip()) if detail.strip() else ():
+        sign = {"+": screen.style("success"), "-": screen.style("error")}.get(line[:1], "dim")
+        page.append(f"{indent}{line}\n", style=sign)
+    return page
 
 
 def _title(change: Mapping[str, object]) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import ClassVar
 
+from rich.table import Table
 from rich.text import Text as Line
 from textual.binding import Binding, BindingType
 from textual.message import Message
@@ -19,6 +20,7 @@ from screens.theme import rich_colour
 from screens.widgets.field import severity_look
 
 EVIDENCE_LINES = 4
+SIGN_CELLS = 3
 
 
 class FindingList(OptionList):
@@ -72,16 +74,20 @@ class FindingList(OptionList):
             options.append(Option(self._line(finding), id=_id(index, finding)))
         return options
 
-    def _line(self, finding: Finding) -> Line:
+    def _line(self, finding: Finding) -> Table:
+        """The sentence behind its sign; what does not fit goes on below itself."""
         colour, sign = severity_look(self, finding.severity)
-        line = Line(f" {sign} ", style=f"bold {colour}")
-        line.append(str(finding.message), style="default")
-        line.append(f"  {finding.code}", style="dim")
-        for evidence in clean_lines(finding.evidence, EVIDENCE_LINES) if finding.evidence else ():
-            line.append(f"\n   {evidence}", style="dim")
+        text = Line(str(finding.message), style="default")
+        text.append(f"  {finding.code}", style="dim")
         if finding.severity is not Severity.INFO:
-            line.append(f"\n   {finding.remedy}", style="dim")
-        return line
+            for evidence in clean_lines(finding.evidence, EVIDENCE_LINES) if finding.evidence else ():
+                text.append(f"\n{evidence}", style="dim")
+            text.append(f"\n{finding.remedy}", style="dim")
+        grid = Table.grid()
+        grid.add_column(width=SIGN_CELLS)
+        grid.add_column(ratio=1)
+        grid.add_row(Line(f" {sign}", style=f"bold {colour}"), text)
+        return grid
 
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
         """Tell which finding was chosen."""

@@ -1,0 +1,102 @@
+"""The plan as rows to be gone through: what is done, on which nodes, and what it would change there."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+from rich.cells import cell_len
+from textual.binding import Binding, BindingType
+from textual.message import Message
+
+from rbdtui.words import T
+from rbdtui.workbench.plan_rows import PlanRow
+from screens.widgets.canvas import Span, Spans, cut
+from screens.widgets.event_list import EventList
+from screens.widgets.frame import signs
+
+_TITLE_CELLS = 24
+_WIDE_TITLE_CELLS = 34
+
+
+class PlanList(EventList, inherit_bindings=False):
+    """Rows of a plan with a cursor; posts `Moved` when it goes elsewhere, `Chosen` for Enter."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("up", "move(-1)", "key.move", id="move", show=False),
+        Binding("down", "move(1)", "key.move", id="move", show=False),
+        Binding("pageup", "page(-1)", "key.page", id="page", show=False),
+        Binding("pagedown", "page(1)", "key.page", id="page", show=False),
+        Binding("home", "move(-1000000)", "key.page", id="page", show=False),
+        Binding("end", "move(1000000)", "key.page", id="page", show=False),
+        Binding("enter", "choose", "key.details", id="details"),
+    ]
+
+    class Moved(Message):
+        """The cursor is on another row."""
+
+    def __init__(self, *, id: str | None = None) -> None:  # noqa: A002 - Textual's name
+        super().__init__(id=id)
+        self._rows: Sequence[PlanRow] = ()
+        self._place = 0
+
+    @property
+    def row(self) -> PlanRow | None:
+        """The row under the cursor."""
+        return self._rows[self.place] if self._rows else None
+
+    def show_rows(self, rows: Sequence[PlanRow]) -> None:
+        """Show these rows; the cursor stays where it is."""
+        self._rows = rows
+        self.show(len(rows), self._line)
+
+    def put(self, place: int) -> None:
+        """Put the cursor on a row, and say so."""
+        super().put(place)
+        self.post_message(self.Moved())
+
+    def _line(self, index: int, width: int) -> Spans:
+        row = self._rows[index]
+        ascii_only = signs(self).dash == "-"
+        mark = "~" if ascii_only else "…"
+        title_cells = _WIDE_TITLE_CELLS if width >= 90 else _TITLE_CELLS
+        what, look = what_words(row)
+        what_cells = min(cell_len(what), max(0, width - title_cells - 14))
+        who_cells = max(0, width - title_cells - what_cells - 6)
+        sign, sign_look = self._sign(row)
+        return (
+            Span(1, sign, sign_look, 2),
+            Span(3, cut(str(row.title), title_cells - 1, mark), "", title_cells),
+            Span(3 + title_cells, cut(who_words(row, who_cells), who_cells, mark), "muted", who_cells + 1),
+            Span(5 + title_cells + who_cells, cut(what, what_cells, mark), look, what_cells),
+        )
+
+    def _sign(self, row: PlanRow) -> tuple[str, str]:
+        glyphs = signs(self)
+        if row.is_gate or not row.previewed:
+            return glyphs.off, "muted"
+        if row.satisfied == len(row.previewed):
+            return "=", "success"
+        return ("+" if row.to_change else "?"), "bold accent" if row.to_change else "muted"
+
+
+def who_words(row: PlanRow, cells: int) -> str:
+    """The nodes of a row by name where they fit, else how many they are."""
+    if not row.nodes:
+        return str(T("review.whole"))
+    names = " ".join(row.nodes)
+    return names if cell_len(names) <= cells else str(T("shell.nodes", count=len(row.nodes)))
+
+
+def what_words(row: PlanRow) -> tuple[str, str]:
+    """What would be changed, with its look."""
+    if row.is_gate:
+        return str(T("review.gate")), "muted"
+    if not row.previewed:
+        return str(T("review.slow_word")) if row.is_slow else "", "muted"
+    if row.satisfied == len(row.previewed):
+        return str(T("review.same")), "success"
+    if row.to_change:
+        words = T("review.to_change", count=row.to_change)
+        return f"{words}, {T('review.slow_word')}" if row.is_slow else str(words), ""
+    return str(T("review.later")), "muted"
