@@ -70,6 +70,7 @@ class OfflineBundle:
         """A file that is whole and for this architecture; raises `StepError` otherwise. Reads it once."""
         judged = self.judge(kind, arch)
         if judged is None:
+            _names_in(self.directory)
             raise StepError("bundle_missing", names=" | ".join(names_of(kind, arch)), path=str(self.directory))
         if judged.fault is Fault.UNREADABLE or judged.inspected is None:
             raise StepError("bundle_gone", path=str(judged.path), evidence=judged.detail)
@@ -155,14 +156,20 @@ def _fault_of(path: Path, inspected: Inspected, arch: str, expected: str) -> tup
 
 def open_bundle(directory: Path, *, cache_file: Path | None = None) -> OfflineBundle:
     """Use a directory as a bundle; raises `StepError` when it is none or cannot be read."""
+    lists = [directory / name for name in _names_in(directory) if _SUMS_NAME.match(name)]
     try:
-        names = [entry.name for entry in directory.iterdir()]
-        sums = {
-            name: digest for entry in names if _SUMS_NAME.match(entry) for name, digest in _read_sums(directory / entry)
-        }
+        sums = {name: digest for file in lists for name, digest in _read_sums(file)}
+    except OSError as error:
+        raise StepError("bundle_gone", path=str(error.filename), evidence=str(error)) from error
+    return OfflineBundle(directory, Inspector(cache_file), sums)
+
+
+def _names_in(directory: Path) -> list[str]:
+    """All names in the directory; raises `StepError` when it is none or has disappeared."""
+    try:
+        return [entry.name for entry in directory.iterdir()]
     except OSError as error:
         raise StepError("bundle_absent", path=str(directory), evidence=str(error)) from error
-    return OfflineBundle(directory, Inspector(cache_file), sums)
 
 
 def _read_sums(path: Path) -> Iterator[tuple[str, str]]:

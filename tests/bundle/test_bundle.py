@@ -130,7 +130,7 @@ def test_a_bundle_that_disappears_and_comes_back(tmp_path: Path) -> None:
     shutil.move(directory, tmp_path / "unplugged")
     with pytest.raises(StepError) as caught:
         bundle.file(RKE2, "amd64")
-    assert caught.value.code == "bundle_missing"
+    assert caught.value.code == "bundle_absent"
     shutil.move(tmp_path / "unplugged", directory)
     assert bundle.file(RKE2, "amd64") == before
 
