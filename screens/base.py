@@ -33,6 +33,7 @@ words of keys that ``screens_shell.toml`` does not have yet. Everything else com
   Enter, so that single keys (1, 2, q, …) keep their meaning; in dialogs they take letters at once.
 - Signs come from ``self.glyphs``; colours from the theme's names in tcss (``$success``, ``$text-muted``…), in a rich
   Text by ``self.style("error")``. Text of hosts goes through `rbdtui.workbench.clean`.
+- ``next_hint`` says quietly above the keys what leads on from here, while nothing else is said there.
 - ``self.tell(T(…), bad=True)`` says a sentence above the keys until the next key; ``await self.done(future)`` waits
   in a worker for a future of the workbench and tells its error.
 - ``await self.app.push_screen_wait(Dialog(…))`` in an ``@work`` method asks something; dialogs are `Dialog[T]`.
@@ -64,6 +65,7 @@ from rbdtui.paths import asset
 from rbdtui.words import Text, current_language
 from screens.head import head_left, head_mark, head_right, rail_entries
 from screens.messages import Changed
+from screens.next_step import next_step
 from screens.theme import Glyphs
 from screens.widgets.frame import HeadLine, KeyLine, MessageLine, Rail, TooSmall
 
@@ -274,7 +276,13 @@ class SectionScreen(OurScreen[None]):
         rail = self.query_one(Rail)
         rail.current = self.SECTION
         rail.entries = rail_entries(self.workbench)
+        self.query_one(MessageLine).hint = self.next_hint
         self.show_keys()
+
+    @property
+    def next_hint(self) -> Text | None:
+        """What leads on from here, said quietly above the keys while nothing else is; see `screens.next_step`."""
+        return next_step(self.SECTION, self.workbench)
 
     def head_right(self) -> str:
         """How it stands, at the right end of the line above."""

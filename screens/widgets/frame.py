@@ -120,18 +120,27 @@ class Rail(Widget, can_focus=False):
 
 
 class MessageLine(Widget, can_focus=False):
-    """A sentence for the operator above the keys; there only while there is one."""
+    """A sentence for the operator above the keys, else quietly what comes next; there only while there is either."""
 
     said: reactive[Text | str] = reactive("", layout=True)
     bad: reactive[bool] = reactive(False)
+    hint: reactive[Text | None] = reactive(None, layout=True)
+    """What comes next, said while nothing else is."""
 
     def render(self) -> RenderResult:
         """The sentence, in as many lines as it takes."""
-        return Line(str(self.said))
+        if self.said or self.hint is None:
+            return Line(str(self.said))
+        return Line.assemble((f"{signs(self).pointer} ", rich_colour(self.app, "accent")), str(self.hint))
 
-    def watch_said(self, said: Text | str) -> None:
+    def watch_said(self) -> None:
         """Take no room when there is nothing to say."""
-        self.display = bool(said)
+        self.display = bool(self.said or self.hint)
+        self.set_class(not self.said, "-hint")
+
+    def watch_hint(self) -> None:
+        """As above."""
+        self.watch_said()
 
     def watch_bad(self, bad: bool) -> None:
         """Set a refusal apart."""

@@ -1,0 +1,48 @@
+"""What leads on from each section, in one quiet sentence, so that nobody has to know the way before."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from rbdtui.findings import Severity
+from rbdtui.words import T, Text
+from rbdtui.workbench.live import LiveState
+from rbdtui.workbench.sections import BALANCER, HEALTH, NODES, ROLES, RUN, SITE, findings_in
+
+if TYPE_CHECKING:
+    from rbdtui.workbench.workbench import Workbench
+
+_PLANNING: Final = (SITE, NODES, ROLES, BALANCER)
+"""Sections in which the plan is made, in the order of the work."""
+
+
+def next_step(section: str, workbench: Workbench) -> Text | None:
+    """What to press next in a section; None where the section says so itself."""
+    if section not in _PLANNING:
+        return _with_servers(section, workbench)
+    if section == NODES and (hint := _of_nodes(workbench)) is not None:
+        return hint
+    mine = findings_in(workbench.findings, section)
+    if any(finding.severity is Severity.ERROR for finding in mine):
+        return T("hint.put_right")
+    return Text(f"hint.after_{section}")  # words: hint.after_*
+
+
+def _of_nodes(workbench: Workbench) -> Text | None:
+    nodes = workbench.draft.data.get("nodes")
+    if not nodes:
+        return T("hint.no_nodes")
+    states = [node.state for node in workbench.live.nodes.values()]
+    if LiveState.KEY_UNKNOWN in states and not workbench.live.busy:
+        return T("hint.trust", count=states.count(LiveState.KEY_UNKNOWN))
+    return T("hint.asking") if workbench.live.busy else None
+
+
+def _with_servers(section: str, workbench: Workbench) -> Text | None:
+    """In the demo trouble can be made, which is what there is to be seen next."""
+    if workbench.faults is None:
+        return None
+    run = workbench.active_run
+    if section == RUN and run is not None:
+        return T("hint.faults_run")
+    return T("hint.faults_health") if section == HEALTH else None
