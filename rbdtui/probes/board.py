@@ -7,6 +7,7 @@ import random
 import weakref
 from collections import deque
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Final
 
 from rbdtui.probes.hysteresis import Tracker
@@ -63,6 +64,7 @@ class Board:
         self._readers: weakref.WeakSet[HealthEvents] = weakref.WeakSet()
         self.clock = clock
         self.changes: deque[HealthEvent] = deque(maxlen=_CHANGES_KEPT)
+        self._hurried = asyncio.Event()
         now = clock()
         keys = [key for stage in stages for question in stage for key in question.keys]
         keys.sort(key=lambda key: _ORDER[key.kind])
@@ -83,6 +85,11 @@ class Board:
         for stage in self._stages:
             await asyncio.gather(*(self._ask(question) for question in stage))
 
+    def hurry(self) -> None:
+        """Ask everything now that waits for its turn; to be called in the loop of `run`."""
+        self._hurried.set()
+        self._hurried = asyncio.Event()
+
     def events(self) -> HealthEvents:
         """A new reader of changes."""
         reader = HealthEvents()
@@ -99,7 +106,12 @@ class Board:
             wavers = any(self.trackers[key].wavers for key in question.keys)
             interval_s = question.interval_s * spread / (_HASTE if wavers else 1)
             # A question that took longer than its interval still leaves the target a moment of peace.
-            await asyncio.sleep(max(interval_s - (loop.time() - begin), question.interval_s / 10))
+            await self._pause(max(interval_s - (loop.time() - begin), question.interval_s / 10))
+
+    async def _pause(self, pause_s: float) -> None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(pause_s):
+                await self._hurried.wait()
 
     async def _ask(self, question: Question) -> None:
         """One round of one question; probes that it leaves without an answer become unknown."""

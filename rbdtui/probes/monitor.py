@@ -72,6 +72,10 @@ class HealthMonitor:
         await self._board.once()
         return self.snapshot()
 
+    def hurry(self) -> None:
+        """Ask everything now that waits for its turn; to be called in the loop of `run`."""
+        self._board.hurry()
+
     def events(self) -> HealthEvents:
         """Changes of state from now on; several readers get the same."""
         return self._board.events()

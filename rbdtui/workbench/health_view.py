@@ -25,8 +25,11 @@ class HealthFollower:
     def __init__(self, background: BackgroundLoop, on_change: Callable[[], None]) -> None:
         self.snapshot: HealthSnapshot | None = None
         """The latest picture; None before anything was asked."""
+        self.since = 0.0
+        """Unix time from which the verdict has been what it is."""
         self.error: Text | None = None
         """Why nothing can be asked, e.g. because the plan cannot be used."""
+        self._monitor: HealthMonitor | None = None
         self._background = background
         self._on_change = on_change
         self._asking: Future[None] | None = None
@@ -42,6 +45,20 @@ class HealthFollower:
             self.error = None
             self._asking = self._background.submit(self._ask(session))
 
+    def hurry(self) -> None:
+        """Ask everything now."""
+
+        async def wake() -> None:
+            if self._monitor is not None:
+                self._monitor.hurry()
+
+        self._background.submit(wake())
+
+    def show(self, snapshot: HealthSnapshot, since: float) -> None:
+        """Take a picture from elsewhere, for a site whose servers are not asked."""
+        self.snapshot, self.since = snapshot, since
+        self._on_change()
+
     def close(self) -> None:
         """Stop asking; the last picture stays."""
         if self._asking is not None:
@@ -51,6 +68,7 @@ class HealthFollower:
         try:
             async with session.hosts() as hosts:
                 monitor = HealthMonitor(session.spec, hosts, session.site.kubeconfig_file)
+                self._monitor = monitor
                 asking = asyncio.create_task(monitor.run())
                 try:
                     await self._draw(monitor, asking)
@@ -68,6 +86,8 @@ class HealthFollower:
             answered = [status.answered_at for status in picture.probes]
             before = self.snapshot.probes if self.snapshot is not None else ()
             if answered != [status.answered_at for status in before]:
+                if self.snapshot is None or self.snapshot.health is not picture.health:
+                    self.since = picture.at
                 self.snapshot = picture
                 self._on_change()
             await asyncio.sleep(PICTURE_S)

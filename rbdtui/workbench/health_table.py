@@ -1,0 +1,97 @@
+"""The answers of a cluster as a table: hosts and shared addresses as rows, what was asked of them as columns."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from rbdtui.probes.model import BALANCER, CLUSTER, VIP, HealthSnapshot, ProbeKind, ProbeState, ProbeStatus
+from rbdtui.workbench.gateway_view import PORTS, gateways_of_health
+
+VRRP: Final = "vrrp"
+"""Column of keepalived on a gateway, and of the holder in the row of the shared address."""
+_COLUMN_OF: Final[Mapping[ProbeKind, str]] = {
+    ProbeKind.SSH: "ssh",
+    ProbeKind.DISK: "disk",
+    ProbeKind.CLOCK: "clock",
+    ProbeKind.KEEPALIVED: VRRP,
+    ProbeKind.VIP_HOLDER: VRRP,
+    ProbeKind.API: "api",
+    ProbeKind.ETCD: "etcd",
+    ProbeKind.ETCD_QUORUM: "etcd",
+    ProbeKind.NODE: "node",
+}
+_ORDER: Final = ("node", "ssh", "disk", "clock", VRRP, "api", "etcd", *(str(port) for port in PORTS))
+_WORST: Final = (ProbeState.DOWN, ProbeState.DEGRADED, ProbeState.UNKNOWN)
+
+
+@dataclass(frozen=True, slots=True)
+class HealthRow:
+    """One host, or what all share."""
+
+    target: str
+    """A node's name, `VIP`, `BALANCER` or `CLUSTER`."""
+    cells: Mapping[str, ProbeStatus]
+    """By column."""
+
+    @property
+    def rank(self) -> int:
+        """How bad it is: the smaller the worse."""
+        states = {status.state for status in self.cells.values()}
+        return next((place for place, state in enumerate(_WORST) if state in states), len(_WORST))
+
+
+@dataclass(frozen=True, slots=True)
+class HealthTable:
+    """All that was asked."""
+
+    columns: tuple[str, ...]
+    """``ssh``, ``disk``, … and gateway ports as text."""
+    rows: tuple[HealthRow, ...]
+    """Nodes in the order of the plan, and last what all share."""
+    gateway_unused: bool
+    """Whether the profile has no gateway, so that its ports are not in the table."""
+
+    def worst_first(self) -> HealthTable:
+        """The same with the worst hosts above the others; what all share stays last."""
+        *hosts, last = self.rows
+        ordered = sorted(hosts, key=lambda row: row.rank)
+        return HealthTable(self.columns, (*ordered, last), self.gateway_unused)
+
+
+def health_table(snapshot: HealthSnapshot) -> HealthTable:
+    """The table of a picture."""
+    unused = gateways_of_health(snapshot).unused
+    shown = [status for status in snapshot.probes if not (unused and status.key.kind is ProbeKind.GATEWAY)]
+    targets = list(dict.fromkeys(status.key.target for status in shown))
+    shared = next((target for target in (VIP, BALANCER) if target in targets), CLUSTER)
+    nodes = [target for target in targets if target not in (VIP, BALANCER, CLUSTER)]
+    cells: dict[str, dict[str, ProbeStatus]] = {target: {} for target in [*nodes, shared]}
+    for status in shown:
+        target = shared if status.key.target == CLUSTER else status.key.target
+        column = str(status.key.port) if status.key.kind is ProbeKind.GATEWAY else _COLUMN_OF[status.key.kind]
+        cells[target][column] = status
+    present = {column for row in cells.values() for column in row}
+    rows = tuple(HealthRow(target, row) for target, row in cells.items() if row)
+    return HealthTable(tuple(column for column in _ORDER if column in present), rows, unused)
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """A cluster in figures."""
+
+    ready: int
+    nodes: int
+    holder: str
+    """The node that holds the virtual address; empty when it is not exactly one."""
+    quorum: ProbeStatus | None
+    """How etcd stands."""
+
+
+def summary_of(snapshot: HealthSnapshot) -> Summary:
+    """The figures of a picture."""
+    members = [status for status in snapshot.probes if status.key.kind is ProbeKind.NODE]
+    quorum = next((status for status in snapshot.probes if status.key.kind is ProbeKind.ETCD_QUORUM), None)
+    ready = sum(status.state is ProbeState.OK for status in members)
+    return Summary(ready, len(members), gateways_of_health(snapshot).holder_node, quorum)
