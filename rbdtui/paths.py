@@ -1,7 +1,11 @@
-"""Where the files that ship with rbdtui are: beside the packages in a checkout, inside the package in a wheel."""
+"""Paths: where the files that ship with rbdtui are, and how a path is told to somebody who will type it.
+
+Shipped files lie beside the packages in a checkout, inside the package in a wheel.
+"""
 
 from __future__ import annotations
 
+import shlex
 from functools import cache
 from pathlib import Path
 
@@ -18,3 +22,8 @@ def assets_dir() -> Path:
 def asset(*parts: str) -> Path:
     """The path of one shipped asset, e.g. ``asset("scripts", "read-file.sh")``."""
     return assets_dir().joinpath(*parts)
+
+
+def as_typed(path: Path) -> str:
+    """A path as it is typed in a shell: a command that we name can be copied, whatever the site is called."""
+    return shlex.quote(str(path))

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rbdtui.errors import SentenceError
+from rbdtui.paths import as_typed
 from rbdtui.words import T
 
 
@@ -67,10 +68,10 @@ class Site:
         try:
             path.mkdir(mode=0o700, parents=True, exist_ok=True)
             if any(path.iterdir()):
-                raise SiteError(T("site.not_empty", path=str(path)))
+                raise SiteError(T("site.not_empty", path=as_typed(path)))
             path.chmod(0o700)
         except OSError as error:
-            raise SiteError(T("site.cannot_create", path=str(path), reason=error.strerror or "")) from error
+            raise SiteError(T("site.cannot_create", path=as_typed(path), reason=error.strerror or "")) from error
         return cls(path.resolve())
 
     @classmethod
@@ -79,14 +80,16 @@ class Site:
         try:
             status = path.stat()
         except OSError as error:
-            raise SiteError(T("site.absent", path=str(path), reason=error.strerror or "")) from error
+            raise SiteError(T("site.absent", path=as_typed(path), reason=error.strerror or "")) from error
         if not stat.S_ISDIR(status.st_mode):
-            raise SiteError(T("site.not_a_directory", path=str(path)))
+            raise SiteError(T("site.not_a_directory", path=as_typed(path)))
         if status.st_mode & 0o077:
-            raise SiteError(T("site.readable_by_others", path=str(path), mode=f"{stat.S_IMODE(status.st_mode):04o}"))
+            raise SiteError(
+                T("site.readable_by_others", path=as_typed(path), mode=f"{stat.S_IMODE(status.st_mode):04o}")
+            )
         if status.st_uid != os.geteuid():
-            raise SiteError(T("site.not_ours", path=str(path), owner=status.st_uid))
+            raise SiteError(T("site.not_ours", path=as_typed(path), owner=status.st_uid))
         site = cls(path.resolve())
         if not site.spec_file.exists():
-            raise SiteError(T("site.no_spec", path=str(path)))
+            raise SiteError(T("site.no_spec", path=as_typed(path)))
         return site

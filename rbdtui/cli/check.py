@@ -15,7 +15,6 @@ from rbdtui.cli.output import (
     answer,
     answer_findings,
     answer_json,
-    findings_json,
     tell,
     tell_progress,
 )
@@ -43,10 +42,7 @@ def check(site: Path, only: str | None, as_json: bool, common: Common) -> int:
         findings += asyncio.run(_preflight(session, quiet=as_json))
     elif session.loaded.spec is None:
         tell_progress(T("cli.check.only_rules"))
-    if as_json:
-        answer_json(findings_json(findings))
-    else:
-        answer_findings(findings, ascii_only=common.ascii_only, verbose=common.verbose)
+    answer_findings(findings, ascii_only=common.ascii_only, verbose=common.verbose, as_json=as_json)
     return Exit.FINDINGS if has_errors(findings) else Exit.GOOD
 
 
@@ -75,7 +71,7 @@ def plan(site: Path, as_json: bool, with_diff: bool, common: Common) -> int:
     session = Session.open(site, PromptOrFile(common.passphrase_file))
     findings = session.rule_findings()
     if has_errors(findings):
-        answer_findings(findings, ascii_only=common.ascii_only, verbose=common.verbose)
+        answer_findings(findings, ascii_only=common.ascii_only, verbose=common.verbose, as_json=as_json)
         return Exit.FINDINGS
     steps = asyncio.run(_preview(session))
     if as_json:
@@ -140,8 +136,5 @@ def bundle_verify(site: Path, as_json: bool, common: Common) -> int:
     if not facts:
         tell(T("cli.bundle.no_facts"))
     findings = verify_bundle(session.bundle(), session.spec, facts.values())
-    if as_json:
-        answer_json(findings_json(findings))
-    else:
-        answer_findings(findings, ascii_only=common.ascii_only, verbose=True)
+    answer_findings(findings, ascii_only=common.ascii_only, verbose=True, as_json=as_json)
     return Exit.FINDINGS if has_errors(findings) else Exit.GOOD

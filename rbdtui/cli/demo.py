@@ -60,12 +60,12 @@ class OwnPassphrase:
 @click.command(cls=Command, help=str(T("cli.help.demo")))
 @click.option("--nodes", type=click.IntRange(3, 60), default=4, metavar="N", help=str(T("cli.option.demo_nodes")))
 @click.option("--empty", is_flag=True, help=str(T("cli.option.demo_empty")))
-@click.option("--screen", is_flag=True, help=str(T("cli.option.screen")))
+@click.option("--headless", is_flag=True, help=str(T("cli.option.headless")))
 @mouse_option()
 @json_option()
-def demo(nodes: int, empty: bool, screen: bool, mouse: bool, as_json: bool, common: Common) -> int:
+def demo(nodes: int, empty: bool, headless: bool, mouse: bool, as_json: bool, common: Common) -> int:
     """Plan, install and look at a simulated cluster, on the screen or without."""
-    on_screen = screen and not as_json and sys.stdin.isatty() and sys.stdout.isatty()
+    on_screen = not headless and not as_json and sys.stdin.isatty() and sys.stdout.isatty()
     if on_screen:
         refuse_without_terminal(common)
     with (
@@ -144,7 +144,9 @@ def simulated_hosts(directory: Path, nodes: int, *, empty: bool = False) -> Iter
         if not line:
             raise CommandError(T("cli.demo.no_hosts", log=_last_line(log)), Exit.FAILED)
         ready = json.loads(line)
-        yield SimulatedHosts(Path(ready["site"]), FaultLine(tuple(ready["nodes"]), fleet.stdin, fleet.stdout))
+        addresses = tuple(str(node["address"]) for node in ready["nodes"].values())
+        faults = FaultLine(tuple(ready["nodes"]), fleet.stdin, fleet.stdout, addresses)
+        yield SimulatedHosts(Path(ready["site"]), faults)
     finally:
         with suppress(BrokenPipeError):
             fleet.stdin.close()

@@ -16,6 +16,7 @@ from rbdtui.engine.client import CommandError as RefusedError
 from rbdtui.engine.client import RunClient
 from rbdtui.engine.events import Choice, QuestionAsked, Record, RunOutcome
 from rbdtui.engine.state import RunState
+from rbdtui.paths import as_typed
 from rbdtui.words import T
 
 _EXITS = {
@@ -46,7 +47,7 @@ class Follower:
             return asyncio.run(self._follow())
         except KeyboardInterrupt:
             tell("")
-            tell(T("cli.run.goes_on", run=self._client.run_id, site=str(self._client.site.path)))
+            tell(T("cli.run.goes_on", run=self._client.run_id, site=as_typed(self._client.site.path)))
             return Exit.INTERRUPTED
 
     async def _follow(self) -> int:
@@ -79,13 +80,13 @@ class Follower:
 
     def _waits(self) -> int:
         question = next(iter(self._state.questions.values()))
-        tell(T("cli.run.waits", step=question.step, site=str(self._client.site.path)))
+        tell(T("cli.run.waits", step=question.step, site=as_typed(self._client.site.path)))
         return Exit.WAITING
 
     def _end(self) -> int:
         if self._state.outcome is not None:
             return _EXITS[self._state.outcome]
-        tell(T("cli.run.runner_gone", run=self._client.run_id, site=str(self._client.site.path)))
+        tell(T("cli.run.runner_gone", run=self._client.run_id, site=as_typed(self._client.site.path)))
         return Exit.FAILED
 
     async def _settle_questions(self) -> None:

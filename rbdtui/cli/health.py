@@ -12,9 +12,8 @@ import click
 from rich.cells import cell_len
 
 from rbdtui.cli.options import Command, Common, json_option, site_argument
-from rbdtui.cli.output import CommandError, Exit, answer, answer_findings, answer_json, tell_progress
+from rbdtui.cli.output import CommandError, Exit, answer, answer_json, tell_progress
 from rbdtui.cli.passphrases import PromptOrFile
-from rbdtui.findings import has_errors
 from rbdtui.probes.model import (
     Health,
     HealthEvent,
@@ -48,10 +47,6 @@ _MARKS = {
 def health(site: Path, as_json: bool, watch: bool, common: Common) -> int:
     """Ask every part of the cluster how it is."""
     session = Session.open(site, PromptOrFile(common.passphrase_file))
-    findings = session.rule_findings()
-    if has_errors(findings):
-        answer_findings(findings, ascii_only=common.ascii_only, verbose=common.verbose)
-        return Exit.FINDINGS
     missing = session.missing_secret_findings()
     if missing:
         raise CommandError(missing[0].message, remedy=missing[0].remedy)

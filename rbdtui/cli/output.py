@@ -68,8 +68,11 @@ def finding_lines(finding: Finding, *, ascii_only: bool) -> list[str]:
     return [*lines, f"    {'->' if ascii_only else '→'} {finding.remedy}"]
 
 
-def answer_findings(findings: Iterable[Finding], *, ascii_only: bool, verbose: bool) -> None:
-    """Findings for reading, errors first; those of severity info only when asked for."""
+def answer_findings(findings: Iterable[Finding], *, ascii_only: bool, verbose: bool, as_json: bool = False) -> None:
+    """Findings for reading, errors first, notes only when asked for; or all of them in their published form."""
+    if as_json:
+        answer_json(findings_json(findings))
+        return
     order = list(Severity)
     shown = sorted(findings, key=lambda f: (order.index(f.severity), f.place.node, f.place.line, f.code))
     counts = count_by_severity(shown)

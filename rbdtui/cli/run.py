@@ -17,7 +17,6 @@ from rbdtui.cli.output import (
     answer,
     answer_findings,
     answer_json,
-    findings_json,
     tell,
     tell_progress,
 )
@@ -29,6 +28,7 @@ from rbdtui.engine.lock import SiteLockedError, holder_of
 from rbdtui.facts.model import NodeFacts
 from rbdtui.facts.store import save_facts
 from rbdtui.findings import Finding, has_errors
+from rbdtui.paths import as_typed
 from rbdtui.session import Session
 from rbdtui.site import Site
 from rbdtui.words import T
@@ -50,10 +50,10 @@ def run(
     session = Session.open(site, PromptOrFile(common.passphrase_file))
     findings = session.rule_findings()
     if has_errors(findings):
-        _answer_refusal(findings, as_json=as_json, common=common)
+        answer_findings(findings, ascii_only=common.ascii_only, verbose=common.verbose, as_json=as_json)
         return Exit.FINDINGS
     if (holder := holder_of(session.site)) is not None:
-        raise CommandError(SiteLockedError(holder).text, remedy=T("cli.run.attach_instead", site=str(site)))
+        raise CommandError(SiteLockedError(holder).text, remedy=T("cli.run.attach_instead", site=as_typed(site)))
     session.unlock(create=True)
     interactive = sys.stdin.isatty() and sys.stderr.isatty()
     policy = FailurePolicy(on_failure) if on_failure else FailurePolicy.ASK if interactive else FailurePolicy.STOP
@@ -64,7 +64,7 @@ def run(
         return Exit.FINDINGS
     if detach:
         answer_json({"run": client.run_id}) if as_json else answer(
-            T("cli.run.detached", run=client.run_id, site=str(site))
+            T("cli.run.detached", run=client.run_id, site=as_typed(site))
         )
         return Exit.GOOD
     return Follower(client, as_json=as_json, common=common).follow()
@@ -100,13 +100,17 @@ class _Starter:
         findings, facts = await self._preflight()
         standing = [finding for finding in findings if finding.code not in self._accepted]
         if has_errors(standing):
-            _answer_refusal(findings, as_json=self._as_json, common=self._common)
+            self._answer(findings, as_json=self._as_json)
             tell(T("cli.run.refused"))
             return None
         if not self._as_json:
-            answer_findings(findings, ascii_only=self._common.ascii_only, verbose=self._common.verbose)
+            self._answer(findings)
         self._confirm(facts)
         return await self._session.start(facts, RunOptions(policy=self._policy))
+
+    def _answer(self, findings: list[Finding], *, as_json: bool = False) -> None:
+        common = self._common
+        answer_findings(findings, ascii_only=common.ascii_only, verbose=common.verbose, as_json=as_json)
 
     async def _preflight(self) -> tuple[list[Finding], dict[str, NodeFacts]]:
         session = self._session
@@ -134,13 +138,6 @@ class _Starter:
             raise CommandError(T("cli.run.not_confirmed"))
 
 
-def _answer_refusal(findings: list[Finding], *, as_json: bool, common: Common) -> None:
-    if as_json:
-        answer_json(findings_json(findings))
-    else:
-        answer_findings(findings, ascii_only=common.ascii_only, verbose=common.verbose)
-
-
 @click.command(cls=Command, help=str(T("cli.help.attach")))
 @site_argument()
 @json_option()
@@ -152,7 +149,7 @@ def attach(site: Path, as_json: bool, common: Common) -> int:
 def _newest_run(path: Path) -> RunClient:
     newest = latest_run(Site.open(path))
     if newest is None:
-        raise CommandError(T("cli.run.none", site=str(path)))
+        raise CommandError(T("cli.run.none", site=as_typed(path)))
     return newest
 
 

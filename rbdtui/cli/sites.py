@@ -12,7 +12,7 @@ from rbdtui.cli.asking import agreed
 from rbdtui.cli.options import Command, Common, Group, site_argument
 from rbdtui.cli.output import CommandError, Exit, answer, tell
 from rbdtui.cli.passphrases import PromptOrFile, read_secret_value
-from rbdtui.paths import asset
+from rbdtui.paths import as_typed, asset
 from rbdtui.session import Session
 from rbdtui.site import Site
 from rbdtui.spec.template import EXAMPLES, fill_example
@@ -31,7 +31,7 @@ def init(site: Path, example: str, common: Common) -> None:
     made.spec_file.touch(mode=0o600)
     made.spec_file.write_text(text, encoding="utf-8")
     answer(T("cli.init.done", file=str(made.spec_file)))
-    answer(T("cli.init.next", site=str(site)))
+    answer(T("cli.init.next", site=as_typed(site)))
 
 
 @click.command(cls=Command, help=str(T("cli.help.trust")))

@@ -146,7 +146,7 @@ def test_what_is_no_file_is_not_waited_for(
         ("run --yes", Exit.FINDINGS),
         ("run --yes --json", Exit.FINDINGS),
         ("trust --yes", Exit.USAGE),
-        ("health", Exit.FINDINGS),
+        ("health", Exit.USAGE),
         ("bundle verify", Exit.USAGE),
     ],
 )

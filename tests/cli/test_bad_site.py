@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import io
+import json
+import re
+import shlex
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
@@ -141,3 +144,44 @@ def test_a_second_run_names_the_first(site: Path, language: str, capsys: pytest.
     assert said.out == ""
     assert "20260101-000000-aaaa" in said.err
     assert f"`rbdtui attach {site}`" in said.err
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_commands_that_are_told_can_be_typed_whatever_the_site_is_called(
+    tmp_path: Path, language: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    site = tmp_path / "it's $(reboot)"
+    named = shlex.quote(str(site))
+    told = [
+        console.say(capsys, language, "attach", site).check(Exit.USAGE).err,
+        console.say(capsys, language, "init", site).check(Exit.GOOD).out,
+        console.say(capsys, language, "attach", site).check(Exit.USAGE).err,
+    ]
+    site.chmod(0o755)
+    told.append(console.say(capsys, language, "attach", site).check(Exit.USAGE).err)
+    for words in told:
+        assert named in words
+        assert str(site) not in words.replace(named, "").replace(f"{site}/cluster.yaml", "")
+
+
+@pytest.mark.parametrize("command", ["check --only rules", "plan", "run --yes", "bundle verify"])
+def test_findings_are_json_where_json_is_wanted(site: Path, command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    spec = site / "cluster.yaml"
+    if command != "bundle verify":
+        spec.write_text(spec.read_text().replace("unicast", "unicats"))
+    said = console.say(capsys, "en", *command.split(), site, "--json")
+    assert said.status == Exit.FINDINGS
+    assert json.loads(said.out)["counts"]["error"] >= 1
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_health_needs_neither_the_bundle_nor_a_key_file(
+    site: Path, language: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The disk with the packages has long gone home."""
+    spec = site / "cluster.yaml"
+    spec.write_text(spec.read_text().replace(f"bundle: {site.parent}", "bundle: /gone\nssh: {key: /gone/key}\n_:"))
+    spec.write_text(re.sub(r"_:\nssh:\n(  .*\n)+", "", spec.read_text()))
+    said = console.say(capsys, language, "health", site, "--ascii").check(Exit.FINDINGS)
+    assert "RBD-LOCAL" not in said.words
+    assert "node3" in said.out
