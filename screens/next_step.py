@@ -31,11 +31,19 @@ def next_step(section: str, workbench: Workbench) -> Text | None:
 def _of_nodes(workbench: Workbench) -> Text | None:
     nodes = workbench.draft.data.get("nodes")
     if not nodes:
-        return T("hint.no_nodes")
+        return _first_nodes(workbench)
     states = [node.state for node in workbench.live.nodes.values()]
     if LiveState.KEY_UNKNOWN in states and not workbench.live.busy:
         return T("hint.trust", count=states.count(LiveState.KEY_UNKNOWN))
     return T("hint.asking") if workbench.live.busy else None
+
+
+def _first_nodes(workbench: Workbench) -> Text:
+    """The demo's servers are where nobody can know them."""
+    known = workbench.faults.addresses if workbench.faults is not None else ()
+    if not known:
+        return T("hint.no_nodes")
+    return T("hint.demo_nodes", range=f"{known[0]}-{known[-1].rpartition('.')[2]}")
 
 
 def _with_servers(section: str, workbench: Workbench) -> Text | None:

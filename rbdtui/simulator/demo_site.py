@@ -19,6 +19,7 @@ profile: kubernetes-only
 bundle: {bundle}
 ssh:
   user: root
+  port: {port}
   key: {key}
 nodes:
 """
@@ -57,17 +58,18 @@ def cluster_yaml(fleet: SimulatedFleet, *, name: str, key: Path, bundle: Path) -
     stations = list(fleet.stations.values())
     high = len(stations) >= _SERVERS
     servers = _SERVERS if high else 1
-    lines = [_HEAD.format(name=name, bundle=bundle, key=key)]
+    lines = [_HEAD.format(name=name, bundle=bundle, key=key, port=fleet.port)]
     for number, station in enumerate(stations):
         roles = "control-plane, etcd, worker" if number < servers else "worker"
-        lines.append(_node_line(station, f"{roles}, gateway" if high and number < servers else roles))
+        lines.append(_node_line(station, f"{roles}, gateway" if high and number < servers else roles, fleet.port))
     lines.append(_TAIL.format(vip=fleet.vip.ip, vip_with_prefix=fleet.vip) if high else _ALONE)
     return "".join(lines)
 
 
-def _node_line(station: Station, roles: str) -> str:
+def _node_line(station: Station, roles: str, port: int) -> str:
     machine = station.machine
-    login = f"port: {station.sshd.port}"
+    login = [f"port: {station.sshd.port}"] if station.sshd.port != port else []
     if station.build.user != "root":
-        login += f", user: {station.build.user}, sudo_password: secret:sudo"
-    return f"  - {{name: {machine.name}, address: {machine.ip}, roles: [{roles}], ssh: {{{login}}}}}\n"
+        login += [f"user: {station.build.user}", "sudo_password: secret:sudo"]
+    own = f", ssh: {{{', '.join(login)}}}" if login else ""
+    return f"  - {{name: {machine.name}, address: {machine.ip}, roles: [{roles}]{own}}}\n"

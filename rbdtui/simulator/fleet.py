@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv4Interface, IPv4Network
@@ -125,14 +126,33 @@ class SimulatedFleet:
         return "".join(station.sshd.known_hosts_line + "\n" for station in self.stations.values())
 
     async def start(self) -> None:
-        """Switch all machines on; raises `UnusableLoopbackError` where only 127.0.0.1 works."""
+        """Switch all machines on, on one port where that is free; raises `UnusableLoopbackError`.
+
+        Only Linux answers on loopback addresses other than 127.0.0.1.
+        """
         for name, station in self.stations.items():
             try:
-                await self.power_on(name)
+                await self._first_power_on(name)
             except OSError as error:
                 await self.close()
                 address = str(station.machine.ip)
                 raise UnusableLoopbackError(address, error.strerror or str(error)) from error
+
+    @property
+    def port(self) -> int:
+        """Where the first machine's sshd listens, and the others' as well unless something else was there."""
+        return next(iter(self.stations.values())).sshd.port
+
+    async def _first_power_on(self, name: str) -> None:
+        sshd = self.stations[name].sshd
+        sshd.port = self.port
+        try:
+            await self.power_on(name)
+        except OSError as error:
+            if error.errno != errno.EADDRINUSE:
+                raise
+            sshd.port = 0
+            await self.power_on(name)
 
     async def close(self) -> None:
         """Switch all machines off."""

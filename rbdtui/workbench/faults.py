@@ -14,9 +14,13 @@ SHORT_FAULTS: Final = ("power_off", "power_on", "reboot", "cut", "mend", "hang",
 class FaultLine:
     """The way to the process of the simulated servers."""
 
-    def __init__(self, nodes: tuple[str, ...], ask: IO[bytes], answer: IO[bytes]) -> None:
+    def __init__(
+        self, nodes: tuple[str, ...], ask: IO[bytes], answer: IO[bytes], addresses: tuple[str, ...] = ()
+    ) -> None:
         self.nodes = nodes
         """Names of the simulated servers."""
+        self.addresses = addresses
+        """Where they are, in the same order."""
         self._ask, self._answer = ask, answer
         self._one_at_a_time = threading.Lock()
 

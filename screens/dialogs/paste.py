@@ -24,7 +24,7 @@ MOST_SHOWN_CHARS: Final = 20_000
 class ListArea(TextArea):
     """Where the list is typed or pasted; a line that is left empty ends it."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [key("enter", "end_line", "end_list")]
+    BINDINGS: ClassVar[list[BindingType]] = [key("enter", "end_line", "end_list", priority=True)]
 
     def action_end_line(self) -> None:
         """A new line, or the end of the list where this one is empty."""
