@@ -7,17 +7,23 @@ import json
 import re
 import shlex
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
 
+from rbdtui import session
+from rbdtui.checks.jump_host import check_jump_host
 from rbdtui.cli.output import Exit
 from rbdtui.engine.lock import hold_site
+from rbdtui.simulator.bundle import write_bundle
+from rbdtui.simulator.demo_site import write_demo_site
+from rbdtui.simulator.fleet import SimulatedFleet
 from rbdtui.site import Site
 from rbdtui.words import LANGUAGES
 from tests.cli import console
-from tests.cli.hosts import fill_vault
+from tests.cli.hosts import FleetThread, fill_vault
 from tests.spec.samples import changed
 
 CANARY = "canary-value"
@@ -185,3 +191,24 @@ def test_health_needs_neither_the_bundle_nor_a_key_file(
     said = console.say(capsys, language, "health", site, "--ascii").check(Exit.FINDINGS)
     assert "RBD-LOCAL" not in said.words
     assert "node3" in said.out
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_login_that_would_end_the_run_is_a_warning(
+    tmp_path: Path, language: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The jump host is a directory that looks like one; everything else is as always."""
+    for name, text in {
+        "proc/self/cgroup": "0::/user.slice/user-65534.slice/session-3.scope\n",
+        "etc/systemd/logind.conf": "[Login]\nKillUserProcesses=yes\n",
+    }.items():
+        write(tmp_path / "root", name, text)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr(session, "check_jump_host", partial(check_jump_host, tmp_path / "root"))
+    with FleetThread(SimulatedFleet(1, speed=20.0)) as hosts:
+        site = write_demo_site(tmp_path / "site", hosts.fleet, bundle=write_bundle(tmp_path, images_bytes=4096))
+        site.known_hosts_file.write_text(hosts.fleet.known_hosts)
+        said = console.say(capsys, language, "check", site.path, "--ascii").check(Exit.GOOD)
+    told = said.about("RBD-JUMP-001")
+    assert told.startswith("! ")
+    assert [piece for piece in ("enable-linger", "systemd-run --user --scope rbdtui run") if piece not in told] == []
