@@ -267,7 +267,7 @@ class RbdTuiApp(CommandingApp):
     def _changed_somewhere(self) -> None:
         """Called from any thread."""
         if self._threads_loop is not None and self._threads_loop.is_running():
-            self._threads_loop.call_soon_threadsafe(self._changed)
+            self.call_later(self._changed)
 
     def _changed(self) -> None:
         """Have the screens that are seen drawn, now or a moment later, never too often."""

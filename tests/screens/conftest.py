@@ -29,6 +29,7 @@ from rbdtui.workbench.passphrase import HeldPassphrase  # noqa: E402
 from rbdtui.workbench.workbench import Workbench  # noqa: E402
 from screens.app import RbdTuiApp, Start  # noqa: E402
 from screens.settings import Settings  # noqa: E402
+from tests.screens.pilot import SwiftPilot, Traffic  # noqa: E402
 
 SMALL = (80, 24)
 LARGE = (120, 40)
@@ -106,7 +107,9 @@ def opened(home: Path) -> Opened:
         file = home / ".config" / "rbdtui" / "settings.json"
         app = RbdTuiApp(Start(site=site, workbench=workbench, settings=chosen, settings_file=file))
         try:
-            async with app.run_test(size=size) as pilot:
+            traffic = Traffic()
+            async with app.run_test(size=size, message_hook=traffic):
+                pilot = SwiftPilot(app, traffic)
                 await settled(pilot)
                 yield pilot
         finally:
@@ -117,11 +120,8 @@ def opened(home: Path) -> Opened:
 
 async def settled(pilot: Pilot[int]) -> None:
     """Return when everything that was asked for has been drawn."""
-    for _ in range(3):
-        await pilot.pause()
+    await pilot.pause()
     brief = [worker for worker in pilot.app.workers if not worker.is_finished and worker.group == "brief"]
-    if brief:
-        brief = [worker for worker in pilot.app.workers if not worker.is_finished and worker.group == "brief"]
     if brief:
         await pilot.app.workers.wait_for_complete(brief)
         await pilot.pause()
