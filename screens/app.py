@@ -16,7 +16,7 @@ from textual.screen import Screen
 from textual.timer import Timer
 from textual.worker import Worker, WorkerState
 
-from rbdtui.findings import Place
+from rbdtui.findings import Finding
 from rbdtui.site import SiteError
 from rbdtui.words import T, Text
 from rbdtui.workbench.sections import NODES, RUN, section_of
@@ -241,9 +241,9 @@ class RbdTuiApp(CommandingApp):
         if field and isinstance(screen, SectionScreen):
             screen.call_after_refresh(screen.jump, field)
 
-    def show_place(self, place: Place) -> None:
+    def show_finding(self, finding: Finding) -> None:
         """Show where what a finding blames can be put right."""
-        self.show_section(section_of(place), place.field or place.node)
+        self.show_section(section_of(finding), finding.place.field or finding.place.node)
 
     def action_section(self, section: str) -> None:
         """Show a section."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from rbdtui.findings import Finding, Place
+from rbdtui.findings import Finding
 
 SITE: Final = "site"
 NODES: Final = "nodes"
@@ -48,10 +48,14 @@ class SectionStatus:
     problems: int = 0
 
 
-def section_of(place: Place) -> str:
-    """The section in which what stands at a place can be put right; ``review`` when it is edited nowhere else."""
-    path = place.field
-    if path.startswith("nodes[") and "].roles" in path:
+_ROLE_RULES: Final = "RBD-TOPO-"
+"""Codes of rules on who does what; some of them blame the whole list of nodes."""
+
+
+def section_of(finding: Finding) -> str:
+    """The section in which what was found can be put right; ``review`` when it is edited nowhere else."""
+    place, path = finding.place, finding.place.field
+    if finding.code.startswith(_ROLE_RULES) or (path.startswith("nodes[") and "].roles" in path):
         return ROLES
     for section, fields in _FIELDS.items():
         if any(path == field or path.startswith((f"{field}.", f"{field}[")) for field in fields):
@@ -61,4 +65,4 @@ def section_of(place: Place) -> str:
 
 def findings_in(findings: list[Finding], section: str) -> list[Finding]:
     """Those that are put right in a section."""
-    return [finding for finding in findings if section_of(finding.place) == section]
+    return [finding for finding in findings if section_of(finding) == section]

@@ -108,7 +108,7 @@ def in_order(findings: Iterable[Finding]) -> list[Finding]:
 def place_words(finding: Finding) -> str:
     """Where a finding belongs, for a heading: the node, else the section."""
     place = finding.place
-    return place.node or str(Text(f"section.{section_of(place)}"))  # words: section.*
+    return place.node or str(Text(f"section.{section_of(finding)}"))  # words: section.*
 
 
 def _id(index: int, finding: Finding) -> str:
