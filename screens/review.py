@@ -199,7 +199,7 @@ class ReviewScreen(SectionScreen):
 
     def on_finding_list_chosen(self, event: FindingList.Chosen) -> None:
         """Lead to where it can be put right."""
-        self.program.show_place(event.finding.place)
+        self.program.show_finding(event.finding)
 
     def on_event_list_chosen(self) -> None:
         """Read what the row would change."""
