@@ -7,6 +7,7 @@ cluster.yaml itself changes only when the operator saves.
 from __future__ import annotations
 
 import copy
+import hashlib
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -79,6 +80,11 @@ class Draft:
     def dirty(self) -> bool:
         """Whether there is something that cluster.yaml does not have."""
         return self.data != self._saved
+
+    @property
+    def fingerprint(self) -> str:
+        """What is the same for the same draft, and for no other."""
+        return hashlib.sha256(json.dumps(self.data, sort_keys=True).encode()).hexdigest()
 
     @property
     def can_undo(self) -> bool:

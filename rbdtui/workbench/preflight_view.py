@@ -23,8 +23,10 @@ class LookState(StrEnum):
     """How far a look at all hosts is."""
 
     NONE = "none"
-    """Nobody has looked yet, or the plan has changed since."""
+    """Nobody has looked yet."""
     LOOKING = "looking"
+    GIVEN_UP = "given-up"
+    """The operator, or a change of the plan, has ended the look; what was found until then stays."""
     DONE = "done"
     FAILED = "failed"
 
@@ -46,7 +48,16 @@ class Preflight:
     error: Text | None = None
     """Why it failed."""
     at: float = 0.0
-    """When it was done, Unix time."""
+    """When it ended, Unix time."""
+    of: str = ""
+    """Which draft was looked at, as `Draft.fingerprint` tells it."""
+    outdated: bool = False
+    """Whether the draft, or who is trusted, has changed since."""
+
+    @property
+    def holds(self) -> bool:
+        """Whether it is all known, of the draft as it is."""
+        return self.state is LookState.DONE and not self.outdated
 
 
 class PreflightView:
@@ -58,23 +69,35 @@ class PreflightView:
         self._on_change = on_change
         self._task: Future[None] | None = None
 
-    def start(self, session: Session) -> None:
+    def start(self, session: Session, of: str = "") -> None:
         """Look at every host of cluster.yaml as it is saved; a look under way is given up for this one."""
         self._cancel()
-        self._put(Preflight(LookState.LOOKING, nodes=len(session.spec.nodes)))
+        self._put(Preflight(LookState.LOOKING, nodes=len(session.spec.nodes), of=of))
         self._task = self._background.submit(self._look(session))
 
     def start_preview(self, session: Session) -> None:
-        """Have every step say what it would change; preflight must be done."""
-        if self.snapshot.state is LookState.DONE and not self.snapshot.previewing:
+        """Have every step say what it would change; preflight must be done, and hold."""
+        if self.snapshot.holds and not self.snapshot.previewing:
             self._put(replace(self.snapshot, previewing=True, error=None))
             self._task = self._background.submit(self._preview(session))
 
-    def forget(self) -> None:
-        """What was found does not hold any more: the plan has changed."""
-        if self.snapshot.state is not LookState.NONE:
+    def give_up(self) -> None:
+        """End a look that is under way; what was found so far stays."""
+        if self.snapshot.state is LookState.LOOKING:
             self._cancel()
-            self._put(Preflight())
+            self._put(replace(self.snapshot, state=LookState.GIVEN_UP, at=time.time()))
+
+    def compare(self, draft: str) -> None:
+        """Say which draft holds now; a look at another one is given up, and what was found of it is outdated."""
+        if self.snapshot.state is LookState.NONE:
+            return
+        outdated = self.snapshot.of != draft
+        if outdated:
+            self.give_up()
+        if outdated and self.snapshot.previewing:
+            self._cancel()
+        if outdated != self.snapshot.outdated:
+            self._put(replace(self.snapshot, outdated=outdated, previewing=self.snapshot.previewing and not outdated))
 
     def close(self) -> None:
         """Stop looking."""
@@ -111,7 +134,7 @@ class PreflightView:
             )  # fmt: skip
         except Exception as error:  # whatever it is, the screen says it instead of standing still
             text = sentence_of(error)
-            self._put(replace(self.snapshot, state=LookState.FAILED, error=text))
+            self._put(replace(self.snapshot, state=LookState.FAILED, error=text, at=time.time()))
 
     async def _preview(self, session: Session) -> None:
         seen = self.snapshot

@@ -193,14 +193,16 @@ class Workbench:
         self.draft.write_kept(content)
 
     def _after_change(self) -> None:
-        self._preflight.forget()
+        self._preflight.compare(self.draft.fingerprint)
         self._follow_servers()
         self._tell()
 
     @property
     def findings(self) -> list[Finding]:
-        """All that is known to be wrong: rules, live answers, preflight; each once."""
-        known = [*self.draft.findings, *self.live.findings, *self.preflight.findings]
+        """All that is known to be wrong: rules, live answers, preflight unless it is outdated; each once."""
+        known = [*self.draft.findings, *self.live.findings]
+        if not self.preflight.outdated:
+            known += self.preflight.findings
         return list({_identity(finding): finding for finding in known}.values())
 
     # --- the servers -----------------------------------------------------------------------------------------
@@ -237,7 +239,7 @@ class Workbench:
         """Pin keys that the operator has confirmed, then ask those servers again; raises `TransportError`."""
         confirmed = list(keys)
         self.session.known_hosts.pin(confirmed)
-        self._preflight.forget()
+        self._preflight.compare("")
         for key in confirmed:
             self._live.ask_again(key.node)
         self._tell()
@@ -301,7 +303,7 @@ class Workbench:
 
     def start_preflight(self) -> None:
         """Look at every server of cluster.yaml as it is saved; raises `SiteError` when it cannot be used."""
-        self._preflight.start(self.session)
+        self._preflight.start(self.session, self.draft.fingerprint)
 
     def show_preflight(self, preflight: Preflight) -> None:
         """Take what was found elsewhere, for a site whose servers are not asked."""
@@ -309,8 +311,8 @@ class Workbench:
         self._tell()
 
     def give_up_preflight(self) -> None:
-        """Stop looking at the servers; what was found so far is dropped."""
-        self._preflight.forget()
+        """Stop looking at the servers; what was found so far stays."""
+        self._preflight.give_up()
 
     def start_preview(self) -> None:
         """Have every step say what it would change; preflight must be done."""
@@ -322,7 +324,7 @@ class Workbench:
         async def begin() -> None:
             interrupted = self.session.interrupted_run()
             if interrupted is not None:
-                client = await self.session.take_up(interrupted)
+                client = await self.session.take_up(interrupted, RunOptions(policy=policy))
             else:
                 client = await self.session.start(self.preflight.facts, RunOptions(policy=policy))
             self._look_at(client)
@@ -378,7 +380,9 @@ class Workbench:
         busy = self.live.busy if section == "nodes" else self.preflight.state is LookState.LOOKING
         if busy and section in ("nodes", REVIEW):
             return SectionStatus(section, SectionState.CHECKING)
-        if section == REVIEW and self.preflight.state is LookState.NONE:
+        if section == REVIEW and self.preflight.state is LookState.FAILED:
+            return SectionStatus(section, SectionState.PROBLEMS, 1)
+        if section == REVIEW and not self.preflight.holds:
             return SectionStatus(section)
         return SectionStatus(section, SectionState.OK)
 

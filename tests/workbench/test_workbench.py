@@ -82,8 +82,15 @@ async def test_preflight_gives_facts_a_plan_and_a_preview(fleet: SimulatedFleet,
         workbench.start_preview()
         await until(lambda: not workbench.preflight.previewing)
         assert [step.step.id for step in workbench.preflight.previewed] == [step.id for step in plan.steps]
+        assert workbench.preflight.holds
         workbench.change(lambda data: data.update(name="other"))
-        assert workbench.preflight.state is LookState.NONE
+        assert workbench.preflight.outdated
+        assert workbench.preflight.plan == plan
+        workbench.undo()
+        assert workbench.preflight.holds
+        workbench.start_preflight()
+        workbench.give_up_preflight()
+        assert workbench.preflight.state is LookState.GIVEN_UP
     finally:
         workbench.close()
 
