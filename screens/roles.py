@@ -23,6 +23,7 @@ from rbdtui.workbench.sections import findings_in
 from screens.base import SectionScreen, Words, css, key
 from screens.widgets.cell_table import CellTable
 from screens.widgets.field import severity_look, worst_of
+from screens.widgets.hanging import hanging
 from screens.widgets.role_table import RoleRow, RoleTable, counts_words
 
 MOST_FINDINGS: Final = 3
@@ -57,6 +58,10 @@ class RolesScreen(SectionScreen):
     @property
     def _table(self) -> RoleTable:
         return self.query_one(RoleTable)
+
+    @property
+    def _detail(self) -> Static:
+        return self.query_one("#detail", Static)
 
     @property
     def _roles(self) -> tuple[Role, ...]:
@@ -104,15 +109,15 @@ class RolesScreen(SectionScreen):
             page.append(f"{T('roles.if_dies', node=row.name or known.names[row.index])}\n", style="bold")
             for outcome in survival.outcomes:
                 self._append_outcome(page, outcome)
-            page.append(f"{self.glyphs.dash}  {T('roles.not_planned')}", style="dim")
+            page.append(hanging(self._detail, self.glyphs.dash, str(T("roles.not_planned"))), style="dim")
         elif row is not None:
             page.append(str(T("roles.no_role", node=row.name or str(row.index + 1))), style="dim")
         self._update("#detail", page)
 
     def _append_finding(self, page: Line, finding: Finding) -> None:
-        colour, sign = severity_look(self.query_one("#detail"), finding.severity)
-        page.append(f"{sign}  {finding.message}", style=colour)
-        page.append(f"\n   {finding.remedy}\n", style="dim")
+        colour, sign = severity_look(self._detail, finding.severity)
+        page.append(f"{hanging(self._detail, sign, str(finding.message))}\n", style=colour)
+        page.append(f"{hanging(self._detail, '', str(finding.remedy))}\n", style="dim")
 
     def _append_outcome(self, page: Line, outcome: Outcome) -> None:
         glyphs = self.glyphs
@@ -122,8 +127,9 @@ class RolesScreen(SectionScreen):
             Fate.UNTOUCHED: (glyphs.off, "muted"),
             Fate.UNUSED: (glyphs.dash, "muted"),
         }[outcome.fate]
-        page.append(f"{sign}{' ' * (3 - len(sign))}", style=self.style(name))
-        page.append(f"{outcome.text}\n", style=self.style("error") if outcome.fate is Fate.LOST else "")
+        first, rest = len(page), hanging(self._detail, sign, str(outcome.text))
+        page.append(f"{rest}\n", style=self.style("error") if outcome.fate is Fate.LOST else "")
+        page.stylize(self.style(name), first, first + len(sign))
 
     @property
     def _row(self) -> RoleRow | None:
