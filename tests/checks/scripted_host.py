@@ -5,21 +5,13 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Mapping
-from contextlib import AbstractAsyncContextManager
-from pathlib import Path
 
 from rbdtui.facts.compose import frame_outputs
 from rbdtui.facts.fact import Output
-from rbdtui.transport.base import (
-    DEFAULT_TIMEOUT_S,
-    CommandResult,
-    Reach,
-    ReachResult,
-    TransportError,
-    UploadProgress,
-)
+from rbdtui.transport.base import DEFAULT_TIMEOUT_S, CommandResult, Reach, ReachResult, TransportError
 from rbdtui.transport.scripts import Script
 from tests.checks.support import VIP
+from tests.stand_in import StandInHost
 
 
 def nobody_has_the_vip(address: str, port: int) -> Reach:
@@ -27,7 +19,7 @@ def nobody_has_the_vip(address: str, port: int) -> Reach:
     return Reach.UNREACHABLE if address == VIP else Reach.REFUSED
 
 
-class ScriptedHost:
+class ScriptedHost(StandInHost):
     """A host whose answers are given; ``reaches`` says what becomes of a connection."""
 
     def __init__(
@@ -40,7 +32,7 @@ class ScriptedHost:
         reaches: Callable[[str, int], Reach] = nobody_has_the_vip,
         neighbours: Callable[[tuple[str, ...]], str] = lambda args: "",
     ) -> None:
-        self._name = name
+        self.name = name
         self._outputs = outputs
         self._delay_s = delay_s
         self._error = error
@@ -49,10 +41,6 @@ class ScriptedHost:
         self.reached: list[tuple[str, int]] = []
         self.under_way = 0
         self.most_under_way = 0
-
-    @property
-    def name(self) -> str:
-        return self._name
 
     async def connect(self) -> None:
         await asyncio.sleep(self._delay_s)
@@ -77,19 +65,6 @@ class ScriptedHost:
                 on_line(line)
         return CommandResult(0, text.encode(), b"", 0.01)
 
-    must = run
-
-    async def upload(
-        self,
-        source: Path,
-        target: str,
-        *,
-        sha256: str,
-        mode: int = 0o644,
-        on_progress: Callable[[UploadProgress], None] | None = None,
-    ) -> bool:
-        raise NotImplementedError
-
     async def reach(self, address: str, port: int, *, timeout_s: float = 3.0) -> ReachResult:
         self.reached.append((address, port))
         self.under_way += 1
@@ -97,9 +72,3 @@ class ScriptedHost:
         await asyncio.sleep(0)
         self.under_way -= 1
         return ReachResult(self._reaches(address, port), 0.1)
-
-    def forward(self, address: str, port: int) -> AbstractAsyncContextManager[int]:
-        raise NotImplementedError
-
-    async def close(self) -> None:
-        return

@@ -6,34 +6,22 @@ import asyncio
 import os
 import time
 from collections.abc import Callable
-from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 
-from rbdtui.transport.base import (
-    DEFAULT_TIMEOUT_S,
-    CommandResult,
-    Reach,
-    ReachResult,
-    RemoteScriptError,
-    TransportError,
-    UploadProgress,
-)
+from rbdtui.transport.base import DEFAULT_TIMEOUT_S, CommandResult, TransportError
 from rbdtui.transport.scripts import Script
+from tests.stand_in import StandInHost
 
 
-class LocalHost:
+class LocalHost(StandInHost):
     """This machine under a node's name; ``first_in_path`` lets a test put programs of its own before the real ones."""
 
     def __init__(self, name: str, *, first_in_path: Path | None = None, delay_s: float = 0.0) -> None:
-        self._name = name
+        self.name = name
         self._first_in_path = first_in_path
         self._delay_s = delay_s
         self.ran: list[str] = []
         """Names of the scripts that ran."""
-
-    @property
-    def name(self) -> str:
-        return self._name
 
     async def connect(self) -> None:
         await asyncio.sleep(self._delay_s)
@@ -69,40 +57,6 @@ class LocalHost:
                 on_line(line.decode("utf-8", "replace").rstrip("\n"))
         status = await process.wait()
         return CommandResult(status, b"".join(lines), await errors, time.monotonic() - began)
-
-    async def must(
-        self,
-        script: Script,
-        *args: str,
-        payload: bytes = b"",
-        root: bool = True,
-        timeout_s: float = DEFAULT_TIMEOUT_S,
-        on_line: Callable[[str], None] | None = None,
-    ) -> CommandResult:
-        result = await self.run(script, *args, payload=payload, root=root, timeout_s=timeout_s, on_line=on_line)
-        if not result.ok:
-            raise RemoteScriptError(self._name, script.name, result)
-        return result
-
-    async def upload(
-        self,
-        source: Path,
-        target: str,
-        *,
-        sha256: str,
-        mode: int = 0o644,
-        on_progress: Callable[[UploadProgress], None] | None = None,
-    ) -> bool:
-        raise NotImplementedError
-
-    async def reach(self, address: str, port: int, *, timeout_s: float = 3.0) -> ReachResult:
-        return ReachResult(Reach.REFUSED, 0.1)
-
-    def forward(self, address: str, port: int) -> AbstractAsyncContextManager[int]:
-        raise NotImplementedError
-
-    async def close(self) -> None:
-        return
 
 
 class DeadHost(LocalHost):

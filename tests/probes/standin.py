@@ -8,18 +8,11 @@ from collections import Counter
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from rbdtui.spec.model import ClusterSpec
-from rbdtui.transport.base import (
-    DEFAULT_TIMEOUT_S,
-    CommandResult,
-    Reach,
-    ReachResult,
-    TransportError,
-    UploadProgress,
-)
+from rbdtui.transport.base import DEFAULT_TIMEOUT_S, CommandResult, Reach, ReachResult, TransportError
 from rbdtui.transport.scripts import Script
+from tests.stand_in import StandInHost
 
 Network = dict[tuple[str, int], int | Reach]
 """What answers at an address and port: a port of ours, or how the attempt ends; what is not there is refused."""
@@ -43,7 +36,7 @@ def health_output(
 
 
 @dataclass
-class StandIn:
+class StandIn(StandInHost):
     """A `Host` for tests of what is asked and what is made of the answers."""
 
     name: str
@@ -76,28 +69,6 @@ class StandIn:
             on_line(line)
         return result
 
-    async def must(
-        self,
-        script: Script,
-        *args: str,
-        payload: bytes = b"",
-        root: bool = True,
-        timeout_s: float = DEFAULT_TIMEOUT_S,
-        on_line: Callable[[str], None] | None = None,
-    ) -> CommandResult:
-        raise NotImplementedError
-
-    async def upload(
-        self,
-        source: Path,
-        target: str,
-        *,
-        sha256: str,
-        mode: int = 0o644,
-        on_progress: Callable[[UploadProgress], None] | None = None,
-    ) -> bool:
-        raise NotImplementedError
-
     async def reach(self, address: str, port: int, *, timeout_s: float = 3.0) -> ReachResult:
         self.calls[f"reach {address}:{port}"] += 1
         await self._trouble()
@@ -110,9 +81,6 @@ class StandIn:
         there = self.network[(address, port)]
         assert not isinstance(there, Reach)
         yield there
-
-    async def close(self) -> None:
-        return None
 
     async def _trouble(self) -> None:
         if self.hangs:
