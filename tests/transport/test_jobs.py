@@ -9,8 +9,6 @@ import asyncio
 import hashlib
 import os
 import signal
-import subprocess
-import sys
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +22,7 @@ from rbdtui.transport.jobs import JobResult, run_job, stop_job, unit_name
 from rbdtui.transport.scripts import Script, script
 from rbdtui.transport.ssh import SshHost
 from tests.transport.conftest import Connect, StartSshd
+from tests.transport.follower import follow_and_be_killed
 from tests.transport.openssh import RealSshd, is_alive
 from tests.transport.wire import Wire, known_by, until
 
@@ -162,30 +161,8 @@ async def test_a_link_that_breaks_costs_no_line_and_repeats_none(box: Box, conne
 
 
 async def test_a_job_whose_follower_was_killed_is_found_running(box: Box, job_host: SshHost) -> None:
-    program = f"""
-import asyncio, pathlib
-from rbdtui.transport.endpoints import Endpoint
-from rbdtui.transport.hostkeys import KnownHosts
-from rbdtui.transport.jobs import run_job
-from rbdtui.transport.pool import HostPool
-from rbdtui.transport.scripts import Script
-
-async def main():
-    endpoint = Endpoint("n1", "127.0.0.1", {box.sshd.port}, key=pathlib.Path({str(box.sshd.key)!r}), agent=False)
-    known = KnownHosts(pathlib.Path({str(box.sshd.directory / "known_hosts")!r}))
-    async with HostPool({{"n1": endpoint}}, known, str) as pool:
-        work = Script("count", {COUNT.text!r})
-        await run_job(pool["n1"], "u", work, "30", "0.1", timeout_s=60, on_line=lambda line: print(line, flush=True))
-
-asyncio.run(main())
-"""
-    follower = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE)
-    try:
-        assert follower.stdout is not None
-        assert await asyncio.to_thread(follower.stdout.readline) == b"line 1\n"
-    finally:
-        follower.kill()
-        follower.communicate(timeout=10)
+    known = box.sshd.directory / "known_hosts"
+    assert await follow_and_be_killed(box.sshd.endpoint(), known, "u", COUNT, "30", "0.1") == "line 1"
     lines: list[str] = []
     result = await run_job(job_host, "u", COUNT, "30", "0.1", timeout_s=60, on_line=lines.append)
     assert result.found

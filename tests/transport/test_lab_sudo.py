@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import subprocess
-import sys
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -36,6 +34,7 @@ from rbdtui.transport.limits import Limits
 from rbdtui.transport.pool import HostPool
 from rbdtui.transport.scan import scan_host_keys
 from rbdtui.transport.scripts import Script
+from tests.transport.follower import follow_and_be_killed
 from tests.transport.test_jobs import COUNT
 
 if TYPE_CHECKING:
@@ -260,29 +259,8 @@ async def test_a_job_is_a_unit_of_systemd_and_outlives_a_cut_link(lab: Lab, know
 
 
 async def test_a_job_is_found_again_after_its_follower_was_killed(lab: Lab, known: KnownHosts, tmp_path: Path) -> None:
-    program = f"""
-import asyncio, pathlib
-from rbdtui.transport.endpoints import Endpoint
-from rbdtui.transport.hostkeys import KnownHosts
-from rbdtui.transport.jobs import run_job
-from rbdtui.transport.pool import HostPool
-from rbdtui.transport.scripts import Script
-
-async def main():
-    endpoint = Endpoint("n1", {lab.hosts["n1"].address!r}, key=pathlib.Path({str(lab.key)!r}), agent=False)
-    async with HostPool({{"n1": endpoint}}, KnownHosts(pathlib.Path({str(tmp_path / "known_hosts")!r})), str) as pool:
-        work = Script("count", {COUNT.text!r})
-        await run_job(pool["n1"], "kill", work, "30", "0.2", timeout_s=60, on_line=lambda line: print(line, flush=True))
-
-asyncio.run(main())
-"""
-    follower = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE)
-    try:
-        assert follower.stdout is not None
-        assert await asyncio.to_thread(follower.stdout.readline) == b"line 1\n"
-    finally:
-        follower.kill()
-        follower.communicate(timeout=10)
+    known_file = tmp_path / "known_hosts"
+    assert await follow_and_be_killed(root(lab), known_file, "kill", COUNT, "30", "0.2") == "line 1"
     lines: list[str] = []
     async with logged_in(root(lab), known) as host:
         result = await run_job(host, "kill", COUNT, "30", "0.2", timeout_s=60, on_line=lines.append)
