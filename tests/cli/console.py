@@ -75,22 +75,20 @@ def say(capsys: pytest.CaptureFixture[str], language: str, *words: str | Path) -
     return Said(status, captured.out, captured.err, language)
 
 
-def start(
-    language: str, *words: str | Path, environment: Mapping[str, str | None] | None = None
-) -> subprocess.Popen[bytes]:
-    """Start a command as a process of its own; `finish` waits for it. A variable that is None is taken away."""
-    variables: dict[str, str | None] = {**os.environ, "LC_ALL": "C.UTF-8", **(environment or {})}
+def start(language: str, *words: str | Path, environment: Mapping[str, str] | None = None) -> subprocess.Popen[bytes]:
+    """Start a command as a process of its own, in a language where one is given; `finish` waits for it."""
+    spoken = ["--lang", language] if language else []
     return subprocess.Popen(
-        [sys.executable, "-m", "rbdtui", "--lang", language, *(str(word) for word in words)],
-        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-        env={name: value for name, value in variables.items() if value is not None},
+        [sys.executable, "-m", "rbdtui", *spoken, *(str(word) for word in words)],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        env={**os.environ, "LC_ALL": "C.UTF-8", **(environment or {})},
     )  # fmt: skip
 
 
-def finish(process: subprocess.Popen[bytes], language: str, *, limit_s: float = 60.0) -> Said:
+def finish(process: subprocess.Popen[bytes], language: str, *, stdin: str = "", limit_s: float = 60.0) -> Said:
     """What a started command left; killed when it takes too long."""
     try:
-        out, err = process.communicate(timeout=limit_s)
+        out, err = process.communicate(stdin.encode(), timeout=limit_s)
     finally:
         process.kill()
     return Said(process.returncode, out.decode("utf-8", "replace"), err.decode("utf-8", "replace"), language)
@@ -99,11 +97,12 @@ def finish(process: subprocess.Popen[bytes], language: str, *, limit_s: float = 
 def run(
     language: str,
     *words: str | Path,
-    environment: Mapping[str, str | None] | None = None,
+    stdin: str = "",
+    environment: Mapping[str, str] | None = None,
     limit_s: float = 60.0,
 ) -> Said:
-    """Run a command as a process of its own."""
-    return finish(start(language, *words, environment=environment), language, limit_s=limit_s)
+    """Run a command as a process of its own, with what it reads."""
+    return finish(start(language, *words, environment=environment), language, stdin=stdin, limit_s=limit_s)
 
 
 def contents(directory: Path) -> dict[str, tuple[int, bytes]]:
