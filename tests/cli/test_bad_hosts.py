@@ -16,7 +16,7 @@ from rbdtui.simulator.demo_site import KEY_FILE
 from rbdtui.simulator.fleet import Build, SimulatedFleet
 from rbdtui.simulator.machine import Sudo
 from rbdtui.site import Site
-from rbdtui.words import LANGUAGES
+from rbdtui.words import LANGUAGES, T, say
 from tests.cli import console
 from tests.cli.hosts import FleetThread, closing_port, dropping_port, fill_vault, refusing_port, silent_port
 
@@ -79,6 +79,7 @@ PORTS: Mapping[str, tuple[str, tuple[str, ...]]] = MappingProxyType({
     "says-nothing": ("RBD-SSH-002", ("127.77.0.",)),
 })  # fmt: skip
 """Ports where no simulated host answers: the finding's code, and pieces of its sentences."""
+COMMANDS = ("check", "run --yes", "trust")
 
 
 def node_line(name: str, address: str, port: int, login: str, roles: str) -> str:
@@ -119,17 +120,16 @@ def spoil(fleet: SimulatedFleet) -> None:
 
 
 class Seen(NamedTuple):
-    """What the commands said, by language, and the site before and after."""
+    """What was said, by command and language, and the site before and after."""
 
-    check: Mapping[str, console.Said]
-    run: Mapping[str, console.Said]
+    said: Mapping[tuple[str, str], console.Said]
     before: Mapping[str, tuple[int, bytes]]
     after: Mapping[str, tuple[int, bytes]]
 
 
 @pytest.fixture(scope="module")
 def seen(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Seen]:
-    """Both commands in both languages at once: most of their time they wait for the host that says nothing."""
+    """All commands in both languages at once: most of their time they wait for the host that says nothing."""
     builds = [case.build for case in HOSTS.values()]
     with ExitStack() as stack:
         thread = stack.enter_context(FleetThread(SimulatedFleet(len(HOSTS), speed=20.0, builds=builds)))
@@ -144,14 +144,11 @@ def seen(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Seen]:
         options = ("--ascii", "--passphrase-file", vault)
         started = {
             (command, language): console.start(language, *command.split(), site.path, *options)
-            for command in ("check", "run --yes")
+            for command in COMMANDS
             for language in LANGUAGES
         }
         said = {key: console.finish(process, key[1], limit_s=110) for key, process in started.items()}
-        check, run = (
-            {language: said[command, language] for language in LANGUAGES} for command in ("check", "run --yes")
-        )
-        yield Seen(check, run, before, console.contents(site.path))
+        yield Seen(said, before, console.contents(site.path))
 
 
 @pytest.mark.slow
@@ -159,7 +156,7 @@ def seen(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Seen]:
 @pytest.mark.parametrize("name", [name for name, case in HOSTS.items() if case.code])
 def test_a_bad_host_is_told_by_name_with_what_to_do(seen: Seen, language: str, name: str) -> None:
     case = HOSTS[name]
-    told = seen.check[language].check(Exit.FINDINGS).about(case.code, name)
+    told = seen.said["check", language].check(Exit.FINDINGS).about(case.code, name)
     assert [piece for piece in case.pieces if piece not in told] == []
 
 
@@ -168,14 +165,14 @@ def test_a_bad_host_is_told_by_name_with_what_to_do(seen: Seen, language: str, n
 @pytest.mark.parametrize("name", PORTS)
 def test_a_bad_port_is_told_by_name_and_address(seen: Seen, language: str, name: str) -> None:
     code, pieces = PORTS[name]
-    told = seen.check[language].check(Exit.FINDINGS).about(code, name)
+    told = seen.said["check", language].check(Exit.FINDINGS).about(code, name)
     assert [piece for piece in pieces if piece not in told] == []
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_a_greeting_hides_nothing_and_is_not_taken_for_an_answer(seen: Seen, language: str) -> None:
-    said = seen.check[language].check(Exit.FINDINGS)
+    said = seen.said["check", language].check(Exit.FINDINGS)
     own = [block for block in said.findings() if "greets" in block.splitlines()[0].split()]
     assert [block for block in own if block.startswith("x ") and "RBD-NET" not in block] == []
     assert "Authorized" not in said.words
@@ -184,7 +181,7 @@ def test_a_greeting_hides_nothing_and_is_not_taken_for_an_answer(seen: Seen, lan
 @pytest.mark.slow
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_run_tells_the_same_and_starts_nothing(seen: Seen, language: str) -> None:
-    said = seen.run[language].check(Exit.FINDINGS)
+    said = seen.said["run --yes", language].check(Exit.FINDINGS)
     for name, case in HOSTS.items():
         if case.code:
             said.about(case.code, name)
@@ -195,7 +192,19 @@ def test_run_tells_the_same_and_starts_nothing(seen: Seen, language: str) -> Non
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_trust_shows_what_changed_and_pins_nothing_unasked(seen: Seen, language: str) -> None:
+    said = seen.said["trust", language].check(Exit.USAGE)
+    lines = {line.split()[0]: line for line in said.out.splitlines()}
+    assert lines.keys() == HOSTS.keys() | PORTS.keys()
+    assert (lines["key-changed"].count("SHA256:"), lines["key-unknown"].count("SHA256:")) == (2, 1)
+    assert all(lines[name].count("SHA256:") == 0 for name in PORTS)
+    assert "--yes" in said.err
+    assert say(T("cli.trust.changed_warning"), language) in said.err
+
+
+@pytest.mark.slow
 def test_no_password_is_shown(seen: Seen) -> None:
-    for said in (*seen.check.values(), *seen.run.values()):
+    for said in seen.said.values():
         assert WRONG not in said.words
         assert PASSWORD not in said.words
