@@ -29,7 +29,7 @@ from rbdtui.workbench.passphrase import HeldPassphrase  # noqa: E402
 from rbdtui.workbench.workbench import Workbench  # noqa: E402
 from screens.app import RbdTuiApp, Start  # noqa: E402
 from screens.settings import Settings  # noqa: E402
-from tests.screens.pilot import SwiftPilot, Traffic  # noqa: E402
+from tests.screens.pilot import SwiftPilot  # noqa: E402
 
 SMALL = (80, 24)
 LARGE = (120, 40)
@@ -107,9 +107,8 @@ def opened(home: Path) -> Opened:
         file = home / ".config" / "rbdtui" / "settings.json"
         app = RbdTuiApp(Start(site=site, workbench=workbench, settings=chosen, settings_file=file))
         try:
-            traffic = Traffic()
-            async with app.run_test(size=size, message_hook=traffic):
-                pilot = SwiftPilot(app, traffic)
+            async with app.run_test(size=size):
+                pilot = SwiftPilot(app)
                 await settled(pilot)
                 yield pilot
         finally:

@@ -45,5 +45,7 @@ async def caught_up(pilot: Pilot[int]) -> None:
 
 async def show_run(pilot: Pilot[int]) -> None:
     """Show the run screen with all of the journal on it."""
-    program(pilot).show_section(RUN)
+    app = program(pilot)
+    with app._context():
+        app.show_section(RUN)
     await caught_up(pilot)
