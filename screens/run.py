@@ -122,10 +122,16 @@ class RunScreen(RunSteering):
         """When it is on the picture."""
         run = self.run
         if run is not None and self._replay.looks_back:
-            return clock.Moment(self._replay.at(run.records))
+            return clock.Moment(self._replay.at(self._end(run)))
         if run is not None and not phase_of(run).live:
             return clock.Moment(run.state().at, live=False)
         return clock.Moment(clock.now(), SLOW_TICK_S if self.program.settings.slow_link else TICK_S)
+
+    @staticmethod
+    def _end(run: RunFollower) -> float:
+        """Up to when there is something to look back at."""
+        last = run.records[-1].at if run.records else 0.0
+        return max(last, clock.now()) if phase_of(run).live else last
 
     def _state(self, run: RunFollower) -> RunState:
         return run.state_at(self._replay.count) if self._replay.count is not None else run.state()
@@ -186,7 +192,7 @@ class RunScreen(RunSteering):
         width = status.content_size.width
         status.draw([status_line(state, phase, self._moment, gateways, width=width, ascii_only=self._ascii)])
         slider.display = self._replay.looks_back
-        slider.draw([slider_line(self._replay, run.records, width=width, ascii_only=self._ascii)])
+        slider.draw([slider_line(self._replay, run.records, self._end(run), width=width, ascii_only=self._ascii)])
 
     def _follow_work(self) -> None:
         """Put the cursor on what matters most, and leave it there while that is so."""
@@ -207,7 +213,7 @@ class RunScreen(RunSteering):
             self.query_one(EventList).show(len(self._timeline.happenings), self._happening)
         if self._pane == LOG:
             step = self._matrix.selected
-            until = clock.stamp(self._replay.at(run.records)) if self._replay.looks_back else ""
+            until = clock.stamp(self._replay.at(self._end(run))) if self._replay.looks_back else ""
             self._log.show(run.log(step.info.id) if step is not None else None, until)
         known = self._matrix.matrix
         facts = step_facts(self._matrix.selected, known) if self._pane == LOG and known is not None else ()
@@ -409,7 +415,7 @@ class RunScreen(RunSteering):
     def action_leap(self, by: int) -> None:
         """Go back or on by a share of the run's time."""
         if self.run is not None:
-            self._replay.leap(self.run.records, by * LEAP)
+            self._replay.leap(self.run.records, by * LEAP, self._end(self.run))
             self._after_move()
 
     def action_begin(self) -> None:
@@ -425,7 +431,8 @@ class RunScreen(RunSteering):
 
     def on_event_list_chosen(self, message: EventList.Chosen) -> None:
         """Show the run as it was then."""
-        self._replay.count = self._timeline.happenings[message.index].count
+        if self.run is not None:
+            self._replay.go(self.run.records, self._timeline.happenings[message.index].count)
         self._pane = LOG
         self.set_focus(self._matrix)
         self._after_move()

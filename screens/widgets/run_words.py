@@ -187,15 +187,15 @@ def _needs(waits: list[StepState]) -> Text:
     return T("run_screen.waits_for_more", steps=listed, more=more) if more else T("run_screen.waits_for", steps=listed)
 
 
-def slider_line(replay: Replay, records: Sequence[Record], *, width: int, ascii_only: bool) -> Spans:
+def slider_line(replay: Replay, records: Sequence[Record], end: float, *, width: int, ascii_only: bool) -> Spans:
     """The line that says that an earlier moment is shown, and which."""
     if not replay.looks_back or not records:
         return ()
-    at, begin, end = replay.at(records), records[0].at, records[-1].at
+    at, begin = replay.at(end), records[0].at
     left = f" {T('run_screen.looking_back', time=time_of_day(at))} "
     right = str(T("run_screen.into_run", passed=lapse(at - begin), total=lapse(end - begin)))
     cells = max(3, width - cell_len(left) - cell_len(right) - 4)
-    place = round(replay.share(records) * (cells - 1))
+    place = round(replay.share(records, end) * (cells - 1))
     rule, knob = ("-", "O") if ascii_only else ("─", "●")
     return (
         Span(0, left, "bold reverse"),
