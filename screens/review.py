@@ -3,45 +3,42 @@
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import ClassVar, Final
 
-from rich.text import Text as Line
-from textual import work
+from textual import on, work
 from textual.binding import BindingType
-from textual.containers import VerticalScroll
+from textual.containers import Horizontal, VerticalScroll
 from textual.widget import Widget
-from textual.widgets import Static
+from textual.widgets import Input, Static
 
 from rbdtui.engine.events import FailurePolicy
 from rbdtui.findings import Finding, Severity
-from rbdtui.plan.preview import PreviewedStep
 from rbdtui.words import T, Text
 from rbdtui.workbench import sections
 from rbdtui.workbench.plan_rows import PlanRow, plan_rows
 from rbdtui.workbench.preflight_view import LookState, Preflight
-from screens import clock
-from screens.base import SectionScreen, css, key
-from screens.dialogs.changes import change_text
+from screens.base import SectionScreen, Words, css, key
 from screens.dialogs.save import SaveDialog
 from screens.dialogs.start_run import RunScope, StartRunDialog
+from screens.review_pages import Part, drawn, finding_page, plain, step_page
+from screens.review_words import check_lines, counts_of, next_of_review, outdated_findings, plan_lines
+from screens.widgets.event_list import EventList
+from screens.widgets.field import TextLine
 from screens.widgets.finding_list import FindingList
+from screens.widgets.node_chips import NodeChips, chips_of
 from screens.widgets.plan_list import PlanList
 from screens.widgets.said import Said
 
 FINDINGS, PLAN = "findings", "plan"
-MOST_NAMES: Final = 4
+CHIP_LINES: Final = 2
+CHIP_LINES_TALL: Final = 5
 
 
 class DetailPane(VerticalScroll, can_focus=True):
-    """What a row of the plan would change, to be scrolled."""
+    """All about the row under the cursor, to be scrolled."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [key("escape", "leave", "back")]
-
-    def action_leave(self) -> None:
-        """Back to the plan."""
-        self.screen.query_one(PlanList).focus()
+    BINDINGS: ClassVar[list[BindingType]] = [key("escape", "screen.read", "back")]
 
 
 class ReviewScreen(SectionScreen):
@@ -52,180 +49,205 @@ class ReviewScreen(SectionScreen):
     AUTO_FOCUS = "#findings"
     BINDINGS: ClassVar[list[BindingType]] = [
         key("c", "check", "check_servers"),
-        key("v", "view", "plan"),
-        key("v", "view", "findings"),
+        key("v", "show('plan')", "plan"),
+        key("v", "show('findings')", "findings"),
         key("x", "start", "start"),
+        key("x", "to_run", "to_run"),
+        key("slash", "search", "search"),
+        key("tab", "read", "read_below", show=False),
         key("escape", "give_up", "give_up"),
+        key("escape", "all", "all_steps"),
     ]
 
     def __init__(self) -> None:
         super().__init__()
         self._view = FINDINGS
         self._rows: tuple[PlanRow, ...] = ()
-        self._drawn: Preflight | None = None
+        self._wanted = ""
+        """What is looked for in the plan; empty to see all of it."""
+        self._drawn: tuple[object, ...] = ()
 
     def body(self) -> Iterable[Widget]:
-        """How it stands, then findings, or the plan with what the row under the cursor would change."""
+        """How it stands; findings, or the plan; and what is under the cursor."""
         yield Said(id="state")
+        yield NodeChips(id="chips")
+        yield Words(self._nothing_words, id="nothing")
         yield FindingList(id="findings")
         yield PlanList(id="plan")
         with DetailPane(id="detail"):
             yield Static(id="detail-text")
+        with Horizontal(id="search"):
+            yield Words("/", id="slash")
+            yield TextLine(id="wanted")
 
     # --- drawing ---------------------------------------------------------------------------------------------
 
+    @property
+    def next_hint(self) -> Text:
+        """What to press next."""
+        return next_of_review(self.workbench)
+
     def refresh_view(self) -> None:
         """Draw what is new."""
-        seen = self.workbench.preflight
-        if seen.plan is None and self._view == PLAN:
-            self._view = FINDINGS
-        self.query_one("#state", Said).lines = tuple(self._state_lines(seen))
-        self._show_findings()
-        if seen is not self._drawn or self.redraw:
-            self._drawn = seen
+        workbench, seen = self.workbench, self.workbench.preflight
+        if not seen.holds and self._view == PLAN:
+            self._view, self._wanted = FINDINGS, ""
+        found, old = workbench.findings, outdated_findings(workbench)
+        drawn_from = (seen, found, old, self._view, self._wanted)
+        if drawn_from != self._drawn or self.redraw:
+            self._drawn = drawn_from
             self._rows = plan_rows(seen.plan, seen.previewed) if seen.plan is not None else ()
-            self.query_one(PlanList).show_rows(self._rows)
+            self.query_one(FindingList).show_findings(found, old)
+            self.query_one(PlanList).show_rows(self._rows_in_sight())
+            self._arrange(bool(found or old))
             self._draw_detail()
-        for name in (FINDINGS, PLAN):
-            self.query_one(f"#{name}").display = self._view == name
-        self.query_one(DetailPane).display = self._view == PLAN
-        if self.focused is None or not self.focused.display:
-            self._focus_view()
+        self._draw_state(seen)
         self.refresh_bindings()
 
-    def _show_findings(self) -> None:
-        found = self.query_one(FindingList)
-        found.show(self.workbench.findings, redraw=self.redraw)
+    def _draw_state(self, seen: Preflight) -> None:
+        lines = check_lines(self.workbench) if self._view == FINDINGS else plan_lines(self._rows, seen)
+        self.query_one("#state", Said).lines = lines
+        chips = chips_of(self._node_names(), seen)
+        self.query_one(NodeChips).show(chips, CHIP_LINES_TALL if self.has_class("-tall") else CHIP_LINES)
 
-    def _focus_view(self) -> None:
+    def _arrange(self, any_findings: bool) -> None:
+        """Show what belongs to the view, and have the cursor somewhere that is seen."""
+        findings = self._view == FINDINGS
+        self.query_one(FindingList).display = findings and any_findings
+        self.query_one("#nothing").display = findings and not any_findings
+        self.query_one(NodeChips).display = findings
+        self.query_one(PlanList).display = not findings
+        self.query_one(DetailPane).display = any_findings or not findings
+        searching = self.focused is not None and self.focused.id == "wanted"
+        self.query_one("#search").display = not findings and (searching or bool(self._wanted))
+        if self.focused is None or not all(part.display for part in self.focused.ancestors_with_self):
+            self._focus_list()
+
+    def _focus_list(self) -> None:
         wanted = self.query_one(PlanList) if self._view == PLAN else self.query_one(FindingList)
-        self.set_focus(wanted)
+        if wanted.display:
+            self.set_focus(wanted)
 
-    def _state_lines(self, seen: Preflight) -> Iterable[tuple[Text, str]]:
-        counts = Counter(finding.severity for finding in self.workbench.findings)
-        yield self._checked(seen, counts)
-        yield self._what_next(seen, counts)
+    def _rows_in_sight(self) -> Sequence[PlanRow]:
+        return [row for row in self._rows if row.has(self._wanted)] if self._wanted else self._rows
 
-    def _checked(self, seen: Preflight, counts: Counter[Severity]) -> tuple[Text, str]:
-        match seen.state:
-            case LookState.LOOKING:
-                missing = [name for name in self._node_names() if name not in seen.facts]
-                names = ", ".join(missing[:MOST_NAMES]) + (", …" if len(missing) > MOST_NAMES else "")
-                answered = len(seen.facts)
-                if not missing:
-                    return T("review.state.comparing", nodes=seen.nodes), "accent"
-                return T("review.state.looking", answered=answered, nodes=seen.nodes, missing=names), "accent"
-            case LookState.FAILED:
-                return T("review.state.failed", reason=seen.error or ""), "error"
-            case LookState.DONE:
-                words = {"errors": counts[Severity.ERROR], "warnings": counts[Severity.WARNING]}
-                look = "bold error" if words["errors"] else "bold warning" if words["warnings"] else "bold success"
-                return T("review.state.done", time=clock.moment(seen.at), **words), look
-            case _:
-                return T("review.state.none"), "bold"
-
-    def _what_next(self, seen: Preflight, counts: Counter[Severity]) -> tuple[Text, str]:
-        active = self.workbench.active_run
-        if active is not None:
-            return T("review.next.run", run=active.run_id.rpartition("-")[2]), ""
-        if seen.state is LookState.LOOKING:
-            return T("review.next.wait"), "muted"
-        if counts[Severity.ERROR]:
-            return T("review.next.errors", count=counts[Severity.ERROR]), ""
-        if seen.state is not LookState.DONE:
-            return T("review.next.check"), ""
-        if seen.previewing:
-            return T("review.next.previewing"), "muted"
-        if seen.error is not None:
-            return T("review.state.failed", reason=seen.error), "error"
-        return T("review.next.start"), ""
+    def _nothing_words(self) -> Text | str:
+        return T("review.nothing_found") if self.workbench.preflight.holds else ""
 
     def _node_names(self) -> list[str]:
         spec = self.workbench.draft.spec
         return [node.name for node in spec.nodes] if spec is not None else []
 
-    def on_plan_list_moved(self) -> None:
-        """Say what the row would change."""
+    @on(FindingList.Moved)
+    @on(PlanList.Moved)
+    def _show_row(self) -> None:
+        """Say all about the row that the cursor has come to."""
         self._draw_detail()
         self.query_one(DetailPane).scroll_home(animate=False)
 
     def _draw_detail(self) -> None:
-        row = self.query_one(PlanList).row
-        self.query_one("#detail-text", Static).update(self._detail_page(row) if row is not None else "")
+        self.query_one("#detail-text", Static).update(drawn(self._page()))
 
-    def _detail_page(self, row: PlanRow) -> Line:
-        page = Line()
-        page.append(f"{row.title}\n", style=self.style("accent", bold=True))
-        if row.is_slow:
-            page.append(f"{T(f'review.slow.{row.name}')}\n")  # words: review.slow.*
-        if row.is_gate:
-            page.append(f"{T('review.gate_explain')}\n")
-        elif not row.previewed:
-            asking = self.workbench.preflight.previewing
-            page.append(f"{T('review.looking_at_changes') if asking else T('review.not_previewed')}\n", style="dim")
-        for step in row.previewed if not row.is_gate else ():
-            self._append_step(page, step)
-        page.rstrip()
-        return page
+    def _page(self) -> list[Part]:
+        if self._view == PLAN:
+            row = self.query_one(PlanList).row
+            return self._step_page(row) if row is not None else []
+        finding = self.query_one(FindingList).finding
+        return finding_page(self, finding) if finding is not None else []
 
-    def _append_step(self, page: Line, seen: PreviewedStep) -> None:
-        page.append("\n")
-        page.append(f"{seen.step.node or T('review.whole')}", style="bold")
-        if seen.satisfied:
-            page.append(f"  {T('review.same')}\n", style=self.style("success"))
-        elif seen.unknown is not None:
-            page.append(f"  {T('review.later')}\n", style="dim")
-            page.append(f"{seen.unknown}\n", style="dim")
-        else:
-            page.append("\n")
-        for change in seen.changes:
-            page.append_text(change_text(self, str(change.title), change.detail))
-
-    # --- keys ------------------------------------------------------------------------------------------------
-
-    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Only what has a meaning now."""
-        looking = self.is_mounted and self.workbench.preflight.state is LookState.LOOKING
-        match action:
-            case "check":
-                return not looking
-            case "give_up":
-                return looking
-            case "view":
-                return self.is_mounted and self.workbench.preflight.plan is not None
-            case "start":
-                return not looking
-        return True
-
-    def on_finding_list_chosen(self, event: FindingList.Chosen) -> None:
-        """Lead to where it can be put right."""
-        self.program.show_finding(event.finding)
-
-    def on_event_list_chosen(self) -> None:
-        """Read what the row would change."""
-        self.set_focus(self.query_one(DetailPane))
-
-    def action_view(self) -> None:
-        """Show the plan, or the findings again."""
-        self._view = PLAN if self._view == FINDINGS else FINDINGS
-        self._focus_view_after()
-        if self._view == PLAN and not self.workbench.preflight.previewed:
-            self._preview()
-
-    def _focus_view_after(self) -> None:
-        self.refresh_view()
-        self._focus_view()
+    def _step_page(self, row: PlanRow) -> list[Part]:
+        return step_page(self, row, asking=self.workbench.preflight.previewing)
 
     def copy_text(self) -> str:
         """All findings, or what the plan would change."""
         if self._view == PLAN:
-            return "\n\n".join(self._detail_page(row).plain for row in self._rows)
-        return "\n".join(_finding_words(finding) for finding in self.workbench.findings)
+            return "\n\n".join(plain(self._step_page(row)) for row in self._rows_in_sight())
+        return "\n\n".join(plain(finding_page(self, finding)) for finding in self.workbench.findings)
+
+    # --- moving about ----------------------------------------------------------------------------------------
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Only what has a meaning now."""
+        if not self.is_mounted or self.program.workbench is None:
+            return False
+        seen = self.workbench.preflight
+        looking = seen.state is LookState.LOOKING
+        meanings = {
+            "check": not looking and self.workbench.active_run is None,
+            "show": seen.holds and parameters != (self._view,),
+            "start": not looking and self.workbench.active_run is None,
+            "to_run": self.workbench.active_run is not None,
+            "search": self._view == PLAN,
+            "give_up": looking,
+            "all": self._view == PLAN and bool(self._wanted),
+        }
+        return meanings.get(action, True)
+
+    def on_event_list_chosen(self, event: EventList.Chosen) -> None:
+        """Lead to where a finding can be put right; of a step, read what it would change."""
+        finding = self.query_one(FindingList).finding
+        if isinstance(event.events, PlanList):
+            self.set_focus(self.query_one(DetailPane))
+        elif finding is not None:
+            self._lead_to(finding)
+
+    def _lead_to(self, finding: Finding) -> None:
+        if sections.section_of(finding) == sections.REVIEW:
+            self.tell(T("review.nowhere"))
+        else:
+            self.program.show_finding(finding)
+
+    def action_read(self) -> None:
+        """Scroll what stands below the list, or go back to the list."""
+        if isinstance(self.focused, DetailPane):
+            self._focus_list()
+        else:
+            self.set_focus(self.query_one(DetailPane))
+
+    def action_show(self, view: str) -> None:
+        """Show the plan, or the findings."""
+        self._view, self._wanted = view, ""
+        self.refresh_view()
+        self._focus_list()
+        if view == PLAN and not self.workbench.preflight.previewed:
+            self._preview()
+
+    def action_search(self) -> None:
+        """Ask what to look for in the plan."""
+        self.query_one("#search").display = True
+        field = self.query_one("#wanted", TextLine)
+        field.value = self._wanted
+        self.set_focus(field)
+
+    @on(Input.Changed, "#wanted")
+    def _narrow(self, event: Input.Changed) -> None:
+        """Show only steps in which the text occurs."""
+        event.stop()
+        if self._view == PLAN:
+            self._wanted = event.value.strip()
+            self.refresh_view()
+
+    @on(Input.Submitted, "#wanted")
+    def _narrowed(self, event: Input.Submitted) -> None:
+        """Back to the list, with what was found."""
+        event.stop()
+        if not self._rows_in_sight():
+            self.tell(T("review.not_in_plan", wanted=self._wanted))
+            self._wanted = ""
+        self._focus_list()
+        self.refresh_view()
+
+    def action_all(self) -> None:
+        """See all of the plan again."""
+        self._wanted = ""
+        self._focus_list()
+        self.refresh_view()
+
+    # --- check, preview, start -------------------------------------------------------------------------------
 
     def action_give_up(self) -> None:
         """Stop checking."""
         self.workbench.give_up_preflight()
-        self.tell(T("review.given_up"))
 
     @work(group="dialog", exit_on_error=False)
     async def action_check(self) -> None:
@@ -235,14 +257,21 @@ class ReviewScreen(SectionScreen):
 
     async def _ready_to_check(self) -> bool:
         workbench = self.workbench
-        if workbench.draft.spec is None or any(f.severity is Severity.ERROR for f in workbench.draft.findings):
+        if workbench.draft.spec is None or counts_of(workbench.draft.findings)[Severity.ERROR]:
             self.tell(T("review.rules_first"), bad=True)
             return False
+        if not await self._saved():
+            return False
+        return not workbench.needs_secrets or await self.program.ensure_unlocked(T("passphrase.why_logins"))
+
+    async def _saved(self) -> bool:
+        """Whether cluster.yaml says what the draft says, after having shown what would be written."""
+        workbench = self.workbench
         if workbench.draft.dirty:
             if not await self.app.push_screen_wait(SaveDialog(workbench.draft.preview_save())):
                 return False
             workbench.save()
-        return not workbench.needs_secrets or await self.program.ensure_unlocked(T("passphrase.why_logins"))
+        return True
 
     @work(group="dialog", exit_on_error=False)
     async def _preview(self) -> None:
@@ -250,20 +279,25 @@ class ReviewScreen(SectionScreen):
         if not self.workbench.has_vault or await self.program.ensure_unlocked(T("review.why_unlock_preview")):
             self.workbench.start_preview()
 
+    def action_to_run(self) -> None:
+        """Show the run that is under way."""
+        self.program.show_section(sections.RUN)
+
     @work(group="dialog", exit_on_error=False)
     async def action_start(self) -> None:
         """Start the run, when nothing stands in the way."""
         workbench = self.workbench
-        errors = sum(finding.severity is Severity.ERROR for finding in workbench.findings)
+        workbench.look_for_run()
+        errors = counts_of(workbench.findings)[Severity.ERROR]
         if workbench.active_run is not None:
             self.program.show_section(sections.RUN)
         elif errors:
-            self.tell(T("review.next.errors", count=errors), bad=True)
-        elif workbench.preflight.state is not LookState.DONE:
+            self.tell(T("review.errors", count=errors), bad=True)
+        elif not workbench.preflight.holds:
             if await self._ready_to_check():
                 workbench.start_preflight()
                 self.tell(T("review.checked_first"))
-        else:
+        elif await self._saved():
             await self._start()
 
     async def _start(self) -> None:
@@ -280,16 +314,12 @@ class ReviewScreen(SectionScreen):
     async def _scope(self) -> RunScope:
         workbench = self.workbench
         interrupted = await asyncio.to_thread(workbench.session.interrupted_run)
-        plan = workbench.preflight.plan
+        work_rows = [row for row in self._rows if not row.is_gate]
         return RunScope(
             name=workbench.session.spec.name,
             nodes=tuple(node.name for node in workbench.session.spec.nodes),
-            steps=len(plan.steps) if plan is not None else 0,
-            warnings=sum(finding.severity is Severity.WARNING for finding in workbench.findings),
+            steps=sum(len(row.steps) for row in self._rows),
+            work=tuple(row.title for row in work_rows if row.to_change or not row.previewed),
+            warnings=counts_of(workbench.findings)[Severity.WARNING],
             interrupted=interrupted.run_id if interrupted is not None else "",
         )
-
-
-def _finding_words(finding: Finding) -> str:
-    place = finding.place.node or finding.place.field
-    return f"{finding.severity.value}  {place}  {finding.message}  {finding.code}\n  {finding.remedy}"

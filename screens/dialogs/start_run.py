@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Final
 
 from textual.binding import BindingType
 from textual.widget import Widget
@@ -13,6 +13,9 @@ from rbdtui.engine.events import FailurePolicy
 from rbdtui.words import T, Text
 from screens.base import Dialog, Words, key
 from screens.widgets.field import Choice, Field
+
+MOST_NAMES: Final = 8
+NO, YES = "no", "yes"
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +26,8 @@ class RunScope:
     """Of the cluster."""
     nodes: tuple[str, ...]
     steps: int
+    work: tuple[Text, ...]
+    """Titles of the steps that would change something."""
     warnings: int
     interrupted: str = ""
     """The run that would be taken up; empty for a new one."""
@@ -48,22 +53,36 @@ class StartRunDialog(Dialog[FailurePolicy]):
     def body(self) -> Iterable[Widget]:
         """What it means, and the form."""
         scope = self._scope
-        names = ", ".join(scope.nodes) if len(scope.nodes) <= 8 else f"{', '.join(scope.nodes[:7])}, …"
-        yield Words(T("review.start.scope", nodes=len(scope.nodes), names=names, steps=scope.steps))
+        yield Words(self._what, classes="paragraph")
         yield Words(T("review.start.own_process"), classes="paragraph")
-        if scope.warnings:
-            yield Words(T("review.start.warnings", count=scope.warnings), classes="paragraph")
         yield Choice(
             T("review.start.policy"),
             [policy.value for policy in FailurePolicy],
             lambda policy: T(f"review.policy.{policy}"),  # words: review.policy.*
             id="policy",
         )
+        if scope.warnings:
+            yield Choice(
+                T("review.start.warnings", count=scope.warnings),
+                [NO, YES],
+                lambda answer: T(f"review.accept.{answer}"),  # words: review.accept.*
+                id="accept",
+            )
         yield Field(T("review.start.name"), hint=T("review.start.type_name", name=scope.name), id="name")
 
+    def _what(self) -> str:
+        """Which servers, and what is done to them."""
+        scope = self._scope
+        names = ", ".join(scope.nodes[:MOST_NAMES]) + (", ..." if len(scope.nodes) > MOST_NAMES else "")
+        where = T("review.start.scope", nodes=len(scope.nodes), names=names, steps=scope.steps)
+        work = T("review.start.work", work=", ".join(str(title) for title in scope.work))
+        return f"{where}\n{work if scope.work else T('review.start.no_work')}"
+
     def on_mount(self) -> None:
-        """Ask on failure unless told otherwise."""
+        """Ask on failure unless told otherwise; warnings are accepted by hand."""
         self.query_one("#policy", Choice).show(FailurePolicy.ASK.value)
+        for accept in self.query("#accept").results(Choice):
+            accept.show(NO)
 
     def on_input_submitted(self) -> None:
         """Enter in the field."""
@@ -71,8 +90,13 @@ class StartRunDialog(Dialog[FailurePolicy]):
 
     def action_begin(self) -> None:
         """Compare what was typed, and answer."""
-        if self.query_one("#name", Field).value.strip() == self._scope.name:
-            self.dismiss(FailurePolicy(self.query_one("#policy", Choice).line.value))
-        else:
-            self.query_one("#name", Field).line.focus()
+        name = self.query_one("#name", Field)
+        declined = [accept for accept in self.query("#accept").results(Choice) if accept.line.value != YES]
+        if name.value.strip() != self._scope.name:
+            name.line.focus()
             self.tell(T("dialog.name_differs", name=self._scope.name), bad=True)
+        elif declined:
+            declined[0].line.focus()
+            self.tell(T("review.start.say_yes"), bad=True)
+        else:
+            self.dismiss(FailurePolicy(self.query_one("#policy", Choice).line.value))

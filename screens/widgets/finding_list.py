@@ -1,118 +1,143 @@
-"""Findings to be gone through: grouped by place, the worst first; Enter leads to where they can be put right."""
+"""Findings to be gone through: grouped by place, the worst first; Enter leads to where one can be put right."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from typing import ClassVar
+from collections.abc import Collection, Iterable
+from typing import ClassVar, Final
 
-from rich.table import Table
-from rich.text import Text as Line
 from textual.binding import Binding, BindingType
 from textual.message import Message
-from textual.widgets import OptionList
-from textual.widgets.option_list import Option
 
 from rbdtui.findings import Finding, Severity
-from rbdtui.words import Text
-from rbdtui.workbench.clean import clean_lines
-from rbdtui.workbench.sections import section_of
-from screens.theme import rich_colour
-from screens.widgets.field import severity_look
+from rbdtui.words import T, Text
+from rbdtui.workbench.clean import clean_line
+from rbdtui.workbench.sections import REVIEW, SECTIONS, section_of
+from screens.theme import Glyphs
+from screens.widgets.canvas import Span, Spans, cut
+from screens.widgets.event_list import EventList
+from screens.widgets.frame import signs
 
-EVIDENCE_LINES = 4
-SIGN_CELLS = 3
+_LOOKS: Final = {Severity.ERROR: "bold error", Severity.WARNING: "bold warning", Severity.INFO: "muted"}
+_CODE_CELLS: Final = 14
+_WIDE: Final = 84
 
 
-class FindingList(OptionList):
-    """A list of findings; posts `Chosen` with the one that Enter was pressed on."""
+class FindingList(EventList, inherit_bindings=False):
+    """One line for each finding below the name of its place; posts `Moved`, and `Chosen` for Enter."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("enter", "select", "key.open", id="open")]
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("up", "move(-1)", "key.move", id="move", show=False),
+        Binding("down", "move(1)", "key.move", id="move", show=False),
+        Binding("pageup", "page(-1)", "key.page", id="page", show=False),
+        Binding("pagedown", "page(1)", "key.page", id="page", show=False),
+        Binding("home", "move(-1000000)", "key.page", id="page", show=False),
+        Binding("end", "move(1000000)", "key.page", id="page", show=False),
+        Binding("enter", "choose", "key.put_right", id="put_right"),
+    ]
 
-    class Chosen(Message):
-        """A finding was chosen."""
+    class Moved(Message):
+        """The cursor is on another finding."""
 
-        def __init__(self, finding: Finding) -> None:
-            super().__init__()
-            self.finding = finding
-
-    def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:  # noqa: A002 - Textual's name
-        super().__init__(id=id, classes=classes, compact=True, markup=False)
-        self._shown: tuple[Finding, ...] = ()
-        self._language = ""
+    def __init__(self, *, id: str | None = None) -> None:  # noqa: A002 - Textual's name
+        super().__init__(id=id)
+        self._rows: tuple[Finding | str, ...] = ()
+        """A word is the name of a place, with its findings behind it."""
+        self._faded: frozenset[str] = frozenset()
+        self._place = 0
 
     @property
-    def chosen(self) -> Finding | None:
+    def finding(self) -> Finding | None:
         """The finding under the cursor."""
-        option = self.highlighted_option
-        return self._by_id().get(option.id or "") if option is not None else None
+        row = self._rows[self.place] if self._rows else None
+        return row if isinstance(row, Finding) else None
 
-    def show(self, findings: Iterable[Finding], *, redraw: bool = False) -> None:
-        """Show these; the cursor stays on the finding that it was on."""
-        ordered = tuple(in_order(findings))
-        if ordered == self._shown and not redraw:
+    def show_findings(self, findings: Iterable[Finding], faded: Iterable[Finding] = ()) -> None:
+        """Show these, and those that held earlier; the cursor stays on the finding that it is on."""
+        now, before = list(findings), list(faded)
+        rows = tuple(rows_of([*now, *before]))
+        old = frozenset(_identity(finding) for finding in before)
+        here = _identity(self.finding) if self.finding is not None else ""
+        self._rows, self._faded = rows, old
+        places = [index for index, row in enumerate(rows) if isinstance(row, Finding)]
+        same = (index for index in places if _identity(rows[index]) == here)
+        self._place = next(same, places[0] if places else 0)
+        self.show(len(rows), self._line)
+
+    def action_move(self, by: int) -> None:
+        """Move the cursor to a finding; the name of a place is passed over, and comes into sight with its first."""
+        places = [index for index, row in enumerate(self._rows) if isinstance(row, Finding)]
+        if not places:
             return
-        before = self.highlighted_option.id if self.highlighted_option is not None else None
-        self._shown = ordered
-        self.clear_options()
-        self.add_options(self._list())
-        index = next((i for i, option in enumerate(self.options) if option.id == before), None)
-        if index is None:
-            index = next((i for i, option in enumerate(self.options) if not option.disabled), None)
-        self.highlighted = index
+        wanted = min(max(places[0], self.place + by), places[-1])
+        if wanted not in places:
+            wanted += 1 if by > 0 else -1
+        self.put(wanted)
+        if places.index(wanted) == 0:
+            self._top = 0
+            self._draw_all()
 
-    def _by_id(self) -> dict[str, Finding]:
-        return {_id(index, finding): finding for index, finding in enumerate(self._shown)}
+    def put(self, place: int) -> None:
+        """Put the cursor on a finding, and say so."""
+        super().put(place)
+        self.post_message(self.Moved())
 
-    def _list(self) -> list[Option]:
-        options: list[Option] = []
-        heading = None
-        for index, finding in enumerate(self._shown):
-            place = place_words(finding)
-            if place != heading:
-                heading = place
-                options.append(Option(Line(place, style=f"bold {rich_colour(self.app, 'accent')}"), disabled=True))
-            options.append(Option(self._line(finding), id=_id(index, finding)))
-        return options
-
-    def _line(self, finding: Finding) -> Table:
-        """The sentence behind its sign; what does not fit goes on below itself."""
-        colour, sign = severity_look(self, finding.severity)
-        text = Line(str(finding.message), style="default")
-        text.append(f"  {finding.code}", style="dim")
-        if finding.severity is not Severity.INFO:
-            for evidence in clean_lines(finding.evidence, EVIDENCE_LINES) if finding.evidence else ():
-                text.append(f"\n{evidence}", style="dim")
-            text.append(f"\n{finding.remedy}", style="dim")
-        grid = Table.grid()
-        grid.add_column(width=SIGN_CELLS)
-        grid.add_column(ratio=1)
-        grid.add_row(Line(f" {sign}", style=f"bold {colour}"), text)
-        return grid
-
-    def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
-        """Tell which finding was chosen."""
-        event.stop()
-        finding = self._by_id().get(event.option_id or "")
-        if finding is not None:
-            self.post_message(self.Chosen(finding))
+    def _line(self, index: int, width: int) -> Spans:
+        row = self._rows[index]
+        glyphs = signs(self)
+        mark = "~" if glyphs.dash == "-" else "…"
+        if isinstance(row, str):
+            return (Span(1, cut(row, width - 2, mark), "bold accent", width - 2),)
+        old = _identity(row) in self._faded
+        code = row.code if width >= _WIDE else ""
+        cells = width - 5 - (_CODE_CELLS if code else 0)
+        return (
+            Span(1, "", "", 1),
+            Span(2, severity_sign(row.severity, glyphs), "muted" if old else _LOOKS[row.severity], 2),
+            Span(5, cut(short_words(row), cells - 1, mark), "muted" if old else "", cells),
+            *([Span(5 + cells, code, "muted", _CODE_CELLS)] if code else []),
+        )
 
 
-def in_order(findings: Iterable[Finding]) -> list[Finding]:
-    """Places in the order in which they first occur with the worst first, and the worst first within each."""
-    order = list(Severity)
-    listed = sorted(findings, key=lambda finding: order.index(finding.severity))
-    places = list(dict.fromkeys(place_words(finding) for finding in listed))
-    return sorted(listed, key=lambda finding: places.index(place_words(finding)))
+def severity_sign(severity: Severity, glyphs: Glyphs) -> str:
+    """The sign of a severity."""
+    return {Severity.ERROR: glyphs.bad, Severity.WARNING: glyphs.warn, Severity.INFO: glyphs.off}[severity]
+
+
+def short_words(finding: Finding) -> str:
+    """The sentence of a finding below the name of its place, which need not be said again."""
+    words = clean_line(str(finding.message))
+    for sign in (": ", "："):
+        words = words.removeprefix(f"{finding.place.node}{sign}") if finding.place.node else words
+    return words
+
+
+def rows_of(findings: Collection[Finding]) -> list[Finding | str]:
+    """Places with their findings: the place with the worst first, then in the order of the rail."""
+    severities = list(Severity)
+    places: dict[str, list[Finding]] = {}
+    for finding in sorted(findings, key=lambda finding: severities.index(finding.severity)):
+        places.setdefault(place_words(finding), []).append(finding)
+    ordered = sorted(
+        places.items(),
+        key=lambda item: (severities.index(item[1][0].severity), SECTIONS.index(section_of(item[1][0]))),
+    )
+    rows: list[Finding | str] = []
+    for place, found in ordered:
+        rows += [place, *found]
+    return rows
 
 
 def place_words(finding: Finding) -> str:
-    """Where a finding belongs, for a heading: the node, else the section."""
-    place = finding.place
-    return place.node or str(Text(f"section.{section_of(finding)}"))  # words: section.*
+    """Where a finding belongs, for a heading: the section, and the node where there is one."""
+    section = section_of(finding)
+    if section == REVIEW and not finding.place.node:
+        return str(T("review.in_general"))
+    name = str(Text(f"section.{section}"))  # words: section.*
+    return f"{name}  {clean_line(finding.place.node)}" if finding.place.node else name
 
 
-def _id(index: int, finding: Finding) -> str:
-    return f"{finding.code}/{finding.place.node}/{finding.place.field}/{index}"
+def _identity(row: Finding | str) -> str:
+    return row if isinstance(row, str) else f"{row.code}/{row.place.node}/{row.place.field}/{row.message}"
 
 
-__all__: Sequence[str] = ("FindingList", "in_order", "place_words")
+__all__ = ["FindingList", "place_words", "rows_of", "severity_sign", "short_words"]

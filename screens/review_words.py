@@ -1,0 +1,117 @@
+"""What Review says in words: how far the check is, what it found, what the plan amounts to, and what comes next."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
+
+from rbdtui.findings import Finding, Severity
+from rbdtui.words import T, Text
+from rbdtui.workbench.plan_rows import PlanRow
+from rbdtui.workbench.preflight_view import LookState, Preflight
+from screens import clock
+
+if TYPE_CHECKING:
+    from rbdtui.workbench.workbench import Workbench
+
+SaidLine = tuple[Text, str]
+"""A sentence with its look."""
+_MIB_PER_GIB = 1024
+
+
+def counts_of(findings: Iterable[Finding]) -> Counter[Severity]:
+    """How many of each severity."""
+    return Counter(finding.severity for finding in findings)
+
+
+def outdated_findings(workbench: Workbench) -> list[Finding]:
+    """What the last check found of another plan, and nobody has said again."""
+    seen = workbench.preflight
+    if not seen.outdated:
+        return []
+    known = {(finding.code, finding.place.node, finding.place.field) for finding in workbench.findings}
+    return [f for f in seen.findings if (f.code, f.place.node, f.place.field) not in known]
+
+
+def check_lines(workbench: Workbench) -> tuple[SaidLine, ...]:
+    """What was checked, when, and whether that is the plan as it is now."""
+    seen = workbench.preflight
+    counts = counts_of(workbench.findings)
+    time = clock.moment(seen.at)
+    match seen.state:
+        case LookState.NONE:
+            return (T("review.state.none"), "bold"), (T("review.state.none_more"), "muted")
+        case LookState.LOOKING:
+            return (_looking(seen), "bold accent"), (T("review.state.looking_more"), "muted")
+        case LookState.FAILED:
+            return (T("review.state.failed", time=time), "bold error"), (seen.error or T("review.state.none"), "")
+        case LookState.GIVEN_UP:
+            return (T("review.state.given_up", time=time), "bold warning"), _which_plan(seen)
+    errors, warnings = counts[Severity.ERROR], counts[Severity.WARNING]
+    look = "bold error" if errors else "bold warning" if warnings else "bold success"
+    if seen.outdated:
+        return (T("review.state.outdated", time=time), "bold warning"), _which_plan(seen)
+    if not errors and not warnings:
+        return (T("review.state.good", time=time), look), _which_plan(seen)
+    return (T("review.state.found", time=time, errors=errors, warnings=warnings), look), _which_plan(seen)
+
+
+def _looking(seen: Preflight) -> Text:
+    if len(seen.facts) >= seen.nodes:
+        return T("review.state.comparing", nodes=seen.nodes)
+    return T("review.state.looking", answered=len(seen.facts), nodes=seen.nodes)
+
+
+def _which_plan(seen: Preflight) -> SaidLine:
+    if seen.outdated:
+        return T("review.state.other_plan"), ""
+    return T("review.state.same_plan"), "muted"
+
+
+def plan_lines(rows: Sequence[PlanRow], seen: Preflight) -> tuple[SaidLine, ...]:
+    """What the plan amounts to, and what of it will be slow."""
+    steps = sum(len(row.steps) for row in rows)
+    if seen.previewing:
+        return (T("review.plan.asking", steps=steps, nodes=seen.nodes), "bold accent"), (slow_words(rows), "muted")
+    if not seen.previewed:
+        return (T("review.plan.steps", steps=steps, nodes=seen.nodes), "bold"), (slow_words(rows), "muted")
+    change = sum(row.to_change for row in rows)
+    if not change:
+        return (T("review.plan.nothing", steps=steps, nodes=seen.nodes), "bold success"), (slow_words(rows), "muted")
+    return (T("review.plan.changes", steps=steps, nodes=seen.nodes, change=change), "bold"), (slow_words(rows), "muted")
+
+
+def slow_words(rows: Sequence[PlanRow]) -> Text:
+    """What will take long, with what there is to be carried."""
+    upload_mib = sum(row.upload_mib for row in rows)
+    if not any(row.is_slow for row in rows):
+        return T("review.plan.quick")
+    if upload_mib:
+        return T("review.plan.slow_upload", size=size_words(upload_mib))
+    return T("review.plan.slow")
+
+
+def size_words(mib: float) -> str:
+    """A size as a person says it."""
+    return f"{mib / _MIB_PER_GIB:.1f} GiB" if mib >= _MIB_PER_GIB else f"{mib:.0f} MiB" if mib >= 1 else "< 1 MiB"
+
+
+def next_of_review(workbench: Workbench) -> Text:
+    """What to press next."""
+    seen = workbench.preflight
+    run = workbench.active_run
+    if run is not None:
+        return T("hint.run_active", run=run.run_id.rpartition("-")[2])
+    if seen.state is LookState.LOOKING:
+        return T("hint.check_wait")
+    errors = counts_of(workbench.findings)[Severity.ERROR]
+    if errors:
+        return T("hint.errors", count=errors) if seen.holds else T("hint.errors_first", count=errors)
+    if not seen.holds:
+        return T("hint.check")
+    if seen.previewing:
+        return T("hint.previewing")
+    if seen.error is not None:
+        return T("hint.preview_failed", reason=seen.error)
+    return T("hint.start")
