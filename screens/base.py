@@ -63,6 +63,7 @@ from textual.widget import Widget
 
 from rbdtui.paths import asset
 from rbdtui.words import Text, current_language
+from rbdtui.workbench.clean import harmless
 from screens.head import head_left, head_mark, head_right, rail_entries
 from screens.messages import Changed
 from screens.next_step import next_step
@@ -108,7 +109,7 @@ class Words(Widget):
     def render(self) -> RenderResult:
         """The sentence in the language of now."""
         said = self.text() if callable(self.text) else self.text
-        return said if isinstance(said, Line) else Line(str(said))
+        return said if isinstance(said, Line) else Line(harmless(str(said)))
 
 
 class OurScreen(Screen[R]):

@@ -34,3 +34,8 @@ def clean_lines(text: str, limit_lines: int = 400, limit_chars: int = 4_000) -> 
     """Several lines for display, as evidence of a finding has them."""
     lines = text.split("\n", limit_lines + 1)[:limit_lines]
     return [clean_line(line, limit_chars) for line in lines]
+
+
+def harmless(text: str) -> str:
+    """A sentence that may quote a host: as it stands when nothing in it acts, else cleaned line by line."""
+    return text if text.replace("\n", "").isprintable() else "\n".join(clean_lines(text))

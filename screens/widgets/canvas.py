@@ -14,6 +14,7 @@ from textual.geometry import Region, Size
 from textual.strip import Strip
 from textual.widget import Widget
 
+from rbdtui.workbench.clean import clean_line
 from screens.theme import rich_colour
 
 
@@ -161,7 +162,8 @@ def strip_of(line: Spans, width: int, style_of: Callable[[Span | None], Style]) 
         if span.x > x:
             segments.append(Segment(" " * (span.x - x), plain))
         cells = min(span.width, width - span.x)
-        text = span.text if cell_len(span.text) == cells else set_cell_size(span.text, cells)
+        text = span.text if span.text.isprintable() else clean_line(span.text)
+        text = text if cell_len(text) == cells else set_cell_size(text, cells)
         segments.append(Segment(text, style_of(span)))
         x = span.x + cells
     if x < width:

@@ -13,6 +13,7 @@ from textual.reactive import reactive
 from textual.widget import Widget
 
 from rbdtui.words import T, Text
+from rbdtui.workbench.clean import harmless
 from rbdtui.workbench.sections import SectionState
 from screens.theme import Glyphs, rich_colour
 
@@ -130,7 +131,7 @@ class MessageLine(Widget, can_focus=False):
     def render(self) -> RenderResult:
         """The sentence, in as many lines as it takes."""
         if self.said or self.hint is None:
-            return Line(str(self.said))
+            return Line(harmless(str(self.said)))
         return Line.assemble((f"{signs(self).pointer} ", rich_colour(self.app, "accent")), str(self.hint))
 
     def watch_said(self) -> None:

@@ -8,6 +8,7 @@ from textual.reactive import reactive
 from textual.widget import Widget
 
 from rbdtui.words import Text
+from rbdtui.workbench.clean import harmless
 from screens.widgets.canvas import look_style
 
 
@@ -23,7 +24,7 @@ class Said(Widget, can_focus=False):
         page = Line()
         for index, (text, look) in enumerate(self.lines):
             page.append("\n" if index else "")
-            page.append(str(text), style=look_style(self, look))
+            page.append(harmless(str(text)), style=look_style(self, look))
         return page
 
     def watch_lines(self, lines: tuple[tuple[Text, str], ...]) -> None:
