@@ -9,7 +9,18 @@ from pathlib import Path
 
 
 def write_atomic(path: Path, content: bytes, mode: int = 0o600) -> None:
-    """Put content in place of a file: on the disk before the name points to it; raises `OSError`, leaving no trace."""
+    """Put content in place of a file: on the disk before the name points to it.
+
+    Raises `OSError` with the file's own name, leaving no trace.
+    """
+    try:
+        _replace(path, content, mode)
+    except OSError as error:
+        error.filename = str(path)
+        raise
+
+
+def _replace(path: Path, content: bytes, mode: int) -> None:
     descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with open(descriptor, "wb") as file:

@@ -7,6 +7,7 @@ import stat
 from dataclasses import dataclass
 from pathlib import Path
 
+from rbdtui.atomic import write_atomic
 from rbdtui.errors import SentenceError
 from rbdtui.paths import as_typed
 from rbdtui.words import T
@@ -73,6 +74,14 @@ class Site:
         except OSError as error:
             raise SiteError(T("site.cannot_create", path=as_typed(path), reason=error.strerror or "")) from error
         return cls(path.resolve())
+
+    def begin(self, spec_text: str) -> None:
+        """Write the first cluster.yaml, as a whole or not at all; raises `SiteError`."""
+        try:
+            write_atomic(self.spec_file, spec_text.encode())
+        except OSError as error:
+            reason = error.strerror or ""
+            raise SiteError(T("site.cannot_create", path=as_typed(self.path), reason=reason)) from error
 
     @classmethod
     def open(cls, path: Path) -> Site:

@@ -9,13 +9,13 @@ import contextlib
 import hashlib
 import json
 import os
-import tempfile
 import threading
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Final
 
+from rbdtui.atomic import write_atomic
 from rbdtui.bundle.archives import Compression, Contents, look_into
 
 _CHUNK_BYTES: Final = 4 << 20
@@ -76,10 +76,7 @@ class Inspector:
             return
         document = {"schema": _SCHEMA, "files": {path: asdict(entry) for path, entry in self._known.items()}}
         with contextlib.suppress(OSError):
-            descriptor, temporary = tempfile.mkstemp(dir=self.cache_file.parent, prefix=".bundle-")
-            with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-                json.dump(document, file)
-            Path(temporary).replace(self.cache_file)
+            write_atomic(self.cache_file, json.dumps(document).encode())
 
 
 def _inspected(entry: Mapping[str, object]) -> Inspected:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from pathlib import Path
 
 import click
 
 from rbdtui.bundle.verify import verify_bundle
+from rbdtui.checks.preflight import PreflightResult
 from rbdtui.cli.options import Command, Common, Group, choice_list, json_option, site_argument
 from rbdtui.cli.output import (
     CommandError,
@@ -19,8 +21,9 @@ from rbdtui.cli.output import (
     tell_progress,
 )
 from rbdtui.cli.passphrases import PromptOrFile
+from rbdtui.facts.model import NodeFacts
 from rbdtui.facts.store import load_all_facts, save_facts
-from rbdtui.findings import Finding, has_errors
+from rbdtui.findings import has_errors
 from rbdtui.plan.preview import PreviewedStep, SilentReporter, preview
 from rbdtui.session import Session
 from rbdtui.words import T
@@ -37,16 +40,21 @@ def check(site: Path, only: str | None, as_json: bool, common: Common) -> int:
     kinds = choice_list(only, KINDS, "--only")
     session = Session.open(site, PromptOrFile(common.passphrase_file))
     findings = session.rule_findings()
+    answered: Mapping[str, NodeFacts] = {}
     if session.loaded.spec is not None and "preflight" in kinds:
         findings += session.missing_secret_findings()
-        findings += asyncio.run(_preflight(session, quiet=as_json))
+        preflight = asyncio.run(_preflight(session, quiet=as_json))
+        findings += preflight.findings
+        answered = preflight.facts
     elif session.loaded.spec is None:
         tell_progress(T("cli.check.only_rules"))
     answer_findings(findings, ascii_only=common.ascii_only, verbose=common.verbose, as_json=as_json)
+    for facts in answered.values():
+        save_facts(session.site.facts_dir, facts)
     return Exit.FINDINGS if has_errors(findings) else Exit.GOOD
 
 
-async def _preflight(session: Session, *, quiet: bool) -> list[Finding]:
+async def _preflight(session: Session, *, quiet: bool) -> PreflightResult:
     total, answered = len(session.spec.nodes), 0
 
     def progress(node: str) -> None:
@@ -56,10 +64,7 @@ async def _preflight(session: Session, *, quiet: bool) -> list[Finding]:
             tell_progress(T("cli.check.answered", node=node, answered=answered, total=total))
 
     async with session.hosts() as hosts:
-        result = await session.preflight(hosts, on_facts=lambda facts: progress(facts.node))
-    for facts in result.facts.values():
-        save_facts(session.site.facts_dir, facts)
-    return list(result.findings)
+        return await session.preflight(hosts, on_facts=lambda facts: progress(facts.node))
 
 
 @click.command(cls=Command, help=str(T("cli.help.plan")))

@@ -28,8 +28,7 @@ def init(site: Path, example: str, common: Common) -> None:
     """Make a site directory with a commented cluster.yaml."""
     made = Site.create(site)
     text = fill_example(asset("examples", f"{example}.yaml").read_text(encoding="utf-8"), site_name=made.path.name)
-    made.spec_file.touch(mode=0o600)
-    made.spec_file.write_text(text, encoding="utf-8")
+    made.begin(text)
     answer(T("cli.init.done", file=str(made.spec_file)))
     answer(T("cli.init.next", site=as_typed(site)))
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Final
 
@@ -47,9 +46,7 @@ def write_demo_site(
     text = cluster_yaml(fleet, name=name, key=key, bundle=place)
     if empty:
         text = text.partition("nodes:\n")[0] + "nodes: []\n"
-    descriptor = os.open(site.spec_file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        file.write(text)
+    site.begin(text)
     return site
 
 

@@ -129,10 +129,7 @@ def repair(path: Path, kind: Repair) -> None:
 def make_site(path: Path, *, name: str, profile: str) -> Site:
     """A new site whose servers are still to be entered; raises `SiteError`."""
     site = Site.create(path)
-    try:
-        _write_new(site, name, profile)
-    except OSError as error:
-        raise SiteError(T("site.cannot_create", path=str(path), reason=error.strerror or "")) from error
+    _write_new(site, name, profile)
     return site
 
 
@@ -143,7 +140,4 @@ def _write_new(site: Site, name: str, profile: str) -> None:
     edits: Sequence[Edit] = (SetField("nodes", []), UnsetField("gateway.vip"))
     if profile:
         edits = (*edits, SetField("profile", profile))
-    text = apply_edits(text, edits)
-    descriptor = os.open(site.spec_file, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        file.write(text)
+    site.begin(apply_edits(text, edits))

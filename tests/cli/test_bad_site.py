@@ -21,9 +21,11 @@ from rbdtui.simulator.bundle import write_bundle
 from rbdtui.simulator.demo_site import write_demo_site
 from rbdtui.simulator.fleet import SimulatedFleet
 from rbdtui.site import Site
+from rbdtui.vault import Vault
 from rbdtui.words import LANGUAGES
 from tests.cli import console
 from tests.cli.hosts import PASSPHRASE, FleetThread, fill_vault
+from tests.disks import fill, small_disk
 from tests.spec.samples import changed
 
 CANARY = "canary-value"
@@ -138,6 +140,31 @@ def test_what_cannot_be_used_is_named(
     after = console.contents(site)
     assert {file: after[file] for file in before} == before
     assert after.keys() - before.keys() <= {"run.lock"}
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_full_disk_is_named_and_leaves_nothing_by_halves(
+    tmp_path: Path, language: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO("a new value"))
+    with FleetThread(SimulatedFleet(1, speed=20.0)) as hosts, small_disk(tmp_path / "disk", size="256k") as disk:
+        bundle = write_bundle(tmp_path / "bundle", images_bytes=4096)
+        site = write_demo_site(disk / "site", hosts.fleet, bundle=bundle)
+        site.known_hosts_file.write_text(hosts.fleet.known_hosts)
+        options = ("--passphrase-file", fill_vault(site.path, {"sudo": CANARY}))
+        fill(disk)
+        before = console.contents(disk)
+        for words, status in {
+            ("init", disk / "new"): Exit.USAGE,
+            ("secret", "set", site.path, "sudo", *options): Exit.USAGE,
+            ("check", site.path): Exit.USAGE,
+            ("run", site.path, "--yes", *options): Exit.USAGE,
+        }.items():
+            said = console.say(capsys, language, *words).check(status)
+            assert str(disk) in said.err
+            assert bool(said.out) == (words[0] == "check"), "what was found is told before it cannot be kept"
+            assert console.contents(disk) == before
+        assert Vault.open(site.vault_file, PASSPHRASE).get("sudo") == CANARY
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

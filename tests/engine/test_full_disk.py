@@ -5,10 +5,8 @@ from __future__ import annotations
 import asyncio
 import errno
 import os
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO
 
 import pytest
 
@@ -16,45 +14,26 @@ from rbdtui.engine.events import RunFinished, RunOutcome, StepStarted
 from rbdtui.engine.journal import read_journal
 from rbdtui.engine.state import RunState
 from rbdtui.plan.step import StepContext
+from tests.disks import fill, small_disk
 from tests.engine.support import Execution, World, executing, lanes
 
 
 @pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system of 1 MiB; needs root."""
-    target = tmp_path / "disk"
-    target.mkdir()
-    command = ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(target)]
-    if os.geteuid() != 0 or subprocess.run(command, capture_output=True, check=False).returncode != 0:
-        pytest.skip("a small tmpfs cannot be mounted here (needs root)")
-    yield target
-    subprocess.run(["umount", "-l", str(target)], check=True)
-
-
-def fill(directory: Path) -> Path:
-    ballast = directory / "ballast"
-    with ballast.open("ab", buffering=0) as file:
-        for size in (4096, 1):
-            with pytest.raises(OSError, match="No space left"):
-                write_for_ever(file, b"x" * size)
-    return ballast
-
-
-def write_for_ever(file: IO[bytes], data: bytes) -> None:
-    while True:
-        file.write(data)
+def disk(tmp_path: Path) -> Iterator[Path]:
+    with small_disk(tmp_path / "disk") as place:
+        yield place
 
 
 def started(run: Execution) -> set[str]:
     return {event.step for event in run.events() if isinstance(event, StepStarted)}
 
 
-async def test_on_a_disk_that_is_really_full(small_disk: Path) -> None:
+async def test_on_a_disk_that_is_really_full(disk: Path) -> None:
     world, full = World(), asyncio.Event()
     ballast: list[Path] = []
 
     async def filling(context: StepContext, attempt: int) -> None:
-        ballast.append(fill(small_disk))
+        ballast.append(fill(disk))
         full.set()
         for number in range(200):  # the last page of the journal may have some room left
             context.report.line(f"line {number} " + "x" * 100)
@@ -64,7 +43,7 @@ async def test_on_a_disk_that_is_really_full(small_disk: Path) -> None:
 
     world.actions.update({"a@n1": filling, "a@n2": under_way})
     steps = lanes(world, ["n1", "n2"], [*"abcdefghijklmnopqrstuvwxyz"])
-    async with executing(small_disk, steps) as run:
+    async with executing(disk, steps) as run:
         assert await run.outcome() is RunOutcome.FAILED
         last = run.events()[-1]
         assert isinstance(last, RunFinished)
@@ -74,10 +53,10 @@ async def test_on_a_disk_that_is_really_full(small_disk: Path) -> None:
         assert {step for what, step in world.did if what == "apply"} <= started(run)
     ballast[0].unlink()
     world.actions.clear()
-    before = RunState.of(read_journal(small_disk / "events.jsonl"))
+    before = RunState.of(read_journal(disk / "events.jsonl"))
     done_before = {name for name, step in before.steps.items() if step.status.settled}
     world.did.clear()
-    async with executing(small_disk, steps) as run:
+    async with executing(disk, steps) as run:
         assert await run.outcome() is RunOutcome.DONE
         assert done_before.isdisjoint(step for _, step in world.did)
         assert run.state.all_settled
