@@ -26,7 +26,7 @@ from screens.widgets.field import severity_look, worst_of
 from screens.widgets.hanging import hanging
 from screens.widgets.role_table import RoleRow, RoleTable, counts_words
 
-MOST_FINDINGS: Final = 3
+MOST_FINDINGS: Final = 2
 
 
 class RolesScreen(SectionScreen):

@@ -191,6 +191,10 @@ class Field(Widget):
         """The text field itself."""
         self.path = path
         """The field of cluster.yaml that it edits."""
+        self._known: str | None = None
+        """What was shown last, or taken over last of what was typed."""
+        self._typed: list[str] = []
+        """What was told of and has not been shown yet, the oldest first."""
 
     def compose(self) -> ComposeResult:
         """Label, line and verdict."""
@@ -208,15 +212,24 @@ class Field(Widget):
         return self.line.value
 
     def show(self, value: str, findings: Sequence[Finding] = ()) -> None:
-        """Show a value and what is wrong with it; what is just being typed is not touched."""
-        if self.line.value != value:
+        """Show a value and what is wrong with it.
+
+        One that is only what was typed a moment ago, or nothing new, leaves what has been typed since alone.
+        """
+        told = [typed.strip() for typed in self._typed]
+        if value.strip() in told:
+            del self._typed[: told.index(value.strip()) + 1]
+        elif value != self._known:
+            self._typed.clear()
             with self.line.prevent(Input.Changed):
                 self.line.value = value
+        self._known = value
         self.query_one(Verdict).findings = tuple(findings)
 
     def on_input_changed(self, event: Input.Changed) -> None:
         """Pass a change on."""
         event.stop()
+        self._typed.append(event.value)
         self.post_message(self.Changed(self, event.value))
 
 

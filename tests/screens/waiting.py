@@ -31,6 +31,12 @@ def program(pilot: Pilot[int]) -> RbdTuiApp:
     return pilot.app
 
 
+async def drawn(pilot: Pilot[int]) -> None:
+    """Return when all that has changed is on the screen, without waiting for the moment that it would be drawn at."""
+    program(pilot)._draw()
+    await settled(pilot)
+
+
 async def caught_up(pilot: Pilot[int]) -> None:
     """Return when all of the journal has been read and drawn."""
     app = program(pilot)

@@ -1,0 +1,178 @@
+"""Roles: given and taken by keys, ready-made divisions, and what the death of a node means."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from textual.pilot import Pilot
+from textual.widgets import Static
+
+from rbdtui.site import Site
+from rbdtui.workbench.roles import roles_of
+from rbdtui.workbench.sections import ROLES
+from screens.dialogs.presets import PresetsDialog
+from screens.roles import RolesScreen
+from screens.widgets.role_table import RoleTable
+from tests.screens.conftest import LOOKS, SMALL, Opened, Picture, bench, make_site, settled
+from tests.screens.waiting import drawn, program
+
+EMPTY = "apiVersion: rbdtui/v1\nname: site-a\nprofile: kubernetes-only\nbundle: bundle\nnodes: []\n"
+
+
+def fifty(site: Site) -> None:
+    """Have fifty nodes in the plan."""
+    workers = "".join(f"  - {{name: worker{n}, address: 127.88.1.{n}, roles: [worker]}}\n" for n in range(1, 47))
+    text = site.spec_file.read_text()
+    head, mark, tail = text.partition("nodes:\n")
+    nodes, below, rest = tail.partition("\nkubernetes:")
+    site.spec_file.write_text(head + mark + nodes.rstrip() + "\n" + workers + below + rest)
+
+
+async def show(pilot: Pilot[int]) -> RolesScreen:
+    program(pilot).show_section(ROLES)
+    await settled(pilot)
+    screen = pilot.app.screen
+    assert isinstance(screen, RolesScreen)
+    return screen
+
+
+async def press(pilot: Pilot[int], *keys: str) -> None:
+    await pilot.press(*keys)
+    await drawn(pilot)
+
+
+def held(pilot: Pilot[int], index: int) -> list[str]:
+    workbench = program(pilot).workbench
+    assert workbench is not None
+    nodes = workbench.draft.data["nodes"]
+    assert isinstance(nodes, list)
+    return roles_of(nodes[index])
+
+
+def said(screen: RolesScreen) -> str:
+    return str(screen.query_one("#detail", Static).content)
+
+
+async def test_space_takes_a_role_and_gives_it_back(opened: Opened, site: Site) -> None:
+    async with opened(bench(site)) as pilot:
+        await show(pilot)
+        before = held(pilot, 1)
+        await press(pilot, "down", "right", "space")
+        assert set(before) - set(held(pilot, 1)) == {"etcd"}
+        await press(pilot, "enter")
+        assert held(pilot, 1) == before
+        await press(pilot, "space", "u")
+        assert held(pilot, 1) == before
+
+
+async def test_what_a_death_means_follows_cursor_and_roles(opened: Opened, site: Site) -> None:
+    async with opened(bench(site)) as pilot:
+        screen = await show(pilot)
+        assert "If server1 dies" in said(screen)
+        assert "etcd 2 of 3, holds" in said(screen)
+        await press(pilot, "down", "down", "down")
+        assert "If agent1 dies" in said(screen)
+        assert "etcd keeps all 3 members" in said(screen)
+        await press(pilot, "up", "up", "right", "space")
+        assert "If server2 dies" in said(screen)
+        assert "etcd keeps all 2 members" in said(screen)
+        workbench = program(pilot).workbench
+        assert workbench is not None
+        assert any(finding.code == "RBD-TOPO-004" for finding in workbench.findings)
+
+
+async def test_a_wrong_number_of_members_is_the_sections_own_problem(opened: Opened, site: Site) -> None:
+    async with opened(bench(site)) as pilot:
+        await show(pilot)
+        await press(pilot, "right", "space")
+        workbench = program(pilot).workbench
+        assert workbench is not None
+        (roles,) = [status for status in workbench.sections() if status.section == ROLES]
+        assert roles.problems >= 1
+
+
+async def test_a_division_is_looked_at_taken_over_and_taken_back(opened: Opened, site: Site) -> None:
+    async with opened(bench(site)) as pilot:
+        await show(pilot)
+        before = [held(pilot, index) for index in range(4)]
+        await press(pilot, "p")
+        dialog = pilot.app.screen
+        assert isinstance(dialog, PresetsDialog)
+        await press(pilot, "down")
+        assert [held(pilot, index) for index in range(4)] == before
+        await press(pilot, "enter")
+        assert isinstance(pilot.app.screen, RolesScreen)
+        assert "worker" not in held(pilot, 0)
+        assert held(pilot, 3) == ["worker"]
+        await press(pilot, "u")
+        assert [held(pilot, index) for index in range(4)] == before
+
+
+async def test_a_division_that_needs_more_nodes_cannot_be_taken(opened: Opened, site: Site) -> None:
+    async with opened(bench(site)) as pilot:
+        await show(pilot)
+        before = [held(pilot, index) for index in range(4)]
+        await press(pilot, "p", "down", "down", "down", "escape")
+        assert [held(pilot, index) for index in range(4)] == before
+
+
+async def test_names_that_are_wrong_do_not_hide_what_a_death_means(opened: Opened, site: Site) -> None:
+    site.spec_file.write_text(site.spec_file.read_text().replace("name: server2", 'name: "no de 2"'))
+    async with opened(bench(site)) as pilot:
+        screen = await show(pilot)
+        await press(pilot, "down")
+        assert "etcd 2 of 3, holds" in said(screen)
+
+
+async def test_without_servers_it_says_where_to_begin(opened: Opened, home: Path) -> None:
+    empty = make_site(home / "empty", EMPTY)
+    async with opened(bench(empty)) as pilot:
+        screen = await show(pilot)
+        assert not screen.query_one("#matrix").display
+        await press(pilot, "space", "p", "u", "down", "enter")
+        assert isinstance(pilot.app.screen, RolesScreen)
+
+
+async def test_a_finding_leads_to_its_node(opened: Opened, site: Site) -> None:
+    async with opened(bench(site)) as pilot:
+        program(pilot).show_section(ROLES, "nodes[2].roles[0]")
+        await settled(pilot)
+        assert pilot.app.screen.query_one(RoleTable).row == 2
+
+
+async def test_fifty_nodes_scroll(opened: Opened, site: Site) -> None:
+    fifty(site)
+    async with opened(bench(site), size=SMALL) as pilot:
+        screen = await show(pilot)
+        await press(pilot, "end")
+        assert screen.query_one(RoleTable).row == 49
+        assert "worker46" in program(pilot).text_on_screen()
+        assert "If worker46 dies" in said(screen)
+
+
+# --- pictures --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("size", "language", "ascii_only"), LOOKS)
+async def test_pictures(
+    opened: Opened, picture: Picture, site: Site, size: tuple[int, int], language: str, ascii_only: bool
+) -> None:
+    async with opened(bench(site), size=size, language=language, ascii_only=ascii_only) as pilot:
+        await show(pilot)
+        picture(pilot, name="good")
+        await press(pilot, "down", "right", "space")
+        picture(pilot, name="bad")
+        await press(pilot, "u", "p", "down")
+        picture(pilot, name="division")
+
+
+@pytest.mark.parametrize(("size", "language", "ascii_only"), LOOKS[:2])
+async def test_pictures_of_many(
+    opened: Opened, picture: Picture, site: Site, size: tuple[int, int], language: str, ascii_only: bool
+) -> None:
+    fifty(site)
+    async with opened(bench(site), size=size, language=language, ascii_only=ascii_only) as pilot:
+        await show(pilot)
+        await press(pilot, "pagedown", "right")
+        picture(pilot)
