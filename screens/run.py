@@ -17,12 +17,12 @@ from rbdtui.words import T, Text
 from rbdtui.workbench import sections
 from rbdtui.workbench.gateway_view import GatewayView, gateways_of_run
 from rbdtui.workbench.replay import Replay
-from rbdtui.workbench.run_phase import RunPhase, phase_of, phase_then
+from rbdtui.workbench.run_phase import RunPhase, phase_of
 from rbdtui.workbench.run_view import RunFollower
 from rbdtui.workbench.timeline import Timeline, Tone
 from screens import clock
 from screens.base import Words, css, key
-from screens.run_steering import RunSteering
+from screens.run_past import RunPast
 from screens.sections import entry_of
 from screens.widgets.canvas import Canvas, Span, Spans, cut
 from screens.widgets.event_list import EventList
@@ -33,21 +33,17 @@ from screens.widgets.run_words import banner_of, slider_line, status_line, step_
 from screens.widgets.said import Said
 from screens.widgets.step_matrix import StepMatrix
 
-TICK_S: Final = 1.0
-SLOW_TICK_S: Final = 5.0
 LOG_S: Final = 0.25
 SLOW_LOG_S: Final = 2.5
 LOOK_S: Final = 5.0
 """How often it is looked whether another terminal has started a run."""
 MANY_NODES: Final = 5
 """With more the picture has the whole width, and the gateways stand in a line below it."""
-LEAP: Final = 0.05
-"""How much of a run's time is passed at once in looking back."""
 LOG, TIMELINE, GATEWAYS = "log", "timeline", "gateways"
 _TONES: Final = {Tone.PLAIN: "", Tone.GOOD: "success", Tone.WARN: "warning", Tone.BAD: "bold error"}
 
 
-class RunScreen(RunSteering):
+class RunScreen(RunPast):
     """One run, live or looked back at."""
 
     SECTION = sections.RUN
@@ -56,25 +52,20 @@ class RunScreen(RunSteering):
     BINDINGS: ClassVar[list[BindingType]] = [
         key("enter", "read", "log"),
         key("enter", "review", "to_review"),
-        *RunSteering.STEERING,
+        *RunPast.IN_THE_PAST,
+        *RunPast.STEERING,
         key("t", "pane('timeline')", "timeline"),
         key("slash", "search", "search"),
         key("g", "pane('gateways')", "gateways"),
         key("c", "changes", "changes"),
         key("e", "trouble", "trouble"),
-        key("left_square_bracket", "step(-1)", "look_back"),
-        key("right_square_bracket", "step(1)", "look_on"),
-        key("shift+left", "leap(-1)", "leap_back", show=False),
-        key("shift+right", "leap(1)", "leap_on", show=False),
-        key("home", "begin", "to_begin", show=False),
-        key("end", "present", "to_present", show=False),
+        *RunPast.TO_THE_PAST,
         key("o", "runs", "runs"),
         key("escape", "back", "back"),
     ]
 
     def __init__(self) -> None:
         super().__init__()
-        self._replay = Replay()
         self._timeline = Timeline()
         self._shown: RunFollower | None = None
         self._pane = LOG
@@ -107,37 +98,14 @@ class RunScreen(RunSteering):
 
     def on_mount(self) -> None:
         """Begin to let clocks run and to look after the log."""
-        slow = self.program.settings.slow_link
-        self.set_interval(SLOW_TICK_S if slow else TICK_S, self._tick)
-        self.set_interval(SLOW_LOG_S if slow else LOG_S, self._poll_log)
+        self.set_interval(self.tick_s, self._tick)
+        self.set_interval(SLOW_LOG_S if self.program.settings.slow_link else LOG_S, self._poll_log)
 
     # --- drawing ---------------------------------------------------------------------------------------------
 
     @property
     def _ascii(self) -> bool:
         return self.program.settings.ascii_only
-
-    @property
-    def _moment(self) -> clock.Moment:
-        """When it is on the picture."""
-        run = self.run
-        if run is not None and self._replay.looks_back:
-            return clock.Moment(self._replay.at(self._end(run)))
-        if run is not None and not phase_of(run).live:
-            return clock.Moment(run.state().at, live=False)
-        return clock.Moment(clock.now(), SLOW_TICK_S if self.program.settings.slow_link else TICK_S)
-
-    @staticmethod
-    def _end(run: RunFollower) -> float:
-        """Up to when there is something to look back at."""
-        last = run.records[-1].at if run.records else 0.0
-        return max(last, clock.now()) if phase_of(run).live else last
-
-    def _state(self, run: RunFollower) -> RunState:
-        return run.state_at(self._replay.count) if self._replay.count is not None else run.state()
-
-    def _phase(self, run: RunFollower) -> RunPhase:
-        return phase_then(self._state(run)) if self._replay.looks_back else phase_of(run)
 
     @property
     def _matrix(self) -> StepMatrix:
@@ -168,19 +136,19 @@ class RunScreen(RunSteering):
 
     def _take(self, run: RunFollower | None) -> None:
         """Another run is looked at."""
-        self._shown, self._replay, self._timeline, self._auto = run, Replay(), Timeline(), True
+        self._shown, self.replay, self._timeline, self._auto = run, Replay(), Timeline(), True
         self._log.show(None)
         self.refresh_bindings()
 
     def _draw(self, run: RunFollower) -> None:
-        state, phase, moment = self._state(run), self._phase(run), self._moment
+        state, phase, moment = self.state_of(run), self.shown_phase(run), self.moment
         matrix, gateways = self._matrix, gateways_of_run(state)
         matrix.show(state, moment, ascii_only=self._ascii)
         self._follow_work()
         self.set_class(matrix.matrix is not None and len(matrix.matrix.nodes) > MANY_NODES, "-many")
         self._draw_status(run, state, phase, gateways)
         banner: tuple[Text | None, str] = (None, "")
-        if matrix.matrix is not None and not self._replay.looks_back:
+        if matrix.matrix is not None and not self.replay.looks_back:
             banner = banner_of(run, state, phase, matrix.matrix)
         self.query_one("#banner", Said).lines = ((banner[0], banner[1]),) if banner[0] is not None else ()
         for lights in self.query(PortLights):
@@ -190,9 +158,9 @@ class RunScreen(RunSteering):
     def _draw_status(self, run: RunFollower, state: RunState, phase: RunPhase, gateways: GatewayView) -> None:
         status, slider = self.query_one("#status", Canvas), self.query_one("#slider", Canvas)
         width = status.content_size.width
-        status.draw([status_line(state, phase, self._moment, gateways, width=width, ascii_only=self._ascii)])
-        slider.display = self._replay.looks_back
-        slider.draw([slider_line(self._replay, run.records, self._end(run), width=width, ascii_only=self._ascii)])
+        status.draw([status_line(state, phase, self.moment, gateways, width=width, ascii_only=self._ascii)])
+        slider.display = self.replay.looks_back
+        slider.draw([slider_line(self.replay, run.records, self.end_of(run), width=width, ascii_only=self._ascii)])
 
     def _follow_work(self) -> None:
         """Put the cursor on what matters most, and leave it there while that is so."""
@@ -213,7 +181,7 @@ class RunScreen(RunSteering):
             self.query_one(EventList).show(len(self._timeline.happenings), self._happening)
         if self._pane == LOG:
             step = self._matrix.selected
-            until = clock.stamp(self._replay.at(self._end(run))) if self._replay.looks_back else ""
+            until = clock.stamp(self.replay.at(self.end_of(run))) if self.replay.looks_back else ""
             self._log.show(run.log(step.info.id) if step is not None else None, until)
         known = self._matrix.matrix
         facts = step_facts(self._matrix.selected, known) if self._pane == LOG and known is not None else ()
@@ -231,7 +199,7 @@ class RunScreen(RunSteering):
             return
         row = matrix.selected_row
         row_title = row.title if row is not None else None
-        spans = step_title(matrix.selected, row_title, matrix.selected_node, self._moment, ascii_only=self._ascii)
+        spans = step_title(matrix.selected, row_title, matrix.selected_node, self.moment, ascii_only=self._ascii)
         right = self._log_words()
         used = spans[-1].x + spans[-1].width if spans else 0
         if used + cell_len(right) + 3 <= width:
@@ -270,7 +238,7 @@ class RunScreen(RunSteering):
         if not self._seen:
             return
         run = self.run
-        if run is not None and not self._replay.looks_back and phase_of(run).live:
+        if run is not None and not self.replay.looks_back and phase_of(run).live:
             self._draw(run)
         at = clock.now()
         if at - self._looked_at >= LOOK_S and not self._chosen and (run is None or not run.alive):
@@ -293,8 +261,9 @@ class RunScreen(RunSteering):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Only what has a meaning now."""
-        if (steered := self.may_steer(action)) is not None:
-            return steered
+        for may in (self.may_steer, self.may_go):
+            if (answer := may(action)) is not None:
+                return answer
         run = self.run
         match action:
             case "review":
@@ -307,13 +276,9 @@ class RunScreen(RunSteering):
             case "trouble":
                 known = self._matrix.matrix if run is not None else None
                 return known is not None and bool(known.in_trouble())
-            case "present":
-                return self._replay.looks_back
             case "back":
                 return run is not None and self._can_go_back
-            case "pane" | "search" | "step" | "leap" | "begin":
-                return run is not None
-            case "runs":
+            case "pane" | "search" | "runs":
                 return run is not None
         return True
 
@@ -339,7 +304,7 @@ class RunScreen(RunSteering):
     @property
     def _can_go_back(self) -> bool:
         reading = self._searching or not isinstance(self.focused, StepMatrix) or self._pane != LOG
-        return reading or self._replay.looks_back or not self._auto
+        return reading or self.replay.looks_back or not self._auto
 
     def action_back(self) -> None:
         """Back by one: from the field to the log, from a pane to the picture, to the present, to following."""
@@ -349,20 +314,21 @@ class RunScreen(RunSteering):
         elif not isinstance(self.focused, StepMatrix) or self._pane != LOG:
             self._pane = LOG
             self.set_focus(self._matrix)
-        elif self._replay.looks_back:
-            self._replay.now()
+        elif self.replay.looks_back:
+            self.replay.now()
         else:
             self._auto = True
-        self._after_move()
+        self.after_move()
 
-    def _after_move(self) -> None:
+    def after_move(self) -> None:
+        """Draw what is shown now, and the keys that have a meaning there."""
         self.refresh_view()
         self.refresh_bindings()
 
     def on_step_matrix_moved(self) -> None:
         """From now on the operator decides what is seen."""
         self._auto = False
-        self._after_move()
+        self.after_move()
 
     def action_trouble(self) -> None:
         """Go to the next step that needs somebody."""
@@ -372,7 +338,7 @@ class RunScreen(RunSteering):
             index = steps.index(here) + 1 if here in steps else 0
             self._auto = False
             self._matrix.select(steps[index % len(steps)].info.id)
-            self._after_move()
+            self.after_move()
 
     # --- the log ---------------------------------------------------------------------------------------------
 
@@ -390,7 +356,7 @@ class RunScreen(RunSteering):
         self._searching = False
         self.set_focus(self._log)
         self._log.search(event.value)
-        self._after_move()
+        self.after_move()
 
     def on_log_pane_moved(self) -> None:
         """Say which part is in sight."""
@@ -404,38 +370,13 @@ class RunScreen(RunSteering):
         """The log as far as it is in sight while it is read, else the screen."""
         return "\n".join(self._log.text_rows) if isinstance(self.focused, LogPane) else super().copy_text()
 
-    # --- looking back ----------------------------------------------------------------------------------------
-
-    def action_step(self, by: int) -> None:
-        """Go to what happened before or after."""
-        if self.run is not None:
-            self._replay.step(self.run.records, by)
-            self._after_move()
-
-    def action_leap(self, by: int) -> None:
-        """Go back or on by a share of the run's time."""
-        if self.run is not None:
-            self._replay.leap(self.run.records, by * LEAP, self._end(self.run))
-            self._after_move()
-
-    def action_begin(self) -> None:
-        """Go to where the run begins."""
-        if self.run is not None:
-            self._replay.begin(self.run.records)
-            self._after_move()
-
-    def action_present(self) -> None:
-        """Go to how it is now."""
-        self._replay.now()
-        self._after_move()
-
     def on_event_list_chosen(self, message: EventList.Chosen) -> None:
         """Show the run as it was then."""
         if self.run is not None:
-            self._replay.go(self.run.records, self._timeline.happenings[message.index].count)
+            self.replay.go(self.run.records, self._timeline.happenings[message.index].count)
         self._pane = LOG
         self.set_focus(self._matrix)
-        self._after_move()
+        self.after_move()
 
     # --- dialogs ---------------------------------------------------------------------------------------------
 
