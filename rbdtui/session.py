@@ -19,6 +19,7 @@ from rbdtui.checks.jump_host import check_jump_host
 from rbdtui.checks.preflight import PreflightResult, preflight
 from rbdtui.engine.client import RunClient, can_resume, latest_run, resume_run, start_run
 from rbdtui.engine.inputs import RunOptions, spec_digest
+from rbdtui.errors import StepError
 from rbdtui.facts.model import NodeFacts
 from rbdtui.findings import Finding
 from rbdtui.plan.builder import build_plan
@@ -149,16 +150,26 @@ class Session:
         on_facts: Callable[[NodeFacts], None] = lambda _: None,
     ) -> PreflightResult:
         """Ask every host everything and judge it; findings are told as they come. Changes nothing."""
-        bundle = self.bundle()
+        try:
+            bundle = self.bundle()
+        except StepError:
+            bundle = None
         result = await preflight(
             self.spec, hosts, bundle, self.loaded.place, on_finding, on_facts, cluster_id=self._cluster_id()
         )
         own = await asyncio.to_thread(check_jump_host)
-        packages = await asyncio.to_thread(verify_bundle, bundle, self.spec, list(result.facts.values()))
+        packages = await asyncio.to_thread(self._bundle_findings, bundle, list(result.facts.values()))
         for finding in (*own, *packages):
             on_finding(finding)
             result.findings.append(finding)
         return result
+
+    def _bundle_findings(self, bundle: OfflineBundle | None, facts: list[NodeFacts]) -> list[Finding]:
+        """What is wrong with the bundle for these hosts; of one that cannot be read, why that is so."""
+        if bundle is not None:
+            return verify_bundle(bundle, self.spec, facts)
+        local = check_local(self.spec, self.site.path, self.loaded.place)
+        return [finding for finding in local if finding.place.field == "bundle"]
 
     def plan(self, facts: Mapping[str, NodeFacts]) -> Plan:
         """The steps for this spec on these hosts."""

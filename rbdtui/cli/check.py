@@ -23,7 +23,7 @@ from rbdtui.cli.output import (
 from rbdtui.cli.passphrases import PromptOrFile
 from rbdtui.facts.model import NodeFacts
 from rbdtui.facts.store import load_all_facts, save_facts
-from rbdtui.findings import has_errors
+from rbdtui.findings import Finding, count_by_severity, has_errors
 from rbdtui.plan.preview import PreviewedStep, SilentReporter, preview
 from rbdtui.session import Session
 from rbdtui.words import T
@@ -41,13 +41,17 @@ def check(site: Path, only: str | None, as_json: bool, common: Common) -> int:
     session = Session.open(site, PromptOrFile(common.passphrase_file))
     findings = session.rule_findings()
     answered: Mapping[str, NodeFacts] = {}
-    if session.loaded.spec is not None and "preflight" in kinds:
-        findings += session.missing_secret_findings()
-        preflight = asyncio.run(_preflight(session, quiet=as_json))
-        findings += preflight.findings
-        answered = preflight.facts
-    elif session.loaded.spec is None:
+    if session.loaded.spec is None:
         tell_progress(T("cli.check.only_rules"))
+    elif "preflight" in kinds:
+        missing = session.missing_secret_findings()
+        findings += missing
+        if has_errors(missing):
+            tell(T("cli.check.secrets_first"))
+        else:
+            preflight = asyncio.run(_preflight(session, quiet=as_json))
+            findings += [finding for finding in preflight.findings if finding not in findings]
+            answered = preflight.facts
     answer_findings(findings, ascii_only=common.ascii_only, verbose=common.verbose, as_json=as_json)
     for facts in answered.values():
         save_facts(session.site.facts_dir, facts)
@@ -75,26 +79,31 @@ def plan(site: Path, as_json: bool, with_diff: bool, common: Common) -> int:
     """The exact steps, and what each would change; touches nothing."""
     session = Session.open(site, PromptOrFile(common.passphrase_file))
     findings = session.rule_findings()
+    if not has_errors(findings):
+        findings += session.missing_secret_findings()
     if has_errors(findings):
         answer_findings(findings, ascii_only=common.ascii_only, verbose=common.verbose, as_json=as_json)
         return Exit.FINDINGS
-    steps = asyncio.run(_preview(session))
+    steps, found = asyncio.run(_preview(session))
     if as_json:
         answer_json({"steps": [_step_json(item) for item in steps]})
     else:
         for line in plan_lines(steps, with_diff=with_diff):
             answer(line)
+    if has_errors(found):
+        tell(T("cli.plan.would_not_start", errors=count_by_severity(found)["error"]))
+        return Exit.FINDINGS
     return Exit.GOOD
 
 
-async def _preview(session: Session) -> list[PreviewedStep]:
+async def _preview(session: Session) -> tuple[list[PreviewedStep], list[Finding]]:
     async with session.hosts() as hosts:
         result = await session.preflight(hosts)
         silent = [node.name for node in session.spec.nodes if node.name not in result.facts]
         if silent:
             raise CommandError(T("cli.plan.silent_nodes", nodes=", ".join(silent)), Exit.FINDINGS)
         context = session.dry_context(hosts, result.facts, SilentReporter())
-        return await preview(session.plan(result.facts), context)
+        return await preview(session.plan(result.facts), context), result.findings
 
 
 def _step_json(item: PreviewedStep) -> dict[str, object]:

@@ -54,6 +54,10 @@ def run(
         return Exit.FINDINGS
     if (holder := holder_of(session.site)) is not None:
         raise CommandError(SiteLockedError(holder).text, remedy=T("cli.run.attach_instead", site=as_typed(site)))
+    findings += session.missing_secret_findings()
+    if has_errors(findings):
+        answer_findings(findings, ascii_only=common.ascii_only, verbose=common.verbose, as_json=as_json)
+        return Exit.FINDINGS
     session.unlock(create=True)
     interactive = sys.stdin.isatty() and sys.stderr.isatty()
     policy = FailurePolicy(on_failure) if on_failure else FailurePolicy.ASK if interactive else FailurePolicy.STOP
@@ -114,15 +118,12 @@ class _Starter:
 
     async def _preflight(self) -> tuple[list[Finding], dict[str, NodeFacts]]:
         session = self._session
-        missing = session.missing_secret_findings()
-        if has_errors(missing):
-            return missing, {}
         tell_progress(T("cli.run.preflight", count=len(session.spec.nodes)))
         async with session.hosts() as hosts:
             result = await session.preflight(hosts)
         for facts in result.facts.values():
             save_facts(session.site.facts_dir, facts)
-        return [*missing, *result.findings], result.facts
+        return result.findings, result.facts
 
     def _confirm(self, facts: dict[str, NodeFacts]) -> None:
         """Have the operator type the cluster's name, unless ``--yes`` was given."""

@@ -6,7 +6,7 @@ import io
 import json
 import re
 import shlex
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
@@ -19,7 +19,7 @@ from rbdtui.cli.output import Exit
 from rbdtui.engine.lock import hold_site
 from rbdtui.simulator.bundle import write_bundle
 from rbdtui.simulator.demo_site import write_demo_site
-from rbdtui.simulator.fleet import SimulatedFleet
+from rbdtui.simulator.fleet import Build, SimulatedFleet
 from rbdtui.site import Site
 from rbdtui.vault import Vault
 from rbdtui.words import LANGUAGES
@@ -239,3 +239,51 @@ def test_a_login_that_would_end_the_run_is_a_warning(
     told = said.about("RBD-JUMP-001")
     assert told.startswith("! ")
     assert [piece for piece in ("enable-linger", "systemd-run --user --scope rbdtui run") if piece not in told] == []
+
+
+@pytest.fixture
+def one_host(tmp_path: Path) -> Iterator[Path]:
+    """A site with one good host, which wants a sudo password that nobody has stored."""
+    bundle = write_bundle(tmp_path / "bundle", images_bytes=4096)
+    with FleetThread(SimulatedFleet(1, speed=20.0, builds=[Build(user="ops", password="right")])) as hosts:
+        site = write_demo_site(tmp_path / "site", hosts.fleet, bundle=bundle)
+        site.known_hosts_file.write_text(hosts.fleet.known_hosts)
+        yield site.path
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("vault", [False, True])
+@pytest.mark.parametrize("command", ["check", "plan", "run --yes"])
+def test_a_secret_that_is_not_stored_is_a_finding_beside_the_others(
+    one_host: Path, language: str, vault: bool, command: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = fill_vault(one_host, {"other": CANARY}) if vault else one_host / "passphrase"
+    file.write_text(PASSPHRASE)
+    before = console.contents(one_host)
+    options = ("--ascii", "--passphrase-file", file)
+    said = console.say(capsys, language, *command.split(), one_host, *options).check(Exit.FINDINGS)
+    assert console.contents(one_host) == before
+    assert "rbdtui secret set SITE sudo" in said.about("RBD-SECRET-001", "cluster.yaml:11:111")
+    said.about("RBD-TOPO-003")
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_servers_are_asked_although_the_bundle_is_gone(
+    one_host: Path, language: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = fill_vault(one_host, {"sudo": "wrong"})
+    one_host.with_name("bundle").rename(one_host.with_name("unplugged"))
+    said = console.say(capsys, language, "check", one_host, "--ascii", "--passphrase-file", file).check(Exit.FINDINGS)
+    said.about("RBD-LOCAL-005", "cluster.yaml:5:9")
+    said.about("RBD-SSH-011", "node1")
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_plan_that_could_not_start_says_so(one_host: Path, language: str, capsys: pytest.CaptureFixture[str]) -> None:
+    file = fill_vault(one_host, {"sudo": "right"})
+    words = ("plan", one_host, "--ascii", "--passphrase-file", file)
+    assert console.say(capsys, language, *words).check(Exit.GOOD).err == ""
+    (one_host.with_name("bundle") / "rke2.linux-amd64.tar.gz").unlink()
+    said = console.say(capsys, language, *words).check(Exit.FINDINGS)
+    assert "rke2-first-server@node1" in said.out
+    assert "rbdtui check" in said.err
