@@ -33,6 +33,7 @@ from screens.widgets.said import Said
 FINDINGS, PLAN = "findings", "plan"
 CHIP_LINES: Final = 2
 CHIP_LINES_TALL: Final = 5
+TALL_ROWS: Final = 30
 
 
 class DetailPane(VerticalScroll, can_focus=True):
@@ -108,7 +109,7 @@ class ReviewScreen(SectionScreen):
         lines = check_lines(self.workbench) if self._view == FINDINGS else plan_lines(self._rows, seen)
         self.query_one("#state", Said).lines = lines
         chips = chips_of(self._node_names(), seen)
-        self.query_one(NodeChips).show(chips, CHIP_LINES_TALL if self.has_class("-tall") else CHIP_LINES)
+        self.query_one(NodeChips).show(chips, CHIP_LINES_TALL if self.size.height >= TALL_ROWS else CHIP_LINES)
 
     def _arrange(self, any_findings: bool) -> None:
         """Show what belongs to the view, and have the cursor somewhere that is seen."""
@@ -125,14 +126,16 @@ class ReviewScreen(SectionScreen):
 
     def _focus_list(self) -> None:
         wanted = self.query_one(PlanList) if self._view == PLAN else self.query_one(FindingList)
-        if wanted.display:
-            self.set_focus(wanted)
+        self.set_focus(wanted if wanted.display else None)
 
     def _rows_in_sight(self) -> Sequence[PlanRow]:
         return [row for row in self._rows if row.has(self._wanted)] if self._wanted else self._rows
 
     def _nothing_words(self) -> Text | str:
-        return T("review.nothing_found") if self.workbench.preflight.holds else ""
+        seen = self.workbench.preflight
+        if seen.state is LookState.GIVEN_UP:
+            return T("review.nothing_until_then")
+        return T("review.nothing_found") if seen.holds else ""
 
     def _node_names(self) -> list[str]:
         spec = self.workbench.draft.spec

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, Final
 
 from rich.console import Group
 from rich.padding import Padding
@@ -19,7 +19,9 @@ from screens.dialogs.changes import detail_text
 from screens.review_words import size_words
 from screens.widgets.field import severity_look
 
-EVIDENCE_LINES = 40
+EVIDENCE_LINES: Final = 40
+MOST_NAMES: Final = 8
+FIRST_NAMES: Final = 5
 Part = tuple[int, Line]
 """A paragraph with how far it is set in."""
 
@@ -62,13 +64,20 @@ def step_page(screen: OurScreen[Any], row: PlanRow, *, asking: bool) -> list[Par
     if not row.previewed:
         words = T("review.looking_at_changes") if asking else T("review.not_previewed")
         return [*parts, (0, Line(str(words), style="dim"))]
-    for outlook in row.outlooks():
-        parts += [(0, Line()), *_outlook(screen, outlook)]
+    for index, outlook in enumerate(row.outlooks()):
+        parts += [*([(0, Line())] if index else []), *_outlook(screen, outlook)]
     return parts
 
 
+def _names(nodes: tuple[str, ...]) -> str:
+    """Names of nodes, or the first of many."""
+    if len(nodes) <= MOST_NAMES:
+        return ", ".join(nodes) or str(T("review.whole"))
+    return str(T("review.more_nodes", names=", ".join(nodes[:FIRST_NAMES]), more=len(nodes) - FIRST_NAMES))
+
+
 def _outlook(screen: OurScreen[Any], outlook: Outlook) -> list[Part]:
-    head = Line(", ".join(outlook.nodes) or str(T("review.whole")), style="bold")
+    head = Line(_names(outlook.nodes), style="bold")
     if outlook.satisfied:
         head.append(f"   = {T('review.same')}", style=screen.style("success"))
     elif outlook.unknown is not None:

@@ -41,7 +41,8 @@ def check_lines(workbench: Workbench) -> tuple[SaidLine, ...]:
     time = clock.moment(seen.at)
     match seen.state:
         case LookState.NONE:
-            return (T("review.state.none"), "bold"), (T("review.state.none_more"), "muted")
+            more = T("review.state.none_more") if workbench.findings else T("review.state.none_good")
+            return (T("review.state.none"), "bold"), (more, "muted")
         case LookState.LOOKING:
             return (_looking(seen), "bold accent"), (T("review.state.looking_more"), "muted")
         case LookState.FAILED:

@@ -54,6 +54,8 @@ def detail_text(screen: OurScreen[Any], detail: str, *, indent: str = "") -> Lin
     page = Line()
     for line in clean_lines(detail.rstrip()) if detail.strip() else ():
         sign = {"+": screen.style("success"), "-": screen.style("error")}.get(line[:1], "dim")
+        if line.startswith(("--- ", "+++ ")):
+            sign = "dim"
         page.append(f"{indent}{line}\n", style=sign)
     return page
 

@@ -75,7 +75,7 @@ class StartRunDialog(Dialog[FailurePolicy]):
         scope = self._scope
         names = ", ".join(scope.nodes[:MOST_NAMES]) + (", ..." if len(scope.nodes) > MOST_NAMES else "")
         where = T("review.start.scope", nodes=len(scope.nodes), names=names, steps=scope.steps)
-        work = T("review.start.work", work=", ".join(str(title) for title in scope.work))
+        work = T("review.start.work", work=str(T("review.between")).join(str(title) for title in scope.work))
         return f"{where}\n{work if scope.work else T('review.start.no_work')}"
 
     def on_mount(self) -> None:

@@ -76,6 +76,10 @@ class FindingList(EventList, inherit_bindings=False):
             self._top = 0
             self._draw_all()
 
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Without a finding there is nothing to be put right."""
+        return action != "choose" or self.finding is not None
+
     def put(self, place: int) -> None:
         """Put the cursor on a finding, and say so."""
         super().put(place)
@@ -92,7 +96,7 @@ class FindingList(EventList, inherit_bindings=False):
         cells = width - 5 - (_CODE_CELLS if code else 0)
         return (
             Span(1, "", "", 1),
-            Span(2, severity_sign(row.severity, glyphs), "muted" if old else _LOOKS[row.severity], 2),
+            Span(2, severity_sign(row.severity, glyphs), "muted" if old else _LOOKS[row.severity], 3),
             Span(5, cut(short_words(row), cells - 1, mark), "muted" if old else "", cells),
             *([Span(5 + cells, code, "muted", _CODE_CELLS)] if code else []),
         )

@@ -108,4 +108,6 @@ class NodeChips(Canvas):
         }[chip.verdict]
         mark = "~" if glyphs.dash == "-" else "…"
         name_look = "" if chip.verdict in (Verdict.BAD, Verdict.WARNED, Verdict.GOOD) else "muted"
-        return (Span(x, sign, look, 3), Span(x + 3, cut(chip.name, cells - 4, mark), name_look, cells - 3))
+        room = cell_len(glyphs.ok) + 1
+        name = cut(chip.name, cells - room - 1, mark)
+        return (Span(x, sign, look, room), Span(x + room, name, name_look, cells - room))

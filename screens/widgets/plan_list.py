@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import ClassVar
+from typing import ClassVar, Final
 
 from rich.cells import cell_len
 from textual.binding import Binding, BindingType
@@ -15,8 +15,9 @@ from screens.widgets.canvas import Span, Spans, cut
 from screens.widgets.event_list import EventList
 from screens.widgets.frame import signs
 
-_TITLE_CELLS = 24
-_WIDE_TITLE_CELLS = 34
+_TITLE_CELLS: Final = 22
+_WIDE_TITLE_CELLS: Final = 34
+_WIDE: Final = 90
 
 
 class PlanList(EventList, inherit_bindings=False):
@@ -57,18 +58,20 @@ class PlanList(EventList, inherit_bindings=False):
 
     def _line(self, index: int, width: int) -> Spans:
         row = self._rows[index]
-        ascii_only = signs(self).dash == "-"
-        mark = "~" if ascii_only else "…"
-        title_cells = _WIDE_TITLE_CELLS if width >= 90 else _TITLE_CELLS
-        what, look = what_words(row)
-        what_cells = min(cell_len(what), max(0, width - title_cells - 14))
-        who_cells = max(0, width - title_cells - what_cells - 6)
+        mark = "~" if signs(self).dash == "-" else "…"
+        title = _WIDE_TITLE_CELLS if width >= _WIDE else _TITLE_CELLS
+        what = max(cell_len(what_words(other)[0]) for other in self._rows)
+        slow = str(T("review.slow_word"))
+        who = max(0, width - 3 - title - what - cell_len(slow) - 5)
+        words, look = what_words(row)
         sign, sign_look = self._sign(row)
+        x = 3 + title
         return (
             Span(1, sign, sign_look, 2),
-            Span(3, cut(str(row.title), title_cells - 1, mark), "", title_cells),
-            Span(3 + title_cells, cut(who_words(row, who_cells), who_cells, mark), "muted", who_cells + 1),
-            Span(5 + title_cells + who_cells, cut(what, what_cells, mark), look, what_cells),
+            Span(3, cut(str(row.title), title - 1, mark), "muted" if row.is_gate else "", title),
+            Span(x, cut(who_words(row, who), who, mark), "muted", who + 1),
+            Span(x + who + 1, slow if row.is_slow else "", "warning", cell_len(slow) + 1),
+            Span(x + who + 2 + cell_len(slow), words, look, what + 1),
         )
 
     def _sign(self, row: PlanRow) -> tuple[str, str]:
@@ -83,7 +86,7 @@ class PlanList(EventList, inherit_bindings=False):
 def who_words(row: PlanRow, cells: int) -> str:
     """The nodes of a row by name where they fit, else how many they are."""
     if not row.nodes:
-        return str(T("review.whole"))
+        return "" if row.is_gate else str(T("review.whole"))
     names = " ".join(row.nodes)
     return names if cell_len(names) <= cells else str(T("shell.nodes", count=len(row.nodes)))
 
@@ -93,10 +96,9 @@ def what_words(row: PlanRow) -> tuple[str, str]:
     if row.is_gate:
         return str(T("review.gate")), "muted"
     if not row.previewed:
-        return str(T("review.slow_word")) if row.is_slow else "", "muted"
+        return "", "muted"
     if row.satisfied == len(row.previewed):
         return str(T("review.same")), "success"
     if row.to_change:
-        words = T("review.to_change", count=row.to_change)
-        return f"{words}, {T('review.slow_word')}" if row.is_slow else str(words), ""
+        return str(T("review.to_change", count=row.to_change)), ""
     return str(T("review.later")), "muted"

@@ -1,0 +1,237 @@
+"""Review by keys: to the field of a finding, checking and giving up, the plan and what is found in it, the consent."""
+
+from __future__ import annotations
+
+from concurrent.futures import Future
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from textual.pilot import Pilot
+
+from rbdtui.engine.events import FailurePolicy
+from rbdtui.workbench.preflight_view import LookState, Preflight
+from rbdtui.workbench.sections import NODES, REVIEW, RUN, SITE
+from rbdtui.workbench.workbench import Workbench
+from screens.dialogs.save import SaveDialog
+from screens.dialogs.start_run import StartRunDialog
+from screens.review import DetailPane, ReviewScreen
+from screens.review_pages import plain
+from screens.widgets.field import TextLine
+from screens.widgets.finding_list import FindingList, rows_of
+from screens.widgets.frame import MessageLine
+from screens.widgets.plan_list import PlanList
+from screens.widgets.said import Said
+from tests.screens.conftest import Opened, settled
+from tests.screens.reviewing import STATES, in_state
+from tests.screens.running import on_stage
+from tests.screens.waiting import program, until
+
+
+async def show(pilot: Pilot[int], *keys: str) -> ReviewScreen:
+    program(pilot).show_section(REVIEW)
+    await settled(pilot)
+    screen = pilot.app.screen
+    assert isinstance(screen, ReviewScreen)
+    await press(pilot, *keys)
+    return screen
+
+
+async def press(pilot: Pilot[int], *keys: str) -> None:
+    await pilot.press(*keys)
+    await settled(pilot)
+
+
+def said(pilot: Pilot[int]) -> str:
+    return str(pilot.app.screen.query_one(MessageLine).said)
+
+
+def hint(pilot: Pilot[int]) -> str:
+    return str(pilot.app.screen.query_one(MessageLine).hint)
+
+
+def state_line(screen: ReviewScreen) -> str:
+    return str(screen.query_one("#state", Said).lines[0][0])
+
+
+def detail(screen: ReviewScreen) -> str:
+    return plain(screen._page())
+
+
+def preflight(pilot: Pilot[int]) -> Preflight:
+    workbench = program(pilot).workbench
+    assert workbench is not None
+    return workbench.preflight
+
+
+async def test_findings_stand_by_place_the_worst_first(opened: Opened, home: Path) -> None:
+    workbench = in_state(home, "bad")
+    rows = [row if isinstance(row, str) else row.code for row in rows_of(workbench.findings)]
+    assert rows[:2] == ["Site", "RBD-BUNDLE-001"]
+    assert rows.index("Nodes  node2") < rows.index("RBD-HW-101") < rows.index("Nodes  node3")
+    assert rows.index("RBD-TIME-102") < rows.index("RBD-OS-103"), "a warning before an error of the same server"
+    async with opened(workbench) as pilot:
+        screen = await show(pilot)
+        assert "rke2.linux-amd64.tar.gz" in detail(screen), "the evidence of the one under the cursor is not there"
+        await press(pilot, "down")
+        finding = screen.query_one(FindingList).finding
+        assert finding is not None
+        assert str(finding.remedy) in detail(screen)
+
+
+@pytest.mark.parametrize(("downs", "section"), [(0, SITE), (1, NODES), (8, NODES)])
+async def test_enter_leads_to_where_it_is_put_right(opened: Opened, home: Path, downs: int, section: str) -> None:
+    async with opened(in_state(home, "bad")) as pilot:
+        await show(pilot, *["down"] * downs, "enter")
+        assert program(pilot).current_mode == section
+        if section == SITE:
+            focused = pilot.app.focused
+            assert isinstance(focused, TextLine)
+            assert focused.value == "bundle"
+
+
+async def test_a_change_makes_what_was_found_outdated_and_undo_makes_it_hold(opened: Opened, home: Path) -> None:
+    workbench = in_state(home, "warned")
+    async with opened(workbench) as pilot:
+        screen = await show(pilot)
+        assert "warnings: 1" in state_line(screen)
+        workbench.change(lambda data: data["nodes"][0].update(name="other"))
+        program(pilot)._draw()
+        await settled(pilot)
+        assert "has changed since" in state_line(screen)
+        assert screen.query_one(FindingList).finding is not None, "what was found is gone"
+        await press(pilot, "v")
+        assert not screen.query_one(PlanList).display, "the plan of another draft is shown"
+        workbench.undo()
+        program(pilot)._draw()
+        await settled(pilot)
+        assert "warnings: 1" in state_line(screen)
+
+
+async def test_a_check_saves_first_and_asks_the_servers(opened: Opened, home: Path) -> None:
+    workbench = in_state(home, "unchecked")
+    workbench.change(lambda data: data["nodes"][0].update(name="first"))
+    async with opened(workbench) as pilot:
+        await show(pilot, "c")
+        await until(pilot, lambda: isinstance(pilot.app.screen, SaveDialog))
+        await press(pilot, "escape")
+        assert preflight(pilot).state is LookState.NONE, "checked without the plan having been saved"
+        await press(pilot, "c")
+        await until(pilot, lambda: isinstance(pilot.app.screen, SaveDialog))
+        await press(pilot, "enter")
+        await until(pilot, lambda: preflight(pilot).state is not LookState.NONE)
+        assert "name: first" in workbench.site.spec_file.read_text()
+        await until(pilot, lambda: preflight(pilot).state is not LookState.LOOKING, limit_s=30)
+        assert any(finding.place.node == "first" for finding in preflight(pilot).findings), "nobody was asked"
+
+
+async def test_escape_gives_a_check_up_and_keeps_what_it_found(opened: Opened, home: Path) -> None:
+    workbench = in_state(home, "bad")
+    workbench.show_preflight(replace(workbench.preflight, state=LookState.LOOKING, plan=None))
+    async with opened(workbench) as pilot:
+        screen = await show(pilot)
+        assert "Esc gives it up" in hint(pilot)
+        await press(pilot, "escape")
+        assert preflight(pilot).state is LookState.GIVEN_UP
+        assert screen.query_one(FindingList).finding is not None
+
+
+async def test_the_plan_is_gone_through_and_searched(opened: Opened, home: Path) -> None:
+    async with opened(in_state(home, "plan")) as pilot:
+        screen = await show(pilot, "v", "down")
+        plan = screen.query_one(PlanList)
+        assert plan.row is not None
+        assert plan.row.name == "hosts-file"
+        assert "+127.88.0.11 node1" in detail(screen), "the difference of the file is not there"
+        assert "node1, node2, node3, node4" in detail(screen), "the same is said once for each server"
+        await press(pilot, "slash", *"sha256")
+        assert [row.name for row in plan._rows] == ["ship-bundle"]
+        await press(pilot, "enter")
+        assert "4.8 GiB" in detail(screen)
+        await press(pilot, "enter")
+        assert isinstance(pilot.app.focused, DetailPane)
+        await press(pilot, "escape", "escape")
+        assert len(plan._rows) > 10
+        await press(pilot, "slash", *"nowhere", "enter")
+        assert "nowhere" in said(pilot)
+        assert len(plan._rows) > 10
+        await press(pilot, "v")
+        assert not plan.display
+
+
+def with_start(workbench: Workbench, started: list[FailurePolicy]) -> Workbench:
+    """A workbench that writes down what would be started."""
+
+    def begin(policy: FailurePolicy = FailurePolicy.ASK) -> Future[None]:
+        started.append(policy)
+        done: Future[None] = Future()
+        done.set_result(None)
+        return done
+
+    workbench.passphrases.give("a passphrase")
+    workbench.start_run = begin  # type: ignore[method-assign]
+    workbench.start_preflight = lambda: None  # type: ignore[method-assign]
+    workbench.start_preview = lambda: None  # type: ignore[method-assign]
+    return workbench
+
+
+@pytest.mark.parametrize("state", ["unchecked", "outdated", "given-up", "failed", "looking", "bad"])
+async def test_without_a_check_that_holds_and_is_good_nothing_starts(opened: Opened, home: Path, state: str) -> None:
+    started: list[FailurePolicy] = []
+    async with opened(with_start(in_state(home, state), started)) as pilot:
+        await show(pilot, "x")
+        await pilot.pause(0.1)
+        assert not isinstance(pilot.app.screen, StartRunDialog)
+        assert not started
+
+
+async def test_the_consent_wants_the_name_and_a_yes_to_warnings(opened: Opened, home: Path) -> None:
+    started: list[FailurePolicy] = []
+    async with opened(with_start(in_state(home, "warned"), started)) as pilot:
+        await show(pilot, "x")
+        await until(pilot, lambda: isinstance(pilot.app.screen, StartRunDialog))
+        await press(pilot, *"site-b", "enter")
+        assert "site-a" in said(pilot)
+        await press(pilot, "backspace", "a", "enter")
+        assert not started, "warnings were passed over"
+        assert "Warnings" in said(pilot)
+        await press(pilot, "right", "up", "right", "enter")
+        await until(pilot, lambda: bool(started))
+        assert started == [FailurePolicy.STOP]
+        await until(pilot, lambda: program(pilot).current_mode == RUN)
+
+
+async def test_escape_starts_nothing(opened: Opened, home: Path) -> None:
+    started: list[FailurePolicy] = []
+    async with opened(with_start(in_state(home, "good"), started)) as pilot:
+        await show(pilot, "x")
+        await until(pilot, lambda: isinstance(pilot.app.screen, StartRunDialog))
+        await press(pilot, *"site-a", "escape")
+        assert not started
+        assert program(pilot).current_mode == REVIEW
+
+
+async def test_a_run_under_way_is_shown_instead(opened: Opened, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with on_stage(home, "upload", monkeypatch) as (workbench, _):
+        async with opened(workbench) as pilot:
+            await show(pilot)
+            assert "7f3a" in hint(pilot)
+            await press(pilot, "x")
+            assert program(pilot).current_mode == RUN
+
+
+EVERY_KEY = (
+    *"acdeghijlmnoprtuvxyL/", "enter", "escape", "tab", "up", "down", "left", "right", "home", "end", "pageup",
+    "pagedown", "space", "f2", "ctrl+y", "?",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("state", STATES)
+async def test_no_key_raises(opened: Opened, home: Path, state: str) -> None:
+    async with opened(with_start(in_state(home, state), [])) as pilot:
+        for pressed in EVERY_KEY:
+            for view in ("", "v"):
+                await show(pilot, *view, pressed)
+                while isinstance(pilot.app.focused, TextLine) or pilot.app.screen.is_modal:
+                    await press(pilot, "escape")
+        assert pilot.app.is_running
