@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Final
 
 from rbdtui.findings import Severity
 from rbdtui.words import T, Text
-from rbdtui.workbench.live import LiveState
 from rbdtui.workbench.sections import BALANCER, HEALTH, NODES, ROLES, RUN, SITE, findings_in
 
 if TYPE_CHECKING:
@@ -32,6 +31,8 @@ def _of_nodes(workbench: Workbench) -> Text | None:
     nodes = workbench.draft.data.get("nodes")
     if not nodes:
         return _first_nodes(workbench)
+    from rbdtui.workbench.live import LiveState  # brings all of SSH, which the first picture must not wait for
+
     states = [node.state for node in workbench.live.nodes.values()]
     if LiveState.KEY_UNKNOWN in states and not workbench.live.busy:
         return T("hint.trust", count=states.count(LiveState.KEY_UNKNOWN))

@@ -24,6 +24,7 @@ from screens.site import SiteScreen
 from screens.widgets.field import ChoiceLine, Field, TextLine
 from screens.widgets.frame import HeadLine, KeyLine, MessageLine, Rail, TooSmall
 from tests.screens.conftest import LARGE, SMALL, Opened, bench, settled
+from tests.screens.waiting import drawn
 
 
 def app_of(pilot: Pilot[int]) -> RbdTuiApp:
@@ -32,8 +33,9 @@ def app_of(pilot: Pilot[int]) -> RbdTuiApp:
 
 
 async def press(pilot: Pilot[int], *keys: str) -> None:
+    """Press keys and have all that they changed drawn, also what would be drawn a moment later."""
     await pilot.press(*keys)
-    await settled(pilot)
+    await drawn(pilot)
 
 
 def said(pilot: Pilot[int]) -> str:
