@@ -157,12 +157,17 @@ class Session:
         result = await preflight(
             self.spec, hosts, bundle, self.loaded.place, on_finding, on_facts, cluster_id=self._cluster_id()
         )
-        own = await asyncio.to_thread(check_jump_host)
+        own = await asyncio.to_thread(self.jump_host_findings)
         packages = await asyncio.to_thread(self._bundle_findings, bundle, list(result.facts.values()))
         for finding in (*own, *packages):
             on_finding(finding)
             result.findings.append(finding)
         return result
+
+    @staticmethod
+    def jump_host_findings() -> list[Finding]:
+        """What on this machine would keep a run from going on; part of every preflight."""
+        return check_jump_host()
 
     def _bundle_findings(self, bundle: OfflineBundle | None, facts: list[NodeFacts]) -> list[Finding]:
         """What is wrong with the bundle for these hosts; of one that cannot be read, why that is so."""

@@ -17,6 +17,7 @@ from rbdtui.cli.output import (
     answer,
     answer_findings,
     answer_json,
+    finding_lines,
     tell,
     tell_progress,
 )
@@ -99,6 +100,9 @@ class _Starter:
         if (interrupted := self._session.interrupted_run()) is not None:
             state = interrupted.state()
             left = sum(not step.status.settled for step in state.steps.values())
+            for finding in self._session.jump_host_findings():
+                for line in finding_lines(finding, ascii_only=self._common.ascii_only):
+                    tell(line)
             tell(T("cli.run.takes_up", run=interrupted.run_id, left=left, steps=len(state.steps)))
             return await self._session.take_up(interrupted, RunOptions(policy=self._policy))
         findings, facts = await self._preflight()

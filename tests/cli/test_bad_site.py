@@ -16,6 +16,8 @@ import pytest
 from rbdtui import session
 from rbdtui.checks.jump_host import check_jump_host
 from rbdtui.cli.output import Exit
+from rbdtui.engine.events import Record, RunCreated
+from rbdtui.engine.inputs import spec_digest
 from rbdtui.engine.lock import hold_site
 from rbdtui.simulator.bundle import write_bundle
 from rbdtui.simulator.demo_site import write_demo_site
@@ -220,6 +222,12 @@ def test_health_needs_neither_the_bundle_nor_a_key_file(
     assert "node3" in said.out
 
 
+def cut_off_run(spec_text: bytes) -> str:
+    """The journal of a run that was left as soon as it was made; there is nothing to take it up with."""
+    created = RunCreated("20260101-0000-aaaa", "demo", "kubernetes-only", (), spec_digest(spec_text), "0")
+    return json.dumps(Record(1, 0.0, created).to_json()) + "\n"
+
+
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_a_login_that_would_end_the_run_is_a_warning(
     tmp_path: Path, language: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
@@ -236,9 +244,15 @@ def test_a_login_that_would_end_the_run_is_a_warning(
         site = write_demo_site(tmp_path / "site", hosts.fleet, bundle=write_bundle(tmp_path, images_bytes=4096))
         site.known_hosts_file.write_text(hosts.fleet.known_hosts)
         said = console.say(capsys, language, "check", site.path, "--ascii").check(Exit.GOOD)
-    told = said.about("RBD-JUMP-001")
-    assert told.startswith("! ")
-    assert [piece for piece in ("enable-linger", "systemd-run --user --scope rbdtui run") if piece not in told] == []
+        told = said.about("RBD-JUMP-001")
+        assert told.startswith("! ")
+        pieces = ("enable-linger", "systemd-run --user --scope rbdtui run")
+        assert [piece for piece in pieces if piece not in told] == []
+
+        write(site.path, "runs/20260101-0000-aaaa/events.jsonl", cut_off_run(site.spec_file.read_bytes()))
+        options = ("--yes", "--ascii", "--passphrase-file", fill_vault(site.path, {}))
+        again = console.say(capsys, language, "run", site.path, *options).check(Exit.USAGE)
+        assert told in again.err, "said again to whoever takes a run up, which asks no host anything"
 
 
 @pytest.fixture
