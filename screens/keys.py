@@ -83,6 +83,8 @@ def key_sign(key: str, *, ascii_only: bool) -> str:
         return _KEY_SIGNS_ASCII[key]
     if key.startswith("ctrl+"):
         return f"^{key.removeprefix('ctrl+').upper()}"
+    if key.startswith("shift+"):
+        return f"Shift+{key_sign(key.removeprefix('shift+'), ascii_only=ascii_only)}"
     return _KEY_SIGNS.get(key, key.upper() if key.startswith("f") and len(key) > 1 else key)
 
 

@@ -18,7 +18,7 @@ from rbdtui.engine.events import Record
 from rbdtui.engine.inputs import JOURNAL_NAME
 from rbdtui.engine.journal import JournalError, JournalReader
 from rbdtui.engine.state import RunState
-from rbdtui.words import Text
+from rbdtui.words import T, Text
 from rbdtui.workbench.background import BackgroundLoop
 from rbdtui.workbench.log_view import LogFile
 
@@ -133,6 +133,9 @@ class RunFollower:
             await asyncio.sleep(POLL_S)
 
     def _look_alive(self) -> None:
+        if self.error is None and self.records and not self.run_dir.exists():
+            self.error = T("run_screen.banner.deleted", path=str(self.run_dir))
+            self._on_change()
         alive = self.client.alive()
         if alive != self.alive:
             self.alive = alive
