@@ -70,6 +70,8 @@ class HealthScreen(SectionScreen):
     def __init__(self) -> None:
         super().__init__()
         self._changes: tuple[HealthEvent, ...] = ()
+        self._keys = (False, False)
+        """Whether there are changes, and bad answers, for the keys that lead there."""
         self._wanted = False
         """Whether the operator has it asked though nothing seems to be installed."""
 
@@ -123,6 +125,8 @@ class HealthScreen(SectionScreen):
         health = self.workbench.health
         snapshot = health.snapshot
         self.query_one("#none").display = snapshot is None
+        if not self.query_one("#health").display and snapshot is not None:
+            self.call_after_refresh(self.refresh_view)
         self.query_one("#health").display = snapshot is not None
         if snapshot is None:
             self.query_one("#none", Words).refresh(layout=True)
@@ -142,6 +146,10 @@ class HealthScreen(SectionScreen):
         words = T("health_screen.changes", count=count) if count else T("health_screen.no_changes")
         title.draw([(Span(1, str(words), "muted"),)])
         self.query_one(ChangeList).show(count, self._change_line)
+        keys = (bool(count), any(not status.state.good for status in snapshot.probes))
+        if keys != self._keys:
+            self._keys = keys
+            self.refresh_bindings()
 
     @property
     def _ascii(self) -> bool:
@@ -165,12 +173,12 @@ class HealthScreen(SectionScreen):
         parts = [str(T("health_screen.ready", ready=known.ready, nodes=known.nodes))]
         if known.holder:
             parts.append(str(T("run_screen.vip_on", node=known.holder)))
+        if health_table(snapshot).gateway_unused:
+            parts.append(str(T("health_screen.no_gateway")))
         if known.quorum is not None and known.quorum.newest is not None:
             detail = innermost(known.quorum.detail)
             whole = detail.key == "probe.etcd.quorum"
             parts.append(str(T("health_screen.etcd", **detail.params)) if whole else f"etcd: {detail}")
-        if health_table(snapshot).gateway_unused:
-            parts.append(str(T("run_screen.ports.unused")))
         line = f" {self.glyphs.separator} ".join(parts)
         canvas.draw([(Span(1, cut(line, max(1, canvas.content_size.width - 1), self._cut_mark), "muted"),)])
 

@@ -401,7 +401,7 @@ class Workbench:
         snapshot = self._health.snapshot
         if snapshot is None:
             return SectionStatus(HEALTH, SectionState.CHECKING if self._health.asking else SectionState.IDLE)
-        bad = sum(not status.state.good for status in snapshot.probes)
+        bad = sum(status.newest is not None and not status.state.good for status in snapshot.probes)
         if snapshot.health is Health.OK:
             return SectionStatus(HEALTH, SectionState.OK)
         return SectionStatus(HEALTH, SectionState.PROBLEMS if bad else SectionState.CHECKING, bad)
