@@ -17,7 +17,8 @@ from typing import Final
 
 from pydantic import ValidationError
 
-from rbdtui.checks import check_cluster, check_node
+from rbdtui.checks import check_cluster, check_network, check_node
+from rbdtui.checks.network import NetworkAnswers
 from rbdtui.facts.gather import gather
 from rbdtui.facts.model import NodeFacts
 from rbdtui.findings import Finding, Place, Severity
@@ -30,6 +31,7 @@ from rbdtui.transport.scan import scan_host_keys
 from rbdtui.words import Text
 from rbdtui.workbench.background import BackgroundLoop
 from rbdtui.workbench.draft import Data
+from rbdtui.workbench.live_vip import VipLook, VipWatch
 
 DEBOUNCE_S: Final = 0.6
 ASK_LIMIT_S: Final = 45.0
@@ -70,6 +72,8 @@ class LiveSnapshot:
     """By node name."""
     cluster_findings: tuple[Finding, ...] = ()
     """What shows only when hosts are seen side by side."""
+    vip: VipLook = field(default_factory=VipLook)
+    """Whether the virtual address is free."""
 
     @property
     def busy(self) -> bool:
@@ -84,7 +88,8 @@ class LiveSnapshot:
     @property
     def findings(self) -> list[Finding]:
         """Everything that the answers gave rise to."""
-        return [*(finding for node in self.nodes.values() for finding in node.findings), *self.cluster_findings]
+        of_nodes = (finding for node in self.nodes.values() for finding in node.findings)
+        return [*of_nodes, *self.cluster_findings, *self.vip.findings]
 
 
 class LiveNodes:
@@ -108,6 +113,7 @@ class LiveNodes:
         self._tasks: dict[str, Future[None]] = {}
         self._spec: ClusterSpec | None = None
         self._lock = threading.RLock()
+        self._vip = VipWatch(background, known_hosts, secret, self._look_again, debounce_s=debounce_s)
         self.snapshot = LiveSnapshot()
 
     def follow(self, data: Data, spec: ClusterSpec | None) -> None:
@@ -146,6 +152,7 @@ class LiveNodes:
         with self._lock:
             for name in list(self._tasks):
                 self._forget(name)
+            self._vip.follow(None, {})
 
     def _forget(self, name: str) -> None:
         self._asked.pop(name, None)
@@ -198,7 +205,9 @@ class LiveNodes:
     def _judge(self) -> None:
         """Judge the facts at hand against the draft as it is now."""
         spec, snapshot = self._spec, self.snapshot
+        self._vip.follow(spec, self._witnesses(spec))
         if spec is None:
+            self.snapshot = replace(snapshot, vip=VipLook())
             return
         names = {node.name for node in spec.nodes}
         facts = {name: known for name, known in snapshot.facts.items() if name in names}
@@ -209,7 +218,25 @@ class LiveNodes:
             for name, node in snapshot.nodes.items()
         }
         cluster = tuple(check_cluster(spec, facts, _place)) if facts else ()
-        self.snapshot = LiveSnapshot(nodes, cluster)
+        look = self._vip.look
+        found = tuple(check_network(spec, facts, NetworkAnswers(vip=look.answers), _place)) if look.answers else ()
+        self.snapshot = LiveSnapshot(nodes, cluster, replace(look, findings=found))
+
+    def _witnesses(self, spec: ClusterSpec | None) -> dict[str, Endpoint]:
+        """Gateways that have answered, in the order of the plan."""
+        names = [node.name for node in spec.gateways] if spec is not None else []
+        known = self.snapshot.nodes
+        return {
+            name: self._asked[name]
+            for name in names
+            if name in self._asked and name in known and known[name].state is LiveState.OK
+        }
+
+    def _look_again(self) -> None:
+        """A gateway has said what it sees of the virtual address."""
+        with self._lock:
+            self._judge()
+        self._on_change()
 
 
 def _place(field_path: str) -> Place:

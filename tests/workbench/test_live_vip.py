@@ -1,0 +1,97 @@
+"""Whether the virtual address is free, asked of simulated servers behind real SSH while it is typed."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from rbdtui.simulator.demo_site import write_demo_site
+from rbdtui.simulator.fleet import SimulatedFleet
+from rbdtui.workbench.live_vip import MOST_WITNESSES, VipLook
+from rbdtui.workbench.passphrase import HeldPassphrase
+from rbdtui.workbench.sections import BALANCER, findings_in
+from rbdtui.workbench.workbench import Workbench
+
+LIMIT_S = 30.0
+SQUATTED = "127.77.0.222"
+
+
+@pytest.fixture
+async def fleet() -> AsyncIterator[SimulatedFleet]:
+    async with SimulatedFleet(4, speed=20.0) as fleet:
+        yield fleet
+
+
+@pytest.fixture
+def workbench(fleet: SimulatedFleet, tmp_path: Path) -> Iterator[Workbench]:
+    site = write_demo_site(tmp_path / "site", fleet)
+    site.known_hosts_file.write_text(fleet.known_hosts)
+    workbench = Workbench.open(site.path, HeldPassphrase())
+    yield workbench
+    workbench.close()
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    end = time.monotonic() + LIMIT_S
+    while not condition():
+        assert time.monotonic() < end, "this did not come about in time"
+        await asyncio.sleep(0.02)
+
+
+def put_vip(workbench: Workbench, vip: str) -> None:
+    def put(data: dict[str, object]) -> None:
+        data["gateway"] = {"mode": "keepalived", "vip": vip, "virtual_router_id": 87}
+        data["kubernetes"] = {"distribution": "rke2", "api": {"mode": "vip"}}
+
+    workbench.change(put)
+
+
+def codes(workbench: Workbench) -> list[str]:
+    return [finding.code for finding in findings_in(workbench.findings, BALANCER)]
+
+
+def answered(look: VipLook) -> bool:
+    return len(look.answers) == MOST_WITNESSES and not look.asking
+
+
+async def test_a_free_address_is_said_by_the_gateways_that_tried_it(
+    workbench: Workbench, fleet: SimulatedFleet
+) -> None:
+    workbench.start()
+    await until(lambda: answered(workbench.live.vip))
+    look = workbench.live.vip
+    assert look.vip == str(fleet.vip.ip)
+    assert sorted(look.witnesses) == ["node1", "node2", "node3"]
+    assert codes(workbench) == []
+
+
+async def test_somebody_else_with_the_address_is_named_and_forgotten_with_it(
+    workbench: Workbench, fleet: SimulatedFleet
+) -> None:
+    fleet.squat(SQUATTED)
+    free = str(fleet.vip)
+    workbench.start()
+    await until(lambda: answered(workbench.live.vip))
+    put_vip(workbench, f"{SQUATTED}/24")
+    await until(lambda: answered(workbench.live.vip) and workbench.live.vip.vip == SQUATTED)
+    (finding,) = findings_in(workbench.findings, BALANCER)
+    assert finding.code == "RBD-VIP-105"
+    assert finding.place.field == "gateway.vip"
+    assert "02:00:5e:00:53:01" in str(finding.message)
+    put_vip(workbench, "127.77.0.")
+    assert workbench.live.vip == VipLook()
+    assert "RBD-VIP-105" not in codes(workbench)
+    put_vip(workbench, free)
+    await until(lambda: answered(workbench.live.vip))
+    assert codes(workbench) == []
+
+
+async def test_no_address_is_asked_about_without_keepalived(workbench: Workbench) -> None:
+    workbench.start()
+    await until(lambda: answered(workbench.live.vip))
+    workbench.change(lambda data: data.update(gateway={"mode": "external", "address": "127.77.0.200"}))
+    assert workbench.live.vip == VipLook()
