@@ -8,7 +8,6 @@ from typing import ClassVar, Final
 from rich.text import Text as Line
 from textual import on
 from textual.binding import BindingType
-from textual.containers import VerticalScroll
 from textual.widget import Widget
 from textual.widgets import Input, Static
 
@@ -26,7 +25,7 @@ from rbdtui.workbench.operations import (
     text_at,
 )
 from screens.base import SectionScreen, Words, css, key
-from screens.widgets.field import Choice, ChoiceLine, Field
+from screens.widgets.field import Choice, ChoiceLine, Field, Form
 from screens.widgets.hanging import hanging
 
 VIP: Final = "gateway.vip"
@@ -59,7 +58,7 @@ class BalancerScreen(SectionScreen):
 
     def body(self) -> Iterable[Widget]:
         """Gateways, API, and what it comes to."""
-        with VerticalScroll(id="form", can_focus=False):
+        with Form(id="form"):
             yield Choice(
                 _label("gateway.mode"),
                 [mode.value for mode in GatewayMode],

@@ -22,6 +22,8 @@ def next_step(section: str, workbench: Workbench) -> Text | None:
     if section == NODES and (hint := _of_nodes(workbench)) is not None:
         return hint
     mine = findings_in(workbench.findings, section)
+    if section == BALANCER and (hint := _of_demo_address(workbench)) is not None:
+        return hint
     if any(finding.severity is Severity.ERROR for finding in mine):
         return T("hint.put_right")
     return Text(f"hint.after_{section}")  # words: hint.after_*
@@ -45,6 +47,17 @@ def _first_nodes(workbench: Workbench) -> Text:
     if not known:
         return T("hint.no_nodes")
     return T("hint.demo_nodes", range=f"{known[0]}-{known[-1].rpartition('.')[2]}")
+
+
+def _of_demo_address(workbench: Workbench) -> Text | None:
+    """Nobody can know which address is free among the demo's."""
+    faults, gateway = workbench.faults, workbench.draft.data.get("gateway")
+    fields = gateway if isinstance(gateway, dict) else {}
+    if faults is None or not faults.free_address or fields.get("mode", "keepalived") != "keepalived":
+        return None
+    if not fields.get("vip"):
+        return T("hint.demo_vip", vip=faults.free_address)
+    return None if fields.get("virtual_router_id") else T("hint.demo_router_id")
 
 
 def _with_servers(section: str, workbench: Workbench) -> Text | None:

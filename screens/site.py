@@ -7,7 +7,6 @@ from typing import ClassVar, Final
 
 from textual import work
 from textual.binding import BindingType
-from textual.containers import VerticalScroll
 from textual.widget import Widget
 
 from rbdtui.spec.model import Profile
@@ -15,7 +14,7 @@ from rbdtui.words import T, Text
 from rbdtui.workbench import sections
 from rbdtui.workbench.operations import number_or_text, put, text_at, value_at
 from screens.base import SectionScreen, Words, css, key
-from screens.widgets.field import Choice, ChoiceLine, Field
+from screens.widgets.field import Choice, ChoiceLine, Field, Form
 from screens.widgets.secret_field import SecretField, SecretLine, answer_wish
 
 _NUMBERS: Final = ("ssh.port", "ssh.bastion.port")
@@ -49,7 +48,7 @@ class SiteScreen(SectionScreen):
 
     def body(self) -> Iterable[Widget]:
         """The form."""
-        with VerticalScroll(id="form", can_focus=False):
+        with Form(id="form"):
             yield Field(_label("name"), path="name", hint=_hint("name"), resting=True)
             yield Choice(_label("profile"), [profile.value for profile in Profile], path="profile")
             yield Field(_label("bundle"), path="bundle", hint=_hint("bundle"), resting=True)

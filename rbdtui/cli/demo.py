@@ -74,13 +74,13 @@ def demo(nodes: int, empty: bool, headless: bool, mouse: bool, as_json: bool, co
     ):
         hosts = simulated_hosts(Path(directory), nodes, empty=empty and on_screen)
         if on_screen:
-            opener = partial(_open_on_screen, hosts, ending)
+            opener = partial(open_on_screen, hosts, ending)
             opening = T("cli.demo.opening", nodes=nodes)
             return show_screen(None, mouse=mouse, common=common, opener=opener, opening=opening)
         return _run_headless(ending.enter_context(hosts).site, nodes, as_json=as_json, common=common)
 
 
-def _open_on_screen(hosts: AbstractContextManager[SimulatedHosts], ending: ExitStack) -> Workbench:
+def open_on_screen(hosts: AbstractContextManager[SimulatedHosts], ending: ExitStack) -> Workbench:
     """Start the servers and open their site; a run under way ends with the servers that it works on."""
     fleet = ending.enter_context(hosts)
     ending.callback(_end_run, Site(fleet.site))
@@ -127,10 +127,15 @@ class SimulatedHosts:
 
 
 @contextmanager
-def simulated_hosts(directory: Path, nodes: int, *, empty: bool = False) -> Iterator[SimulatedHosts]:
-    """A fleet with a site for it, for the time of the block; with ``empty`` the nodes are left to the operator."""
+def simulated_hosts(
+    directory: Path, nodes: int, *, empty: bool = False, speed: float = 1.0
+) -> Iterator[SimulatedHosts]:
+    """A fleet with a site for it, for the time of the block; with ``empty`` the nodes are left to the operator.
+
+    With a ``speed`` above 1 its time goes that much faster than ours.
+    """
     command = [sys.executable, "-P", "-m", "rbdtui.simulator", "--nodes", str(nodes), "--dir", str(directory / "site")]
-    command += ["--empty"] if empty else []
+    command += ["--speed", str(speed), *(["--empty"] if empty else [])]
     log = directory / "simulator.log"
     with open(log, "wb") as errors:
         fleet = subprocess.Popen(
@@ -145,7 +150,9 @@ def simulated_hosts(directory: Path, nodes: int, *, empty: bool = False) -> Iter
             raise CommandError(T("cli.demo.no_hosts", log=_last_line(log)), Exit.FAILED)
         ready = json.loads(line)
         addresses = tuple(str(node["address"]) for node in ready["nodes"].values())
-        faults = FaultLine(tuple(ready["nodes"]), fleet.stdin, fleet.stdout, addresses)
+        faults = FaultLine(
+            tuple(ready["nodes"]), fleet.stdin, fleet.stdout, addresses=addresses, free_address=str(ready["vip"])
+        )
         yield SimulatedHosts(Path(ready["site"]), faults)
     finally:
         with suppress(BrokenPipeError):

@@ -15,12 +15,20 @@ class FaultLine:
     """The way to the process of the simulated servers."""
 
     def __init__(
-        self, nodes: tuple[str, ...], ask: IO[bytes], answer: IO[bytes], addresses: tuple[str, ...] = ()
+        self,
+        nodes: tuple[str, ...],
+        ask: IO[bytes],
+        answer: IO[bytes],
+        *,
+        addresses: tuple[str, ...] = (),
+        free_address: str = "",
     ) -> None:
         self.nodes = nodes
         """Names of the simulated servers."""
         self.addresses = addresses
         """Where they are, in the same order."""
+        self.free_address = free_address
+        """One of their network that nobody has, with its prefix length."""
         self._ask, self._answer = ask, answer
         self._one_at_a_time = threading.Lock()
 

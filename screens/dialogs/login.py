@@ -7,7 +7,6 @@ from typing import ClassVar, Final
 
 from textual import work
 from textual.binding import BindingType
-from textual.containers import VerticalScroll
 from textual.widget import Widget
 from textual.widgets import Static
 
@@ -25,7 +24,7 @@ from rbdtui.workbench.operations import (
 )
 from screens.base import Dialog, key
 from screens.node_detail import login_line
-from screens.widgets.field import Choice, ChoiceLine, Field, TextLine
+from screens.widgets.field import Choice, ChoiceLine, Field, Form, TextLine
 from screens.widgets.secret_field import SecretField, SecretLine, answer_wish
 
 _SECRETS: Final[Mapping[str, str]] = {"passphrase": "key", "password": "ssh", "sudo_password": "sudo"}
@@ -63,7 +62,7 @@ class LoginDialog(Dialog[None]):
 
     def body(self) -> Iterable[Widget]:
         """The form, and what the server says."""
-        with VerticalScroll(id="login-form", can_focus=False):
+        with Form(id="login-form"):
             for path in USUAL_LOGIN:
                 yield Field(_label(path), path=f"{self._base}.{path}", line=TextLine())
             for path, name in _SECRETS.items():

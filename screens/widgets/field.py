@@ -10,6 +10,7 @@ from rich.text import Text as Line
 from textual import events
 from textual.app import ComposeResult, RenderResult
 from textual.binding import Binding, BindingType
+from textual.containers import VerticalScroll
 from textual.message import Message
 from textual.reactive import reactive
 from textual.widget import Widget
@@ -106,6 +107,10 @@ class TextLine(Input):
             self.insert_text_at_cursor(clean_line(first).strip())
         event.prevent_default()
         event.stop()
+
+
+class Form(VerticalScroll, can_focus=False, inherit_bindings=False):
+    """Fields below each other: up and down lead from one to the next, and the one with the cursor is in sight."""
 
 
 class Label(Widget, can_focus=False):
