@@ -25,12 +25,11 @@ class RunPast(RunSteering):
 
     IN_THE_PAST: ClassVar[tuple[BindingType, ...]] = (
         key("end", "present", "to_present"),
-        key("left_square_bracket", "step(-1)", "in_time"),
-        key("right_square_bracket", "step(1)", "in_time"),
+        key("right_square_bracket", "step_on", "look_on"),
     )
     """Before other keys: they matter most while an earlier moment is shown, and are there only then."""
     TO_THE_PAST: ClassVar[tuple[BindingType, ...]] = (
-        key("left_square_bracket", "look_back", "in_time"),
+        key("left_square_bracket", "step_back", "look_back"),
         key("shift+left", "leap(-1)", "leap_back", show=False),
         key("shift+right", "leap(1)", "leap_on", show=False),
         key("home", "begin", "to_begin", show=False),
@@ -75,18 +74,19 @@ class RunPast(RunSteering):
 
     def may_go(self, action: str) -> bool | None:
         """Whether an action of looking back has a meaning now; None for an action that is none."""
-        if action in ("present", "step"):
+        if action in ("present", "step_on"):
             return self.run is not None and self.replay.looks_back
-        if action == "look_back":
-            return self.run is not None and not self.replay.looks_back
-        return self.run is not None if action in ("leap", "begin") else None
+        return self.run is not None if action in ("step_back", "leap", "begin") else None
 
-    def action_look_back(self) -> None:
-        """Go to what happened last."""
-        self.action_step(-1)
+    def action_step_back(self) -> None:
+        """Go to what happened before."""
+        self._step(-1)
 
-    def action_step(self, by: int) -> None:
-        """Go to what happened before or after."""
+    def action_step_on(self) -> None:
+        """Go to what happened after."""
+        self._step(1)
+
+    def _step(self, by: int) -> None:
         if self.run is not None:
             self.replay.step(self.run.records, by)
             self.after_move()

@@ -306,5 +306,5 @@ def _last_line(log: Path) -> str:
 def _operator() -> str:
     """Who gives a command, as the journal names them."""
     with contextlib.suppress(OSError):
-        return f"{user_name()} ({os.path.basename(os.ttyname(0))})"
+        return f"{user_name()} ({os.ttyname(0).removeprefix('/dev/')})"
     return user_name()

@@ -9,6 +9,7 @@ from typing import Final
 from rich.cells import cell_len
 
 from rbdtui.engine.state import StepState, StepStatus
+from rbdtui.plan.step import StepKind
 from rbdtui.probes.model import ProbeState
 from rbdtui.words import T, Text
 from screens.clock import Moment, lapse
@@ -69,13 +70,22 @@ def step_mark(step: StepState, moment: Moment) -> Mark:
     """The mark of a step as it stands."""
     if not moment.live and step.status in (StepStatus.RUNNING, StepStatus.RETRYING):
         return CUT_OFF
+    if holds(step):
+        return STEP_MARKS[StepStatus.CHANGED]
     return STALLED if step.stall is not None else STEP_MARKS[step.status]
+
+
+def holds(step: StepState) -> bool:
+    """Whether a step is a gate whose condition holds: it changes nothing, and that says nothing of what was before."""
+    return step.status is StepStatus.UNCHANGED and step.info.kind == StepKind.GATE
 
 
 def step_word(step: StepState, moment: Moment) -> Text:
     """The word for how a step stands."""
     if step_mark(step, moment) is CUT_OFF:
         return T("run_screen.cut_off")
+    if holds(step):
+        return T("run_screen.holds")
     return status_word(step.status)
 
 
@@ -98,7 +108,7 @@ def _forms(step: StepState, moment: Moment, cells: int, *, ascii_only: bool) -> 
     if status is StepStatus.RETRYING and step.retry_at is not None:
         left = moment.until(step.retry_at)
         return (f"{word} {left}", left)
-    if status is StepStatus.CHANGED and step.duration_s is not None:
+    if (status is StepStatus.CHANGED or holds(step)) and step.duration_s is not None:
         return (lapse(step.duration_s),)
     if status is StepStatus.UNCHANGED:
         return (str(T("run_screen.same")),)

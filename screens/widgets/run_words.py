@@ -19,7 +19,7 @@ from rbdtui.workbench.run_view import RunFollower
 from screens.clock import Moment, lapse
 from screens.clock import moment as time_of_day
 from screens.widgets.canvas import Span, Spans
-from screens.widgets.marks import Mark, progress_bar, step_mark, step_word
+from screens.widgets.marks import Mark, holds, progress_bar, step_mark, step_word
 
 PHASE_MARKS: Final = {
     RunPhase.READING: Mark("…", "~", "muted"),
@@ -145,7 +145,7 @@ def _how_it_stands(step: StepState, moment: Moment) -> str:
     word = str(step_word(step, moment))
     if step.status is StepStatus.RUNNING and moment.live:
         return f"{word} {moment.since(step.started_at)}{_transfer(step)}"
-    if step.status is StepStatus.CHANGED and step.duration_s is not None:
+    if (step.status is StepStatus.CHANGED or holds(step)) and step.duration_s is not None:
         return f"{word} {lapse(step.duration_s)}"
     if step.status is StepStatus.RETRYING and step.retry_at is not None:
         return f"{word} {moment.until(step.retry_at)}"
@@ -194,13 +194,16 @@ def slider_line(replay: Replay, records: Sequence[Record], end: float, *, width:
     at, begin = replay.at(end), records[0].at
     left = f" {T('run_screen.looking_back', time=time_of_day(at))} "
     right = str(T("run_screen.into_run", passed=lapse(at - begin), total=lapse(end - begin)))
-    cells = max(3, width - cell_len(left) - cell_len(right) - 4)
+    begins = cell_len(left) + 2
+    cells = max(3, width - begins - cell_len(right) - 4)
     place = round(replay.share(records, end) * (cells - 1))
     rule, knob = ("-", "O") if ascii_only else ("─", "●")
     return (
         Span(0, left, "bold reverse"),
-        Span(cell_len(left) + 1, rule * place, "accent"),
-        Span(cell_len(left) + 1 + place, knob, "bold accent"),
-        Span(cell_len(left) + 2 + place, rule * (cells - place - 1), "muted"),
+        Span(begins - 1, "[", "bold accent"),
+        Span(begins, rule * place, "accent"),
+        Span(begins + place, knob, "bold accent"),
+        Span(begins + 1 + place, rule * (cells - place - 1), "muted"),
+        Span(begins + cells, "]", "bold accent"),
         Span(width - cell_len(right), right),
     )

@@ -33,6 +33,7 @@ from rbdtui.engine.events import (
 from rbdtui.engine.inputs import JOURNAL_NAME
 from rbdtui.engine.logs import log_file
 from rbdtui.plan.builder import build_plan
+from rbdtui.plan.step import StepKind
 from rbdtui.probes.gateway import GATEWAY_PORTS
 from rbdtui.probes.model import VIP, ProbeState
 from rbdtui.site import Site
@@ -131,11 +132,12 @@ class Story:
             now, _, step_id = heapq.heappop(heap)
             done.add(step_id)
             uploads -= steps[step_id].name == "ship-bundle"
-            outcome = Outcome.UNCHANGED if self.unchanged else Outcome.CHANGED
+            still = self.unchanged or steps[step_id].kind == StepKind.GATE
+            outcome = Outcome.UNCHANGED if still else Outcome.CHANGED
             told.append((now, StepFinished(step_id, outcome, self._lasts(steps[step_id]))))
             told += [(now + 0.3, event) for event in self._after(steps[step_id])]
         if len(done) == len(steps):
-            changed = 0 if self.unchanged else len(steps)
+            changed = 0 if self.unchanged else sum(info.kind != StepKind.GATE for info in steps.values())
             told.append((now + 0.1, RunFinished(RunOutcome.DONE, changed, now)))
         return sorted([*told, *self.extra], key=lambda pair: pair[0])
 
