@@ -1,0 +1,301 @@
+"""Nodes: servers entered, pasted, changed and taken out by keys, while real ones answer, hang or refuse."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+from textual import events
+from textual.pilot import Pilot
+from textual.widgets import Static
+
+from rbdtui.simulator.demo_site import write_demo_site
+from rbdtui.simulator.fleet import SimulatedFleet
+from rbdtui.site import Site
+from rbdtui.workbench.live import LiveState
+from rbdtui.workbench.operations import field_of, nodes_in
+from rbdtui.workbench.sections import NODES
+from rbdtui.workbench.workbench import Workbench
+from screens.dialogs.login import LoginDialog
+from screens.dialogs.paste import PasteDialog
+from screens.dialogs.trust import TrustDialog
+from screens.nodes import NodesScreen
+from screens.widgets.cell_line import CellLine
+from screens.widgets.node_table import NodeTable
+from tests.screens.answers import answered, denied, key_changed, key_unknown
+from tests.screens.conftest import Opened, bench, make_site, settled, show_live
+from tests.screens.waiting import drawn, program, until
+
+EMPTY = "apiVersion: rbdtui/v1\nname: site-a\nprofile: kubernetes-only\nbundle: bundle\nnodes: []\n"
+
+
+def workbench_of(pilot: Pilot[int]) -> Workbench:
+    workbench = program(pilot).workbench
+    assert workbench is not None
+    return workbench
+
+
+def screen_of(pilot: Pilot[int]) -> NodesScreen:
+    screen = pilot.app.screen
+    assert isinstance(screen, NodesScreen)
+    return screen
+
+
+def nodes(pilot: Pilot[int]) -> list[tuple[str, str]]:
+    """Names and addresses in the draft."""
+    rows = nodes_in(workbench_of(pilot).draft.data)
+    return [(field_of(node, "name"), field_of(node, "address")) for _, node in rows]
+
+
+def detail(pilot: Pilot[int]) -> str:
+    return " ".join(str(screen_of(pilot).query_one("#detail", Static).content).split())
+
+
+async def press(pilot: Pilot[int], *keys: str) -> None:
+    await pilot.press(*keys)
+    await drawn(pilot)
+
+
+def keys_of(text: str) -> list[str]:
+    """A text as keys."""
+    named = {".": "full_stop", "-": "minus", "/": "slash", " ": "space", "'": "apostrophe", ";": "semicolon"}
+    return [named.get(sign, sign) for sign in text]
+
+
+async def paste(pilot: Pilot[int], text: str) -> PasteDialog:
+    focused = pilot.app.focused
+    assert focused is not None
+    focused.post_message(events.Paste(text))
+    await until(pilot, lambda: isinstance(pilot.app.screen, PasteDialog))
+    dialog = pilot.app.screen
+    assert isinstance(dialog, PasteDialog)
+    return dialog
+
+
+# --- entering --------------------------------------------------------------------------------------------------
+
+
+async def test_a_server_is_entered_by_keys_alone(opened: Opened, home: Path) -> None:
+    async with opened(bench(make_site(home / "new", EMPTY))) as pilot:
+        await press(pilot, "a", "ctrl+u", *keys_of("first"), "enter", *keys_of("127.88.0.11"), "enter")
+        await press(pilot, "a", "enter", *keys_of("12"), "enter")
+        assert nodes(pilot)[0] == ("first", "127.88.0.11")
+        assert nodes(pilot)[1][1] == "127.88.0.12"
+        assert nodes_in(workbench_of(pilot).draft.data)[0][1]["roles"]
+
+
+async def test_escape_leaves_everything_as_it_was(opened: Opened, site: Site) -> None:
+    async with opened(bench(site)) as pilot:
+        before = nodes(pilot)
+        await press(pilot, "enter", *keys_of("xyz"), "escape")
+        assert nodes(pilot) == before
+        await press(pilot, "a", *keys_of("gone"), "escape")
+        assert nodes(pilot) == before
+
+
+async def test_duplicate_delete_and_undo(opened: Opened, site: Site) -> None:
+    async with opened(bench(site)) as pilot:
+        before = nodes(pilot)
+        await press(pilot, "y", "enter", *keys_of("127.88.0.77"), "enter")
+        assert len(nodes(pilot)) == len(before) + 1
+        assert nodes(pilot)[1] == ("server4", "127.88.0.77")
+        await press(pilot, "d")
+        assert nodes(pilot) == before
+        await press(pilot, "u")
+        assert nodes(pilot)[1] == ("server4", "127.88.0.77")
+
+
+@pytest.mark.parametrize(
+    ("typed", "code"),
+    [
+        ("a b", "RBD-SPEC"),
+        ("o'brien", "RBD-SPEC"),
+        ("$(reboot)", "RBD-SPEC"),
+        ("Größe", "RBD-SPEC"),
+        ("服务器", "RBD-SPEC"),
+        ("localhost", "RBD-NAME"),
+    ],
+)
+async def test_a_bad_name_is_kept_and_blamed(opened: Opened, site: Site, typed: str, code: str) -> None:
+    async with opened(bench(site)) as pilot:
+        await press(pilot, "enter", "ctrl+u", *keys_of(typed), "enter")
+        assert nodes(pilot)[0][0] == typed
+        assert any(finding.code.startswith(code) for finding in workbench_of(pilot).draft.findings)
+        assert any(finding.code in detail(pilot) for finding in workbench_of(pilot).draft.findings)
+
+
+@pytest.mark.parametrize("typed", ["server.example", "fd00::1", "300.1.1.1", "127.88.0", "0x7f.1"])
+async def test_a_bad_address_is_kept_and_blamed(opened: Opened, site: Site, typed: str) -> None:
+    async with opened(bench(site)) as pilot:
+        keys = [{":": "colon"}.get(key, key) for key in keys_of(typed)]
+        await press(pilot, "right", "enter", "ctrl+u", *keys, "enter")
+        assert nodes(pilot)[0][1] == typed
+        findings = workbench_of(pilot).draft.findings_at("nodes[0]")
+        assert findings
+        assert findings[0].code in detail(pilot)
+
+
+async def test_two_with_one_address_are_told(opened: Opened, site: Site) -> None:
+    async with opened(bench(site)) as pilot:
+        await press(pilot, "right", "enter", "ctrl+u", *keys_of("127.88.0.12"), "enter")
+        assert any(finding.code == "RBD-ADDR-001" for finding in workbench_of(pilot).draft.findings)
+
+
+# --- pasting ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "addresses"),
+    [
+        ("127.88.0.61-63", ["127.88.0.61", "127.88.0.62", "127.88.0.63"]),
+        ("127.88.0.31\n127.88.0.32\n", ["127.88.0.31", "127.88.0.32"]),
+        ("web1 127.88.0.41\nweb2,127.88.0.42\n", ["127.88.0.41", "127.88.0.42"]),
+    ],
+)
+async def test_a_list_is_understood_before_it_is_added(
+    opened: Opened, site: Site, text: str, addresses: list[str]
+) -> None:
+    async with opened(bench(site)) as pilot:
+        before = nodes(pilot)
+        dialog = await paste(pilot, text)
+        await until(pilot, lambda: len(dialog._read.nodes) == len(addresses))
+        assert nodes(pilot) == before
+        await press(pilot, "f2")
+        assert [address for _, address in nodes(pilot)[len(before) :]] == addresses
+        await press(pilot, "u")
+        assert nodes(pilot) == before
+
+
+async def test_garbage_adds_nothing(opened: Opened, site: Site) -> None:
+    async with opened(bench(site)) as pilot:
+        before = nodes(pilot)
+        dialog = await paste(pilot, "\x1b[2J\x1b]0;evil\x07;;;\x00\n<html>\n%$§!\n" + "z" * 1_000_000)
+        await until(pilot, lambda: bool(dialog._read.refused))
+        assert not any(ord(sign) < 32 and sign not in "\n\t" for sign in program(pilot).text_on_screen())
+        await press(pilot, "f2", "escape")
+        assert nodes(pilot) == before
+
+
+async def test_ten_thousand_lines_do_not_stand_in_the_way_of_keys(opened: Opened, site: Site) -> None:
+    async with opened(bench(site)) as pilot:
+        dialog = await paste(pilot, "".join(f"n{n} 127.{n // 250 % 250}.{n % 250}.7\n" for n in range(10_000)))
+        begin = time.monotonic()
+        await press(pilot, "end", "home", "down")
+        assert time.monotonic() - begin < 5.0
+        await until(pilot, lambda: bool(dialog._read.nodes), 20.0)
+        await press(pilot, "escape")
+        assert isinstance(pilot.app.screen, NodesScreen)
+
+
+# --- servers asked ---------------------------------------------------------------------------------------------
+
+
+async def test_rows_say_what_servers_answered(opened: Opened, site: Site) -> None:
+    workbench = bench(site)
+    async with opened(workbench) as pilot:
+        spec = workbench.draft.spec
+        assert spec is not None
+        others = {
+            "server2": denied("server2", "127.88.0.12"),
+            "server3": key_unknown("server3", "127.88.0.13"),
+            "agent1": key_changed("agent1", "127.88.0.21"),
+        }
+        show_live(workbench, answered(spec, others=others))
+        await drawn(pilot)
+        table = "\n".join(screen_of(pilot).query_one(NodeTable).text_lines)
+        assert "debian 12" in table
+        await press(pilot, "down")
+        assert "takes neither" in detail(pilot) or "refused" in detail(pilot)
+        await press(pilot, "down")
+        assert "Press t" in detail(pilot)
+        await press(pilot, "down")
+        assert "RBD-SSH-006" in detail(pilot)
+
+
+@asynccontextmanager
+async def silent_server() -> AsyncIterator[int]:
+    """Takes connections on loopback and never says a word; its port."""
+
+    async def keep(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read()
+        writer.close()
+
+    server = await asyncio.start_server(keep, "127.88.0.11", 0)
+    try:
+        yield server.sockets[0].getsockname()[1]
+    finally:
+        server.close()
+
+
+async def test_servers_that_hang_take_no_letter(opened: Opened, site: Site) -> None:
+    async with silent_server() as port:
+        text = site.spec_file.read_text().replace("ssh:", f"ssh:\n  port: {port}", 1)
+        site.spec_file.write_text(text)
+        workbench = bench(site, ask_servers=True)
+        async with opened(workbench) as pilot:
+            await until(pilot, lambda: workbench.live.busy)
+            wanted = "a-name-that-is-typed-while-nobody-answers"
+            begin = time.monotonic()
+            await press(pilot, "enter", "ctrl+u", *keys_of(wanted))
+            assert screen_of(pilot).query_one(CellLine).value == wanted
+            await press(pilot, "enter")
+            assert nodes(pilot)[0][0] == wanted
+            assert time.monotonic() - begin < 10.0
+            assert workbench.live.busy
+
+
+def scanned(pilot: Pilot[int], hosts: int) -> bool:
+    """Whether that many have shown their keys."""
+    dialog = pilot.app.screen
+    return isinstance(dialog, TrustDialog) and len(dialog._hosts) == hosts and not dialog._scanning
+
+
+async def test_new_keys_are_trusted_and_a_changed_one_is_not(opened: Opened, home: Path) -> None:
+    async with SimulatedFleet(3, speed=20.0) as fleet:
+        site = write_demo_site(home / "fleet", fleet)
+        workbench = bench(site, ask_servers=True, simulated=True)
+
+        def states() -> set[LiveState]:
+            return {node.state for node in workbench.live.nodes.values()}
+
+        async with opened(workbench) as pilot:
+            await until(pilot, lambda: states() == {LiveState.KEY_UNKNOWN}, 20.0)
+            await press(pilot, "T")
+            await until(pilot, lambda: scanned(pilot, 3), 20.0)
+            await press(pilot, "y")
+            await until(pilot, lambda: states() == {LiveState.OK}, 20.0)
+            await until(pilot, lambda: "debian 12" in "\n".join(screen_of(pilot).query_one(NodeTable).text_lines))
+
+            first = next(iter(fleet.stations))
+            fleet.change_host_key(first)
+            await press(pilot, "g")
+            await until(pilot, lambda: workbench.live.nodes[first].state is LiveState.KEY_CHANGED, 20.0)
+            await press(pilot, "T")
+            await until(pilot, lambda: scanned(pilot, 3), 20.0)
+            await press(pilot, "y", "escape")
+            assert workbench.live.nodes[first].state is LiveState.KEY_CHANGED
+
+
+async def test_a_login_of_its_own(opened: Opened, site: Site) -> None:
+    async with opened(bench(site)) as pilot:
+        await press(pilot, "down", "l")
+        assert isinstance(pilot.app.screen, LoginDialog)
+        await press(pilot, *keys_of("ops"), "escape")
+        _, node = nodes_in(workbench_of(pilot).draft.data)[1]
+        assert field_of(node, "ssh.user") == "ops"
+        await press(pilot, "u")
+        await settled(pilot)
+        _, node = nodes_in(workbench_of(pilot).draft.data)[1]
+        assert field_of(node, "ssh.user") == ""
+
+
+async def test_a_finding_leads_to_its_cell(opened: Opened, site: Site) -> None:
+    async with opened(bench(site)) as pilot:
+        program(pilot).show_section(NODES, "nodes[2].address")
+        await settled(pilot)
+        table = screen_of(pilot).query_one(NodeTable)
+        assert (table.row, table.column) == (2, "address")
