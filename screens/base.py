@@ -303,6 +303,7 @@ class Dialog(ModalScreen[R], OurScreen[R]):
 
     BINDINGS: ClassVar[list[BindingType]] = [
         key("escape", "dismiss_none", "close", priority=True),
+        Binding("ctrl+c", "app.simulate_key('escape')", show=False, priority=True),
         Binding("down", "app.focus_next", show=False),
         Binding("up", "app.focus_previous", show=False),
     ]

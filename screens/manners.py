@@ -22,6 +22,7 @@ from rbdtui.words import T, Text, current_language, switch_language
 from rbdtui.workbench.errors import sentence_of
 from screens.base import LEAST_COLUMNS, LEAST_ROWS, OurScreen
 from screens.keys import key_words
+from screens.paths import short_path
 from screens.settings import Settings, save_settings
 from screens.theme import DARK, LIGHT, SIXTEEN, Glyphs, rich_colour
 from screens.widgets.frame import MessageLine
@@ -68,7 +69,7 @@ class MannerlyApp(App[int]):
         self.settings, self._kept = change(self.settings), change(self._kept)
         problem = save_settings(self._settings_file, self._kept)
         if problem and self.is_running:
-            self.tell(T("shell.settings_not_kept", file=str(self._settings_file), reason=problem), bad=True)
+            self.tell(T("shell.settings_not_kept", file=short_path(self._settings_file), reason=problem), bad=True)
 
     def apply(self, change: Callable[[Settings], Settings]) -> None:
         """Change settings, keep them, and show them at work."""
@@ -132,7 +133,7 @@ class MannerlyApp(App[int]):
         except OSError as error:
             self.tell(T("shell.copied_only", reason=error.strerror or ""), bad=True)
         else:
-            self.tell(T("shell.copied", lines=text.count("\n") + 1, file=str(file)))
+            self.tell(T("shell.copied", lines=text.count("\n") + 1, file=short_path(file)))
 
     def text_on_screen(self) -> str:
         """The screen as plain text."""
@@ -167,7 +168,7 @@ class MannerlyApp(App[int]):
             write_atomic(file, traceback.format_exc().encode("utf-8", "replace"))
         if self.workbench is not None:
             self.workbench.keep_now()
-        self.farewell.append(T("shell.crashed", file=str(file)))
+        self.farewell.append(T("shell.crashed", file=short_path(file)))
         self._close_messages_no_wait()
 
     def sentence(self, error: BaseException) -> Text:

@@ -101,6 +101,10 @@ class SiteScreen(SectionScreen):
         field = next(field for field in self.query(SecretField) if field.path == event.path)
         await answer_wish(self, field, store=event.store)
 
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Undo is there once there is something to take back."""
+        return action != "undo" or self.workbench.draft.can_undo
+
     def action_undo(self) -> None:
         """Take the last change back."""
         if not self.workbench.undo():

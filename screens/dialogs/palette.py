@@ -45,7 +45,8 @@ class PaletteDialog(Dialog[Command]):
     def __init__(self, behind: OurScreen[Any]) -> None:
         super().__init__()
         self._behind = behind
-        self._commands: list[Command] = []
+        self._commands = self._all()
+        """Found before this stands in front, when what the screen behind can do would not count."""
 
     def title_text(self) -> Text:
         """What it is."""
@@ -53,17 +54,16 @@ class PaletteDialog(Dialog[Command]):
 
     def body(self) -> Iterable[Widget]:
         """The field and the list."""
-        yield TextLine(id="wanted")
+        yield TextLine(id="wanted", placeholder=str(T("palette.hint")))
         yield OptionList(id="commands", compact=True, markup=False)
 
     def on_mount(self) -> None:
         """List everything."""
         self.query_one("#commands").can_focus = False
-        self._commands = self._all()
         self._narrow("")
 
     def _all(self) -> list[Command]:
-        program, behind = self.program, self._behind
+        program, behind = self._behind.program, self._behind
         found: dict[str, Command] = {}
         for word, sign, action, node in key_actions(behind, ascii_only=program.settings.ascii_only):
             found[word] = Command(word, sign, partial(program.do, action, node))
@@ -85,7 +85,8 @@ class PaletteDialog(Dialog[Command]):
         listed.clear_options()
         for index, command in enumerate(self._commands):
             if all(word in command.word.lower() for word in words):
-                line = Line(set_cell_size(command.word, max(cell_len(command.word) + 2, WORD_CELLS)), no_wrap=True)
+                word = command.word[:1].upper() + command.word[1:]
+                line = Line(set_cell_size(word, max(cell_len(word) + 2, WORD_CELLS)), no_wrap=True)
                 line.append(command.sign, style=self.style("footer-key-foreground", bold=True))
                 listed.add_option(Option(line, id=str(index)))
         listed.highlighted = 0 if listed.option_count else None

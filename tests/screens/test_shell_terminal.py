@@ -1,0 +1,195 @@
+"""The program as a real process in a real terminal: poor terminals, lying ones, lines that drop, and kill -9."""
+
+from __future__ import annotations
+
+import base64
+import json
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from rbdtui.engine.lock import hold_site
+from rbdtui.site import Site
+from tests.screens.conftest import LARGE, SMALL
+from tests.screens.journals import Story, write_run
+from tests.screens.terminal import Terminal, terminal
+
+DRAWN = "? help"
+"""Stands on every screen that has been drawn to the end."""
+
+
+def draft_of(site: Site) -> dict[str, object]:
+    """What the draft's file holds; nothing when there is none."""
+    file = site.path / "draft.json"
+    content: dict[str, object] = json.loads(file.read_bytes())["data"] if file.exists() else {}
+    return content
+
+
+def edit_name(shown: Terminal) -> None:
+    """Have the name of the site take letters."""
+    shown.wait_for("server1")
+    shown.type("0")
+    shown.wait_for("Private key")
+    shown.type("\r")
+    shown.wait_for("Esc done")
+
+
+# --- terminals on which there can be no screen ---------------------------------------------------------------
+
+
+@pytest.mark.parametrize("term", ["dumb", "unknown", ""])
+@pytest.mark.parametrize(("language", "way_out"), [("en", "works without the screen"), ("zh", "不用界面")])
+def test_a_terminal_that_cannot_show_it_is_refused(home: Path, term: str, language: str, way_out: str) -> None:
+    with terminal(home=home, env={"TERM": term, "RBDTUI_LANG": language}) as shown:
+        assert shown.ended() == 2
+        assert f"TERM={term or '-'}" in shown.said()
+        assert way_out in shown.said()
+        assert "rbdtui --help" in shown.said()
+        assert "Traceback" not in shown.said()
+
+
+@pytest.mark.parametrize("arguments", [(), (".",), ("open",)])
+def test_without_a_terminal_it_is_refused(home: Path, arguments: tuple[str, ...]) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "rbdtui", *arguments], stdin=subprocess.DEVNULL, capture_output=True, text=True,
+        timeout=60, check=False,
+    )  # fmt: skip
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert "rbdtui --help" in done.stderr
+
+
+# --- sizes ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("size", [(0, 0), (1, 1), (10_000, 10_000), (65_535, 1)])
+def test_a_terminal_that_lies_about_its_size_is_outlived(home: Path, site: Site, size: tuple[int, int]) -> None:
+    with terminal(site.path, home=home, size=size) as shown:
+        end = time.monotonic() + 20
+        while shown.bytes_sent == 0 and time.monotonic() < end:
+            shown.text()
+            time.sleep(0.05)
+        shown.resize(*SMALL)
+        shown.wait_for("server1")
+        shown.resize(*size)
+        time.sleep(0.3)
+        shown.resize(*LARGE)
+        shown.wait_for(lambda seen: len(max(seen.splitlines()[:40], key=len)) > SMALL[0] and DRAWN in seen)
+        shown.type("q")
+        assert shown.ended() == 0
+
+
+def test_a_storm_of_sizes_ends_in_the_last_one(home: Path, site: Site) -> None:
+    with terminal(site.path, home=home) as shown:
+        edit_name(shown)
+        for number in range(300):
+            shown.resize(20 + number * 37 % 180, 3 + number * 17 % 60)
+            if number % 3 == 0:
+                shown.type("x")
+            time.sleep(0.002)
+            shown.text()
+        shown.resize(100, 30)
+        shown.wait_for(lambda seen: DRAWN in (seen.splitlines()[29:30] or [""])[0] or "Esc done" in seen)
+        shown.type("y")
+        shown.wait_for("xy")
+        shown.type("\x1b")
+        time.sleep(0.5)
+        shown.type("q")
+        assert shown.ended() == 0
+    name = str(draft_of(site)["name"])
+    assert name.endswith("xy")
+
+
+# --- the end of the terminal, and of the program -------------------------------------------------------------
+
+
+@pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGTERM])
+def test_a_signal_ends_it_at_once_and_the_draft_is_kept(home: Path, site: Site, number: signal.Signals) -> None:
+    with terminal(site.path, home=home) as shown:
+        edit_name(shown)
+        shown.type("-typed")
+        shown.wait_for("-typed")
+        shown.signal(number)
+        assert shown.ended(10) == 128 + number
+    assert str(draft_of(site)["name"]).endswith("-typed")
+
+
+def test_a_line_that_drops_ends_it_and_the_draft_is_kept(home: Path, site: Site) -> None:
+    with terminal(site.path, home=home) as shown:
+        edit_name(shown)
+        shown.type("-typed")
+        shown.wait_for("-typed")
+        shown.hang_up()
+        assert shown.process.wait(timeout=15) != 0
+    assert str(draft_of(site)["name"]).endswith("-typed")
+
+
+def test_killed_while_typing_everything_but_the_last_second_is_there(home: Path, site: Site) -> None:
+    typed: list[float] = []
+    with terminal(site.path, home=home) as shown:
+        edit_name(shown)
+        while len(typed) < 30:
+            shown.type(chr(ord("a") + len(typed) % 26))
+            typed.append(time.monotonic())
+            shown.text()
+            time.sleep(0.1)
+        shown.signal(signal.SIGKILL)
+        killed = time.monotonic()
+        shown.ended()
+    must = sum(killed - moment > 1.0 for moment in typed)
+    assert must > 10
+    expected = "".join(chr(ord("a") + number % 26) for number in range(must))
+    with terminal(site.path, home=home) as shown:
+        shown.wait_for("earlier session")
+        shown.type("0")
+        shown.wait_for(expected)
+        shown.type("q")
+        assert shown.ended() == 0
+        assert "kept as a draft" in shown.said()
+
+
+def test_ctrl_c_leaves_and_the_run_goes_on(home: Path, site: Site) -> None:
+    run_dir = write_run(site, Story(4).records(20.0))
+    with hold_site(site, run_dir.name), terminal(site.path, home=home) as shown:
+        shown.wait_for("detach")
+        shown.type("\x03")
+        shown.wait_for("Esc stay")
+        shown.type("\x1b")
+        shown.wait_for(lambda seen: "Esc stay" not in seen)
+        assert (run_dir / "events.jsonl").exists()
+        shown.type("\x03")
+        shown.wait_for("Esc stay")
+        shown.type("\r")
+        assert shown.ended() == 0
+        assert "goes on without this screen" in shown.said()
+        assert "rbdtui ~/site-a" in shown.said()
+
+
+# --- what costs and what is copied ---------------------------------------------------------------------------
+
+
+def test_a_screen_at_rest_sends_nothing(home: Path) -> None:
+    with terminal(home=home) as shown:
+        shown.wait_for(DRAWN)
+        time.sleep(1.0)
+        shown.text()
+        before = shown.bytes_sent
+        time.sleep(1.5)
+        shown.text()
+        assert shown.bytes_sent == before
+
+
+def test_what_is_on_the_screen_reaches_the_clipboard_and_a_file(home: Path, site: Site) -> None:
+    with terminal(site.path, home=home) as shown:
+        shown.wait_for("server1")
+        shown.type("0")
+        shown.wait_for("Private key")
+        shown.type("\x19")
+        shown.wait_for("copied.txt")
+        copied = base64.b64decode(shown.clipboard[-1]).decode()
+    assert "kubernetes-only" in copied
+    assert (site.path / "copied.txt").read_text(encoding="utf-8") == f"{copied}\n"
