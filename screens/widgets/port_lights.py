@@ -7,6 +7,7 @@ from typing import Final
 
 from rich.cells import cell_len
 from textual import events
+from textual.geometry import Size
 
 from rbdtui.probes.model import BALANCER, VIP
 from rbdtui.words import T
@@ -39,6 +40,12 @@ class PortLights(Canvas, can_focus=False):
     def on_resize(self, _: events.Resize) -> None:
         """Use the room."""
         self._draw_all()
+
+    def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
+        """As high as what is to be drawn, also before it is: without a height it would never be drawn."""
+        if self._table and width:
+            return len(list(self._rows(width)))
+        return super().get_content_height(container, viewport, width)
 
     def _draw_all(self) -> None:
         width = self.content_size.width

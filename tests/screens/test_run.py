@@ -10,12 +10,14 @@ import pytest
 from textual.app import App
 from textual.pilot import Pilot
 
-from rbdtui.engine.events import Choice, Outcome, QuestionAnswered, RunFinished, RunOutcome, StepFinished
+from rbdtui.engine.events import Choice, Outcome, QuestionAnswered, QuestionAsked, RunFinished, RunOutcome, StepFinished
 from rbdtui.engine.inputs import JOURNAL_NAME
 from rbdtui.engine.logs import log_file
 from rbdtui.engine.protocol import Command
 from rbdtui.site import Site
-from rbdtui.workbench.sections import HEALTH, RUN
+from rbdtui.words import T
+from rbdtui.workbench.sections import RUN
+from screens import clock
 from screens.dialogs.question import GRACE_S, QuestionDialog
 from screens.run import RunScreen
 from screens.widgets.canvas import Canvas
@@ -25,7 +27,7 @@ from screens.widgets.said import Said
 from screens.widgets.step_matrix import StepMatrix
 from tests.screens.conftest import LARGE, Opened, bench, settled
 from tests.screens.fake_runner import listening
-from tests.screens.journals import RUN_ID, T0, Story, append, write_run
+from tests.screens.journals import RUN_ID, T0, Story, append, holder, open_ports, write_run
 from tests.screens.running import STAGES, held, on_stage
 from tests.screens.waiting import caught_up, program, show_run, until
 
@@ -116,6 +118,26 @@ async def test_a_transfer_shows_share_and_rest(home: Path, opened: Opened, monke
         async with opened(workbench, size=LARGE) as pilot:
             await show_run(pilot)
             assert "44 %  62.0 MiB/s  11s left" in title(pilot)
+
+
+@pytest.mark.parametrize("size", [(80, 24), LARGE])
+async def test_gateway_ports_and_the_holder_of_the_address(
+    size: tuple[int, int], home: Path, opened: Opened, monkeypatch: Patch
+) -> None:
+    with on_stage(home, "servers", monkeypatch) as (workbench, run_dir):
+        for event in open_ports(broken=True):
+            append(run_dir, event)
+        append(run_dir, holder("node3"))
+        async with opened(workbench, size=size) as pilot:
+            await show_run(pilot)
+            assert status(pilot).endswith("VIP on node3")
+            await pilot.press("g")
+            table = pilot.app.screen.query_one("#gateways", Canvas).text_lines
+            (line,) = [line for line in table if line.startswith("7070")]
+            assert line.count("✗") == 1
+            assert line.count("✓") == 3
+            assert any(line.startswith("VIP") and "node3" in line for line in table)
+            assert any("node2 7070" in line for line in table) or size[1] == 24
 
 
 async def test_what_waits_says_for_what(home: Path, opened: Opened, monkeypatch: Patch) -> None:
@@ -312,6 +334,55 @@ async def test_a_question_that_another_terminal_answers_goes_away(
             await until(pilot, lambda: told(pilot) == "Answered elsewhere: retry, by li (pts/7).")
 
 
+async def test_one_answer_settles_the_question_on_all_terminals(home: Path, opened: Opened, monkeypatch: Patch) -> None:
+    with on_stage(home, "asking", monkeypatch) as (workbench, run_dir):
+
+        def obey(_: object) -> None:
+            append(run_dir, QuestionAnswered("host-packages@node2#1", Choice.RETRY, "ops (pts/0)"))
+
+        other = bench(workbench.site)
+        async with listening(run_dir, obey) as requests, opened(workbench) as first, opened(other) as second:
+            for pilot in (first, second):
+                await show_run(pilot)
+                await until(pilot, lambda pilot=pilot: isinstance(pilot.app.screen, QuestionDialog))  # type: ignore[misc]
+            monkeypatch.setattr("screens.clock.now", lambda: T0 + 30 + GRACE_S + 0.1)
+            await second.press("r")
+            for pilot in (first, second):
+                await until(pilot, lambda pilot=pilot: isinstance(pilot.app.screen, RunScreen))  # type: ignore[misc]
+            await until(first, lambda: "Answered elsewhere: retry" in told(first))
+            assert len(requests) == 1
+
+
+async def test_only_what_may_be_answered_is_taken(home: Path, opened: Opened, monkeypatch: Patch) -> None:
+    with on_stage(home, "upload", monkeypatch) as (workbench, run_dir):
+        asked = QuestionAsked("ship-bundle@node1#1", "ship-bundle@node1", T("timeline.asked"), (Choice.RETRY,))
+        append(run_dir, asked)
+        async with listening(run_dir) as requests, opened(workbench) as pilot:
+            await show_run(pilot)
+            await until(pilot, lambda: isinstance(pilot.app.screen, QuestionDialog))
+            now = clock.now()
+            monkeypatch.setattr("screens.clock.now", lambda: now + GRACE_S + 0.1)
+            await pilot.press("k", "x", "s")
+            await settled(pilot)
+            assert requests == []
+            await pilot.press("r")
+            await until(pilot, lambda: bool(requests))
+            assert requests[0].choice is Choice.RETRY
+
+
+async def test_leaving_says_that_the_run_goes_on(home: Path, opened: Opened, monkeypatch: Patch) -> None:
+    with on_stage(home, "upload", monkeypatch) as (workbench, run_dir):
+        async with listening(run_dir) as requests, opened(workbench) as pilot:
+            await show_run(pilot)
+            await pilot.press("d")
+            await until(pilot, lambda: pilot.app.screen.is_modal)
+            assert "goes on without this screen" in program(pilot).text_on_screen()
+            await pilot.press("enter")
+            await pilot.pause()
+            assert program(pilot).return_value == 0
+            assert requests == []
+
+
 async def test_a_question_comes_up_on_every_section_and_can_be_put_off(
     home: Path, opened: Opened, monkeypatch: Patch
 ) -> None:
@@ -453,10 +524,11 @@ async def test_two_terminals_see_the_same(home: Path, opened: Opened, monkeypatc
 # --- whatever comes ------------------------------------------------------------------------------------------
 
 KEYS = [
-    *"aprstdgceowknNx/?h0r", "enter", "escape", "up", "down", "left", "right", "pageup", "pagedown", "home", "end",
+    *"aprstgceowknNx/?h0r", "enter", "escape", "up", "down", "left", "right", "pageup", "pagedown", "home", "end",
     "left_square_bracket", "right_square_bracket", "shift+left", "shift+right", "tab", "shift+tab", "space", "f1",
-    "ctrl+p", "ctrl+y", "delete", "backspace", "y",
+    "ctrl+p", "ctrl+y", "delete", "backspace",
 ]  # fmt: skip
+LEAVING = ["escape", "escape", "s", "y", "d", "escape", "q", "enter"]
 
 
 @pytest.mark.parametrize("stage", [*STAGES, "none"])
@@ -478,13 +550,24 @@ async def test_no_key_in_any_state_raises(
 
 
 async def press_anything(pilot: Pilot[int], chance: random.Random) -> None:
-    for number in range(120):
+    """Every key once, in an order of chance, at sizes of chance; those that may end the program come last."""
+    for number, key in enumerate([*chance.sample(KEYS, len(KEYS)), *LEAVING]):
         if not pilot.app.is_running or pilot.app._exit:
             return
-        if number % 30 == 0:
+        if number % 20 == 0:
             await pilot.resize_terminal(*chance.choice([(80, 24), (120, 40), (60, 20), (200, 50)]))
-        await pilot.press(chance.choice(KEYS))
+        await pilot.press(key)
     await settled(pilot)
 
 
-__all__ = ["HEALTH"]
+async def test_ports_stand_beside_the_picture_also_after_the_terminal_became_wide(
+    home: Path, opened: Opened, monkeypatch: Patch
+) -> None:
+    with on_stage(home, "servers", monkeypatch) as (workbench, _):
+        async with opened(workbench) as pilot:
+            await show_run(pilot)
+            for size in ((40, 10), LARGE, (80, 24), LARGE):
+                await pilot.resize_terminal(*size)
+            ports = pilot.app.screen.query_one("#ports", Canvas)
+            assert any("7070" in line for line in ports.text_lines)
+            assert ports.size.height == len(ports.text_lines)
