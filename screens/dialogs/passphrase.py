@@ -75,7 +75,7 @@ class PassphraseDialog(Dialog[bool]):
             await asyncio.wrap_future(workbench.unlock(typed))
         except Exception as error:  # a damaged vault, a wrong passphrase, a full disk: all have their sentence
             self._opening = False
-            self.query_one("#first", Field).show("")
+            self.query_one("#first", Field).line.clear()
             self.query_one("#first", Field).line.focus()
             self.tell(self.program.sentence(error), bad=True)
         else:

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
-import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import ExitStack, asynccontextmanager
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -16,15 +13,12 @@ from screens import env
 
 env.prepare(slow_link=False, color=True)
 
-from textual.screen import Screen  # noqa: E402 - Textual reads the environment when it is imported
-
-from rbdtui.cli.demo import open_on_screen, simulated_hosts  # noqa: E402
+from rbdtui.cli.demo import open_on_screen, simulated_hosts  # noqa: E402 - Textual reads the environment at import
 from rbdtui.engine.events import RunOutcome, StepFailed  # noqa: E402
 from rbdtui.probes.model import Health  # noqa: E402
 from rbdtui.words import T, switch_language  # noqa: E402
 from rbdtui.workbench.live import LiveState  # noqa: E402
 from rbdtui.workbench.sections import BALANCER, HEALTH, NODES, REVIEW, ROLES, RUN  # noqa: E402
-from rbdtui.workbench.workbench import Workbench  # noqa: E402
 from screens.app import RbdTuiApp, Start  # noqa: E402
 from screens.dialogs.faults import FaultsDialog  # noqa: E402
 from screens.dialogs.paste import PasteDialog  # noqa: E402
@@ -33,51 +27,12 @@ from screens.dialogs.save import SaveDialog  # noqa: E402
 from screens.dialogs.start_run import StartRunDialog  # noqa: E402
 from screens.dialogs.trust import TrustDialog  # noqa: E402
 from screens.settings import Settings  # noqa: E402
-from screens.widgets.frame import HeadLine, MessageLine  # noqa: E402
+from tests.e2e.operator import Operator  # noqa: E402
 from tests.screens.pilot import SwiftPilot  # noqa: E402
 
 NODES_COUNT = 4
 SPEED = 20.0
-LIMIT_S = 60.0
 RUN_LIMIT_S = 150.0
-
-
-class Operator:
-    """Presses keys and looks at what is on the screen."""
-
-    def __init__(self, app: RbdTuiApp, pilot: SwiftPilot) -> None:
-        self.app, self._pilot = app, pilot
-
-    @property
-    def workbench(self) -> Workbench:
-        assert self.app.workbench is not None
-        return self.app.workbench
-
-    @property
-    def hint(self) -> str:
-        return str(self.app.screen.query_one(MessageLine).hint)
-
-    @property
-    def said(self) -> str:
-        return str(self.app.screen.query_one(MessageLine).said)
-
-    async def press(self, *keys: str) -> None:
-        await self._pilot.press(*keys)
-
-    async def until(self, condition: Callable[[], object], limit_s: float = LIMIT_S) -> None:
-        end = time.monotonic() + limit_s
-        while not condition():
-            assert time.monotonic() < end, f"this did not come about; on the screen:\n{self.app.text_on_screen()}"
-            await asyncio.sleep(0.05)
-            await self._pilot.pause()
-
-    async def sees(self, screen: type[Screen[Any]]) -> None:
-        await self.until(lambda: isinstance(self.app.screen, screen))
-
-    async def goes_to(self, key: str, section: str) -> None:
-        await self.press(key)
-        assert self.app.current_mode == section
-        assert self.app.screen.query_one(HeadLine).mark == str(T("shell.simulated")), "it is not said to be a demo"
 
 
 @asynccontextmanager
