@@ -1,8 +1,7 @@
-"""The run screen by keys: cursor, log, looking back, questions, steering, and whatever keys come in whatever state."""
+"""The run screen by keys: picture, log, looking back, and whatever keys come in whatever state."""
 
 from __future__ import annotations
 
-import json
 import random
 from pathlib import Path
 
@@ -10,55 +9,21 @@ import pytest
 from textual.app import App
 from textual.pilot import Pilot
 
-from rbdtui.engine.events import Choice, Outcome, QuestionAnswered, QuestionAsked, RunFinished, RunOutcome, StepFinished
-from rbdtui.engine.inputs import JOURNAL_NAME
+from rbdtui.engine.events import Outcome, StepFinished
 from rbdtui.engine.logs import log_file
-from rbdtui.engine.protocol import Command
 from rbdtui.site import Site
-from rbdtui.words import T
 from rbdtui.workbench.sections import RUN
-from screens import clock
-from screens.dialogs.question import GRACE_S, QuestionDialog
-from screens.run import RunScreen
 from screens.widgets.canvas import Canvas
-from screens.widgets.frame import MessageLine
 from screens.widgets.log_pane import LogPane
 from screens.widgets.said import Said
 from screens.widgets.step_matrix import StepMatrix
 from tests.screens.conftest import LARGE, Opened, bench, settled
-from tests.screens.fake_runner import listening
-from tests.screens.journals import RUN_ID, T0, Story, append, holder, open_ports, write_run
-from tests.screens.running import STAGES, held, on_stage
+from tests.screens.journals import T0, append, holder, open_ports
+from tests.screens.run_seen import screen_of, selected, status, title, told
+from tests.screens.running import STAGES, on_stage
 from tests.screens.waiting import caught_up, program, show_run, until
 
 Patch = pytest.MonkeyPatch
-
-
-def screen_of(pilot: Pilot[int]) -> RunScreen:
-    screen = pilot.app.screen
-    assert isinstance(screen, RunScreen)
-    return screen
-
-
-def selected(pilot: Pilot[int]) -> str:
-    step = pilot.app.screen_stack[-1].query_one(StepMatrix).selected
-    return step.info.id if step is not None else ""
-
-
-def banner(pilot: Pilot[int]) -> str:
-    return " ".join(str(text) for text, _ in pilot.app.screen.query_one("#banner", Said).lines)
-
-
-def told(pilot: Pilot[int]) -> str:
-    return str(pilot.app.screen.query_one(MessageLine).said)
-
-
-def status(pilot: Pilot[int]) -> str:
-    return pilot.app.screen.query_one("#status", Canvas).text_lines[0]
-
-
-def title(pilot: Pilot[int]) -> str:
-    return pilot.app.screen.query_one("#title", Canvas).text_lines[0]
 
 
 # --- the picture ---------------------------------------------------------------------------------------------
@@ -298,227 +263,6 @@ async def test_a_log_is_shown_as_it_was(home: Path, opened: Opened, monkeypatch:
                 await pilot.press("shift+left")
             await until(pilot, lambda: selected(pilot) == "rke2-first-server@node1")
             assert log.text_rows[-1] < newest
-
-
-# --- questions -----------------------------------------------------------------------------------------------
-
-
-async def test_a_question_is_answered_here(home: Path, opened: Opened, monkeypatch: Patch) -> None:
-    with on_stage(home, "asking", monkeypatch) as (workbench, run_dir):
-
-        def obey(request: object) -> None:
-            append(run_dir, QuestionAnswered("host-packages@node2#1", Choice.SKIP, "ops (pts/0)"))
-
-        async with listening(run_dir, obey) as requests, opened(workbench) as pilot:
-            await show_run(pilot)
-            await until(pilot, lambda: isinstance(pilot.app.screen, QuestionDialog))
-            await pilot.press("k")
-            assert requests == []
-            monkeypatch.setattr("screens.clock.now", lambda: T0 + 30 + GRACE_S + 0.1)
-            await pilot.press("k")
-            await until(pilot, lambda: isinstance(pilot.app.screen, RunScreen))
-            assert [(r.command, r.question, r.choice) for r in requests] == [
-                (Command.ANSWER, "host-packages@node2#1", Choice.SKIP)
-            ]
-
-
-async def test_a_question_that_another_terminal_answers_goes_away(
-    home: Path, opened: Opened, monkeypatch: Patch
-) -> None:
-    with on_stage(home, "asking", monkeypatch) as (workbench, run_dir):
-        async with opened(workbench) as pilot:
-            await show_run(pilot)
-            await until(pilot, lambda: isinstance(pilot.app.screen, QuestionDialog))
-            append(run_dir, QuestionAnswered("host-packages@node2#1", Choice.RETRY, "li (pts/7)"))
-            await until(pilot, lambda: isinstance(pilot.app.screen, RunScreen))
-            await until(pilot, lambda: told(pilot) == "Answered elsewhere: retry, by li (pts/7).")
-
-
-async def test_one_answer_settles_the_question_on_all_terminals(home: Path, opened: Opened, monkeypatch: Patch) -> None:
-    with on_stage(home, "asking", monkeypatch) as (workbench, run_dir):
-
-        def obey(_: object) -> None:
-            append(run_dir, QuestionAnswered("host-packages@node2#1", Choice.RETRY, "ops (pts/0)"))
-
-        other = bench(workbench.site)
-        async with listening(run_dir, obey) as requests, opened(workbench) as first, opened(other) as second:
-            for pilot in (first, second):
-                await show_run(pilot)
-                await until(pilot, lambda pilot=pilot: isinstance(pilot.app.screen, QuestionDialog))  # type: ignore[misc]
-            monkeypatch.setattr("screens.clock.now", lambda: T0 + 30 + GRACE_S + 0.1)
-            await second.press("r")
-            for pilot in (first, second):
-                await until(pilot, lambda pilot=pilot: isinstance(pilot.app.screen, RunScreen))  # type: ignore[misc]
-            await until(first, lambda: "Answered elsewhere: retry" in told(first))
-            assert len(requests) == 1
-
-
-async def test_only_what_may_be_answered_is_taken(home: Path, opened: Opened, monkeypatch: Patch) -> None:
-    with on_stage(home, "upload", monkeypatch) as (workbench, run_dir):
-        asked = QuestionAsked("ship-bundle@node1#1", "ship-bundle@node1", T("timeline.asked"), (Choice.RETRY,))
-        append(run_dir, asked)
-        async with listening(run_dir) as requests, opened(workbench) as pilot:
-            await show_run(pilot)
-            await until(pilot, lambda: isinstance(pilot.app.screen, QuestionDialog))
-            now = clock.now()
-            monkeypatch.setattr("screens.clock.now", lambda: now + GRACE_S + 0.1)
-            await pilot.press("k", "x", "s")
-            await settled(pilot)
-            assert requests == []
-            await pilot.press("r")
-            await until(pilot, lambda: bool(requests))
-            assert requests[0].choice is Choice.RETRY
-
-
-async def test_leaving_says_that_the_run_goes_on(home: Path, opened: Opened, monkeypatch: Patch) -> None:
-    with on_stage(home, "upload", monkeypatch) as (workbench, run_dir):
-        async with listening(run_dir) as requests, opened(workbench) as pilot:
-            await show_run(pilot)
-            await pilot.press("d")
-            await until(pilot, lambda: pilot.app.screen.is_modal)
-            assert "goes on without this screen" in program(pilot).text_on_screen()
-            await pilot.press("enter")
-            await pilot.pause()
-            assert program(pilot).return_value == 0
-            assert requests == []
-
-
-async def test_a_question_comes_up_on_every_section_and_can_be_put_off(
-    home: Path, opened: Opened, monkeypatch: Patch
-) -> None:
-    with on_stage(home, "asking", monkeypatch) as (workbench, _):
-        async with opened(workbench) as pilot:
-            await show_run(pilot)
-            await until(pilot, lambda: isinstance(pilot.app.screen, QuestionDialog))
-            await pilot.press("escape")
-            assert isinstance(pilot.app.screen, RunScreen)
-            program(pilot).show_section("site")
-            program(pilot)._draw()
-            await settled(pilot)
-            assert not isinstance(pilot.app.screen, QuestionDialog)
-            assert workbench.run is not None
-            workbench.run.put_off.clear()
-            program(pilot)._draw()
-            await until(pilot, lambda: isinstance(pilot.app.screen, QuestionDialog))
-            await pilot.press("escape")
-            program(pilot).show_section(RUN)
-            await settled(pilot)
-            assert "press a" in banner(pilot)
-            await pilot.press("a")
-            assert isinstance(pilot.app.screen, QuestionDialog)
-
-
-# --- steering ------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("stage", "keys", "command", "step"),
-    [
-        ("upload", ["p"], Command.PAUSE, None),
-        ("paused", ["p"], Command.RESUME, None),
-        ("upload", ["s", "y"], Command.STOP, None),
-        ("asked", ["r"], Command.RETRY, "host-packages@node2"),
-        ("asked", ["up", "r"], Command.RETRY, None),
-        ("retrying", ["r"], Command.RETRY, "os-prepare@node2"),
-    ],
-)
-async def test_keys_that_steer(
-    stage: str, keys: list[str], command: Command, step: str | None, home: Path, opened: Opened, monkeypatch: Patch
-) -> None:
-    with on_stage(home, stage, monkeypatch) as (workbench, run_dir):
-        async with listening(run_dir) as requests, opened(workbench) as pilot:
-            await show_run(pilot)
-            await pilot.press(*keys)
-            await until(pilot, lambda: bool(requests))
-            assert [(request.command, request.step) for request in requests] == [(command, step)]
-
-
-async def test_stop_is_asked_for_twice(home: Path, opened: Opened, monkeypatch: Patch) -> None:
-    with on_stage(home, "upload", monkeypatch) as (workbench, run_dir):
-        async with listening(run_dir) as requests, opened(workbench) as pilot:
-            await show_run(pilot)
-            await pilot.press("s", "n")
-            await pilot.press("s", "escape")
-            await settled(pilot)
-            assert requests == []
-
-
-async def test_a_runner_that_does_not_listen_is_a_sentence(home: Path, opened: Opened, monkeypatch: Patch) -> None:
-    with on_stage(home, "upload", monkeypatch) as (workbench, _):
-        async with opened(workbench) as pilot:
-            await show_run(pilot)
-            await pilot.press("p")
-            await until(pilot, lambda: "Nobody has run" in told(pilot))
-
-
-async def test_a_runner_that_dies_under_the_screen_is_said_with_what_to_do(
-    home: Path, opened: Opened, monkeypatch: Patch
-) -> None:
-    with on_stage(home, "gone", monkeypatch) as (workbench, _):
-        site = workbench.site
-        with held(site):
-            assert workbench.run is not None
-            workbench.run.alive = True
-            async with opened(workbench) as pilot:
-                await show_run(pilot)
-                assert "under way" in status(pilot)
-        async with opened(bench(site)) as pilot:
-            await show_run(pilot)
-            assert "interrupted" in status(pilot)
-            assert "press p" in banner(pilot)
-            await pilot.press("p")
-            await until(pilot, lambda: bool(told(pilot)) or pilot.app.screen.is_modal)
-
-
-async def test_a_journal_of_a_newer_version_is_said_and_what_was_read_stays(
-    home: Path, opened: Opened, monkeypatch: Patch
-) -> None:
-    with on_stage(home, "upload", monkeypatch) as (workbench, run_dir):
-        async with opened(workbench) as pilot:
-            await show_run(pilot)
-            with (run_dir / JOURNAL_NAME).open("a") as journal:
-                journal.write(json.dumps({"schema": 99, "seq": 1, "at": 0, "type": "new"}) + "\n")
-            await until(pilot, lambda: "newer rbdtui" in banner(pilot))
-            assert "16 of 39" in status(pilot)
-
-
-async def test_another_run_is_chosen(home: Path, opened: Opened, monkeypatch: Patch) -> None:
-    with on_stage(home, "done", monkeypatch) as (workbench, _):
-        write_run(workbench.site, Story(3, unchanged=True).records(), "20260303-0900-1a2b")
-        workbench.look_for_run()
-        async with opened(workbench) as pilot:
-            await show_run(pilot)
-            assert "39 of 39" in status(pilot)
-            await pilot.press("o")
-            await until(pilot, lambda: pilot.app.screen.is_modal)
-            await pilot.press("down", "enter")
-            await until(pilot, lambda: workbench.run is not None and workbench.run.run_id == RUN_ID)
-            await caught_up(pilot)
-            assert "48 of 48" in status(pilot)
-
-
-async def test_a_run_started_elsewhere_is_found(site: Site, opened: Opened, monkeypatch: Patch) -> None:
-    async with opened(bench(site)) as pilot:
-        program(pilot).show_section(RUN)
-        await settled(pilot)
-        write_run(site, Story(3).records(20.4))
-        with held(site):
-            await until(pilot, lambda: pilot.app.screen.query_one("#run").display)
-            await caught_up(pilot)
-            assert selected(pilot) == "ship-bundle@node1"
-
-
-async def test_two_terminals_see_the_same(home: Path, opened: Opened, monkeypatch: Patch) -> None:
-    with on_stage(home, "upload", monkeypatch) as (workbench, run_dir):
-        other = bench(workbench.site)
-        async with opened(workbench) as first, opened(other) as second:
-            await show_run(first)
-            await show_run(second)
-            append(run_dir, RunFinished(RunOutcome.STOPPED, 12, 20.0), at=30.0)
-            for pilot in (first, second):
-                await until(pilot, lambda pilot=pilot: "stopped" in status(pilot))  # type: ignore[misc]
-            same = [pilot.app.screen.query_one(StepMatrix).text_lines for pilot in (first, second)]
-            assert same[0] == same[1]
 
 
 # --- whatever comes ------------------------------------------------------------------------------------------

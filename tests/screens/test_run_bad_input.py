@@ -31,8 +31,8 @@ from screens.run import RunScreen
 from screens.widgets.log_pane import LogPane
 from tests.screens.conftest import Opened, bench
 from tests.screens.journals import RUN_ID, append, holder, port_changed
+from tests.screens.run_seen import banner, screen_of, status, told
 from tests.screens.running import on_stage
-from tests.screens.test_run import banner, screen_of, status, told
 from tests.screens.waiting import caught_up, show_run, until
 
 Patch = pytest.MonkeyPatch
