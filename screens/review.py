@@ -119,10 +119,13 @@ class ReviewScreen(SectionScreen):
         self.query_one(NodeChips).display = findings
         self.query_one(PlanList).display = not findings
         self.query_one(DetailPane).display = any_findings or not findings
-        searching = self.focused is not None and self.focused.id == "wanted"
-        self.query_one("#search").display = not findings and (searching or bool(self._wanted))
+        self.query_one("#search").display = not findings and (self._searching or bool(self._wanted))
         if self.focused is None or not all(part.display for part in self.focused.ancestors_with_self):
             self._focus_list()
+
+    @property
+    def _searching(self) -> bool:
+        return self.focused is not None and self.focused.id == "wanted"
 
     def _focus_list(self) -> None:
         wanted = self.query_one(PlanList) if self._view == PLAN else self.query_one(FindingList)
@@ -182,7 +185,7 @@ class ReviewScreen(SectionScreen):
             "to_run": self.workbench.active_run is not None,
             "search": self._view == PLAN,
             "give_up": looking,
-            "all": self._view == PLAN and bool(self._wanted),
+            "all": self._view == PLAN and (bool(self._wanted) or self._searching),
         }
         return meanings.get(action, True)
 
@@ -237,12 +240,13 @@ class ReviewScreen(SectionScreen):
         if not self._rows_in_sight():
             self.tell(T("review.not_in_plan", wanted=self._wanted))
             self._wanted = ""
+        self._drawn = ()
         self._focus_list()
         self.refresh_view()
 
     def action_all(self) -> None:
         """See all of the plan again."""
-        self._wanted = ""
+        self._wanted, self._drawn = "", ()
         self._focus_list()
         self.refresh_view()
 

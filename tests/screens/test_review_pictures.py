@@ -44,7 +44,7 @@ async def test_a_step_with_its_differences(
     async with opened(in_state(home, "plan"), size=size, language=language, ascii_only=ascii_only) as pilot:
         await show(pilot, "v", "down", "down", "down", "down", "enter")
         picture(pilot, name="files")
-        await pilot.press("escape", "down", "down")
+        await pilot.press("escape", "down")
         await settled(pilot)
         picture(pilot, name="uploads")
         await pilot.press("slash", *"virtual_router")

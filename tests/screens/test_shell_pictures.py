@@ -21,7 +21,7 @@ from screens.dialogs.damaged import DamagedDialog
 from screens.dialogs.passphrase import PassphraseDialog
 from screens.settings import Settings
 from tests.screens.conftest import LARGE, LOOKS, SMALL, Opened, Picture, bench, make_site, settled
-from tests.screens.waiting import until
+from tests.screens.waiting import program, until
 
 pytestmark = pytest.mark.usefixtures("_alone")
 Look = tuple[int, int]
@@ -116,6 +116,8 @@ async def test_site(opened: Opened, picture: Picture, plan: Site, size: Look, la
     async with opened(bench(plan), size=size, language=language, ascii_only=ascii_only) as pilot:
         picture(pilot, name="good")
         await press(pilot, "enter", "x", "!", "enter", "down", "down")
+        program(pilot)._draw()
+        await settled(pilot)
         picture(pilot, name="bad")
         await press(pilot, "question_mark")
         picture(pilot, name="help")
