@@ -5,17 +5,25 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import ClassVar, Final
 
-from rich.text import Text as Line
 from textual import on
 from textual.binding import BindingType
 from textual.widget import Widget
-from textual.widgets import Input, Static
+from textual.widgets import Input
 
 from rbdtui.findings import Finding
 from rbdtui.spec.model import ApiMode, GatewayMode
 from rbdtui.words import T, Text
 from rbdtui.workbench import sections
-from rbdtui.workbench.balancer import completed_vip, forwards, holders, interfaces_of, put_vip
+from rbdtui.workbench.balancer import (
+    AUTO,
+    VipState,
+    completed_vip,
+    forwards,
+    gateways_in,
+    interfaces_of,
+    put_vip,
+    vip_state,
+)
 from rbdtui.workbench.operations import (
     Aside,
     fields_of_mode,
@@ -24,15 +32,24 @@ from rbdtui.workbench.operations import (
     set_mode,
     text_at,
 )
+from rbdtui.workbench.sections import findings_in
 from screens.base import SectionScreen, Words, css, key
+from screens.widgets.balancer_outcome import BalancerOutcome
 from screens.widgets.field import Choice, ChoiceLine, Field, Form
-from screens.widgets.hanging import hanging
+from screens.widgets.offered import OfferLine
 
 VIP: Final = "gateway.vip"
-_NUMBERS: Final = ("gateway.virtual_router_id", "kubernetes.api.port")
+INTERFACE: Final = "gateway.interface"
+ROUTER_ID: Final = "gateway.virtual_router_id"
+_NUMBERS: Final = (ROUTER_ID, "kubernetes.api.port")
 _MODES: Final = {"gateway.mode": GatewayMode.KEEPALIVED.value, "kubernetes.api.mode": ApiMode.VIP.value}
 """The choices that decide which fields there are, with what holds while nothing is chosen."""
 _UNICAST: Final = "gateway.unicast"
+_API: Final = ("kubernetes.api.address", "kubernetes.api.port", "kubernetes.api.domain")
+
+
+_SAID_BELOW: Final = ("RBD-API-010",)
+"""Findings that say what the list of ports says."""
 
 
 def _label(path: str) -> Text:
@@ -49,6 +66,8 @@ class BalancerScreen(SectionScreen):
         key("up", "app.focus_previous", "move"),
         key("down", "app.focus_next", "move"),
         key("u,ctrl+z", "undo", "undo"),
+        key("pagedown", "page(1)", "further"),
+        key("pageup", "page(-1)", "further"),
     ]
 
     def __init__(self) -> None:
@@ -65,9 +84,9 @@ class BalancerScreen(SectionScreen):
                 lambda mode: T(f"balancer.mode.{mode}"),  # words: balancer.mode.*
                 path="gateway.mode",
             )
-            for path in (VIP, "gateway.virtual_router_id"):
-                yield Field(_label(path), path=path, hint=Text(f"{_label(path).key}_hint"), resting=True)
-            yield Field(_label("gateway.interface"), path="gateway.interface", resting=True)
+            yield Field(_label(VIP), path=VIP, resting=True)
+            yield Field(_label(ROUTER_ID), path=ROUTER_ID, resting=True)
+            yield Field(_label(INTERFACE), path=INTERFACE, line=OfferLine())
             yield Choice(
                 _label(_UNICAST),
                 ["true", "false"],
@@ -82,28 +101,41 @@ class BalancerScreen(SectionScreen):
                 lambda mode: T(f"balancer.api_mode.{mode}"),  # words: balancer.api_mode.*
                 path="kubernetes.api.mode",
             )
-            for path in ("kubernetes.api.address", "kubernetes.api.port", "kubernetes.api.domain"):
+            for path in _API:
                 yield Field(_label(path), path=path, resting=True)
-            yield Static(id="outcome")
+            yield BalancerOutcome(id="outcome")
 
     # --- drawing ---------------------------------------------------------------------------------------------
+
+    @property
+    def _form(self) -> Form:
+        return self.query_one(Form)
+
+    @property
+    def _outcome(self) -> BalancerOutcome:
+        return self.query_one(BalancerOutcome)
+
+    def _field(self, path: str) -> Field:
+        return next(field for field in self.query(Field) if field.path == path)
 
     def refresh_view(self) -> None:
         """Show the draft, and what the servers say to it."""
         data = self.workbench.draft.data
+        shown: list[str] = []
+        found = [finding for finding in self.workbench.findings if finding.code not in _SAID_BELOW]
         for field in self.query(Field):
-            field.show(text_at(data, field.path) or "", self._findings_at(field.path))
-            field.display = self._is_used(field.path)
+            field.show(text_at(data, field.path) or "", _at(found, field.path))
+            field.display = self._is_used(field.path) or bool(text_at(data, field.path))
+            shown += [field.path] if field.display else []
         for choice in self.query(Choice):
             usual = _MODES.get(choice.path, "true")
-            choice.show(text_at(data, choice.path) or usual, self._findings_at(choice.path))
+            choice.show(text_at(data, choice.path) or usual, _at(found, choice.path))
             choice.display = choice.path in _MODES or self._is_used(choice.path)
-        self._show_placeholders()
-        self._draw_outcome()
-
-    def _findings_at(self, path: str) -> list[Finding]:
-        """What is wrong with a field: by the rules, and by what the servers answered."""
-        return [finding for finding in self.workbench.findings if finding.place.field == path]
+            shown += [choice.path] if choice.display else []
+        self._advise()
+        elsewhere = [each for each in findings_in(found, sections.BALANCER) if each.place.field not in shown]
+        self._outcome.show(self.workbench, elsewhere)
+        self.call_after_refresh(self.refresh_bindings)
 
     def _mode(self, path: str) -> str:
         return text_at(self.workbench.draft.data, path) or _MODES[path]
@@ -114,50 +146,62 @@ class BalancerScreen(SectionScreen):
             return True
         return name in fields_of_mode(section, self._mode(f"{section}.mode"))
 
-    def _show_placeholders(self) -> None:
-        names = interfaces_of(self.workbench.live.facts.values())
-        known = {
-            "gateway.interface": T("balancer.interface_auto", names=", ".join(names)) if names else "auto",
+    def _advise(self) -> None:
+        """Say beneath the fields, and in them while they are empty, what the servers and other fields offer."""
+        data, live = self.workbench.draft.data, self.workbench.live
+        gateways = gateways_in(data)
+        names = tuple(interfaces_of([live.facts[name] for name in gateways if name in live.facts]))
+        interface = self._field(INTERFACE)
+        if isinstance(interface.line, OfferLine):
+            interface.line.offers = (AUTO, *names) if names else ()
+        interface.advise(T("balancer.interfaces", names=", ".join(names)) if names else None)
+        state = vip_state(data, live)
+        self._field(VIP).advise(self._vip_words(state), good=state in (VipState.FREE, VipState.OURS))
+        number = text_at(data, ROUTER_ID)
+        self._field(ROUTER_ID).advise(None if number else T("balancer.gateway_virtual_router_id_hint"))
+        vip = text_at(data, VIP).partition("/")[0]
+        on_vip = self._mode("kubernetes.api.mode") == ApiMode.VIP.value and vip
+        offered = {
+            INTERFACE: AUTO,
             "kubernetes.api.port": "6443",
+            "kubernetes.api.address": str(T("balancer.api_on_vip", vip=vip)) if on_vip else "",
         }
-        for field in self.query(Field):
-            if field.path in known:
-                field.line.placeholder = str(known[field.path])
+        for path, placeholder in offered.items():
+            self._field(path).line.placeholder = placeholder
 
-    def _draw_outcome(self) -> None:
-        spec, shown = self.workbench.draft.spec, self.query_one("#outcome", Static)
-        page = Line()
-        if spec is not None:
-            found = holders(spec, self.workbench.live.facts)
-            if found:
-                page.append(f"{T('balancer.holders')}\n", style="bold")
-            for place, holder in enumerate(found):
-                words = T("balancer.first" if not place else "balancer.next")  # words: balancer.first balancer.next
-                name = f"{holder.node}  {holder.interface or T('balancer.not_asked')}"
-                page.append(f"   {name}  {T('balancer.priority', priority=holder.priority)}  ", style="")
-                page.append(f"{words}\n", style="dim")
-            wanted = forwards(spec)
-            if wanted:
-                page.append(f"{hanging(shown, '', str(T('balancer.forwards')), indent=0)}\n", style="bold")
-            for forward in wanted:
-                page.append(f"   {forward.port:>5}  {' '.join(forward.nodes)}\n")
-        page.rstrip()
-        if page != shown.content:
-            shown.update(page)
+    def _vip_words(self, state: VipState) -> Text | None:
+        match state:
+            case VipState.ASKING:
+                return T("balancer.vip.asking")
+            case VipState.FREE:
+                return T("balancer.vip.free", count=len(self.workbench.live.vip.witnesses))
+            case VipState.OURS:
+                return T("balancer.vip.ours")
+            case VipState.UNKNOWN:
+                return None if text_at(self.workbench.draft.data, VIP) else T("balancer.gateway_vip_hint")
 
     def jump(self, field: str) -> None:
         """Put the cursor into the field, or into the nearest one."""
         for widget in self.query("Field, Choice"):
             path = str(getattr(widget, "path", ""))
-            if widget.display and (field == path or path.startswith(f"{field}.")):
+            if widget.display and (field == path or field.startswith(f"{path}.") or path.startswith(f"{field}.")):
                 next(child for child in widget.walk_children(Widget) if child.focusable).focus()
                 return
 
     def copy_text(self) -> str:
-        """What it comes to."""
-        return str(self.query_one("#outcome", Static).content) or super().copy_text()
+        """What a balancer has to forward, as lines to be handed on; else who would hold the address."""
+        listed = "\n".join(str(forward) for forward in forwards(self.workbench.draft.data))
+        return listed or str(self._outcome.content) or super().copy_text()
 
     # --- keys ------------------------------------------------------------------------------------------------
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """There is something further only where not all is in sight."""
+        return action != "page" or (self.is_mounted and self._form.max_scroll_y > 0)
+
+    def action_page(self, by: int) -> None:
+        """See what stands further down, or up again; the cursor stays where it is."""
+        self._form.scroll_relative(y=by * max(1, self._form.size.height - 2), animate=False)
 
     def on_field_changed(self, event: Field.Changed) -> None:
         """Take over what is typed, letter by letter."""
@@ -171,8 +215,7 @@ class BalancerScreen(SectionScreen):
     @on(Input.Submitted)
     def _complete(self, event: Input.Submitted) -> None:
         """Add the prefix length that the servers' network has."""
-        field = next((field for field in self.query(Field) if field.line is event.input), None)
-        if field is None or field.path != VIP:
+        if event.input is not self._field(VIP).line:
             return
         text = completed_vip(event.value, self.workbench.live.facts.values())
         if text != event.value:
@@ -192,3 +235,8 @@ class BalancerScreen(SectionScreen):
         """Take the last change back."""
         if not self.workbench.undo():
             self.tell(T("shell.nothing_to_undo"))
+
+
+def _at(findings: Iterable[Finding], path: str) -> list[Finding]:
+    """What is wrong with a field: by the rules, and by what the servers answered."""
+    return [finding for finding in findings if finding.place.field == path]

@@ -10,7 +10,7 @@ from rbdtui.checks.view import ClusterView, NodeView, carries_vip
 from rbdtui.findings import Finding, Severity
 
 _DEFAULT: Final = IPv4Network("0.0.0.0/0")
-_POD_INTERFACES: Final = ("cali", "cni", "flannel", "kube-", "nodelocaldns", "tunl", "vxlan", "wg-", "wireguard.")
+POD_INTERFACES: Final = ("cali", "cni", "flannel", "kube-", "nodelocaldns", "tunl", "vxlan", "wg-", "wireguard.")
 """How the interfaces start that a cluster's own network makes."""
 
 
@@ -36,7 +36,7 @@ def cluster_networks(view: NodeView) -> Iterator[Finding]:
     ranges = (("pod_cidr", view.spec.kubernetes.pod_cidr), ("service_cidr", view.spec.kubernetes.service_cidr))
     for key, cidr in ranges:
         for network, interface, connected in _networks(view):
-            if not network.overlaps(cidr) or (view.ours and interface.startswith(_POD_INTERFACES)):
+            if not network.overlaps(cidr) or (view.ours and interface.startswith(POD_INTERFACES)):
                 continue
             code, severity = ("RBD-NET-104", Severity.ERROR) if connected else ("RBD-NET-105", Severity.WARNING)
             yield view.finding(

@@ -1,21 +1,28 @@
-"""The address in front of the gateways: who would hold it, what a balancer has to forward, and what fits into it."""
+"""The address in front of the gateways: who would hold it, what a balancer has to forward, and what fits into it.
+
+All of it is told as far as it can be known while something else in the plan is still wrong.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from enum import StrEnum
 from ipaddress import IPv4Address, IPv4Interface
+from typing import Final
 
-from rbdtui.errors import StepError
+from rbdtui.checks.addresses import POD_INTERFACES
 from rbdtui.facts.model import NodeFacts
-from rbdtui.plan.cluster import gateway_priority, vip_interface
+from rbdtui.plan.cluster import API_PORT, SUPERVISOR_PORT, gateway_priority
+from rbdtui.plan.steps.keepalived import has_check
 from rbdtui.probes.gateway import GATEWAY_PORTS
-from rbdtui.spec.model import ApiMode, ClusterSpec, GatewayMode, Profile, Role
+from rbdtui.spec.model import ApiMode, ClusterSpec, GatewayMode, Node, Profile, Role
 from rbdtui.workbench.draft import Data
-from rbdtui.workbench.operations import put, text_at
+from rbdtui.workbench.live import LiveSnapshot
+from rbdtui.workbench.operations import field_of, nodes_in, put, text_at
+from rbdtui.workbench.roles import Sketch, sketch
 
-RKE2_JOIN_PORT = 9345
-"""Where servers and agents register (RKE2 documentation, "Inbound Network Rules")."""
+AUTO: Final = "auto"
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,9 +31,18 @@ class Holder:
 
     node: str
     priority: int
-    """VRRP: the highest that lives holds the address."""
+    """VRRP: at the start, the highest that lives holds the address."""
     interface: str
     """Empty while the server has not been asked."""
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A server behind a balancer."""
+
+    node: str
+    address: str
+    """Empty while it is not known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,39 +50,128 @@ class Forward:
     """What a balancer outside of the cluster has to forward."""
 
     port: int
-    nodes: tuple[str, ...]
+    """Where the balancer listens."""
+    target_port: int
+    targets: tuple[Target, ...]
+
+    def __str__(self) -> str:
+        """As a line to be handed to whoever runs the balancer."""
+        to = ", ".join(f"{target.address or target.node}:{self.target_port}" for target in self.targets)
+        return f"tcp {self.port} -> {to}"
 
 
-def holders(spec: ClusterSpec, facts: Mapping[str, NodeFacts]) -> list[Holder]:
-    """The gateways, the first to hold the address on top; none when no keepalived is wanted."""
-    if spec.gateway.mode is not GatewayMode.KEEPALIVED or not spec.servers:
-        return []
-    found = []
-    for node in spec.gateways:
+class _Plan:
+    """The sketch of a draft, with the names and addresses that the operator wrote."""
+
+    def __init__(self, data: Data, known: Sketch) -> None:
+        self.data, self.spec = data, known.spec
+        listed = dict(nodes_in(data))
+        self._own = {name: listed[index] for index, name in known.names.items()}
+
+    def name(self, node: Node) -> str:
+        return field_of(self._own[node.name], "name") or node.name
+
+    def address(self, node: Node) -> IPv4Address | None:
         try:
-            interface = vip_interface(spec, node, facts)
-        except StepError:
-            interface = ""
-        found.append(Holder(node.name, gateway_priority(spec, node), interface))
+            return IPv4Address(field_of(self._own[node.name], "address"))
+        except ValueError:
+            return None
+
+    def targets(self, nodes: Iterable[Node]) -> tuple[Target, ...]:
+        return tuple(Target(self.name(node), str(self.address(node) or "")) for node in nodes)
+
+
+def _plan(data: Data) -> _Plan | None:
+    known = sketch(data)
+    return _Plan(data, known) if known is not None else None
+
+
+def gateways_in(data: Data) -> list[str]:
+    """Names of the gateways, in the order of the list."""
+    plan = _plan(data)
+    return [plan.name(node) for node in plan.spec.gateways] if plan is not None else []
+
+
+def holders(data: Data, facts: Mapping[str, NodeFacts]) -> list[Holder]:
+    """The gateways, the first to hold the address on top; none when no keepalived is wanted."""
+    plan = _plan(data)
+    if plan is None or plan.spec.gateway.mode is not GatewayMode.KEEPALIVED or not plan.spec.servers:
+        return []
+    found = [
+        Holder(plan.name(node), gateway_priority(plan.spec, node), _interface(plan, node, facts))
+        for node in plan.spec.gateways
+    ]
     return sorted(found, key=lambda holder: -holder.priority)
 
 
-def forwards(spec: ClusterSpec) -> list[Forward]:
+def _interface(plan: _Plan, node: Node, facts: Mapping[str, NodeFacts]) -> str:
+    chosen = text_at(plan.data, "gateway.interface") or AUTO
+    known, address = facts.get(plan.name(node)), plan.address(node)
+    if chosen != AUTO or known is None or address is None:
+        return chosen if chosen != AUTO else ""
+    interface = known.interface_of(address)
+    return interface.name if interface is not None else ""
+
+
+def forwards(data: Data) -> list[Forward]:
     """What external balancers have to forward as they stand; TCP, without looking into it."""
-    found: list[Forward] = []
+    plan = _plan(data)
+    if plan is None:
+        return []
+    spec, found = plan.spec, []
     if spec.gateway.mode is GatewayMode.EXTERNAL and spec.profile is Profile.RAINBOND_6:
-        gateways = tuple(node.name for node in spec.gateways)
-        found += [Forward(port, gateways) for port in GATEWAY_PORTS]
+        gateways = plan.targets(spec.gateways)
+        found += [Forward(port, port, gateways) for port in GATEWAY_PORTS]
     if spec.kubernetes.api.mode is ApiMode.EXTERNAL:
-        servers = tuple(node.name for node in spec.nodes_with(Role.CONTROL_PLANE))
-        found += [Forward(port, servers) for port in (spec.kubernetes.api.port, RKE2_JOIN_PORT)]
+        servers = plan.targets(spec.nodes_with(Role.CONTROL_PLANE))
+        found += [Forward(_api_port(data), API_PORT, servers), Forward(SUPERVISOR_PORT, SUPERVISOR_PORT, servers)]
     return found
 
 
+def _api_port(data: Data) -> int:
+    written = text_at(data, "kubernetes.api.port")
+    return int(written) if written.isdecimal() else API_PORT
+
+
+def gives_up_on_failed_api(spec: ClusterSpec | None) -> bool:
+    """Whether a gateway gives the virtual address away when its own API server no longer answers."""
+    return spec is not None and any(has_check(spec, node) for node in spec.gateways)
+
+
 def interfaces_of(facts: Iterable[NodeFacts]) -> list[str]:
-    """Names of interfaces that every server which answered has, but for loopback."""
-    named = [{each.name for each in known.interfaces if each.name != "lo"} for known in facts]
+    """Names of interfaces with an address that every server which answered has; none of loopback or of pods."""
+    named = [
+        {
+            each.name
+            for each in known.interfaces
+            if each.name != "lo" and each.addresses and not each.name.startswith(POD_INTERFACES)
+        }
+        for known in facts
+    ]
     return sorted(set.intersection(*named)) if named else []
+
+
+class VipState(StrEnum):
+    """What is known of the virtual address as it stands in the draft."""
+
+    UNKNOWN = "unknown"
+    """No gateway has answered yet, or the address is not finished."""
+    ASKING = "asking"
+    FREE = "free"
+    OURS = "ours"
+    """A gateway of this site holds it."""
+
+
+def vip_state(data: Data, live: LiveSnapshot) -> VipState:
+    """Whether the address was found to be free; who else has it is a finding."""
+    look = live.vip
+    if not look.vip or look.vip != _address(text_at(data, "gateway.vip")) or look.findings:
+        return VipState.UNKNOWN
+    if look.asking:
+        return VipState.ASKING
+    if any(answer.own or answer.macs for answer in look.answers.values()):
+        return VipState.OURS
+    return VipState.FREE if look.witnesses else VipState.UNKNOWN
 
 
 def put_vip(data: Data, text: str) -> None:

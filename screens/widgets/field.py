@@ -131,12 +131,16 @@ class Verdict(Widget, can_focus=False):
 
     findings: reactive[tuple[Finding, ...]] = reactive((), layout=True)
     hint: reactive[Text | None] = reactive(None, layout=True)
+    good: reactive[bool] = reactive(False)
+    """Whether the hint says that the field has been found to be right."""
 
     def render(self) -> RenderResult:
         """The worst finding with its remedy, else the hint."""
         worst = worst_of(self.findings)
         if worst is None:
-            return Line(str(self.hint or ""), style="dim")
+            line = Line()
+            line.append(f"{signs(self).ok} " if self.good else "", style=rich_colour(self.app, "success"))
+            return line.append(str(self.hint or ""), style="dim")
         colour, sign = severity_look(self, worst.severity)
         line = Line(f"{sign} {worst.message}", style=colour)
         line.append(f"\n{worst.remedy}", style="not bold default")
@@ -230,6 +234,11 @@ class Field(Widget):
                 self.line.value = value
         self._known = value
         self.query_one(Verdict).findings = tuple(findings)
+
+    def advise(self, hint: Text | None, *, good: bool = False) -> None:
+        """Say something else beneath it, as long as nothing is wrong; ``good`` when that is how it should be."""
+        verdict = self.query_one(Verdict)
+        verdict.hint, verdict.good = hint, good
 
     def on_input_changed(self, event: Input.Changed) -> None:
         """Pass a change on."""

@@ -2,21 +2,32 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from pathlib import Path
+
 import pytest
 from textual.pilot import Pilot
 from textual.widgets import Static
 
+from rbdtui.checks.network import VipAnswer
 from rbdtui.findings import Finding, Place, Severity
 from rbdtui.site import Site
+from rbdtui.transport.base import Reach, ReachResult
 from rbdtui.workbench.live import LiveSnapshot
+from rbdtui.workbench.live_vip import VipLook
 from rbdtui.workbench.operations import text_at
 from rbdtui.workbench.sections import BALANCER
 from rbdtui.workbench.workbench import Workbench
 from screens.balancer import BalancerScreen
 from screens.widgets.field import Choice, Field, Verdict
 from tests.screens.answers import answered
-from tests.screens.conftest import LOOKS, Opened, Picture, bench, settled, show_live
+from tests.screens.conftest import LOOKS, Opened, Picture, bench, make_site, settled, show_live
 from tests.screens.waiting import drawn, program, until
+
+VIP = "127.88.0.100"
+GATEWAY = "  mode: keepalived"
+MAC = "02:00:5e:00:53:01"
+EMPTY = "apiVersion: rbdtui/v1\nname: site-a\nprofile: rainbond-6\nbundle: bundle\nnodes: []\n"
 
 
 async def show(pilot: Pilot[int], field: str = "") -> BalancerScreen:
@@ -57,6 +68,12 @@ def blamed(pilot: Pilot[int], path: str) -> list[str]:
     return [str(finding.message) for finding in field.query_one(Verdict).findings]
 
 
+def advised(pilot: Pilot[int], path: str) -> str:
+    """What is said below a field with which nothing is wrong."""
+    field = next(field for field in pilot.app.screen.query(Field) if field.path == path)
+    return str(field.query_one(Verdict).hint)
+
+
 def outcome(pilot: Pilot[int]) -> str:
     return str(pilot.app.screen.query_one("#outcome", Static).content)
 
@@ -70,9 +87,24 @@ def known(site: Site) -> LiveSnapshot:
 def taken(site: Site) -> LiveSnapshot:
     """All servers have answered, and somebody else has the virtual address."""
     good = known(site)
-    params = {"vip": "127.88.0.100", "mac": "02:00:5e:00:53:01", "witnesses": "server1, server2"}
+    params = {"vip": VIP, "mac": MAC, "witnesses": "server1, server2"}
     finding = Finding("RBD-VIP-105", Severity.ERROR, Place(field="gateway.vip"), params)
-    return LiveSnapshot(good.nodes, (*good.cluster_findings, finding))
+    return replace(good, vip=VipLook(VIP, (), {"server1": seen(MAC), "server2": seen(MAC)}, (finding,)))
+
+
+def seen(*macs: str) -> VipAnswer:
+    """What a gateway sees of the address."""
+    return VipAnswer(ReachResult(Reach.REFUSED if macs else Reach.TIMED_OUT, 1.0), macs)
+
+
+def asking(site: Site) -> LiveSnapshot:
+    """The servers have answered; whether the address is free is being asked."""
+    return replace(known(site), vip=VipLook(VIP, ("server1", "server2", "server3")))
+
+
+def free(site: Site) -> LiveSnapshot:
+    """Nobody answers to the address."""
+    return replace(known(site), vip=VipLook(VIP, (), {name: seen() for name in ("server1", "server2", "server3")}))
 
 
 async def test_what_is_wrong_is_said_while_it_is_typed(opened: Opened, site: Site) -> None:
@@ -103,12 +135,11 @@ async def test_the_prefix_comes_from_the_servers(opened: Opened, site: Site) -> 
 async def test_somebody_else_with_the_address_is_named(opened: Opened, site: Site) -> None:
     workbench = bench(site)
     async with opened(workbench) as pilot:
-        screen = await show(pilot)
+        await show(pilot)
         show_live(workbench, taken(site))
         await drawn(pilot)
-        vip = next(field for field in screen.query(Field) if field.path == "gateway.vip")
-        assert any("02:00:5e:00:53:01" in str(f.message) for f in screen._findings_at(vip.path))
-        assert "02:00:5e:00:53:01" in program(pilot).text_on_screen()
+        assert any(MAC in message for message in blamed(pilot, "gateway.vip"))
+        assert MAC in program(pilot).text_on_screen()
 
 
 async def test_a_mode_brings_back_what_was_typed(opened: Opened, site: Site) -> None:
@@ -128,16 +159,56 @@ async def test_a_mode_brings_back_what_was_typed(opened: Opened, site: Site) -> 
         ]  # fmt: skip
 
 
+async def test_whether_the_address_is_free_is_said_below_it(opened: Opened, site: Site) -> None:
+    workbench = bench(site)
+    async with opened(workbench) as pilot:
+        await show(pilot)
+        show_live(workbench, asking(site))
+        await drawn(pilot)
+        assert advised(pilot, "gateway.vip") == "Asking the gateways whether it is free."
+        show_live(workbench, free(site))
+        await drawn(pilot)
+        assert advised(pilot, "gateway.vip") == "Free: nobody answers (3 were asked)."
+        await type_vip(pilot, "127.88.0.99/24")
+        await until(pilot, lambda: "Free" not in advised(pilot, "gateway.vip"))
+        await press(pilot, "ctrl+u")
+        await until(pilot, lambda: "as in 10.0.0.100/24" in advised(pilot, "gateway.vip"))
+
+
+async def test_an_interface_of_the_gateways_is_chosen_without_typing(opened: Opened, site: Site) -> None:
+    workbench = bench(site)
+    async with opened(workbench) as pilot:
+        await show(pilot, "gateway.interface")
+        await press(pilot, "right")
+        assert value(pilot, "gateway.interface") == "auto"
+        show_live(workbench, known(site))
+        await drawn(pilot)
+        await press(pilot, "right")
+        assert value(pilot, "gateway.interface") == "eth0"
+        assert "server1  eth0" in outcome(pilot)
+        await press(pilot, "left")
+        assert value(pilot, "gateway.interface") == "auto"
+        await press(pilot, "enter", "ctrl+u", "e", "n", "s", "left", "x", "enter")
+        assert value(pilot, "gateway.interface") == "enxs"
+        await press(pilot, "right")
+        assert value(pilot, "gateway.interface") == "auto"
+
+
 async def test_who_would_hold_the_address(opened: Opened, site: Site) -> None:
     workbench = bench(site)
     async with opened(workbench) as pilot:
         await show(pilot)
-        assert "interface not known yet" in outcome(pilot)
+        assert "has to be asked first" in outcome(pilot)
         show_live(workbench, known(site))
         await drawn(pilot)
-        lines = [line.split() for line in outcome(pilot).splitlines()[1:]]
-        assert [(line[0], line[3]) for line in lines] == [("server1", "100"), ("server2", "90"), ("server3", "80")]
-        assert "not known" not in outcome(pilot)
+        lines = [line.split() for line in outcome(pilot).splitlines()[1:4]]
+        assert [(line[0], line[1], line[3]) for line in lines] == [
+            ("server1", "eth0", "100"), ("server2", "eth0", "90"), ("server3", "eth0", "80"),
+        ]  # fmt: skip
+        assert "own API no longer answers gives it away" in outcome(pilot)
+        workbench.change(lambda data: data["nodes"][2].update(address="nonsense"))
+        await until(pilot, lambda: "has to be asked first" in outcome(pilot))
+        assert "server3" in outcome(pilot)
 
 
 async def test_what_an_external_balancer_has_to_forward(opened: Opened, site: Site) -> None:
@@ -145,17 +216,58 @@ async def test_what_an_external_balancer_has_to_forward(opened: Opened, site: Si
         workbench = workbench_of(pilot)
 
         def external(data: dict[str, object]) -> None:
-            data["gateway"] = {"mode": "external", "address": "127.88.0.200"}
-            data["kubernetes"] = {"distribution": "rke2", "api": {"mode": "external", "address": "127.88.0.200"}}
+            data["profile"] = "rainbond-6"
+            data["gateway"] = {"mode": "external"}
+            data["kubernetes"] = {"distribution": "rke2", "api": {"mode": "external", "port": 8443}}
 
         workbench.change(external)
+        screen = await show(pilot)
+        assert workbench.draft.findings_at("gateway.address")
+        servers = ", ".join(f"127.88.0.{last}:{{0}}" for last in (11, 12, 13))
+        ports = [(80, 80), (443, 443), (6060, 6060), (7070, 7070), (8443, 8443), (8443, 6443), (9345, 9345)]
+        assert screen.copy_text().splitlines() == [f"tcp {port} -> {servers.format(to)}" for port, to in ports]
+        assert "80  443  6060  7070  8443  8443→6443  9345" in outcome(pilot)
+        workbench.change(lambda data: data.update(profile="kubernetes-only"))
+        await until(pilot, lambda: "installs nothing that needs a gateway" in outcome(pilot))
+        assert "6060" not in outcome(pilot)
+
+
+async def test_a_value_that_the_mode_has_no_use_for_can_be_taken_out(opened: Opened, site: Site) -> None:
+    site.spec_file.write_text(site.spec_file.read_text().replace(GATEWAY, f"  address: 127.88.0.200\n{GATEWAY}"))
+    async with opened(bench(site)) as pilot:
+        await show(pilot, "gateway.address")
+        assert blamed(pilot, "gateway.address")
+        await press(pilot, "enter", "ctrl+u", "enter")
+        assert value(pilot, "gateway.address") == ""
+        assert not workbench_of(pilot).draft.findings
+
+
+async def test_what_belongs_to_no_field_is_said_all_the_same(opened: Opened, site: Site) -> None:
+    site.spec_file.write_text(site.spec_file.read_text().replace(GATEWAY, f"  colour: red\n{GATEWAY}"))
+    async with opened(bench(site)) as pilot:
         await show(pilot)
-        ports = [line.split()[0] for line in outcome(pilot).splitlines()[1:]]
-        assert ports == ["6443", "9345"]
-        workbench.change(lambda data: data.update(profile="rainbond-6"))
-        await until(pilot, lambda: len(outcome(pilot).splitlines()) == 8)
-        ports = [line.split()[0] for line in outcome(pilot).splitlines()[1:]]
-        assert ports == ["80", "443", "6060", "7070", "8443", "6443", "9345"]
+        assert "colour" in outcome(pilot)
+
+
+async def test_without_gateways_it_says_where_they_come_from(opened: Opened, home: Path) -> None:
+    async with opened(bench(make_site(home / "empty", EMPTY))) as pilot:
+        await show(pilot)
+        assert "Press 2" in outcome(pilot)
+        await press(pilot, "down", "enter", "1", "enter", "right", "pagedown", "pageup", "u", "ctrl+y", "space")
+        assert isinstance(pilot.app.screen, BalancerScreen)
+
+
+async def test_what_is_below_comes_into_sight(opened: Opened, site: Site) -> None:
+    workbench = bench(site)
+    async with opened(workbench, size=(80, 20)) as pilot:
+        await show(pilot)
+        show_live(workbench, known(site))
+        await drawn(pilot)
+        assert "gives it away" not in program(pilot).text_on_screen()
+        await press(pilot, "pagedown", "pagedown")
+        assert "gives it away" in program(pilot).text_on_screen()
+        await press(pilot, "pageup", "pageup")
+        assert "keepalived" in program(pilot).text_on_screen()
 
 
 async def test_numbers_that_are_none_are_judged_and_kept(opened: Opened, site: Site) -> None:
@@ -176,11 +288,40 @@ async def test_pictures(
     workbench = bench(site)
     async with opened(workbench, size=size, language=language, ascii_only=ascii_only) as pilot:
         await show(pilot)
-        show_live(workbench, known(site))
+        picture(pilot, name="not-asked")
+        show_live(workbench, asking(site))
+        await drawn(pilot)
+        picture(pilot, name="checking")
+        show_live(workbench, free(site))
         await drawn(pilot)
         picture(pilot, name="good")
         show_live(workbench, taken(site))
         await drawn(pilot)
         picture(pilot, name="taken")
+        show_live(workbench, known(site))
         await press(pilot, "right")
-        picture(pilot, name="external")
+        picture(pilot, name="external-begun")
+
+
+@pytest.mark.parametrize(("size", "language", "ascii_only"), LOOKS)
+async def test_pictures_of_an_external_balancer(
+    opened: Opened, picture: Picture, site: Site, size: tuple[int, int], language: str, ascii_only: bool
+) -> None:
+    text = site.spec_file.read_text()
+    text = text.replace("mode: vip ", f"mode: external\n    address: {VIP}").replace("kubernetes-only", "rainbond-6")
+    text = text.replace("etcd, gateway]", "etcd, gateway, build]")
+    head, _, _ = text.partition("\ngateway:")
+    site.spec_file.write_text(f"{head}\ngateway: {{mode: external, address: {VIP}}}\n")
+    async with opened(bench(site), size=size, language=language, ascii_only=ascii_only) as pilot:
+        await show(pilot, "gateway.address")
+        picture(pilot)
+
+
+@pytest.mark.parametrize(("size", "language", "ascii_only"), LOOKS)
+async def test_pictures_without_nodes(
+    opened: Opened, picture: Picture, home: Path, size: tuple[int, int], language: str, ascii_only: bool
+) -> None:
+    empty = make_site(home / "empty", EMPTY)
+    async with opened(bench(empty), size=size, language=language, ascii_only=ascii_only) as pilot:
+        await show(pilot)
+        picture(pilot)

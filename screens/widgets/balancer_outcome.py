@@ -1,0 +1,98 @@
+"""What the choices on the balancer come to: who would hold the address, or what somebody else has to forward."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import groupby
+from typing import Final
+
+from rich.cells import cell_len
+from rich.text import Text as Line
+from textual.widgets import Static
+
+from rbdtui.findings import Finding
+from rbdtui.spec.model import GatewayMode, Profile
+from rbdtui.words import T
+from rbdtui.workbench.balancer import Forward, Holder, forwards, gateways_in, gives_up_on_failed_api, holders
+from rbdtui.workbench.clean import clean_line
+from rbdtui.workbench.draft import Data
+from rbdtui.workbench.operations import text_at
+from rbdtui.workbench.workbench import Workbench
+from screens.widgets.field import severity_look
+from screens.widgets.frame import signs
+from screens.widgets.hanging import hanging
+
+_INDENT: Final = "   "
+
+
+class BalancerOutcome(Static):
+    """A page of words and aligned lists, drawn again only when it says something else."""
+
+    def show(self, workbench: Workbench, findings: Sequence[Finding]) -> None:
+        """What follows from a draft; ``findings`` are those that no field above says."""
+        data, page = workbench.draft.data, Line()
+        for finding in findings:
+            colour, sign = severity_look(self, finding.severity)
+            page.append(f"{hanging(self, sign, str(finding.message))}\n", style=colour)
+            page.append(f"{hanging(self, '', str(finding.remedy))}\n", style="dim")
+        if findings:
+            page.append("\n")
+        self._append_balance(page, data)
+        found = holders(data, workbench.live.facts)
+        if found:
+            self._append_holders(page, found)
+            if gives_up_on_failed_api(workbench.draft.spec):
+                self._append_note(page, str(T("balancer.gives_up")))
+        page.rstrip()
+        if page != self.content:
+            self.update(page)
+
+    def _append_balance(self, page: Line, data: Data) -> None:
+        """What somebody else's balancer has to do, or why nobody has anything to balance."""
+        wanted, external = forwards(data), text_at(data, "gateway.mode") == GatewayMode.EXTERNAL.value
+        gateways = gateways_in(data)
+        if not gateways and text_at(data, "gateway.mode") != GatewayMode.NONE.value:
+            page.append(f"{hanging(self, '', str(T('balancer.no_gateways')), indent=0)}\n", style="dim")
+        if wanted:
+            page.append(f"{hanging(self, '', str(T('balancer.forwards')), indent=0)}\n", style="bold")
+            self._append_forwards(page, wanted)
+            self._append_note(page, str(T("balancer.before_run")))
+            self._append_note(page, str(T("balancer.copies")))
+        if external and gateways and text_at(data, "profile") == Profile.KUBERNETES_ONLY.value:
+            names = ", ".join(map(clean_line, gateways))
+            self._append_note(page, str(T("balancer.your_ports", nodes=names)))
+
+    def _append_holders(self, page: Line, found: Sequence[Holder]) -> None:
+        page.append(f"{T('balancer.holders')}\n", style="bold")
+        dash = signs(self).dash
+        rows = [(clean_line(each.node), clean_line(each.interface) or dash, str(each.priority)) for each in found]
+        node, interface, priority = (max(cell_len(row[column]) for row in rows) for column in range(3))
+        for place, row in enumerate(rows):
+            words = T("balancer.first") if place == 0 else T("balancer.next")
+            page.append(f"{_INDENT}{_filled(row[0], node)}  {_filled(row[1], interface)}  ")
+            page.append(f"{T('balancer.priority', priority=row[2].rjust(priority))}  {words}\n", style="dim")
+        if not all(each.interface for each in found):
+            self._append_note(page, str(T("balancer.not_asked", dash=dash)))
+        self._append_note(page, str(T("balancer.stays")))
+
+    def _append_forwards(self, page: Line, wanted: Sequence[Forward]) -> None:
+        """Ports with the same servers behind them in one line, and these below it."""
+        arrow = "->" if signs(self).pointer == ">" else "→"
+        for targets, group in groupby(wanted, key=lambda forward: forward.targets):
+            ports = "  ".join(_port_words(forward, arrow) for forward in group)
+            page.append(f"{_INDENT}{ports}\n", style="bold")
+            names = max((cell_len(target.node) for target in targets), default=0)
+            for place, each in enumerate(targets):
+                page.append(f"{_INDENT}{' ' if place else arrow:<{len(arrow)}} ", style="dim")
+                page.append(f"{_filled(clean_line(each.node), names)}  {clean_line(each.address)}\n")
+
+    def _append_note(self, page: Line, text: str) -> None:
+        page.append(f"{hanging(self, '', text)}\n", style="dim")
+
+
+def _port_words(forward: Forward, arrow: str) -> str:
+    return str(forward.port) if forward.port == forward.target_port else f"{forward.port}{arrow}{forward.target_port}"
+
+
+def _filled(text: str, cells: int) -> str:
+    return text + " " * (cells - cell_len(text))
