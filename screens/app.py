@@ -93,6 +93,8 @@ class RbdTuiApp(CommandingApp):
         self.DEFAULT_MODE = first_section(first) if first is not None else self._first_mode()  # type: ignore[misc]
         super().__init__(settings, self.start.kept or settings, self.start.settings_file)
         self._damage: tuple[Path, SiteError] | None = None
+        self._file_change_told = False
+        """Whether it was said that cluster.yaml was changed elsewhere while there is a draft."""
         self._unsubscribe: Callable[[], None] = lambda: None
         self._threads_loop: asyncio.AbstractEventLoop | None = None
         self._drawn_at = 0.0
@@ -180,8 +182,11 @@ class RbdTuiApp(CommandingApp):
 
     def _begin(self, workbench: Workbench) -> None:
         workbench.start()
+        self._file_change_told = False
         if workbench.draft.recovered:
             self.call_after_refresh(self.tell, T("shell.recovered"))
+        elif workbench.open_elsewhere:
+            self.call_after_refresh(self.tell, T("shell.open_elsewhere"))
         self._unlock_if_needed()
 
     async def close_site(self) -> None:
@@ -286,8 +291,21 @@ class RbdTuiApp(CommandingApp):
                 screen.post_message(Changed())
 
     def _keep(self) -> None:
-        if self.workbench is not None:
-            self.workbench.keep()
+        if self.workbench is None:
+            return
+        self.workbench.keep()
+        self.workbench.look_at_file()
+        if self.workbench.file_changed:
+            self._take_up_file(self.workbench)
+
+    def _take_up_file(self, workbench: Workbench) -> None:
+        """cluster.yaml was changed elsewhere: without a draft that is what holds now, a draft stays as it is."""
+        if workbench.draft.dirty:
+            if not self._file_change_told:
+                self.tell(T("shell.file_changed"), bad=True)
+            self._file_change_told = True
+        elif workbench.take_up_file() is not None:
+            self.tell(T("shell.file_taken_up"))
 
     def on_worker_state_changed(self, event: Worker.StateChanged) -> None:
         """An error of a worker is a sentence."""

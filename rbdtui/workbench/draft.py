@@ -18,10 +18,11 @@ from rbdtui.atomic import write_atomic
 from rbdtui.findings import Finding
 from rbdtui.site import Site
 from rbdtui.spec.edit import apply_edits, save, unified_diff
-from rbdtui.spec.loader import LoadedSpec, load_spec, parse_values
+from rbdtui.spec.loader import LoadedSpec, load_spec, parse_spec, parse_values
 from rbdtui.spec.model import ClusterSpec
 from rbdtui.spec.references import check_local
 from rbdtui.spec.rules import check_rules
+from rbdtui.workbench.merging import merge
 from rbdtui.workbench.saving import edits_between
 
 DRAFT_NAME: Final = "draft.json"
@@ -41,6 +42,8 @@ class Draft:
     data: Data
     recovered: bool = False
     """Whether it was found from an earlier, unsaved session."""
+    file: Path | None = None
+    """Where it is kept; None: in the site's first draft file."""
     loaded: LoadedSpec = field(init=False)
     findings: list[Finding] = field(init=False)
     _saved: Data = field(init=False, repr=False)
@@ -57,11 +60,17 @@ class Draft:
         self._judge()
 
     @classmethod
-    def open(cls, site: Site) -> Draft | None:
-        """The draft of a site, with unsaved work of an earlier session; None when cluster.yaml is no YAML mapping."""
+    def open(cls, site: Site, file: Path | None = None) -> Draft | None:
+        """The draft of a site, with unsaved work of an earlier session; None when cluster.yaml is no YAML mapping.
+
+        When cluster.yaml has become another since, that work stands on top of it.
+        """
         draft = cls.of(site, load_spec(site.spec_file))
-        left = _read_draft(site.path / DRAFT_NAME, draft.saved_text) if draft is not None else None
-        if draft is not None and left is not None and left != draft.data:
+        if draft is None:
+            return None
+        draft.file = file
+        left = _read_draft(draft._file, draft.saved_text, draft.data)
+        if left is not None and left != draft.data:
             draft.data, draft.recovered = left, True
             draft._judge()
         return draft
@@ -70,6 +79,10 @@ class Draft:
     def of(cls, site: Site, loaded: LoadedSpec) -> Draft | None:
         """The draft that a file begins; None when it is no YAML mapping."""
         return cls(site, loaded.text, _plain(loaded.data)) if loaded.data is not None else None
+
+    @property
+    def _file(self) -> Path:
+        return self.file or self.site.path / DRAFT_NAME
 
     @property
     def spec(self) -> ClusterSpec | None:
@@ -140,6 +153,28 @@ class Draft:
         self.change(self._become_saved)
         self.recovered = False
 
+    def take_up(self, loaded: LoadedSpec) -> tuple[str, ...]:
+        """Go on from cluster.yaml as it has become elsewhere, with this draft's changes on top of it.
+
+        Returns the fields that both changed, where the draft counts; `undo` brings back what was.
+        """
+        theirs = _plain(loaded.data or {})
+        merged = merge(self._saved, self.data, theirs)
+        self._go_on_from(loaded.text, theirs, merged.data)
+        return merged.contested
+
+    def start_over(self, loaded: LoadedSpec) -> None:
+        """Go on from cluster.yaml as it is on the disk now, in place of this draft; `undo` brings that back."""
+        theirs = _plain(loaded.data or {})
+        self._go_on_from(loaded.text, theirs, copy.deepcopy(theirs))
+        self.recovered = False
+
+    def _go_on_from(self, text: str, saved: Data, data: Data) -> None:
+        if data != self.data:
+            self._undo = [*self._undo, self.data][-UNDO_DEPTH:]
+        self.saved_text, self._saved, self.data, self._merged = text, saved, data, ""
+        self._judge()
+
     def _become_saved(self, data: Data) -> None:
         data.clear()
         data.update(copy.deepcopy(self._saved))
@@ -155,7 +190,7 @@ class Draft:
 
     def write_kept(self, content: bytes) -> None:
         """Put what `to_keep` gave on the disk, from any thread; `keep_error` tells when that failed."""
-        file = self.site.path / DRAFT_NAME
+        file = self._file
         try:
             if content:
                 write_atomic(file, content)
@@ -180,15 +215,19 @@ def _plain(data: Mapping[str, object]) -> Data:
     return cast(Data, json.loads(json.dumps(data, default=str)))
 
 
-def _read_draft(file: Path, text: str) -> Data | None:
-    """Unsaved work that began from this very text; anything else is left alone."""
+def _read_draft(file: Path, text: str, data: Data) -> Data | None:
+    """Unsaved work, on top of what cluster.yaml says now."""
     try:
         content = json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return None
-    if not isinstance(content, dict) or content.get("text") != text or not isinstance(content.get("data"), dict):
+    if not isinstance(content, dict) or not isinstance(content.get("data"), dict):
         return None
-    return cast(Data, content["data"])
+    left, begun_from = cast(Data, content["data"]), content.get("text")
+    if begun_from == text:
+        return left
+    base = parse_spec(begun_from).data if isinstance(begun_from, str) else None
+    return merge(_plain(base), left, data).data if base is not None else None
 
 
 def _is_under(path: str, wanted: str) -> bool:

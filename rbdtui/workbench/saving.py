@@ -17,7 +17,7 @@ def edits_between(before: Mapping[str, object], after: Mapping[str, object]) -> 
         edits.append(UnsetField(key))
     for key, value in after.items():
         old = before.get(key)
-        if key == "nodes" and _is_roster(old) and _is_roster(value):
+        if key == "nodes" and is_roster(old) and is_roster(value):
             edits += _node_edits(cast(list[dict[str, object]], old), cast(list[dict[str, object]], value))
         else:
             edits += _value_edits(key, old, value, present=key in before)
@@ -36,7 +36,7 @@ def _value_edits(path: str, old: object, new: object, *, present: bool) -> list[
     return edits
 
 
-def _is_roster(value: object) -> bool:
+def is_roster(value: object) -> bool:
     """Whether this is a list of nodes whose names tell them apart."""
     if not isinstance(value, list) or not all(isinstance(node, dict) for node in value):
         return False

@@ -19,6 +19,7 @@ from rbdtui.findings import Finding, Severity
 from rbdtui.probes.model import Health
 from rbdtui.session import Session
 from rbdtui.site import SiteError
+from rbdtui.spec.edit import EditError
 from rbdtui.spec.loader import load_spec
 from rbdtui.spec.references import secret_references
 from rbdtui.transport.base import CredentialError
@@ -27,7 +28,9 @@ from rbdtui.vault import VaultError
 from rbdtui.words import T
 from rbdtui.workbench.background import BackgroundLoop
 from rbdtui.workbench.draft import Data, Draft
+from rbdtui.workbench.draft_file import DraftFile
 from rbdtui.workbench.faults import FaultLine
+from rbdtui.workbench.file_watch import FileWatch
 from rbdtui.workbench.health_view import HealthFollower
 from rbdtui.workbench.live import LiveNodes, LiveSnapshot
 from rbdtui.workbench.passphrase import HeldPassphrase
@@ -86,6 +89,8 @@ class Workbench:
         self.run: RunFollower | None = None
         """The run that is looked at: the one under way, else the newest, or the one chosen by `open_run`."""
         self._keeping: Future[None] | None = None
+        self._draft_file: DraftFile | None = None
+        self._file = FileWatch(self.site.spec_file, lambda: self.draft.saved_text, self.background, self._tell)
         self.look_for_run()
 
     @classmethod
@@ -100,10 +105,14 @@ class Workbench:
     ) -> Workbench:
         """Open a site; raises `SiteError`, as `DamagedSpecError` when cluster.yaml is no YAML mapping."""
         session = Session.open(path, passphrases)
-        draft = Draft.open(session.site)
+        draft_file = DraftFile.take(session.site.path)
+        draft = Draft.open(session.site, draft_file.path)
         if draft is None:
+            draft_file.release()
             raise DamagedSpecError(session.site.spec_file, session.loaded.findings)
-        return cls(session, draft, passphrases, simulated=simulated, faults=faults, ask_servers=ask_servers)
+        workbench = cls(session, draft, passphrases, simulated=simulated, faults=faults, ask_servers=ask_servers)
+        workbench._draft_file = draft_file
+        return workbench
 
     def start(self) -> None:
         """Begin to ask the servers of the draft."""
@@ -118,6 +127,8 @@ class Workbench:
         if self.run is not None:
             self.run.close()
         self.background.close()
+        if self._draft_file is not None:
+            self._draft_file.release()
 
     # --- who wants to know -----------------------------------------------------------------------------------
 
@@ -148,11 +159,46 @@ class Workbench:
         return undone
 
     def save(self) -> str:
-        """Write the draft into cluster.yaml, with a .bak of what was there; the diff. Raises `spec.edit.EditError`."""
+        """Write the draft into cluster.yaml, with a .bak of what was there; the diff. Raises `spec.edit.EditError`.
+
+        A file that was changed elsewhere is not written over: the draft goes on from it, and the error says so.
+        """
+        contested = self.take_up_file()
+        if contested is not None and self.draft.dirty:
+            fields = ", ".join(contested)
+            raise EditError(T("draft.contested", fields=fields) if contested else T("draft.together"))
         diff = self.draft.save()
         self.session.loaded = load_spec(self.site.spec_file)
         self._tell()
         return diff
+
+    @property
+    def open_elsewhere(self) -> bool:
+        """Whether another screen had the site open already."""
+        return self._draft_file is not None and self._draft_file.others
+
+    @property
+    def file_changed(self) -> bool:
+        """Whether cluster.yaml was seen to be changed elsewhere; `take_up_file` goes on from it."""
+        return self._file.changed
+
+    def look_at_file(self) -> None:
+        """Look soon whether cluster.yaml was changed elsewhere."""
+        self._file.look()
+
+    def take_up_file(self) -> tuple[str, ...] | None:
+        """Go on from cluster.yaml as it was changed elsewhere, with the draft's changes on top.
+
+        Returns the fields that both changed, where the draft counts; None when nothing was changed elsewhere.
+        """
+        self._file.changed = False
+        loaded = load_spec(self.site.spec_file)
+        if loaded.data is None or loaded.text == self.draft.saved_text:
+            return None
+        contested = self.draft.take_up(loaded)
+        self.session.loaded = loaded
+        self._after_change()
+        return contested
 
     def discard(self) -> None:
         """Go back to what cluster.yaml says; the draft can be brought back by `undo`."""
@@ -160,14 +206,16 @@ class Workbench:
         self._after_change()
 
     def read_again(self) -> None:
-        """Take cluster.yaml as it is on the disk now, in place of the draft; raises `DamagedSpecError`."""
+        """Take cluster.yaml as it is on the disk now, in place of the draft; raises `DamagedSpecError`.
+
+        The draft can be brought back by `undo`.
+        """
         loaded = load_spec(self.site.spec_file)
-        draft = Draft.of(self.site, loaded)
-        if draft is None:
+        if loaded.data is None:
             raise DamagedSpecError(self.site.spec_file, loaded.findings)
-        self._finish_keeping()
-        self.session.loaded, self.draft = loaded, draft
-        self.draft.write_kept(b"")
+        self.session.loaded = loaded
+        self.draft.start_over(loaded)
+        self.keep_now()
         self._after_change()
 
     def keep(self) -> None:

@@ -163,13 +163,17 @@ def test_unsaved_work_is_found_again_and_saving_forgets_it(draft: Draft) -> None
     assert not reopened(draft).recovered
 
 
-def test_unsaved_work_of_another_file_is_left_alone(draft: Draft) -> None:
+def test_unsaved_work_stands_on_top_of_a_file_that_has_become_another(draft: Draft) -> None:
     draft.change(lambda d: d.update(name="other"))
     keep(draft)
     draft.site.spec_file.write_text(EXAMPLE.replace("10.0.0.11", "10.0.0.31"), encoding="utf-8")
     again = reopened(draft)
-    assert not again.recovered
-    assert again.data["name"] == "site-a"
+    assert again.recovered
+    assert again.data["name"] == "other"
+    assert again.data["nodes"][0]["address"] == "10.0.0.31"
+    diff = again.save()
+    assert "+name: other" in diff
+    assert "10.0.0" not in diff
 
 
 def test_a_file_that_changed_meanwhile_is_not_overwritten(draft: Draft) -> None:
@@ -205,6 +209,14 @@ def test_a_disk_that_is_full_is_told_and_tried_again(draft: Draft) -> None:
 
 
 def test_damaged_drafts_are_as_if_there_were_none(draft: Draft) -> None:
-    for content in (b"", b"{", b"[]", b'{"text": 1}', b"\xff\xfe", b'{"text": "", "data": []}'):
+    for content in (
+        b"",
+        b"{",
+        b"[]",
+        b'{"text": 1}',
+        b"\xff\xfe",
+        b'{"text": "", "data": []}',
+        b'{"text": "", "data": {}}',
+    ):
         (draft.site.path / DRAFT_NAME).write_bytes(content)
         assert not reopened(draft).recovered
