@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from rbdtui.checks.ports import uses_canal
-from rbdtui.checks.view import NodeView
+from rbdtui.checks.view import NodeView, PackageSource
 from rbdtui.errors import StepError
 from rbdtui.findings import Finding, Severity
 
@@ -35,7 +35,8 @@ def keepalived(view: NodeView) -> Iterator[Finding]:
     if not view.carries_vip or "tools" in facts.failed:
         return
     if "keepalived" not in facts.tools:
-        yield _absent_keepalived(view)
+        if view.bundle is not None:  # else nobody knows yet what it has, which is no mistake of the host
+            yield _absent_keepalived(view, view.bundle)
     elif view.ours:
         return
     elif "keepalived" in facts.active_units:
@@ -44,19 +45,19 @@ def keepalived(view: NodeView) -> Iterator[Finding]:
         yield view.finding("RBD-LB-104", Severity.INFO, path=_KEEPALIVED_CONF)
 
 
-def _absent_keepalived(view: NodeView) -> Finding:
+def _absent_keepalived(view: NodeView, bundle: PackageSource) -> Finding:
     release = view.facts.os
     system = f"{release.id}-{release.version_id}-{view.facts.arch}"
-    if _bundle_has_packages(view):
+    if _bundle_has_packages(view, bundle):
         return view.finding("RBD-LB-101", Severity.INFO, system=system)
     return view.finding("RBD-LB-102", Severity.ERROR, system=system)
 
 
-def _bundle_has_packages(view: NodeView) -> bool:
+def _bundle_has_packages(view: NodeView, bundle: PackageSource) -> bool:
     """A bundle that cannot be read has none; what is wrong with it, its own findings say."""
     release = view.facts.os
     try:
-        found = view.bundle.packages(release.id, release.version_id, view.facts.arch) if view.bundle is not None else ()
+        found = bundle.packages(release.id, release.version_id, view.facts.arch)
     except StepError:
         return False
     return any(True for _ in found)

@@ -76,6 +76,7 @@ SOFTWARE_CASES = (
     Case(
         "no keepalived needed", without("keepalived"), {}, spec_of(gateway={"mode": "external", "address": "10.0.0.9"})
     ),
+    Case("no keepalived, nobody has looked at the bundle yet", without("keepalived"), {}),
     Case("no keepalived, no bundle", without("keepalived"), {"RBD-LB-102": E}, bundle=UnreadablePackages()),
     Case("somebody's keepalived", running("keepalived"), {"RBD-LB-103": E}),
     Case("our keepalived", both(claimed, running("keepalived")), {}),
