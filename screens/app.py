@@ -93,6 +93,8 @@ class RbdTuiApp(CommandingApp):
         self.DEFAULT_MODE = first_section(first) if first is not None else self._first_mode()  # type: ignore[misc]
         super().__init__(settings, self.start.kept or settings, self.start.settings_file)
         self._damage: tuple[Path, SiteError] | None = None
+        self._keep_error = ""
+        """Why the draft could not be put on the disk when that was last seen to."""
         self._file_change_told = False
         """Whether it was said that cluster.yaml was changed elsewhere while there is a draft."""
         self._unsubscribe: Callable[[], None] = lambda: None
@@ -182,7 +184,7 @@ class RbdTuiApp(CommandingApp):
 
     def _begin(self, workbench: Workbench) -> None:
         workbench.start()
-        self._file_change_told = False
+        self._file_change_told, self._keep_error = False, ""
         if workbench.draft.recovered:
             self.call_after_refresh(self.tell, T("shell.recovered"))
         elif workbench.open_elsewhere:
@@ -294,9 +296,18 @@ class RbdTuiApp(CommandingApp):
         if self.workbench is None:
             return
         self.workbench.keep()
+        self._tell_of_keeping(self.workbench.draft.keep_error)
         self.workbench.look_at_file()
         if self.workbench.file_changed:
             self._take_up_file(self.workbench)
+
+    def _tell_of_keeping(self, error: str) -> None:
+        """Say once that the draft cannot be put on the disk, as when that is full; the head says it all the while."""
+        if error == self._keep_error:
+            return
+        self._keep_error = error
+        self.tell(T("shell.keep_failed", reason=error) if error else T("shell.kept_again"), bad=bool(error))
+        self._changed()
 
     def _take_up_file(self, workbench: Workbench) -> None:
         """cluster.yaml was changed elsewhere: without a draft that is what holds now, a draft stays as it is."""

@@ -38,10 +38,10 @@ def head_mark(workbench: Workbench) -> str:
 
 
 def head_right(workbench: Workbench) -> str:
-    """The run under way, else whether the draft is saved."""
+    """A draft that the disk does not take, else the run under way, else whether the draft is saved."""
+    if workbench.draft.keep_error:
+        return str(T("shell.not_kept", reason=workbench.draft.keep_error))
     run = workbench.active_run
     if run is not None:
         return str(T("shell.run_active", run=run.run_id.rpartition("-")[2]))
-    if workbench.draft.keep_error:
-        return str(T("shell.not_kept", reason=workbench.draft.keep_error))
     return str(T("shell.not_saved")) if workbench.draft.dirty else ""
