@@ -211,7 +211,10 @@ class RunScreen(RunPast):
         log = self._log
         words = [f"/{log.wanted}"] if log.wanted else []
         words += [str(T("run_screen.log.wraps"))] if log.wraps else []
-        words.append(str(T("run_screen.log.follows")) if log.follows else f"{log.share:.0%}")
+        if not log.follows:
+            words.append(f"{log.share:.0%}")
+        elif not self.replay.looks_back:
+            words.append(str(T("run_screen.log.follows")))
         return "  ".join(words)
 
     def _happening(self, index: int, width: int) -> Spans:

@@ -30,6 +30,7 @@ from rbdtui.engine.events import (
     StepStirred,
     StopRequested,
 )
+from rbdtui.plan.step import StepKind
 from rbdtui.probes.model import ProbeState
 from rbdtui.words import T, Text
 
@@ -109,6 +110,8 @@ class Timeline:
                 return event.step, event.text, Tone.PLAIN
             case StepFinished(outcome=Outcome.CHANGED):
                 return event.step, T("timeline.changed", seconds=_seconds(event.duration_s)), Tone.GOOD
+            case StepFinished(outcome=Outcome.UNCHANGED) if self._is_gate(event.step):
+                return event.step, T("timeline.holds"), Tone.GOOD
             case StepFinished():
                 return event.step, T(f"timeline.{event.outcome.value}"), Tone.PLAIN  # words: timeline.*
             case StepFailed(retry_in_s=None):
@@ -130,6 +133,10 @@ class Timeline:
                 return self._asked.get(event.question, ""), text, Tone.PLAIN
             case _:
                 return None
+
+    def _is_gate(self, step_id: str) -> bool:
+        info = self._steps.get(step_id)
+        return info is not None and info.kind == StepKind.GATE
 
     def _of_run(self, event: Event) -> tuple[str, Text, Tone] | None:
         match event:
@@ -166,11 +173,12 @@ class Timeline:
         if together:
             self.happenings.pop()
         self._ports, self._ports_state = ports, event.state
-        text = T("timeline.port", port=event.port, detail=event.detail)
+        text, title = T("timeline.port", port=event.port, detail=event.detail), None
         if len(ports) > 1:
             word = T(f"health.state.{event.state}")  # words: health.state.*
             text = T("timeline.ports", ports=" ".join(map(str, sorted(ports))), state=word)
-        self.happenings.append(Happening(count, at, event.target, None, text, tone))
+            title = T("run_screen.ports.title")
+        self.happenings.append(Happening(count, at, event.target, title, text, tone))
 
     def _together(self, at: float, target: str, state: str) -> bool:
         """Whether the last line is of another port of the same gateway that has changed in the same way just now."""

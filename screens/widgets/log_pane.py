@@ -309,8 +309,15 @@ class LogPane(Widget, can_focus=True):
             self.post_message(self.NotFound(T(f"run_screen.log.{which}", text=self._wanted)))  # words: run_screen.log.*
             return
         self._found = at
+        self.call_after_refresh(self._show_found, file, at)
+
+    def _show_found(self, file: LogFile, at: int) -> None:
+        """Bring a place into sight with some lines above it, once it is known how many lines there are room for."""
+        if file != self._file or at != self._found:
+            return
         above = file.before(at, self.size.height // 3) or file.after(at, 1)
         page = file.before(self._end, self.size.height)
-        self._top, self._top_part = min(above[0].offset, page[0].offset), 0
+        if above and page:
+            self._top, self._top_part = min(above[0].offset, page[0].offset), 0
         self._moved()
         self.refresh()
