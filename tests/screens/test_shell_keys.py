@@ -48,7 +48,7 @@ PASTED: Final = (
 )  # fmt: skip
 BAD_PLANS: Final = (
     "name: 7\nprofile: []\nssh: no\nnodes: {a: 1}\ngateway: 3\nkubernetes: x\nbundle: {}\n",
-    "nodes: [1, null, {name: 3}, {name: node1, address: [], roles: 5}, {name: node1, roles: {a: b}}]\ngateway: {vip: 7}",
+    "nodes: [1, null, {name: 3}, {name: node1, address: [], roles: 5}, {name: node1, roles: {a: b}}]\nbundle: 7",
     "nodes:\n" + "".join(f"  - {{name: 'n{n}', address: '::{n}', roles: [etcd, none]}}\n" for n in range(60)),
     "gateway: {mode: 1, vip: x, interface: {}, virtual_router_id: 999}\nkubernetes: {api: [], distribution: 4}\n",
 )  # fmt: skip
