@@ -95,7 +95,7 @@ async def test_gateway_ports_and_the_holder_of_the_address(
         append(run_dir, holder("node3"))
         async with opened(workbench, size=size) as pilot:
             await show_run(pilot)
-            assert status(pilot).endswith("VIP on node3")
+            await until(pilot, lambda: status(pilot).endswith("VIP on node3"))
             await pilot.press("g")
             table = pilot.app.screen.query_one("#gateways", Canvas).text_lines
             (line,) = [line for line in table if line.startswith("7070")]

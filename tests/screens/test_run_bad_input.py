@@ -135,7 +135,7 @@ async def test_a_torn_last_line_waits_for_its_end(home: Path, opened: Opened, mo
         journal = run_dir / JOURNAL_NAME
         whole = journal.read_bytes()
         journal.write_bytes(whole[:-20])
-        async with opened(workbench) as pilot:
+        async with opened(bench(workbench.site)) as pilot:
             await show_run(pilot)
             assert "under way" in status(pilot)
             assert banner(pilot) == ""
@@ -155,7 +155,7 @@ async def test_a_damaged_journal_is_said_and_what_was_read_stays(
             journal.write(damage)
         async with opened(workbench) as pilot:
             await show_run(pilot)
-            assert "cannot be read" in status(pilot)
+            await until(pilot, lambda: "cannot be read" in status(pilot))
             assert JOURNAL_NAME in banner(pilot)
             await pilot.press("p", "enter", "t", "escape", "g", "left_square_bracket", "end")
             assert isinstance(pilot.app.screen, RunScreen)
