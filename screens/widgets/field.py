@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from rich.cells import cell_len, set_cell_size
 from rich.text import Text as Line
-from textual import events
+from textual import actions, events
 from textual.app import ComposeResult, RenderResult
 from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
@@ -71,8 +71,18 @@ class TextLine(Input):
         return self.editing and super().check_consume_key(key, character)
 
     async def _on_key(self, event: events.Key) -> None:
-        """At rest no letter is taken."""
+        """At rest no letter is taken; keys that act here act before the letters that were typed after them.
+
+        Textual runs the action of a key only once the key has gone up to the program, and what a slow line delivers
+        at a stroke would overtake it.
+        """
         event.prevent_default()
+        for binding in self._bindings.key_to_bindings.get(event.key, ()):
+            _, action, parameters = actions.parse(binding.action)
+            if self.check_action(action, parameters):
+                event.stop()
+                await self.run_action(binding.action)
+                return
         if self.editing:
             await super()._on_key(event)
 

@@ -28,7 +28,7 @@ class SwiftPilot(Pilot[int]):
     async def press(self, *keys: str) -> None:
         """Press keys one after the other, named as Textual names them."""
         for key in keys:
-            self.app.post_message(_key_event(key))
+            self.app.post_message(key_event(key))
             await drained(self.app)
 
     async def pause(self, delay: float | None = None) -> None:
@@ -66,7 +66,8 @@ def _draw(app: App[int]) -> bool:
     return dirty
 
 
-def _key_event(key: str) -> events.Key:
+def key_event(key: str) -> events.Key:
+    """What a terminal tells of a key, named as Textual names it."""
     if len(key) == 1 and not key.isalnum():
         key = _character_to_key(key)
     name = _get_unicode_name_from_key(REPLACED_KEYS.get(key, key))

@@ -8,6 +8,7 @@ from rbdtui.workbench.sections import SITE
 from screens.site import SiteScreen
 from screens.widgets.field import Field
 from tests.screens.conftest import Opened, bench, settled
+from tests.screens.pilot import key_event
 from tests.screens.waiting import drawn, program
 
 
@@ -46,3 +47,16 @@ async def test_a_change_from_elsewhere_is_shown(opened: Opened, site: Site) -> N
         workbench.undo()
         await drawn(pilot)
         assert field.value == before
+
+
+async def test_keys_that_come_all_at_once_act_in_their_order(opened: Opened, site: Site) -> None:
+    workbench = bench(site)
+    async with opened(workbench) as pilot:
+        program(pilot).show_section(SITE, "name")
+        await settled(pilot)
+        field = next(field for field in pilot.app.screen.query(Field) if field.path == "name")
+        for key in ("enter", "ctrl+u", *"abd", "backspace", "c", "home", "x", "escape", "z"):
+            pilot.app.post_message(key_event(key))
+        await drawn(pilot)
+        assert field.value == "xabc"
+        assert text_at(workbench.draft.data, "name") == "xabc"
