@@ -221,7 +221,7 @@ class RunScreen(RunPast):
         """One line of the timeline."""
         said = self._timeline.happenings[index]
         who = f"{said.node}  {said.title}" if said.title is not None and said.node else str(said.title or said.node)
-        names = min(36, max(14, width // 2 - 7))
+        names = min(36, max(14, width // 2 - 8))
         mark = "~" if self._ascii else "…"
         room = max(1, width - 13 - names)
         return (

@@ -244,5 +244,6 @@ async def test_two_terminals_see_the_same(home: Path, opened: Opened, monkeypatc
             append(run_dir, RunFinished(RunOutcome.STOPPED, 12, 20.0), at=30.0)
             for pilot in (first, second):
                 await until(pilot, lambda pilot=pilot: "stopped" in status(pilot))  # type: ignore[misc]
+                await pilot.press("x")  # has no meaning here, and ends what is told of the other terminal
             same = [pilot.app.screen.query_one(StepMatrix).text_lines for pilot in (first, second)]
             assert same[0] == same[1]
