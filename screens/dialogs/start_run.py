@@ -73,7 +73,9 @@ class StartRunDialog(Dialog[FailurePolicy]):
     def _what(self) -> str:
         """Which servers, and what is done to them."""
         scope = self._scope
-        names = ", ".join(scope.nodes[:MOST_NAMES]) + (", ..." if len(scope.nodes) > MOST_NAMES else "")
+        names: Text | str = ", ".join(scope.nodes[:MOST_NAMES])
+        if len(scope.nodes) > MOST_NAMES:
+            names = T("review.more_nodes", names=names, more=len(scope.nodes) - MOST_NAMES)
         where = T("review.start.scope", nodes=len(scope.nodes), names=names, steps=scope.steps)
         work = T("review.start.work", work=str(T("review.between")).join(str(title) for title in scope.work))
         return f"{where}\n{work if scope.work else T('review.start.no_work')}"
