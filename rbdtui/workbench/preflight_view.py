@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
@@ -61,43 +62,46 @@ class Preflight:
 
 
 class PreflightView:
-    """One preflight at a time, and the preview of what would be changed."""
+    """One preflight at a time, and the preview of what would be changed.
+
+    What the background tells counts only as long as the screen has not turned to something else.
+    """
 
     def __init__(self, background: BackgroundLoop, on_change: Callable[[], None]) -> None:
         self.snapshot = Preflight()
         self._background = background
         self._on_change = on_change
         self._task: Future[None] | None = None
+        self._lock = threading.Lock()
+        self._turn = 0
+        """Which look or preview holds; what an earlier one still has to say is dropped."""
 
     def start(self, session: Session, of: str = "") -> None:
         """Look at every host of cluster.yaml as it is saved; a look under way is given up for this one."""
-        self._cancel()
-        self._put(Preflight(LookState.LOOKING, nodes=len(session.spec.nodes), of=of))
-        self._task = self._background.submit(self._look(session))
+        turn = self._turn_to(lambda _: Preflight(LookState.LOOKING, nodes=len(session.spec.nodes), of=of))
+        self._task = self._background.submit(self._look(session, turn))
 
     def start_preview(self, session: Session) -> None:
         """Have every step say what it would change; preflight must be done, and hold."""
         if self.snapshot.holds and not self.snapshot.previewing:
-            self._put(replace(self.snapshot, previewing=True, error=None))
-            self._task = self._background.submit(self._preview(session))
+            turn = self._turn_to(lambda seen: replace(seen, previewing=True, error=None))
+            self._task = self._background.submit(self._preview(session, turn))
 
     def give_up(self) -> None:
         """End a look that is under way; what was found so far stays."""
         if self.snapshot.state is LookState.LOOKING:
-            self._cancel()
-            self._put(replace(self.snapshot, state=LookState.GIVEN_UP, at=time.time()))
+            self._turn_to(_given_up)
 
     def compare(self, draft: str) -> None:
         """Say which draft holds now; a look at another one is given up, and what was found of it is outdated."""
-        if self.snapshot.state is LookState.NONE:
-            return
-        outdated = self.snapshot.of != draft
-        if outdated:
-            self.give_up()
-        if outdated and self.snapshot.previewing:
-            self._cancel()
-        if outdated != self.snapshot.outdated:
-            self._put(replace(self.snapshot, outdated=outdated, previewing=self.snapshot.previewing and not outdated))
+        seen = self.snapshot
+        outdated = seen.of != draft
+        if seen.state is not LookState.NONE and outdated != seen.outdated:
+            self._turn_to(lambda seen: replace(_given_up(seen), outdated=outdated, previewing=False))
+
+    def show(self, snapshot: Preflight) -> None:
+        """Take what was found elsewhere."""
+        self._turn_to(lambda _: snapshot)
 
     def close(self) -> None:
         """Stop looking."""
@@ -107,42 +111,58 @@ class PreflightView:
         if self._task is not None:
             self._task.cancel()
 
-    def _put(self, snapshot: Preflight) -> None:
-        self.snapshot = snapshot
+    def _turn_to(self, change: Callable[[Preflight], Preflight]) -> int:
+        """End what is under way and go on from another picture; the number of the new turn."""
+        self._cancel()
+        with self._lock:
+            self._turn += 1
+            turn = self._turn
+            self.snapshot = change(self.snapshot)
+        self._on_change()
+        return turn
+
+    def _put(self, turn: int, change: Callable[[Preflight], Preflight]) -> None:
+        """Take what the background has found out in a turn, unless that is over."""
+        with self._lock:
+            if turn != self._turn:
+                return
+            self.snapshot = change(self.snapshot)
         self._on_change()
 
-    def _found(self, finding: Finding) -> None:
-        self._put(replace(self.snapshot, findings=(*self.snapshot.findings, finding)))
+    async def _look(self, session: Session, turn: int) -> None:
+        def found(finding: Finding) -> None:
+            self._put(turn, lambda seen: replace(seen, findings=(*seen.findings, finding)))
 
-    def _facts(self, facts: NodeFacts) -> None:
-        self._put(replace(self.snapshot, facts={**self.snapshot.facts, facts.node: facts}))
+        def answered(facts: NodeFacts) -> None:
+            self._put(turn, lambda seen: replace(seen, facts={**seen.facts, facts.node: facts}))
 
-    async def _look(self, session: Session) -> None:
         try:
             missing = session.missing_secret_findings()
             async with session.hosts() as hosts:
-                result = await session.preflight(hosts, self._found, self._facts)
+                result = await session.preflight(hosts, found, answered)
             for facts in result.facts.values():
                 save_facts(session.site.facts_dir, facts)
-            findings = (*missing, *result.findings)
-            plan = session.plan(result.facts)
-            self._put(
-                replace(
-                    self.snapshot, state=LookState.DONE, findings=findings, facts=result.facts, plan=plan,
-                    at=time.time(),
-                )
+            done = Preflight(
+                LookState.DONE, (*missing, *result.findings), result.facts, plan=session.plan(result.facts),
+                at=time.time(),
             )  # fmt: skip
+            self._put(turn, lambda seen: replace(done, nodes=seen.nodes, of=seen.of))
         except Exception as error:  # whatever it is, the screen says it instead of standing still
             text = sentence_of(error)
-            self._put(replace(self.snapshot, state=LookState.FAILED, error=text, at=time.time()))
+            self._put(turn, lambda seen: replace(seen, state=LookState.FAILED, error=text, at=time.time()))
 
-    async def _preview(self, session: Session) -> None:
+    async def _preview(self, session: Session, turn: int) -> None:
         seen = self.snapshot
         try:
             assert seen.plan is not None
             async with session.hosts() as hosts:
                 steps = await preview(seen.plan, session.dry_context(hosts, seen.facts, SilentReporter()))
-            self._put(replace(self.snapshot, previewed=tuple(steps), previewing=False))
+            self._put(turn, lambda seen: replace(seen, previewed=tuple(steps), previewing=False))
         except Exception as error:  # as above
             text = sentence_of(error)
-            self._put(replace(self.snapshot, previewing=False, error=text))
+            self._put(turn, lambda seen: replace(seen, previewing=False, error=text))
+
+
+def _given_up(seen: Preflight) -> Preflight:
+    """The same, ended half-way if it was under way."""
+    return replace(seen, state=LookState.GIVEN_UP, at=time.time()) if seen.state is LookState.LOOKING else seen

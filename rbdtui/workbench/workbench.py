@@ -355,8 +355,7 @@ class Workbench:
 
     def show_preflight(self, preflight: Preflight) -> None:
         """Take what was found elsewhere, for a site whose servers are not asked."""
-        self._preflight.snapshot = preflight
-        self._tell()
+        self._preflight.show(preflight)
 
     def give_up_preflight(self) -> None:
         """Stop looking at the servers; what was found so far stays."""
