@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from dataclasses import replace
+from inspect import isawaitable
 
 from textual import work
 from textual.dom import DOMNode
@@ -39,8 +40,8 @@ class CommandingApp(MannerlyApp):
 
         if isinstance(self.screen, OurScreen) and not isinstance(self.screen, Dialog):
             command = await self.push_screen_wait(PaletteDialog(self.screen))
-            if command is not None:
-                command.run()
+            if command is not None and isawaitable(done := command.run()):
+                await done
 
     def do(self, action: str, node: DOMNode) -> None:
         """Do what a key does."""

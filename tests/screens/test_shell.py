@@ -13,18 +13,19 @@ from textual.widgets import OptionList
 from rbdtui.site import Site
 from rbdtui.workbench.sections import SITE
 from screens.app import RbdTuiApp
-from screens.base import Dialog, Words
+from screens.base import Dialog, SectionScreen, Words
 from screens.dialogs.leave import LeaveDialog
 from screens.dialogs.palette import PaletteDialog
 from screens.dialogs.preferences import PreferencesDialog
 from screens.help import HelpScreen
-from screens.sections import SECTION_SCREENS
+from screens.sections import SECTION_SCREENS, SectionEntry
 from screens.settings import Settings, load_settings
 from screens.site import SiteScreen
+from screens.start import StartScreen
 from screens.widgets.field import ChoiceLine, Field, TextLine
 from screens.widgets.frame import HeadLine, KeyLine, MessageLine, Rail, TooSmall
 from tests.screens.conftest import LARGE, SMALL, Opened, bench, settled
-from tests.screens.waiting import drawn
+from tests.screens.waiting import drawn, until
 
 
 def app_of(pilot: Pilot[int]) -> RbdTuiApp:
@@ -189,6 +190,34 @@ async def test_the_palette_finds_by_typing_and_does_it(opened: Opened, site: Sit
         assert isinstance(pilot.app.screen, SiteScreen)
 
 
+async def test_a_site_is_closed_from_the_palette_and_opened_again(opened: Opened, site: Site) -> None:
+    async with opened(bench(site)) as pilot:
+        await on_site(pilot)
+        await press(pilot, "ctrl+p", *"another", "enter")
+        await until(pilot, lambda: isinstance(pilot.app.screen, StartScreen))
+        assert app_of(pilot).workbench is None
+        await press(pilot, "enter")
+        await until(pilot, lambda: isinstance(pilot.app.screen, SectionScreen))
+        assert app_of(pilot).workbench is not None
+
+
+async def test_the_palette_offers_what_can_be_done_on_the_screen_behind(opened: Opened, site: Site) -> None:
+    async with opened(bench(site)) as pilot:
+        await on_site(pilot)
+        await press(pilot, "enter", "x", "enter", "ctrl+p", *"save", "enter")
+        assert "Saved" in said(pilot)
+
+
+async def test_ctrl_c_closes_a_dialog_and_nothing_else(opened: Opened, site: Site) -> None:
+    async with opened(bench(site)) as pilot:
+        for opens in ("f1", "f8", "ctrl+p"):
+            await press(pilot, opens)
+            assert isinstance(pilot.app.screen, Dialog)
+            await press(pilot, "ctrl+c")
+            assert not isinstance(pilot.app.screen, Dialog)
+            assert app_of(pilot).return_value is None
+
+
 async def test_saving_writes_the_file_and_says_so(opened: Opened, site: Site) -> None:
     async with opened(bench(site)) as pilot:
         await on_site(pilot)
@@ -244,6 +273,36 @@ async def test_a_small_terminal_gets_a_friendly_word_and_everything_back(opened:
         workbench = app_of(pilot).workbench
         assert workbench is not None
         assert not workbench.draft.dirty
+
+
+NODES_KEY = "1"
+TINY = ((1, 1), (2, 2), (7, 3), (59, 19), (59, 60), (300, 1), (1, 300))
+
+
+@pytest.mark.parametrize("entry", SECTION_SCREENS, ids=lambda entry: entry.section)
+async def test_too_small_a_terminal_comes_to_rest(opened: Opened, site: Site, entry: SectionEntry) -> None:
+    async with opened(bench(site)) as pilot:
+        await press(pilot, entry.key)
+        await comes_to_rest(pilot)
+
+
+@pytest.mark.parametrize("dialog", ["f1", "ctrl+p", "f8", "p", "t"])
+async def test_with_a_dialog_too_small_a_terminal_comes_to_rest(opened: Opened, site: Site, dialog: str) -> None:
+    async with opened(bench(site)) as pilot:
+        await press(pilot, NODES_KEY, dialog)
+        assert isinstance(pilot.app.screen, Dialog)
+        await comes_to_rest(pilot)
+
+
+async def comes_to_rest(pilot: Pilot[int]) -> None:
+    """What cannot be seen is not laid out for ever, and is there again when there is room."""
+    before = pilot.app.screen
+    for size in TINY:
+        await pilot.resize_terminal(*size)
+    await pilot.resize_terminal(*SMALL)
+    await drawn(pilot)
+    assert pilot.app.screen is before
+    assert not before.query_one(TooSmall).display
 
 
 async def test_a_small_terminal_can_be_left(opened: Opened, site: Site) -> None:
