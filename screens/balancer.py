@@ -105,6 +105,10 @@ class BalancerScreen(SectionScreen):
                 yield Field(_label(path), path=path, resting=True)
             yield BalancerOutcome(id="outcome")
 
+    def on_mount(self) -> None:
+        """Whether there is something further down decides about a key."""
+        self.watch(self._form, "show_vertical_scrollbar", self.refresh_bindings, init=False)
+
     # --- drawing ---------------------------------------------------------------------------------------------
 
     @property
@@ -135,7 +139,6 @@ class BalancerScreen(SectionScreen):
         self._advise()
         elsewhere = [each for each in findings_in(found, sections.BALANCER) if each.place.field not in shown]
         self._outcome.show(self.workbench, elsewhere)
-        self.call_after_refresh(self.refresh_bindings)
 
     def _mode(self, path: str) -> str:
         return text_at(self.workbench.draft.data, path) or _MODES[path]
@@ -197,7 +200,7 @@ class BalancerScreen(SectionScreen):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """There is something further only where not all is in sight."""
-        return action != "page" or (self.is_mounted and self._form.max_scroll_y > 0)
+        return action != "page" or (self.is_mounted and self._form.show_vertical_scrollbar)
 
     def action_page(self, by: int) -> None:
         """See what stands further down, or up again; the cursor stays where it is."""
