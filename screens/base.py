@@ -41,7 +41,7 @@ words of keys that ``screens_shell.toml`` does not have yet. Everything else com
 - `copy_text` is what Ctrl+Y copies: what is under the cursor, as text.
 - Textual calls ``on_mount`` and other handlers of every class, yours first: define yours, never call the base's.
 - The classes ``-narrow`` (below 100 columns) and ``-wide``, ``-low`` (below 30 rows) and ``-tall``, ``-ascii`` and
-  ``-colourless`` stand on the screen for tcss.
+  ``-colourless`` (also with sixteen colours: the cursor is told by reversed letters) stand on the screen for tcss.
 """
 
 from __future__ import annotations
@@ -120,7 +120,7 @@ class OurScreen(Screen[R]):
 
     redraw = False
     """Whether everything is to be drawn again: the language or the signs have changed."""
-    _looks: tuple[str, bool] = ("", False)
+    _looks: tuple[str, bool, bool] = ("", False, False)
 
     @property
     def program(self) -> RbdTuiApp:
@@ -170,10 +170,10 @@ class OurScreen(Screen[R]):
         """Remember in which language and signs this is drawn."""
         self._looks = self._looks_now()
         self.set_class(self.program.settings.ascii_only, "-ascii")
-        self.set_class(self.app.no_color, "-colourless")
+        self.set_class(self.program.reverses, "-colourless")
 
-    def _looks_now(self) -> tuple[str, bool]:
-        return current_language(), self.program.settings.ascii_only
+    def _looks_now(self) -> tuple[str, bool, bool]:
+        return current_language(), self.program.settings.ascii_only, self.program.reverses
 
     def on_mount(self) -> None:
         """Draw for the first time."""

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 from textual import events
 from textual.app import App, SuspendNotSupported
 from textual.css.query import NoMatches
+from textual.filter import Monochrome, NoColor
 from textual.geometry import Size
 from textual.screen import Screen
 
@@ -54,7 +55,18 @@ class MannerlyApp(App[int]):
         self.register_theme(DARK)
         self.register_theme(LIGHT)
         self.register_theme(SIXTEEN)
-        self.theme = settings.theme or DARK.name
+        if self.no_color:
+            self._filters = [NoColor() if isinstance(each, Monochrome) else each for each in self._filters]
+        self.theme = self._theme_of(settings)
+
+    def _theme_of(self, settings: Settings) -> str:
+        """Without colours there is one theme only; Textual would turn the others into greys."""
+        return SIXTEEN.name if self.no_color else settings.theme or DARK.name
+
+    @property
+    def reverses(self) -> bool:
+        """Whether the cursor is told by reversed letters, because colours are few or none."""
+        return self.no_color or self.theme == SIXTEEN.name
 
     def leave(self, status: int) -> None:
         """Leave at once; draft and run stay."""
@@ -79,8 +91,9 @@ class MannerlyApp(App[int]):
         if settings.language is not None:
             switch_language(settings.language)
         self.glyphs = Glyphs(ascii_only=settings.ascii_only)
-        self.theme = settings.theme or DARK.name
-        if (before.language, before.ascii_only) != (settings.language, settings.ascii_only):
+        self.theme = self._theme_of(settings)
+        drawn_with = ("language", "ascii_only", "theme")
+        if any(getattr(before, name) != getattr(settings, name) for name in drawn_with):
             self.say_anew()
 
     def say_anew(self) -> None:

@@ -20,6 +20,7 @@ from rbdtui.site import SiteError
 from rbdtui.words import T, Text
 from screens.base import OurScreen, Words, css, key
 from screens.paths import short_path
+from screens.widgets.choices import Choices
 from screens.widgets.frame import HeadLine, KeyLine, MessageLine
 
 if TYPE_CHECKING:
@@ -58,7 +59,7 @@ class StartScreen(OurScreen[None]):
         with Vertical(id="start"):
             yield Words(T("start.claim"), classes="paragraph")
             yield Words(T("start.recent"), id="recent-title")
-            yield OptionList(id="recent", compact=True, markup=False)
+            yield Choices(id="recent", compact=True, markup=False)
             yield Words(T("start.none"), id="none", classes="paragraph")
         yield MessageLine()
         yield KeyLine()

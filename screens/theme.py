@@ -71,16 +71,20 @@ SIXTEEN: Final = Theme(
         "ansi-foreground": "ansi_white",
         "border": "ansi_cyan",
         "border-blurred": "ansi_default",
-        "block-cursor-foreground": "ansi_black",
-        "block-cursor-background": "ansi_cyan",
-        "block-cursor-text-style": "none",
+        "block-cursor-foreground": "ansi_default",
+        "block-cursor-background": "ansi_default",
+        "block-cursor-text-style": "reverse",
+        "block-cursor-blurred-background": "ansi_default",
         "footer-key-foreground": "ansi_cyan",
         "input-selection-background": "ansi_cyan",
         "input-selection-foreground": "ansi_black",
         "scrollbar-background": "ansi_default",
     },
 )
-"""The terminal's own sixteen colours and background, so that it is readable on light and dark ones."""
+"""The terminal's own sixteen colours and background, so that it is readable on light and dark ones.
+
+No coloured background: a sign in that very colour would vanish on it, so the cursor reverses what it is on.
+"""
 THEMES: Final = (DARK.name, LIGHT.name, SIXTEEN.name)
 
 

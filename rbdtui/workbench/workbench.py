@@ -37,8 +37,10 @@ from rbdtui.workbench.passphrase import HeldPassphrase
 from rbdtui.workbench.preflight_view import LookState, Preflight, PreflightView
 from rbdtui.workbench.run_view import RunFollower
 from rbdtui.workbench.sections import (
+    BALANCER,
     HEALTH,
     REVIEW,
+    ROLES,
     RUN,
     SECTIONS,
     SectionState,
@@ -424,6 +426,8 @@ class Workbench:
         errors = sum(finding.severity is Severity.ERROR for finding in mine)
         if errors:
             return SectionStatus(section, SectionState.PROBLEMS, errors)
+        if section in (ROLES, BALANCER) and not self.draft.data.get("nodes"):
+            return SectionStatus(section)
         busy = self.live.busy if section == "nodes" else self.preflight.state is LookState.LOOKING
         if busy and section in ("nodes", REVIEW):
             return SectionStatus(section, SectionState.CHECKING)

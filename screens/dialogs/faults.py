@@ -16,6 +16,7 @@ from textual.widgets.option_list import Option
 from rbdtui.words import T, Text
 from rbdtui.workbench.faults import SHORT_FAULTS, FaultLine
 from screens.base import Dialog, Words, key
+from screens.widgets.choices import Choices
 from screens.widgets.field import ChoiceLine
 
 FAULTS: Final[Mapping[str, tuple[str, Mapping[str, str]]]] = {
@@ -49,7 +50,7 @@ class FaultsDialog(Dialog[None]):
         """Servers above, faults below."""
         yield Words(T("faults.explain"), classes="paragraph")
         yield ChoiceLine(self._line.nodes, id="server")
-        yield OptionList(id="faults", compact=True, markup=False)
+        yield Choices(id="faults", compact=True, markup=False)
 
     def on_mount(self) -> None:
         """Begin with the second server: the first is where an installation begins."""

@@ -18,6 +18,7 @@ from rbdtui.words import T, Text
 from screens.base import Dialog, OurScreen, key
 from screens.keys import key_actions
 from screens.sections import SECTION_SCREENS
+from screens.widgets.choices import Choices
 from screens.widgets.field import TextLine
 
 WORD_CELLS = 44
@@ -55,7 +56,7 @@ class PaletteDialog(Dialog[Command]):
     def body(self) -> Iterable[Widget]:
         """The field and the list."""
         yield TextLine(id="wanted", placeholder=str(T("palette.hint")))
-        yield OptionList(id="commands", compact=True, markup=False)
+        yield Choices(id="commands", compact=True, markup=False)
 
     def on_mount(self) -> None:
         """List everything."""

@@ -95,7 +95,8 @@ class Rail(Widget, can_focus=False):
         name = str(T(f"section.{entry.section}"))  # words: section.*
         name = set_cell_size(name, max(1, room - 4 - cell_len(state) - 1))
         accent = rich_colour(self.app, "accent")
-        line = Line(f"{glyphs.pointer if here else ' '}", style=f"bold {accent}")
+        line = Line(no_wrap=True)
+        line.append(glyphs.pointer if here else " ", style=f"bold {accent}")
         line.append(f"{entry.key} ", style=f"bold {accent}" if here else "dim")
         line.append(f"{name} ", style="bold" if here else "")
         line.append(state, style=style)

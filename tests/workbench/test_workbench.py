@@ -149,6 +149,9 @@ async def test_the_rail_tells_each_section(fleet: SimulatedFleet, tmp_path: Path
         assert state[SITE].state in (SectionState.PROBLEMS, SectionState.OK)
         assert state[ROLES].state is SectionState.PROBLEMS
         assert state[REVIEW].problems >= state[ROLES].problems > 0
+        workbench.change(lambda data: data.update(nodes=[]))
+        state = {status.section: status for status in workbench.sections()}
+        assert {state[ROLES].state, state[BALANCER].state} <= {SectionState.IDLE, SectionState.PROBLEMS}
     finally:
         workbench.close()
 
