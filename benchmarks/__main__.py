@@ -1,4 +1,4 @@
-"""``python -m benchmarks run [P1 P2 P3 P10] [--runs N]``: measure, write ``results.md``, show it in the README."""
+"""``python -m benchmarks run [P1 P2 …] [--runs N]``: measure, write ``results.md``, show it in the README."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is measured: P1, P2, P3 and P10, each with its bar and its contenders."""
+"""What is measured: P1 to P3 and P7 to P11, each with its bar and its contenders."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from benchmarks import screen
 from benchmarks.contenders.recipes import Contender, ansible, engine, pyinfra, script, transport
 from benchmarks.farm import Farm
 from benchmarks.measure import Series, compare
@@ -15,8 +16,11 @@ from benchmarks.peers import Peer
 from benchmarks.report import SERIES_HEADER, Section, series_row
 from benchmarks.resume import kill_and_resume
 from benchmarks.scene import Scene, Workload
+from benchmarks.whole_run import whole_run
 
 MOST_NODES = 50
+MOST_INSTALLATIONS = 2
+"""By each way: one takes more than a minute."""
 
 
 @dataclass(frozen=True)
@@ -131,4 +135,33 @@ def _raw(who: str, values: list[float]) -> list[tuple[str, int, float]]:
     return [(who, number, seconds) for number, seconds in enumerate(values, 1)]
 
 
-WORKLOADS: Mapping[str, Callable[[Bench], Section]] = {"P1": p1, "P2": p2, "P3": p3, "P10": p10}
+def p7(bench: Bench) -> Section:
+    """First picture and memory of the terminal UI."""
+    return screen.p7(bench.directory, bench.runs)
+
+
+def p8(bench: Bench) -> Section:
+    """From a key to its picture."""
+    return screen.p8(bench.directory, bench.runs)
+
+
+def p9(bench: Bench) -> Section:
+    """Bytes to the terminal."""
+    return screen.p9(bench.directory, bench.runs)
+
+
+def p11(bench: Bench) -> Section:
+    """The whole installation on real hosts."""
+    return whole_run(bench.peers, bench.directory, min(bench.runs, MOST_INSTALLATIONS))
+
+
+WORKLOADS: Mapping[str, Callable[[Bench], Section]] = {
+    "P1": p1,
+    "P2": p2,
+    "P3": p3,
+    "P7": p7,
+    "P8": p8,
+    "P9": p9,
+    "P10": p10,
+    "P11": p11,
+}
