@@ -13,13 +13,12 @@ from typing import TYPE_CHECKING, Final
 from rbdtui.words import T, Text, current_language
 from screens import env
 from screens.settings import Settings, load_settings, settings_file
+from screens.theme_names import SIXTEEN
 
 if TYPE_CHECKING:
     from rbdtui.session import PassphraseSource
     from rbdtui.workbench.workbench import Workbench
 
-SIXTEEN: Final = "rbdtui-16"
-"""The theme of the terminal's own colours (`screens.theme`, which must not be imported this early)."""
 _POOR_TERMINALS: Final = ("linux", "vt", "cons", "ansi")
 """Beginnings of TERM for terminals whose fonts lack our signs."""
 _RICH_TERMINALS: Final = ("256color", "kitty", "truecolor", "direct", "alacritty", "wezterm", "ghostty", "foot")

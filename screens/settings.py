@@ -11,7 +11,7 @@ from typing import Final
 
 from rbdtui.atomic import write_atomic
 from rbdtui.words import LANGUAGES
-from screens.theme import THEMES
+from screens.theme_names import THEME_NAMES
 
 RECENT_KEPT: Final = 12
 _MAX_BYTES: Final = 64 * 1024
@@ -67,7 +67,7 @@ def load_settings(file: Path) -> Settings:
         language=language if language in LANGUAGES else None,
         ascii_only=content.get("ascii_only") is True,
         slow_link=content.get("slow_link") is True,
-        theme=theme if theme in THEMES else None,
+        theme=theme if theme in THEME_NAMES else None,
         recent=tuple(path for path in listed if isinstance(path, str) and path.startswith("/"))[:RECENT_KEPT],
     )
 

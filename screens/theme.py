@@ -7,8 +7,10 @@ from typing import Final
 from textual.app import App
 from textual.theme import Theme
 
+from screens import theme_names
+
 DARK: Final = Theme(
-    name="rbdtui-dark",
+    name=theme_names.DARK,
     dark=True,
     primary="#5fb3d9",
     secondary="#7f93a8",
@@ -31,7 +33,7 @@ DARK: Final = Theme(
     },
 )
 LIGHT: Final = Theme(
-    name="rbdtui-light",
+    name=theme_names.LIGHT,
     dark=False,
     primary="#0b6e99",
     secondary="#5b6b7c",
@@ -53,7 +55,7 @@ LIGHT: Final = Theme(
     },
 )
 SIXTEEN: Final = Theme(
-    name="rbdtui-16",
+    name=theme_names.SIXTEEN,
     ansi=True,
     primary="ansi_cyan",
     secondary="ansi_cyan",
@@ -85,7 +87,6 @@ SIXTEEN: Final = Theme(
 
 No coloured background: a sign in that very colour would vanish on it, so the cursor reverses what it is on.
 """
-THEMES: Final = (DARK.name, LIGHT.name, SIXTEEN.name)
 
 
 def rich_colour(app: App[int], name: str) -> str:

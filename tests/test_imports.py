@@ -17,6 +17,7 @@ HEAVY = ("textual", "screens", "rich", "kubernetes", "pymysql")
         ("rbdtui.engine.client", (*HEAVY, "asyncssh")),
         ("rbdtui.cli.app", ("textual", "screens", "kubernetes", "pymysql")),
         ("rbdtui.words", (*HEAVY, "asyncssh", "pydantic", "yaml")),
+        ("screens.launch", ("textual", "rich", "asyncssh", "pydantic", "yaml")),
         ("screens.app", ("asyncssh", "kubernetes", "pydantic", "pymysql", "rbdtui.checks", "rbdtui.spec", "yaml")),
     ],
 )

@@ -12,7 +12,7 @@ from textual.widget import Widget
 from rbdtui.words import LANGUAGES, T, Text, current_language
 from screens.base import Dialog, Words
 from screens.settings import Settings
-from screens.theme import DARK, THEMES
+from screens.theme_names import DARK, THEME_NAMES
 from screens.widgets.field import Choice, ChoiceLine
 
 _OFF_ON: Final = ("off", "on")
@@ -32,7 +32,7 @@ class PreferencesDialog(Dialog[None]):
     def body(self) -> Iterable[Widget]:
         """One line for each."""
         yield Choice(T("preferences.language"), LANGUAGES, lambda v: _word("language", v), path="language")
-        yield Choice(T("preferences.colours"), THEMES, lambda v: _word("theme", v), path="theme")
+        yield Choice(T("preferences.colours"), THEME_NAMES, lambda v: _word("theme", v), path="theme")
         yield Choice(T("preferences.signs"), _OFF_ON, lambda v: _word("ascii", v), path="ascii_only")
         yield Choice(T("preferences.link"), _OFF_ON, lambda v: _word("link", v), path="slow_link")
         yield Words(T("preferences.note"), classes="paragraph below")
@@ -42,7 +42,7 @@ class PreferencesDialog(Dialog[None]):
         settings = self.program.settings
         values = {
             "language": settings.language or current_language(),
-            "theme": settings.theme or DARK.name,
+            "theme": settings.theme or DARK,
             "ascii_only": _OFF_ON[settings.ascii_only],
             "slow_link": _OFF_ON[settings.slow_link],
         }

@@ -39,7 +39,8 @@ class Terminal:
         self.clipboard: list[str] = []
         """Contents of every OSC 52, still in base64."""
         self._master, slave = os.openpty()
-        self._raw = ""
+        self.written = ""
+        """All that was ever sent."""
         self._at = (0, 0)
         """Column and row of the cursor."""
         self._unread = ""
@@ -108,7 +109,7 @@ class Terminal:
 
     def said(self) -> str:
         """All that was ever written, without what only a terminal reads."""
-        return _ESCAPE.sub("", self._raw)
+        return _ESCAPE.sub("", self.written)
 
     # --- how -------------------------------------------------------------------------------------------------
 
@@ -132,7 +133,7 @@ class Terminal:
         return bool(got)
 
     def _draw(self, text: str) -> None:
-        self._raw += text
+        self.written += text
         text, cut, rest = (self._unread + text).rpartition("\x1b")
         whole = not cut or _ESCAPE.match(cut + rest)
         text, self._unread = (text + cut + rest, "") if whole else (text, cut + rest)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 import signal
 import subprocess
 import sys
@@ -218,3 +219,65 @@ def test_what_is_on_the_screen_reaches_the_clipboard_and_a_file(home: Path, site
         copied = base64.b64decode(shown.clipboard[-1]).decode()
     assert "kubernetes-only" in copied
     assert (site.path / "copied.txt").read_text(encoding="utf-8") == f"{copied}\n"
+
+
+# --- colours -------------------------------------------------------------------------------------------------
+
+
+def colours_of(shown: Terminal) -> set[str]:
+    """Every parameter of every colour sequence that was sent, such as ``36`` or ``38;5;17``."""
+    found: set[str] = set()
+    for parameters in re.findall(r"\x1b\[([0-9;]*)m", shown.written):
+        found.update(re.findall(r"(?:^|;)((?:[34]8;5;\d+)|(?:[34]8;2;\d+;\d+;\d+)|(?:[34]|9|10)\d)(?=;|$)", parameters))
+    return found
+
+
+def look_around(shown: Terminal) -> None:
+    """See a list, a form, an edited field and two dialogs."""
+    edit_name(shown)
+    shown.type("!\x1b")
+    shown.wait_for("s save")
+    shown.type("\x10")
+    shown.wait_for("Commands")
+    shown.type("\x1b[B")
+    shown.type("\x03")
+    shown.wait_for(lambda seen: "Commands" not in seen)
+    shown.type("?")
+    shown.wait_for("Help")
+
+
+@pytest.mark.parametrize(("env", "arguments"), [({"NO_COLOR": "1"}, ()), ({}, ("--no-color",))])
+def test_without_colours_none_is_sent(home: Path, site: Site, env: dict[str, str], arguments: tuple[str, ...]) -> None:
+    with terminal(*arguments, site.path, home=home, env=env) as shown:
+        look_around(shown)
+        assert colours_of(shown) <= {"39", "49"}
+        assert re.search(r"\x1b\[(?:\d+;)*7(?:;\d+)*m", shown.written), "nothing tells where the cursor is"
+
+
+@pytest.mark.parametrize("term", ["screen", "linux", "vt220", "xterm"])
+def test_a_poor_terminal_gets_sixteen_colours_on_its_own_background(home: Path, site: Site, term: str) -> None:
+    with terminal(site.path, home=home, env={"TERM": term}) as shown:
+        look_around(shown)
+        used = colours_of(shown)
+        assert used - {"39", "49"}
+        assert not [colour for colour in used if colour.startswith(("38", "48", "4", "10")) and colour != "49"]
+
+
+def test_the_keyboard_is_left_as_input_methods_need_it(home: Path) -> None:
+    with terminal(home=home) as shown:
+        shown.wait_for(DRAWN)
+        assert not re.search(r"\x1b\[[=>]\d+u", shown.written), "asks for every key to be reported"
+
+
+def test_a_slow_link_gets_few_bytes(home: Path, site: Site) -> None:
+    with terminal("--slow-link", site.path, home=home) as shown:
+        shown.wait_for("server1")
+        shown.wait_for(DRAWN)
+        assert shown.bytes_sent < 20_000
+        time.sleep(1.0)
+        shown.text()
+        before = shown.bytes_sent
+        shown.type("\x1b[B")
+        time.sleep(1.0)
+        shown.text()
+        assert 0 < shown.bytes_sent - before < 3_000
