@@ -67,7 +67,7 @@ class BalancerScreen(SectionScreen):
         key("down", "app.focus_next", "move"),
         key("u,ctrl+z", "undo", "undo"),
         key("pagedown", "page(1)", "further"),
-        key("pageup", "page(-1)", "further"),
+        key("pageup", "page(-1)", "further", show=False),
     ]
 
     def __init__(self) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import ClassVar, Final
 
 from rich.text import Text as Line
@@ -12,19 +12,27 @@ from textual.containers import Vertical
 from textual.widget import Widget
 from textual.widgets import Static
 
-from rbdtui.findings import Finding
-from rbdtui.spec.model import Role
+from rbdtui.findings import Finding, Severity
+from rbdtui.spec.model import GatewayMode, Role
 from rbdtui.spec.survival import Fate, Outcome, what_if_dies
 from rbdtui.words import T
 from rbdtui.workbench import sections
-from rbdtui.workbench.operations import field_of, nodes_in, uses_builds
-from rbdtui.workbench.roles import apply_preset, roles_of, sketch, toggle_role
-from rbdtui.workbench.sections import findings_in
+from rbdtui.workbench.clean import clean_line
+from rbdtui.workbench.operations import field_of, nodes_in, text_at, uses_builds, value_at
+from rbdtui.workbench.roles import (
+    COUNT_RULES,
+    DEATH_RULES,
+    apply_preset,
+    role_findings,
+    roles_of,
+    sketch,
+    toggle_role,
+)
 from screens.base import SectionScreen, Words, css, key
 from screens.widgets.cell_table import CellTable
 from screens.widgets.field import severity_look, worst_of
 from screens.widgets.hanging import hanging
-from screens.widgets.role_table import RoleRow, RoleTable, counts_words
+from screens.widgets.role_table import RoleCount, RoleRow, RoleTable
 
 MOST_FINDINGS: Final = 2
 
@@ -44,14 +52,14 @@ class RolesScreen(SectionScreen):
     def __init__(self) -> None:
         super().__init__()
         self._rows: list[RoleRow] = []
+        self._findings: Sequence[Finding] = ()
 
     def body(self) -> Iterable[Widget]:
         """Table, counts, what is wrong, and what if it dies."""
         yield Words(T("roles.empty"), id="empty")
-        with Vertical(id="matrix"):
+        with Vertical(id="sides"):
             yield RoleTable(id="table")
-            yield Static(id="counts")
-        yield Static(id="detail")
+            yield Static(id="detail")
 
     # --- drawing ---------------------------------------------------------------------------------------------
 
@@ -63,56 +71,77 @@ class RolesScreen(SectionScreen):
     def _detail(self) -> Static:
         return self.query_one("#detail", Static)
 
-    @property
-    def _roles(self) -> tuple[Role, ...]:
+    def _roles(self) -> list[Role]:
         """The roles of this profile; one that it has no use for stays while a node has it."""
         data = self.workbench.draft.data
-        held = {role for _, node in nodes_in(data) for role in roles_of(node)}
-        return tuple(r for r in Role if r is not Role.BUILD or uses_builds(data) or Role.BUILD.value in held)
+        held = {role for row in self._rows for role in row.roles}
+        return [role for role in Role if role is not Role.BUILD or uses_builds(data) or role.value in held]
 
     def refresh_view(self) -> None:
         """Draw the draft."""
         draft = self.workbench.draft
-        rows = []
-        for index, node in nodes_in(draft.data):
-            worst = worst_of(draft.findings_at(f"nodes[{index}].roles"))
-            severity = worst.severity if worst is not None else None
-            rows.append(RoleRow(index, field_of(node, "name"), tuple(roles_of(node)), severity))
-        had, self._rows = bool(self._rows), rows
-        self.query_one("#empty").display = not rows
-        self.query_one("#matrix").display = self.query_one("#detail").display = bool(rows)
-        self._table.styles.height = len(rows) + 1
-        self._table.show_rows(rows, self._roles)
-        self._draw_counts()
+        self._findings = role_findings(draft)
+        had = bool(self._rows)
+        self._rows = [
+            RoleRow(index, field_of(node, "name"), tuple(roles_of(node)), self._worst_at(index))
+            for index, node in nodes_in(draft.data)
+        ]
+        shown = bool(self._rows)
+        self.query_one("#empty").display, self.query_one("#sides").display = not shown, shown
+        wrong = any(not finding.code.startswith(DEATH_RULES) for finding in self._findings)
+        self.set_class(wrong, "-told")
+        self._table.styles.height = len(self._rows) + 2
+        self._table.show_rows(self._rows, {role: self._count_of(role) for role in self._roles()})
         self._draw_detail()
-        if had != bool(rows):
+        if had != shown:
             self.refresh_bindings()
 
-    def _draw_counts(self) -> None:
-        line = Line(f"    {counts_words(self._rows, self._roles, self.glyphs.separator)}", style="dim")
-        self._update("#counts", line)
+    def _worst_at(self, index: int) -> Severity | None:
+        path = f"nodes[{index}].roles"
+        worst = worst_of([finding for finding in self._findings if finding.place.field.startswith(path)])
+        return worst.severity if worst is not None else None
 
-    def _update(self, selector: str, page: Line) -> None:
-        shown = self.query_one(selector, Static)
-        if shown.content != page:
-            shown.update(page)
+    def _count_of(self, role: Role) -> RoleCount:
+        """How many nodes have a role, and whether that is as it should be."""
+        codes = COUNT_RULES.get(role, ())
+        worst = worst_of([finding for finding in self._findings if finding.code in codes])
+        balanced = text_at(self.workbench.draft.data, "gateway.mode") in ("", GatewayMode.KEEPALIVED.value)
+        ruled = bool(codes) and (role is not Role.GATEWAY or balanced or worst is not None)
+        count = sum(role.value in row.roles for row in self._rows)
+        return RoleCount(count, ruled, worst.severity if worst is not None else None)
 
     def _draw_detail(self) -> None:
-        page = Line()
-        for finding in findings_in(self.workbench.draft.findings, sections.ROLES)[:MOST_FINDINGS]:
+        page, row = Line(), self._row
+        for finding in self._told(row):
             self._append_finding(page, finding)
-        row = self._row
+        if page:
+            page.append("\n")
         known = sketch(self.workbench.draft.data) if row is not None else None
         if row is not None and known is not None and row.index in known.names:
             survival = what_if_dies(known.spec, known.names[row.index])
-            page.append("\n" if page.plain else "")
-            page.append(f"{T('roles.if_dies', node=row.name or known.names[row.index])}\n", style="bold")
+            page.append(f"{T('roles.if_dies', node=_name(row))}\n", style="bold")
             for outcome in survival.outcomes:
                 self._append_outcome(page, outcome)
-            page.append(hanging(self._detail, self.glyphs.dash, str(T("roles.not_planned"))), style="dim")
+            page.append(hanging(self._detail, self.glyphs.dash, str(T("roles.not_used"))), style="dim")
         elif row is not None:
-            page.append(str(T("roles.no_role", node=row.name or str(row.index + 1))), style="dim")
-        self._update("#detail", page)
+            page.append(hanging(self._detail, "", str(T("roles.no_role", node=_name(row))), indent=0), style="dim")
+        if self._detail.content != page:
+            self._detail.update(page)
+
+    def _told(self, row: RoleRow | None) -> list[Finding]:
+        """What is wrong with the roles as a whole, or with the node under the cursor; the worst first.
+
+        What is lost with a node stands below in any case.
+        """
+        here = f"nodes[{row.index}]" if row is not None else ""
+        found = [
+            finding
+            for finding in self._findings
+            if not finding.code.startswith(DEATH_RULES)
+            and (not finding.place.field.startswith("nodes[") or finding.place.field.startswith(here))
+        ]
+        order = list(Severity)
+        return sorted(found, key=lambda finding: order.index(finding.severity))[:MOST_FINDINGS]
 
     def _append_finding(self, page: Line, finding: Finding) -> None:
         colour, sign = severity_look(self._detail, finding.severity)
@@ -127,8 +156,9 @@ class RolesScreen(SectionScreen):
             Fate.UNTOUCHED: (glyphs.off, "muted"),
             Fate.UNUSED: (glyphs.dash, "muted"),
         }[outcome.fate]
-        first, rest = len(page), hanging(self._detail, sign, str(outcome.text))
-        page.append(f"{rest}\n", style=self.style("error") if outcome.fate is Fate.LOST else "")
+        first, lines = len(page), hanging(self._detail, sign, str(outcome.text))
+        looks = {Fate.LOST: self.style("error"), Fate.UNUSED: "dim"}
+        page.append(f"{lines}\n", style=looks.get(outcome.fate, ""))
         page.stylize(self.style(name), first, first + len(sign))
 
     @property
@@ -148,13 +178,14 @@ class RolesScreen(SectionScreen):
     def copy_text(self) -> str:
         """The matrix, and the answer for the node under the cursor."""
         lines = [f"{row.name}\t{', '.join(row.roles)}" for row in self._rows]
-        return "\n".join([*lines, "", str(self.query_one("#detail", Static).content)])
+        return "\n".join([*lines, "", str(self._detail.content)])
 
     def jump(self, field: str) -> None:
-        """Put the cursor on a node."""
+        """Put the cursor on a node, and on the role when one is meant."""
+        role = value_at(self.workbench.draft.data, field) if "].roles[" in field else ""
         for place, row in enumerate(self._rows):
-            if field == row.name or field.startswith(f"nodes[{row.index}]"):
-                self._table.put_cursor(place)
+            if field == row.name or field == f"nodes[{row.index}]" or field.startswith(f"nodes[{row.index}]."):
+                self._table.put_cursor(place, str(role))
                 return
 
     # --- keys ------------------------------------------------------------------------------------------------
@@ -187,3 +218,7 @@ class RolesScreen(SectionScreen):
             self.workbench.change(lambda data: apply_preset(data, preset))
             self.refresh_view()
             self.tell(T("roles.taken_over"))
+
+
+def _name(row: RoleRow) -> str:
+    return clean_line(row.name) or str(T("roles.nameless", number=row.index + 1))

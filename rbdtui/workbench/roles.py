@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from ipaddress import IPv4Address
 from typing import Final
 
+from rbdtui.findings import Finding, Place
 from rbdtui.spec.model import ApiMode, ClusterSpec, GatewayMode, Profile, Role
+from rbdtui.spec.rules import check_rules
 from rbdtui.spec.values import NAME_PATTERN
-from rbdtui.workbench.draft import Data
+from rbdtui.workbench.draft import Data, Draft
 from rbdtui.workbench.operations import field_of, nodes_in, put, uses_builds, value_at
+from rbdtui.workbench.sections import ROLES, findings_in
 
 
 class Preset(StrEnum):
@@ -32,6 +35,15 @@ LEAST_NODES: Final[Mapping[Preset, int]] = {
     Preset.SEPARATE_GATEWAYS: 6,
 }
 _SERVER: Final = (Role.CONTROL_PLANE, Role.ETCD)
+COUNT_RULES: Final[Mapping[Role, tuple[str, ...]]] = {
+    Role.CONTROL_PLANE: ("RBD-TOPO-001", "RBD-TOPO-006"),
+    Role.ETCD: ("RBD-TOPO-002", "RBD-TOPO-003", "RBD-TOPO-004", "RBD-TOPO-005"),
+    Role.GATEWAY: ("RBD-GATEWAY-001", "RBD-GATEWAY-002", "RBD-GATEWAY-008"),
+    Role.BUILD: ("RBD-TOPO-009",),
+}
+"""Codes of the rules on how many nodes have a role."""
+DEATH_RULES: Final = "RBD-DEATH-"
+"""How the codes of warnings begin that tell what is lost with a node."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,3 +148,24 @@ def sketch(data: Data) -> Sketch | None:
 def _known(kind: type[StrEnum], value: object) -> str:
     """The value, else the first of its kind, which is the default of all of them."""
     return str(value) if value in set(kind) else next(iter(kind)).value
+
+
+def role_findings(draft: Draft) -> list[Finding]:
+    """What is wrong with who does what, also while names and addresses are."""
+    found = findings_in(draft.findings, ROLES)
+    known = sketch(draft.data) if draft.spec is None else None
+    if known is None:
+        return found
+    codes = {finding.code for finding in found}
+    drawn = findings_in(check_rules(known.spec, Place), ROLES)
+    places = list(known.names)
+    return [*found, *(_moved(finding, places) for finding in drawn if finding.code not in codes)]
+
+
+def _moved(finding: Finding, places: Sequence[int]) -> Finding:
+    """A finding on a sketch, with the node's place in the draft."""
+
+    def place(match: re.Match[str]) -> str:
+        return f"nodes[{places[int(match[1])]}]"
+
+    return replace(finding, place=Place(field=re.sub(r"^nodes\[([0-9]+)\]", place, finding.place.field)))

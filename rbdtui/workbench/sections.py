@@ -48,8 +48,8 @@ class SectionStatus:
     problems: int = 0
 
 
-_ROLE_RULES: Final = "RBD-TOPO-"
-"""Codes of rules on who does what; some of them blame the whole list of nodes."""
+_ROLE_RULES: Final = ("RBD-TOPO-", "RBD-GATEWAY-001", "RBD-GATEWAY-008")
+"""How codes of rules on who does what begin; some of them blame the whole list of nodes."""
 
 
 def section_of(finding: Finding) -> str:

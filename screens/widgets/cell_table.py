@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import ClassVar, Final
 
@@ -98,6 +98,7 @@ class CellTable(Canvas, can_focus=True):
         self._columns: Sequence[Column] = ()
         self._rows: Sequence[Row] = ()
         self._note: Sequence[TableCell] = ()
+        self._foot: Mapping[str, TableCell] = {}
         self._gap = 1
 
     # --- what is shown ---------------------------------------------------------------------------------------
@@ -107,10 +108,19 @@ class CellTable(Canvas, can_focus=True):
         """Cells for columns, with the gaps between them."""
         return self.content_size.width - LEAD_CELLS - 1
 
-    def show(self, columns: Sequence[Column], rows: Sequence[Row], note: Sequence[TableCell] = ()) -> None:
-        """Show these rows; ``columns`` have been fitted or are fitted now; ``note`` stands below the last row."""
+    def show(
+        self,
+        columns: Sequence[Column],
+        rows: Sequence[Row],
+        note: Sequence[TableCell] = (),
+        foot: Mapping[str, TableCell] | None = None,
+    ) -> None:
+        """Show these rows; ``columns`` have been fitted or are fitted now; ``note`` stands below the last row.
+
+        Cells of ``foot`` stand below all rows, in sight whatever is scrolled.
+        """
         self._columns, self._gap = fit(columns, self.room)
-        self._rows, self._note = rows, note
+        self._rows, self._note, self._foot = rows, note, foot or {}
         self.row = max(0, min(self.row, len(rows) - 1))
         self._column = min(self._column, max(0, len(self._reached) - 1))
         self.draw_rows()
@@ -132,13 +142,20 @@ class CellTable(Canvas, can_focus=True):
 
     def draw_rows(self) -> None:
         """Draw what is in sight."""
-        height = max(0, self.content_size.height - 1)
+        height = max(0, self.content_size.height - 1 - bool(self._foot))
         self._scroll(height)
         lines = [self._heading()]
         shown = self._rows[self._top : self._top + height]
         lines += [self._line(self._top + offset, row) for offset, row in enumerate(shown)]
         lines += [(Span(LEAD_CELLS, cell.text, cell.look),) for cell in self._note][: max(0, height - len(shown))]
-        self.draw(self._with_bar(lines, height), cursor=(self.row, self.column) if self._rows else None)
+        lines = self._with_bar(lines, height)
+        if self._foot:
+            lines.append(tuple(self._span(x, column, self._foot) for x, column in self._starts()))
+        self.draw(lines, cursor=(self.row, self.column) if self._rows else None)
+
+    def _span(self, x: int, column: Column, cells: Mapping[str, TableCell]) -> Span:
+        cell = cells.get(column.key, TableCell(""))
+        return Span(x, self._aligned(cell.text, column), cell.look, column.wanted)
 
     def _scroll(self, height: int) -> None:
         """Keep the cursor in sight."""

@@ -11,10 +11,13 @@ from rich.cells import cell_len
 from rbdtui.findings import Severity
 from rbdtui.spec.model import Role
 from rbdtui.words import T
+from rbdtui.workbench.clean import clean_line
 from screens.widgets.cell_table import CellTable, Column, Row, TableCell
 from screens.widgets.frame import signs
 
 NAME: Final = "name"
+_LEAST_NAME: Final = 10
+_BAD: Final = (Severity.ERROR, Severity.WARNING)
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,35 +32,51 @@ class RoleRow:
     """Of what is wrong with its roles."""
 
 
+@dataclass(frozen=True, slots=True)
+class RoleCount:
+    """How many nodes have a role."""
+
+    count: int
+    ruled: bool = False
+    """Whether a rule says how many it should be."""
+    worst: Severity | None = None
+    """Of what that rule found."""
+
+
 class RoleTable(CellTable):
     """Who does what; the cursor goes over roles only."""
 
-    def show_rows(self, rows: Sequence[RoleRow], roles: Sequence[Role]) -> None:
+    def show_rows(self, rows: Sequence[RoleRow], counts: Mapping[Role, RoleCount]) -> None:
         """Show these nodes, with how many have each role below them."""
-        names = [row.name or str(T("nodes.no_name")) for row in rows]
-        title = str(T("nodes.column.name"))
-        widest = max([cell_len(title), *map(cell_len, names)], default=0)
-        columns = [Column(NAME, title, widest, min(widest, 10))]
-        columns += [_column(role) for role in roles]
-        self.show(columns, [self._row(row, name, roles) for row, name in zip(rows, names, strict=True)])
+        names = [clean_line(row.name) or str(T("nodes.no_name")) for row in rows]
+        title, total = str(T("nodes.column.name")), str(T("roles.in_all", count=len(rows)))
+        widest = max([cell_len(title), cell_len(total), *map(cell_len, names)])
+        columns = [Column(NAME, title, widest, min(widest, _LEAST_NAME))]
+        columns += [_column(role) for role in counts]
+        foot = {NAME: TableCell(total, "muted")}
+        foot |= {role.value: self._count_cell(count) for role, count in counts.items()}
+        self.show(columns, [self._row(row, name, counts) for row, name in zip(rows, names, strict=True)], foot=foot)
 
-    def _row(self, row: RoleRow, name: str, roles: Sequence[Role]) -> Row:
+    def _row(self, row: RoleRow, name: str, roles: Mapping[Role, RoleCount]) -> Row:
         glyphs = signs(self)
         cells = {NAME: TableCell(name, "" if row.name else "muted")}
         for role in roles:
             has = role.value in row.roles
             cells[role.value] = TableCell(glyphs.on if has else glyphs.off, "bold accent" if has else "muted")
-        look = {Severity.ERROR: (glyphs.bad, "bold error"), Severity.WARNING: (glyphs.warn, "bold warning")}
-        sign, colour = look.get(row.worst, (" ", "")) if row.worst is not None else (" ", "")
-        return Row(TableCell(sign, colour), cells)
+        return Row(TableCell(*self._mark(row.worst)), cells)
+
+    def _count_cell(self, count: RoleCount) -> TableCell:
+        if not count.ruled:
+            return TableCell(str(count.count), "muted")
+        sign, look = self._mark(count.worst) if count.worst in _BAD else (signs(self).ok, "success")
+        return TableCell(f"{count.count} {sign}", look)
+
+    def _mark(self, worst: Severity | None) -> tuple[str, str]:
+        glyphs = signs(self)
+        looks = {Severity.ERROR: (glyphs.bad, "bold error"), Severity.WARNING: (glyphs.warn, "bold warning")}
+        return looks.get(worst, (" ", "")) if worst is not None else (" ", "")
 
 
 def _column(role: Role) -> Column:
     width = cell_len(role.value)
     return Column(role.value, role.value, width, width, reached=True, centred=True)
-
-
-def counts_words(rows: Sequence[RoleRow], roles: Sequence[Role], separator: str) -> str:
-    """How many nodes have each role."""
-    counts: Mapping[Role, int] = {role: sum(role.value in row.roles for row in rows) for role in roles}
-    return f" {separator} ".join(f"{role.value} {count}" for role, count in counts.items())

@@ -50,6 +50,11 @@ def held(pilot: Pilot[int], index: int) -> list[str]:
     return roles_of(nodes[index])
 
 
+def foot(screen: RolesScreen) -> dict[str, str]:
+    """What stands below the columns."""
+    return {key: cell.text for key, cell in screen.query_one(RoleTable)._foot.items()}
+
+
 def said(screen: RolesScreen) -> str:
     return str(screen.query_one("#detail", Static).content)
 
@@ -99,11 +104,16 @@ async def test_a_division_is_looked_at_taken_over_and_taken_back(opened: Opened,
         await press(pilot, "p")
         dialog = pilot.app.screen
         assert isinstance(dialog, PresetsDialog)
+        text = program(pilot).text_on_screen()
+        assert "server1  control-plane etcd +worker gateway" in text
+        assert "as they are: agent1" in text
         await press(pilot, "down")
+        assert "as they are: server1, server2, server3, agent1" in program(pilot).text_on_screen()
+        await press(pilot, "up")
         assert [held(pilot, index) for index in range(4)] == before
         await press(pilot, "enter")
         assert isinstance(pilot.app.screen, RolesScreen)
-        assert "worker" not in held(pilot, 0)
+        assert "worker" in held(pilot, 0)
         assert held(pilot, 3) == ["worker"]
         await press(pilot, "u")
         assert [held(pilot, index) for index in range(4)] == before
@@ -113,7 +123,9 @@ async def test_a_division_that_needs_more_nodes_cannot_be_taken(opened: Opened, 
     async with opened(bench(site)) as pilot:
         await show(pilot)
         before = [held(pilot, index) for index in range(4)]
-        await press(pilot, "p", "down", "down", "down", "escape")
+        await press(pilot, "p", "down", "down", "down")
+        assert "needs 6 nodes" in program(pilot).text_on_screen()
+        await press(pilot, "escape")
         assert [held(pilot, index) for index in range(4)] == before
 
 
@@ -123,13 +135,16 @@ async def test_names_that_are_wrong_do_not_hide_what_a_death_means(opened: Opene
         screen = await show(pilot)
         await press(pilot, "down")
         assert "etcd 2 of 3, holds" in said(screen)
+        await press(pilot, "right", "space")
+        assert "etcd has two members" in said(screen)
+        assert foot(screen)["etcd"] == "2 ✗"
 
 
 async def test_without_servers_it_says_where_to_begin(opened: Opened, home: Path) -> None:
     empty = make_site(home / "empty", EMPTY)
     async with opened(bench(empty)) as pilot:
         screen = await show(pilot)
-        assert not screen.query_one("#matrix").display
+        assert not screen.query_one("#sides").display
         await press(pilot, "space", "p", "u", "down", "enter")
         assert isinstance(pilot.app.screen, RolesScreen)
 
@@ -138,7 +153,41 @@ async def test_a_finding_leads_to_its_node(opened: Opened, site: Site) -> None:
     async with opened(bench(site)) as pilot:
         program(pilot).show_section(ROLES, "nodes[2].roles[0]")
         await settled(pilot)
-        assert pilot.app.screen.query_one(RoleTable).row == 2
+        table = pilot.app.screen.query_one(RoleTable)
+        assert (table.row, table.column) == (2, "control-plane")
+        program(pilot).show_section(ROLES, "nodes[1].roles[2]")
+        await settled(pilot)
+        assert (table.row, table.column) == (1, "gateway")
+
+
+async def test_how_many_have_each_role_and_whether_that_will_do(opened: Opened, site: Site) -> None:
+    async with opened(bench(site)) as pilot:
+        screen = await show(pilot)
+        counted = {"name": "4 in all", "control-plane": "3 ✓", "etcd": "3 ✓", "worker": "1", "gateway": "3 ✓"}
+        assert foot(screen) == counted
+        await press(pilot, "right", "right", "right", "space", "down", "space")
+        assert foot(screen)["gateway"] == "1 !"
+        await press(pilot, "down", "space")
+        assert foot(screen)["gateway"] == "0 ✗"
+        workbench = program(pilot).workbench
+        assert workbench is not None
+        (roles,) = [status for status in workbench.sections() if status.section == ROLES]
+        assert roles.problems == 1
+
+
+async def test_a_role_that_the_profile_does_not_use_is_there_while_a_node_has_it(opened: Opened, site: Site) -> None:
+    site.spec_file.write_text(site.spec_file.read_text().replace("roles: [worker]", "roles: [worker, build]"))
+    async with opened(bench(site)) as pilot:
+        screen = await show(pilot)
+        assert "build" in foot(screen)
+        program(pilot).show_section(ROLES, "nodes[3].roles[1]")
+        await settled(pilot)
+        assert "does not use" in said(screen)
+        await press(pilot, "space")
+        assert "build" not in foot(screen)
+        await press(pilot, "space", "right", "left", "u")
+        await press(pilot, "u")
+        assert "build" in foot(screen)
 
 
 async def test_fifty_nodes_scroll(opened: Opened, site: Site) -> None:
@@ -147,6 +196,7 @@ async def test_fifty_nodes_scroll(opened: Opened, site: Site) -> None:
         screen = await show(pilot)
         await press(pilot, "end")
         assert screen.query_one(RoleTable).row == 49
+        assert "50 in all" in program(pilot).text_on_screen()
         assert "worker46" in program(pilot).text_on_screen()
         assert "If worker46 dies" in said(screen)
 
@@ -163,16 +213,29 @@ async def test_pictures(
         picture(pilot, name="good")
         await press(pilot, "down", "right", "space")
         picture(pilot, name="bad")
-        await press(pilot, "u", "p", "down")
+        await press(pilot, "u", "p")
         picture(pilot, name="division")
 
 
-@pytest.mark.parametrize(("size", "language", "ascii_only"), LOOKS[:2])
+@pytest.mark.parametrize(("size", "language", "ascii_only"), LOOKS)
 async def test_pictures_of_many(
     opened: Opened, picture: Picture, site: Site, size: tuple[int, int], language: str, ascii_only: bool
 ) -> None:
     fifty(site)
+    site.spec_file.write_text(site.spec_file.read_text().replace("profile: kubernetes-only", "profile: rainbond-6"))
     async with opened(bench(site), size=size, language=language, ascii_only=ascii_only) as pilot:
         await show(pilot)
         await press(pilot, "pagedown", "right")
+        picture(pilot, name="table")
+        await press(pilot, "p", "down", "down")
+        picture(pilot, name="division")
+
+
+@pytest.mark.parametrize(("size", "language", "ascii_only"), LOOKS)
+async def test_pictures_without_nodes(
+    opened: Opened, picture: Picture, home: Path, size: tuple[int, int], language: str, ascii_only: bool
+) -> None:
+    empty = make_site(home / "empty", EMPTY)
+    async with opened(bench(empty), size=size, language=language, ascii_only=ascii_only) as pilot:
+        await show(pilot)
         picture(pilot)
