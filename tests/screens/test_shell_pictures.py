@@ -21,28 +21,19 @@ from screens.dialogs.damaged import DamagedDialog
 from screens.dialogs.passphrase import PassphraseDialog
 from screens.settings import Settings
 from tests.screens.conftest import LARGE, LOOKS, SMALL, Opened, Picture, bench, make_site, settled
-from tests.screens.waiting import program, until
+from tests.screens.waiting import drawn, program, until
 
-pytestmark = pytest.mark.usefixtures("_alone")
 Look = tuple[int, int]
-
-
-@pytest.fixture
-def _alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Pictures of the shell must not change whenever a section does: only the site's own is in the rail."""
-    import screens.app
-    import screens.dialogs.palette
-    import screens.head
-    import screens.sections
-
-    only = tuple(entry for entry in screens.sections.SECTION_SCREENS if entry.section == SITE)
-    for module in (screens.sections, screens.app, screens.head, screens.dialogs.palette):
-        monkeypatch.setattr(module, "SECTION_SCREENS", only)
 
 
 async def press(pilot: Pilot[int], *keys: str) -> None:
     await pilot.press(*keys)
-    await settled(pilot)
+    await drawn(pilot)
+
+
+async def on_site(pilot: Pilot[int]) -> None:
+    program(pilot).show_section(SITE)
+    await drawn(pilot)
 
 
 def recent_sites(home: Path) -> Settings:
@@ -114,6 +105,7 @@ def plan(home: Path) -> Site:
 @pytest.mark.parametrize(("size", "language", "ascii_only"), LOOKS)
 async def test_site(opened: Opened, picture: Picture, plan: Site, size: Look, language: str, ascii_only: bool) -> None:
     async with opened(bench(plan), size=size, language=language, ascii_only=ascii_only) as pilot:
+        await on_site(pilot)
         picture(pilot, name="good")
         await press(pilot, "enter", "x", "!", "enter", "down", "down")
         program(pilot)._draw()
@@ -140,6 +132,7 @@ async def test_demo(opened: Opened, picture: Picture, plan: Site, size: Look, la
     workbench = bench(plan, simulated=True)
     workbench.faults = FaultLine(("node1", "node2", "node3", "node4"), io.BytesIO(), io.BytesIO(b'{"ok": true}\n'))
     async with opened(workbench, size=size, language=language, ascii_only=ascii_only) as pilot:
+        await on_site(pilot)
         await press(pilot, "f")
         picture(pilot, name="faults")
         await press(pilot, "enter")
@@ -154,6 +147,7 @@ async def test_confirm(
     from rbdtui.words import T
 
     async with opened(bench(plan), size=size, language=language, ascii_only=ascii_only) as pilot:
+        await on_site(pilot)
         pilot.app.push_screen(ConfirmDialog(T("leave.title"), T("leave.back"), type_name="site-a"))
         await settled(pilot)
         picture(pilot)
@@ -165,11 +159,22 @@ async def test_too_small(opened: Opened, picture: Picture, plan: Site, language:
         picture(pilot)
 
 
-@pytest.mark.parametrize("theme", ["rbdtui-light", "rbdtui-16"])
-async def test_other_colours(opened: Opened, picture: Picture, plan: Site, theme: str) -> None:
-    async with opened(bench(plan), settings=Settings(theme=theme)) as pilot:
-        await press(pilot, "down", "ctrl+p")
-        picture(pilot)
+@pytest.mark.parametrize("theme", ["rbdtui-light", "rbdtui-16", "colourless"])
+async def test_other_colours(
+    opened: Opened, picture: Picture, plan: Site, theme: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if theme == "colourless":
+        monkeypatch.setenv("NO_COLOR", "1")
+    settings = Settings(theme="rbdtui-16" if theme == "colourless" else theme)
+    async with opened(bench(plan), settings=settings) as pilot:
+        picture(pilot, name="nodes")
+        await on_site(pilot)
+        await press(pilot, "enter", "x", "!", "enter", "down")
+        picture(pilot, name="site")
+        await press(pilot, "ctrl+p")
+        picture(pilot, name="palette")
+        await press(pilot, "escape", "f8")
+        picture(pilot, name="settings")
 
 
 @pytest.mark.parametrize("size", [SMALL, LARGE], ids=["80x24", "120x40"])
