@@ -45,7 +45,7 @@ class DamagedDialog(Dialog[Repair]):
         """What is wrong, then what can be done."""
         if isinstance(self._error, DamagedSpecError):
             yield Words(T("start.damage.unreadable", path=short_path(self._error.path)), classes="paragraph")
-            yield Words(self._findings)
+            yield Words(self._findings, classes="paragraph")
         else:
             yield Words(self._error.text, classes="paragraph")
         for choice in self._repairs:
@@ -58,6 +58,7 @@ class DamagedDialog(Dialog[Repair]):
             page.append(f"{finding.place}  ", style=self.style("accent", bold=True))
             page.append(f"{finding.message}\n")
             page.append(f"{finding.remedy}\n\n", style=self.style("muted"))
+        page.rstrip()
         return page
 
     def _choice(self, choice: Repair) -> Line:
