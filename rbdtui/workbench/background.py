@@ -9,9 +9,10 @@ import asyncio
 import threading
 from collections.abc import Coroutine
 from concurrent.futures import Future
-from typing import TypeVar
+from typing import Final, TypeVar
 
 _T = TypeVar("_T")
+_TURNS_TO_CLOSE: Final = 4
 
 
 class BackgroundLoop:
@@ -51,3 +52,6 @@ async def _cancel_all() -> None:
     for task in others:
         task.cancel()
     await asyncio.gather(*others, return_exceptions=True)
+    # Connections that were given up close a turn or two of the loop later.
+    for _ in range(_TURNS_TO_CLOSE):
+        await asyncio.sleep(0)

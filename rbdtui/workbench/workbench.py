@@ -39,6 +39,7 @@ from rbdtui.workbench.run_view import RunFollower
 from rbdtui.workbench.sections import (
     BALANCER,
     HEALTH,
+    NODES,
     REVIEW,
     ROLES,
     RUN,
@@ -90,6 +91,7 @@ class Workbench:
         self._health = HealthFollower(self.background, self._tell)
         self.run: RunFollower | None = None
         """The run that is looked at: the one under way, else the newest, or the one chosen by `open_run`."""
+        self._run_was_alive = False
         self._keeping: Future[None] | None = None
         self._draft_file: DraftFile | None = None
         self._file = FileWatch(self.site.spec_file, lambda: self.draft.saved_text, self.background, self._tell)
@@ -140,8 +142,16 @@ class Workbench:
         return lambda: self._subscribers.remove(callback)
 
     def _tell(self) -> None:
+        self._ask_after_run()
         for callback in list(self._subscribers):
             callback()
+
+    def _ask_after_run(self) -> None:
+        """When a run ends, what the servers said before it no longer holds: they have the VIP now, and our claim."""
+        alive = self.run is not None and self.run.alive
+        ended, self._run_was_alive = self._run_was_alive and not alive, alive
+        if ended:
+            self._live.ask_again()
 
     # --- the draft -------------------------------------------------------------------------------------------
 
@@ -394,6 +404,7 @@ class Workbench:
         if self.run is not None:
             self.run.close()
         self.run = RunFollower(client, self.background, self._tell)
+        self._run_was_alive = self.run.alive
         self._tell()
 
     @property
@@ -428,8 +439,12 @@ class Workbench:
             return SectionStatus(section, SectionState.PROBLEMS, errors)
         if section in (ROLES, BALANCER) and not self.draft.data.get("nodes"):
             return SectionStatus(section)
-        busy = self.live.busy if section == "nodes" else self.preflight.state is LookState.LOOKING
-        if busy and section in ("nodes", REVIEW):
+        busy = {
+            NODES: self.live.busy,
+            BALANCER: bool(self.live.vip.asking),
+            REVIEW: self.preflight.state is LookState.LOOKING,
+        }
+        if busy.get(section):
             return SectionStatus(section, SectionState.CHECKING)
         if section == REVIEW and self.preflight.state is LookState.FAILED:
             return SectionStatus(section, SectionState.PROBLEMS, 1)

@@ -9,10 +9,13 @@ from pathlib import Path
 
 import pytest
 
+from rbdtui.engine.client import RunClient
 from rbdtui.simulator.demo_site import write_demo_site
 from rbdtui.simulator.fleet import SimulatedFleet
+from rbdtui.workbench.live import LiveState
 from rbdtui.workbench.live_vip import MOST_WITNESSES, VipLook
 from rbdtui.workbench.passphrase import HeldPassphrase
+from rbdtui.workbench.run_view import RunFollower
 from rbdtui.workbench.sections import BALANCER, findings_in
 from rbdtui.workbench.workbench import Workbench
 
@@ -95,3 +98,20 @@ async def test_no_address_is_asked_about_without_keepalived(workbench: Workbench
     await until(lambda: answered(workbench.live.vip))
     workbench.change(lambda data: data.update(gateway={"mode": "external", "address": "127.77.0.200"}))
     assert workbench.live.vip == VipLook()
+
+
+async def test_servers_are_asked_again_when_a_run_has_ended(workbench: Workbench, fleet: SimulatedFleet) -> None:
+    workbench.start()
+    await until(lambda: answered(workbench.live.vip))
+    (workbench.site.run_dir("7f3a")).mkdir(parents=True)
+    client = RunClient(workbench.site.run_dir("7f3a"))
+    workbench.run = RunFollower(client, workbench.background, workbench._tell)
+    workbench.run.alive = True
+    workbench._tell()
+    fleet.squat(str(fleet.vip.ip))
+    workbench._tell()
+    assert codes(workbench) == []
+    workbench.run.alive = False
+    workbench._tell()
+    assert {node.state for node in workbench.live.nodes.values()} == {LiveState.WAITING}
+    await until(lambda: codes(workbench) == ["RBD-VIP-105"])
