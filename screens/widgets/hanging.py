@@ -2,14 +2,32 @@
 
 from __future__ import annotations
 
-from rich.text import Text as Line
+import re
+from typing import Final
+
+from rich.cells import cell_len
 from textual.widget import Widget
+
+_PIECES: Final = re.compile(r"[⺀-￯][，。：；！？、）」]*|[^\s⺀-￯]+[，。：；！？、）」]*|\s+")
+"""What is never broken: a word, or one wide letter; with the signs behind it that must not begin a line."""
+LEAST_CELLS: Final = 10
 
 
 def hanging(widget: Widget, sign: str, text: str, *, indent: int = 3) -> str:
-    """A sign and a sentence, broken into lines for the width of a widget, ending with the last of them."""
-    width = widget.content_size.width - indent
-    if width < 10:
-        return f"{sign}{' ' * (indent - len(sign))}{text}"
-    lines = [line.plain.rstrip() for line in Line(text).wrap(widget.app.console, width)]
-    return f"\n{' ' * indent}".join([f"{sign}{' ' * (indent - len(sign))}{lines[0] if lines else ''}", *lines[1:]])
+    """A sign and a sentence, broken into lines for the width of a widget; without a break at its end."""
+    lead = f"{sign}{' ' * (indent - cell_len(sign))}"
+    cells = widget.content_size.width - indent
+    if cells < LEAST_CELLS:
+        return f"{lead}{text}"
+    return lead + f"\n{' ' * indent}".join(broken(text, cells))
+
+
+def broken(text: str, cells: int) -> list[str]:
+    """A sentence in lines of at most so many cells, as far as its words allow; at least one line."""
+    lines = [""]
+    for piece in _PIECES.findall(text):
+        if cell_len(lines[-1]) + cell_len(piece.rstrip()) <= cells:
+            lines[-1] += piece
+        elif not piece.isspace():
+            lines.append(piece)
+    return [line.rstrip() for line in lines if line.strip()] or [""]
