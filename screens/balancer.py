@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import ClassVar, Final
 
-from textual import on
 from textual.binding import BindingType
 from textual.widget import Widget
-from textual.widgets import Input
 
 from rbdtui.findings import Finding
 from rbdtui.spec.model import ApiMode, GatewayMode
@@ -215,10 +213,9 @@ class BalancerScreen(SectionScreen):
         value = number_or_text(typed) if path in _NUMBERS else typed.strip()
         self.workbench.change(lambda data: put(data, path, value), merge=path)
 
-    @on(Input.Submitted)
-    def _complete(self, event: Input.Submitted) -> None:
+    def on_field_submitted(self, event: Field.Submitted) -> None:
         """Add the prefix length that the servers' network has."""
-        if event.input is not self._field(VIP).line:
+        if event.field.path != VIP:
             return
         text = completed_vip(event.value, self.workbench.live.facts.values())
         if text != event.value:

@@ -19,7 +19,7 @@ from screens import clock
 from screens.base import SectionScreen, Words, css, key
 from screens.sections import entry_of
 from screens.widgets.canvas import Canvas, Span, Spans, cut
-from screens.widgets.event_list import EventList
+from screens.widgets.event_list import LINE_KEYS, EventList
 from screens.widgets.health_grid import HealthGrid, mark_of
 from screens.widgets.marks import PROBE_MARKS, Mark, state_word
 from screens.widgets.port_lights import latency
@@ -40,10 +40,7 @@ class ChangeList(EventList, inherit_bindings=False):
     """Changes with their times, the newest on top."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        key("up", "move(-1)", "move", show=False),
-        key("down", "move(1)", "move", show=False),
-        key("pageup", "page(-1)", "move", show=False),
-        key("pagedown", "page(1)", "move", show=False),
+        *LINE_KEYS,
         key("enter", "choose", "why"),
     ]
 

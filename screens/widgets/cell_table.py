@@ -72,19 +72,23 @@ def fit(columns: Sequence[Column], room: int) -> tuple[list[Column], int]:
     return [replace(column, wanted=widths[column.key]) for column in kept], gap
 
 
+CELL_KEYS: Final[tuple[BindingType, ...]] = (
+    key("up", "move(-1, 0)", "move", show=False),
+    key("down", "move(1, 0)", "move", show=False),
+    key("left", "move(0, -1)", "move", show=False),
+    key("right", "move(0, 1)", "move", show=False),
+    key("pageup", "page(-1)", "move", show=False),
+    key("pagedown", "page(1)", "move", show=False),
+    key("home", "ends(-1)", "move", show=False),
+    key("end", "ends(1)", "move", show=False),
+)
+"""For whatever has a cursor on single cells."""
+
+
 class CellTable(Canvas, can_focus=True):
     """A table of `Row`; says `Moved` when the cursor goes elsewhere."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [
-        key("up", "move(-1, 0)", "move", show=False),
-        key("down", "move(1, 0)", "move", show=False),
-        key("left", "move(0, -1)", "move", show=False),
-        key("right", "move(0, 1)", "move", show=False),
-        key("pageup", "page(-1)", "move", show=False),
-        key("pagedown", "page(1)", "move", show=False),
-        key("home", "ends(-1)", "move", show=False),
-        key("end", "ends(1)", "move", show=False),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = [*CELL_KEYS]
 
     class Moved(Message):
         """The cursor is on another cell."""

@@ -3,13 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import ClassVar
+from typing import ClassVar, Final
 
 from textual import events
 from textual.binding import Binding, BindingType
 from textual.message import Message
 
 from screens.widgets.canvas import Canvas, Span, Spans
+
+LINE_KEYS: Final[tuple[BindingType, ...]] = (
+    Binding("up", "move(-1)", "key.move", id="move", show=False),
+    Binding("down", "move(1)", "key.move", id="move", show=False),
+    Binding("pageup", "page(-1)", "key.page", id="page", show=False),
+    Binding("pagedown", "page(1)", "key.page", id="page", show=False),
+    Binding("home", "move(-1000000)", "key.page", id="page", show=False),
+    Binding("end", "move(1000000)", "key.page", id="page", show=False),
+)
+"""For lists in which the newest is nothing special."""
 
 
 class EventList(Canvas, can_focus=True):

@@ -193,6 +193,13 @@ class Field(Widget):
             super().__init__()
             self.field, self.value = field, value
 
+    class Submitted(Message):
+        """Enter was pressed; comes after all that `Changed` had to say."""
+
+        def __init__(self, field: Field, value: str) -> None:
+            super().__init__()
+            self.field, self.value = field, value
+
     def __init__(
         self,
         label: Text,
@@ -255,6 +262,10 @@ class Field(Widget):
         event.stop()
         self._typed.append(event.value)
         self.post_message(self.Changed(self, event.value))
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        """Tell of Enter behind the letters that were typed before it."""
+        self.post_message(self.Submitted(self, event.value))
 
 
 class ChoiceLine(Widget, can_focus=True):

@@ -14,7 +14,7 @@ from rbdtui.workbench.clean import clean_line
 from rbdtui.workbench.sections import REVIEW, SECTIONS, section_of
 from screens.theme import Glyphs
 from screens.widgets.canvas import Span, Spans, cut
-from screens.widgets.event_list import EventList
+from screens.widgets.event_list import LINE_KEYS, EventList
 from screens.widgets.frame import signs
 
 _LOOKS: Final = {Severity.ERROR: "bold error", Severity.WARNING: "bold warning", Severity.INFO: "muted"}
@@ -26,12 +26,7 @@ class FindingList(EventList, inherit_bindings=False):
     """One line for each finding below the name of its place; posts `Moved`, and `Chosen` for Enter."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("up", "move(-1)", "key.move", id="move", show=False),
-        Binding("down", "move(1)", "key.move", id="move", show=False),
-        Binding("pageup", "page(-1)", "key.page", id="page", show=False),
-        Binding("pagedown", "page(1)", "key.page", id="page", show=False),
-        Binding("home", "move(-1000000)", "key.page", id="page", show=False),
-        Binding("end", "move(1000000)", "key.page", id="page", show=False),
+        *LINE_KEYS,
         Binding("enter", "choose", "key.put_right", id="put_right"),
     ]
 

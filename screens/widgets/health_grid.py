@@ -14,8 +14,8 @@ from textual.message import Message
 from rbdtui.probes.model import BALANCER, CLUSTER, VIP, ProbeState, ProbeStatus
 from rbdtui.words import T
 from rbdtui.workbench.health_table import HealthRow, HealthTable
-from screens.base import key
 from screens.widgets.canvas import Canvas, Span, cut
+from screens.widgets.cell_table import CELL_KEYS
 from screens.widgets.marks import PROBE_MARKS, Mark, state_word
 from screens.widgets.port_lights import latency
 
@@ -30,16 +30,7 @@ UNASKED: Final = Mark("·", ".", "muted")
 class HealthGrid(Canvas, can_focus=True):
     """Hosts by questions; says `Moved` when the cursor goes elsewhere."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [
-        key("up", "move(-1, 0)", "move", show=False),
-        key("down", "move(1, 0)", "move", show=False),
-        key("left", "move(0, -1)", "move", show=False),
-        key("right", "move(0, 1)", "move", show=False),
-        key("pageup", "page(-1)", "move", show=False),
-        key("pagedown", "page(1)", "move", show=False),
-        key("home", "move(-1000000, 0)", "move", show=False),
-        key("end", "move(1000000, 0)", "move", show=False),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = [*CELL_KEYS]
 
     class Moved(Message):
         """The cursor is on another answer."""
@@ -98,6 +89,10 @@ class HealthGrid(Canvas, can_focus=True):
     def action_page(self, by: int) -> None:
         """Move the cursor by what is in sight."""
         self.action_move(by * max(1, self._room - 1), 0)
+
+    def action_ends(self, which: int) -> None:
+        """Go to the first or the last row."""
+        self.action_move(which * len(self._table.rows), 0)
 
     # --- the picture -----------------------------------------------------------------------------------------
 

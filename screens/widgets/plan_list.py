@@ -12,7 +12,7 @@ from textual.message import Message
 from rbdtui.words import T
 from rbdtui.workbench.plan_rows import PlanRow
 from screens.widgets.canvas import Span, Spans, cut
-from screens.widgets.event_list import EventList
+from screens.widgets.event_list import LINE_KEYS, EventList
 from screens.widgets.frame import signs
 
 _TITLE_CELLS: Final = 22
@@ -24,12 +24,7 @@ class PlanList(EventList, inherit_bindings=False):
     """Rows of a plan with a cursor; posts `Moved` when it goes elsewhere, `Chosen` for Enter."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("up", "move(-1)", "key.move", id="move", show=False),
-        Binding("down", "move(1)", "key.move", id="move", show=False),
-        Binding("pageup", "page(-1)", "key.page", id="page", show=False),
-        Binding("pagedown", "page(1)", "key.page", id="page", show=False),
-        Binding("home", "move(-1000000)", "key.page", id="page", show=False),
-        Binding("end", "move(1000000)", "key.page", id="page", show=False),
+        *LINE_KEYS,
         Binding("enter", "choose", "key.details", id="details"),
     ]
 

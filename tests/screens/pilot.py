@@ -17,6 +17,8 @@ from textual.keys import REPLACED_KEYS, _character_to_key, _get_unicode_name_fro
 from textual.pilot import Pilot
 from textual.screen import Screen
 
+from screens.app import RbdTuiApp
+
 LIMIT_S: Final = 20.0
 TICK_S: Final = 0.005
 """Between looks at what a timer of Textual's will do."""
@@ -47,6 +49,9 @@ async def drained(app: App[int]) -> None:
             await asyncio.sleep(0)
         elif app._resize_event is not None or app._batch_count:
             await asyncio.sleep(TICK_S)
+        elif isinstance(app, RbdTuiApp) and app._draw_timer is not None:
+            app._draw_timer.stop()
+            app._draw()
         elif not loop._ready:  # type: ignore[attr-defined]
             return
 

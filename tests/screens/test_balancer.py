@@ -22,6 +22,7 @@ from screens.balancer import BalancerScreen
 from screens.widgets.field import Choice, Field, Verdict
 from tests.screens.answers import answered
 from tests.screens.conftest import LOOKS, Opened, Picture, bench, make_site, settled, show_live
+from tests.screens.pilot import key_event
 from tests.screens.waiting import drawn, program, until
 
 VIP = "127.88.0.100"
@@ -128,7 +129,10 @@ async def test_the_prefix_comes_from_the_servers(opened: Opened, site: Site) -> 
     workbench = bench(site)
     async with opened(workbench) as pilot:
         show_live(workbench, known(site))
-        await type_vip(pilot, "127.88.0.99", "enter")
+        await show(pilot, "gateway.vip")
+        for key in ("enter", "ctrl+u", *"127.88.0.99", "enter"):
+            pilot.app.post_message(key_event(key))
+        await drawn(pilot)
         assert value(pilot, "gateway.vip") == "127.88.0.99/24"
 
 

@@ -14,6 +14,7 @@ from textual.pilot import Pilot
 from rbdtui.site import Site
 from rbdtui.transport.hostkeys import KeyState, SeenHostKey
 from rbdtui.workbench.live import LiveNode
+from rbdtui.workbench.operations import text_at
 from rbdtui.workbench.workbench import Workbench
 from screens.dialogs.paste import PasteDialog
 from screens.dialogs.trust import TrustDialog
@@ -84,6 +85,7 @@ async def test_servers(
         await press(pilot, "up", "up", "up")
         picture(pilot, name="changed")
         await press(pilot, "right", "enter", "ctrl+u", *keys_of("127.88.0.12"))
+        await until(pilot, lambda: text_at(workbench.draft.data, "nodes[0].address") == "127.88.0.12")
         picture(pilot, name="typing")
         await press(pilot, "enter")
         picture(pilot, name="twice")
