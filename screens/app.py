@@ -19,7 +19,7 @@ from textual.worker import Worker, WorkerState
 from rbdtui.findings import Finding
 from rbdtui.site import SiteError
 from rbdtui.words import T, Text
-from rbdtui.workbench.sections import NODES, RUN, section_of
+from rbdtui.workbench.sections import section_of
 from screens.base import OurScreen, SectionScreen, css, key
 from screens.commands import CommandingApp
 from screens.messages import Changed
@@ -90,7 +90,7 @@ class RbdTuiApp(CommandingApp):
         self.start = start or Start()
         settings = self.start.settings or load_settings(self.start.settings_file)
         first = self.start.workbench
-        self.DEFAULT_MODE = first_section(first) if first is not None else self._first_mode()  # type: ignore[misc]
+        self.DEFAULT_MODE = first.first_section() if first is not None else self._first_mode()  # type: ignore[misc]
         super().__init__(settings, self.start.kept or settings, self.start.settings_file)
         self._damage: tuple[Path, SiteError] | None = None
         self._keep_error = ""
@@ -172,7 +172,7 @@ class RbdTuiApp(CommandingApp):
 
     def _show(self, workbench: Workbench) -> None:
         self._take_over(workbench)
-        self.switch_mode(first_section(workbench))
+        self.switch_mode(workbench.first_section())
         self._begin(workbench)
 
     def _take_over(self, workbench: Workbench) -> None:
@@ -322,9 +322,3 @@ class RbdTuiApp(CommandingApp):
         """An error of a worker is a sentence."""
         if event.state is WorkerState.ERROR and event.worker.error is not None:
             self.tell(self.sentence(event.worker.error), bad=True)
-
-
-def first_section(workbench: Workbench) -> str:
-    """Where the operator's eye belongs when a site is opened: on the run under way, else on the servers."""
-    wanted = RUN if workbench.active_run is not None else NODES
-    return wanted if entry_of(wanted) is not None else SECTION_SCREENS[0].section

@@ -39,11 +39,12 @@ def list_runs(site: Site) -> list[RunLine]:
     active = find_active(site)
     active_id = active.run_id if active is not None else ""
     ids = site.run_ids()[: -MOST_RUNS - 1 : -1]
-    return [_line(run_id, site.run_dir(run_id) / JOURNAL_NAME, active=run_id == active_id) for run_id in ids]
+    return [run_line(site, run_id, active=run_id == active_id) for run_id in ids]
 
 
-def _line(run_id: str, journal: Path, *, active: bool) -> RunLine:
-    first, last = _ends(journal)
+def run_line(site: Site, run_id: str, *, active: bool) -> RunLine:
+    """One run of a site."""
+    first, last = _ends(site.run_dir(run_id) / JOURNAL_NAME)
     at = first.get("at")
     began_at = float(at) if isinstance(at, int | float) else None
     try:

@@ -35,6 +35,7 @@ from rbdtui.workbench.health_view import HealthFollower
 from rbdtui.workbench.live import LiveNodes, LiveSnapshot
 from rbdtui.workbench.passphrase import HeldPassphrase
 from rbdtui.workbench.preflight_view import LookState, Preflight, PreflightView
+from rbdtui.workbench.run_list import run_line
 from rbdtui.workbench.run_view import RunFollower
 from rbdtui.workbench.sections import (
     BALANCER,
@@ -419,9 +420,19 @@ class Workbench:
 
     def watch_health(self) -> None:
         """Begin to ask the cluster how it is; harmless when that is going on."""
-        self._health.start(self.session)
+        if self._asks_servers:
+            self._health.start(self.session)
 
     # --- the rail --------------------------------------------------------------------------------------------
+
+    def first_section(self) -> str:
+        """Where the eye belongs when a site is opened: on a run that has not come to a good end, on the cluster once
+        it stands, else on the servers."""
+        if self.run is None:
+            return NODES
+        if run_line(self.site, self.run.run_id, active=self.run.alive).outcome is not RunOutcome.DONE:
+            return RUN
+        return NODES if self.draft.dirty else HEALTH
 
     def sections(self) -> tuple[SectionStatus, ...]:
         """How each section stands."""

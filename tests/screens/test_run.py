@@ -12,18 +12,49 @@ from textual.pilot import Pilot
 from rbdtui.engine.events import Outcome, StepFinished
 from rbdtui.engine.logs import log_file
 from rbdtui.site import Site
-from rbdtui.workbench.sections import RUN
+from rbdtui.workbench.operations import put
+from rbdtui.workbench.sections import HEALTH, NODES, RUN
+from screens.base import SectionScreen
 from screens.widgets.canvas import Canvas
 from screens.widgets.log_pane import LogPane
 from screens.widgets.said import Said
 from screens.widgets.step_matrix import StepMatrix
-from tests.screens.conftest import LARGE, Opened, bench, settled
+from tests.screens.conftest import LARGE, Opened, bench, make_site, settled
 from tests.screens.journals import T0, append, holder, open_ports
 from tests.screens.run_seen import screen_of, selected, status, title, told
 from tests.screens.running import STAGES, on_stage
 from tests.screens.waiting import caught_up, program, show_run, until
 
 Patch = pytest.MonkeyPatch
+
+
+# --- where a site opens ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("stage", ["upload", "gone", "failed", "partial", "done"])
+async def test_a_site_opens_where_the_eye_belongs(home: Path, opened: Opened, monkeypatch: Patch, stage: str) -> None:
+    with on_stage(home, stage, monkeypatch) as (workbench, _):
+        wanted = HEALTH if stage == "done" else RUN
+        async with opened(workbench) as pilot:
+            assert section_shown(pilot) == wanted
+
+
+async def test_a_site_without_a_run_or_with_a_changed_plan_opens_at_its_servers(
+    home: Path, opened: Opened, monkeypatch: Patch
+) -> None:
+    async with opened(bench(make_site(home / "fresh"))) as pilot:
+        assert section_shown(pilot) == NODES
+    with on_stage(home, "done", monkeypatch) as (workbench, _):
+        workbench.change(lambda data: put(data, "name", "other"))
+        async with opened(workbench) as pilot:
+            assert section_shown(pilot) == NODES
+
+
+def section_shown(pilot: Pilot[int]) -> str:
+    """The section before the operator."""
+    screen = pilot.app.screen
+    assert isinstance(screen, SectionScreen)
+    return screen.SECTION
 
 
 # --- the picture ---------------------------------------------------------------------------------------------
@@ -115,7 +146,7 @@ async def test_what_waits_says_for_what(home: Path, opened: Opened, monkeypatch:
 
 
 async def test_an_idle_screen_writes_nothing(home: Path, opened: Opened, monkeypatch: Patch) -> None:
-    with on_stage(home, "done", monkeypatch) as (workbench, _):
+    with on_stage(home, "partial", monkeypatch) as (workbench, _):
         async with opened(workbench) as pilot:
             await show_run(pilot)
             await pilot.pause(0.5)
