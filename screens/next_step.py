@@ -21,6 +21,8 @@ def next_step(section: str, workbench: Workbench) -> Text | None:
         return _with_servers(section, workbench)
     if section == NODES and (hint := _of_nodes(workbench)) is not None:
         return hint
+    if section in (ROLES, BALANCER) and not workbench.draft.data.get("nodes"):
+        return Text(f"hint.after_{SITE}")  # words: hint.after_*
     mine = findings_in(workbench.findings, section)
     if section == BALANCER and (hint := _of_demo_address(workbench)) is not None:
         return hint
