@@ -144,6 +144,10 @@ class Link:
         """Forget a connection that turned out to be dead."""
         self._shared.drop(connection)
 
+    def hang_up(self) -> None:
+        """Begin to log out; needs no turn of the loop."""
+        self._shared.hang_up()
+
     async def close(self) -> None:
         """Log out."""
         await self._shared.close()

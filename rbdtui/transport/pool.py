@@ -45,8 +45,13 @@ class HostPool(Mapping[str, Host]):
         return len(self._hosts)
 
     async def close(self) -> None:
-        """Log out everywhere."""
-        await asyncio.gather(*(host.close() for host in self._hosts.values()))
+        """Log out everywhere; where this is cancelled, it goes on by itself."""
+        for host in self._hosts.values():
+            host.hang_up()
+        try:
+            await asyncio.gather(*(host.close() for host in self._hosts.values()))
+        finally:
+            self._routes.hang_up()
         await self._routes.close()
 
     async def __aenter__(self) -> Self:

@@ -36,6 +36,7 @@ class SharedConnection:
         self._open_connection = open_connection
         self._connection: asyncssh.SSHClientConnection | None = None
         self._login: asyncio.Task[asyncssh.SSHClientConnection] | None = None
+        self._hung_up = False
         self.logins = 0
         """How often a login succeeded."""
 
@@ -54,15 +55,22 @@ class SharedConnection:
             self._connection = None
         connection.abort()
 
-    async def close(self) -> None:
-        """Log out."""
+    def hang_up(self) -> None:
+        """Begin to log out for good; needs no turn of the loop, so that nobody's cancellation can prevent it."""
+        self._hung_up = True
         if self._login is not None:
             self._login.cancel()
+        if self._connection is not None:
+            self._connection.close()
+
+    async def close(self) -> None:
+        """Log out for good."""
+        self.hang_up()
+        if self._login is not None:
             with contextlib.suppress(asyncio.CancelledError, TransportError):
                 await self._login
         connection, self._connection = self._connection, None
         if connection is not None:
-            connection.close()
             try:
                 await asyncio.wait_for(connection.wait_closed(), _CLOSE_LIMIT_S)
             except TimeoutError:
@@ -71,6 +79,8 @@ class SharedConnection:
     async def _log_in(self) -> asyncssh.SSHClientConnection:
         self._connection = await self._open_connection()
         self.logins += 1
+        if self._hung_up:
+            self._connection.abort()
         return self._connection
 
     def _login_done(self, login: asyncio.Task[asyncssh.SSHClientConnection]) -> None:
@@ -103,11 +113,19 @@ class Routes:
                 await asyncio.sleep(random.uniform(0.2, 1.0))  # noqa: S311 - jitter
         raise AssertionError("unreachable")
 
+    def hang_up(self) -> None:
+        """Begin to log out of all bastions, the farthest first."""
+        for endpoint in self._farthest_first():
+            self._bastions[endpoint].hang_up()
+
     async def close(self) -> None:
         """Log out of all bastions, the farthest first."""
-        for endpoint in sorted(self._bastions, key=lambda bastion: -len(bastion.bastions)):
+        for endpoint in self._farthest_first():
             await self._bastions[endpoint].close()
         self._bastions.clear()
+
+    def _farthest_first(self) -> list[Endpoint]:
+        return sorted(self._bastions, key=lambda bastion: -len(bastion.bastions))
 
     async def _log_in_once(self, endpoint: Endpoint) -> asyncssh.SSHClientConnection:
         tunnel = await self.tunnel_for(endpoint)

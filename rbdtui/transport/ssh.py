@@ -137,6 +137,10 @@ class SshHost:
         """Listen on a loopback port that leads to address:port as seen from the host; yields our port."""
         return forwarded_port(lambda: self._link.persist(self._link.connection), address, port)
 
+    def hang_up(self) -> None:
+        """Begin to log out; needs no turn of the loop."""
+        self._link.hang_up()
+
     async def close(self) -> None:
         """Log out."""
         await self._link.close()
