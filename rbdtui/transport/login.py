@@ -39,6 +39,8 @@ CIPHERS: Final = (
     "aes256-ctr",
 )
 """Best first: GCM is the fastest here, the last ones are for old servers."""
+_HUNG_UP: Final = (asyncssh.ConnectionLost, asyncssh.KeyExchangeFailed, ConnectionResetError)
+"""What it looks like from here when sshd ends a connection before it has shown a key."""
 _AUTH_METHODS: Final = ("publickey", "password", "keyboard-interactive")
 
 
@@ -197,7 +199,7 @@ async def _other_key(
     limits: Limits,
 ) -> TransportError | None:
     """The error for a host that no longer has a key of any pinned type: it hangs up before it shows one."""
-    if not (trusted and isinstance(error, asyncssh.ConnectionLost | asyncssh.KeyExchangeFailed)):
+    if not (trusted and isinstance(error, _HUNG_UP)):
         return None
     try:
         key = await shown_key(endpoint, tunnel, signature_algorithms([]), limits)
