@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -37,6 +38,8 @@ START: Final = "start"
 FAILED: Final = 3
 """Exit status when what was to be shown could not be."""
 KEEP_EVERY_S: Final = 0.5
+SETTLED_S: Final = 1.0
+"""After which a new section is complete."""
 """How often a changed draft is put on the disk."""
 
 
@@ -59,8 +62,8 @@ class Start:
     kept: Settings | None = None
     """Settings as they are kept; None: those of this start."""
     settings_file: Path = field(default_factory=settings_file)
-    watch_terminal: bool = False
-    """Whether to leave when the terminal goes away."""
+    own_process: bool = False
+    """Whether the process is there for the screen alone: it then leaves with its terminal and spares itself work."""
 
 
 class RbdTuiApp(CommandingApp):
@@ -135,10 +138,15 @@ class RbdTuiApp(CommandingApp):
         self.set_interval(KEEP_EVERY_S, self._keep)
         if self.workbench is not None:
             self._begin(self.workbench)
-        if self.start.watch_terminal:
+        if self.start.own_process:
             from screens.terminal import watch_terminal
 
             watch_terminal(self)
+
+    def keep_in_memory(self) -> None:
+        """What a new section has brought stays to the end; to look through it for garbage would delay keys."""
+        if self.start.own_process:
+            self.set_timer(SETTLED_S, gc.freeze)
 
     @work(exit_on_error=False)
     async def open_first(self) -> None:

@@ -247,6 +247,7 @@ class SectionScreen(OurScreen[None]):
         """Follow what may change the keys."""
         self.bindings_updated_signal.subscribe(self, lambda _: self.show_keys())
         self.draw_frame()
+        self.program.keep_in_memory()
 
     def on_changed(self, _: Changed) -> None:
         """Draw what is new around the body."""

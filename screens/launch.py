@@ -82,7 +82,7 @@ def launch(
 
     start = Start(
         site=site, opener=opener, opening=opening, passphrase_source=passphrase_source, settings=settings, kept=kept,
-        settings_file=file, watch_terminal=True,
+        settings_file=file, own_process=True,
     )  # fmt: skip
     app = RbdTuiApp(start)
     status = app.run(mouse=wish.mouse)

@@ -146,6 +146,7 @@ class RunScreen(RunPast):
         matrix.show(state, moment, ascii_only=self._ascii)
         self._follow_work()
         self.set_class(matrix.matrix is not None and len(matrix.matrix.nodes) > MANY_NODES, "-many")
+        self._share_room()
         self._draw_status(run, state, phase, gateways)
         banner: tuple[Text | None, str] = (None, "")
         if matrix.matrix is not None and not self.replay.looks_back:
@@ -257,8 +258,16 @@ class RunScreen(RunPast):
         self.call_after_refresh(self.refresh_view)
 
     def on_descendant_focus(self, _: events.DescendantFocus) -> None:
-        """On a low screen the pane that is read takes the room of the picture."""
-        self.set_class(isinstance(self.focused, LogPane | EventList | TextLine), "-reading")
+        """Share the room anew."""
+        self._share_room()
+
+    def _share_room(self) -> None:
+        """On a low screen the pane that is read takes the room of the picture; the ports need a table or a line."""
+        # By a class, every widget below it would be styled anew at every change of the focus.
+        reading = self.has_class("-low") and isinstance(self.focused, LogPane | EventList | TextLine)
+        beside = self.has_class("-wide") and not self.has_class("-many")
+        self.query_one("#top").display = not reading
+        self.query_one("#strip").display = not reading and not beside
 
     # --- keys ------------------------------------------------------------------------------------------------
 
