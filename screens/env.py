@@ -20,8 +20,6 @@ def prepare(*, slow_link: bool, color: bool, environment: MutableMapping[str, st
             "TEXTUAL_COLOR_SYSTEM": "standard",
             "ESCDELAY": "400",
         }
-    else:
-        wanted |= {"TEXTUAL_FPS": "15"}
     if not color:
         wanted |= {"NO_COLOR": "1"}
     for name, value in wanted.items():
