@@ -180,7 +180,6 @@ def test_mistakes_of_the_first_server_are_told_by_its_own_words(site: Site) -> N
 
     async def no_images(context: StepContext) -> None:
         await carry_out(ConfigureRke2("n1"), context)
-        await context.hosts["n1"].close()
         site.lab.ssh("n1", f"mv {IMAGES_DIR} {IMAGES_DIR}.away; mkdir {IMAGES_DIR}")
         with pytest.raises(StepError) as caught:
             await StartFirstServer("n1").apply(context)
