@@ -171,6 +171,12 @@ async def test_killed_at_random_times(site: Site, seed: int) -> None:
     assert_whole(client, site)
 
 
+def _in_a_terminal() -> None:
+    """As a login does; whoever started the tests may have had hang-ups ignored (nohup)."""
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+
+
 async def test_it_outlives_the_terminal_it_was_started_from(site: Site, tmp_path: Path) -> None:
     starter = tmp_path / "starter.py"
     starter.write_text(
@@ -191,7 +197,7 @@ async def test_it_outlives_the_terminal_it_was_started_from(site: Site, tmp_path
         stdout=inside,
         stderr=inside,
         start_new_session=True,
-        preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
+        preexec_fn=_in_a_terminal,
     )
     os.close(inside)
     try:
