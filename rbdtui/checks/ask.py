@@ -14,7 +14,7 @@ from rbdtui.transport.scripts import script
 
 _REACH_TIMEOUT_S: Final = 3.0
 _VIP_TIMEOUT_S: Final = 2.5
-"""A neighbour answers in milliseconds; the kernel asks for it anew every second when a question was lost."""
+"""A neighbour answers in milliseconds; the kernel asks for it three times, a second apart, and then gives up."""
 _STALE_AFTER_S: Final = 9.0
 """By then the kernel has given up a neighbour that no longer answers: 5 s of delay, then three probes."""
 _PER_HOST: Final = 16
@@ -42,11 +42,15 @@ async def look_for_vip(host: Host, spec: ClusterSpec) -> VipAnswer:
     """Ask for the VIP from a gateway host and look who is behind it. Raises `TransportError`.
 
     A neighbour that is in the table but does not answer may be gone already: the host then forgets it and asks anew.
+    The host's own search for a neighbour takes longer than ours, so that one that fails earlier was begun for an
+    earlier question, perhaps before the neighbour came: the host then asks anew, too.
     """
     vip = spec.gateway.vip
     assert vip is not None
     address = str(vip.ip)
     answer = await _look_once(host, address, spec.kubernetes.api.port)
+    if not answer.macs and answer.reach is not None and answer.reach.reach is Reach.UNREACHABLE:
+        answer = await _look_once(host, address, spec.kubernetes.api.port)
     if answer.macs and answer.reach is not None and answer.reach.reach not in (Reach.OPEN, Reach.REFUSED):
         forgotten = await host.must(script("neighbour"), address, "forget")
         if "forgotten" not in forgotten.text:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
@@ -9,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from rbdtui.checks.ask import look_for_vip
+from rbdtui.checks.network import VipAnswer
 from rbdtui.checks.preflight import PreflightResult, preflight
 from rbdtui.facts.store import load_all_facts, save_facts
 from rbdtui.findings import Finding, Severity
@@ -65,6 +68,11 @@ class Site:
         spec = self.spec({"user": "root", **ssh})
         async with self.hosts(spec) as hosts:
             return await preflight(spec, hosts, Packages("debian-12-amd64"), place)
+
+    async def look_for_vip(self) -> list[VipAnswer]:
+        spec = self.spec({"user": "root"})
+        async with self.hosts(spec) as hosts:
+            return await asyncio.gather(*(look_for_vip(host, spec) for host in hosts.values()))
 
 
 @pytest.fixture
@@ -149,6 +157,18 @@ async def test_a_squatter_on_the_vip_is_seen_with_its_mac(site: Site, lab: Lab) 
     assert found.keys() == {"RBD-VIP-105"}
     assert mac in str(found["RBD-VIP-105"][0].message)
     assert "n1, n2, n3" in str(found["RBD-VIP-105"][0].message)
+
+
+async def test_a_squatter_that_comes_while_hosts_still_search_for_the_address_is_seen(site: Site, lab: Lab) -> None:
+    for pause_s in (0.0, 0.1, 0.2, 0.3):
+        assert [answer.macs for answer in await site.look_for_vip()] == [(), (), ()]
+        await asyncio.sleep(pause_s)
+        lab.squat(site.vip)
+        try:
+            seen = await site.look_for_vip()
+        finally:
+            lab.unsquat(site.vip)
+        assert [len(answer.macs) for answer in seen] == [1, 1, 1], f"{pause_s} s after the search before"
 
 
 async def test_a_vip_on_a_host_counts_unless_our_own_run_put_it_there(site: Site, lab: Lab) -> None:
