@@ -29,6 +29,8 @@ _GRACE_S: Final = 60.0
 _TAIL_LINES: Final = 50
 _TIMED_OUT: Final = 124
 _UNIT_LENGTH: Final = 120
+_BEYOND_BYTES: Final = 2**40
+"""An offset behind the end of any log."""
 
 OnLine = Callable[[str], None]
 
@@ -119,6 +121,11 @@ async def run_job(
     raise JobLostError(host.name, unit=f"rbdtui-{name}", times=_MOST_STARTS)
 
 
+async def job_is_open(host: Host, unit: str) -> bool:
+    """Whether a job was started and nobody has taken its result yet. Raises `TransportError`."""
+    return (await _ask(host, unit_name(unit), _BEYOND_BYTES, wait_s=0)).state != "absent"
+
+
 async def stop_job(host: Host, unit: str) -> bool:
     """Stop a job and all it started; False when there was none. Raises `TransportError`."""
     result = await host.must(script("job-stop"), unit_name(unit), timeout_s=120)
@@ -154,8 +161,8 @@ async def _follow(host: Host, name: str, lines: _Lines, deadline: float) -> _Ans
     return None
 
 
-async def _ask(host: Host, name: str, offset_bytes: int) -> _Answer:
-    result = await host.must(script("job-follow"), name, str(offset_bytes), str(_WAIT_S), timeout_s=_WAIT_S + 30)
+async def _ask(host: Host, name: str, offset_bytes: int, *, wait_s: int = _WAIT_S) -> _Answer:
+    result = await host.must(script("job-follow"), name, str(offset_bytes), str(wait_s), timeout_s=wait_s + 30)
     header, _, log = result.stdout.partition(b"\n")
     words = header.decode("ascii", "replace").split()
     if len(words) != 3 or not words[2].isdigit() or len(log) != int(words[2]):

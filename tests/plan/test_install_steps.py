@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gzip
 import io
 import json
@@ -20,8 +21,10 @@ from rbdtui.plan.steps.rke2_config import ConfigureRke2
 from rbdtui.plan.steps.ship import IMAGES_DIR, InstallHostPackages, ShipBundle, UnpackRke2
 from rbdtui.simulator.fleet import Build
 from rbdtui.simulator.state import fleet_state
+from rbdtui.simulator.verbs.transfer import JOBS_DIR
 from rbdtui.spec.model import Profile
 from tests.plan.support import SECRETS, Bench, bench, carry_out
+from tests.transport.wire import until
 
 LACKS_KEEPALIVED = (Build(keepalived=False), Build())
 
@@ -44,6 +47,23 @@ async def test_keepalived_comes_from_the_bundle_where_it_is_missing(tmp_path: Pa
         await carry_out(InstallHostPackages("node1"), at.context)
         assert "keepalived" in at.machine().packages
         assert at.heard.lines, "the package manager's words are in the step's log"
+
+
+async def test_an_installation_whose_end_nobody_saw_is_followed_to_its_end(tmp_path: Path) -> None:
+    step = InstallHostPackages("node1")
+    async with bench(tmp_path, 3, builds=LACKS_KEEPALIVED) as at:
+        files = at.machine().files
+        job = f"{JOBS_DIR}/{at.context.run_id}-host-packages"
+        cut_off = asyncio.create_task(step.apply(at.context))
+        await until(lambda: files.exists(f"{job}/digest"))
+        cut_off.cancel()
+        await asyncio.wait({cut_off})
+        await until(lambda: files.exists(f"{job}/exit"))
+        assert "keepalived" in at.machine().packages
+        assert not (await step.probe(at.context)).satisfied, "its exit status was not read"
+        await carry_out(step, at.context)
+        assert not files.exists(job)
+        assert (await step.probe(at.context)).satisfied
 
 
 async def test_a_bundle_without_packages_for_the_system_says_so(tmp_path: Path) -> None:

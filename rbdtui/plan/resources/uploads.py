@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from rbdtui.plan.resources.base import STATE_DIR, Target
 from rbdtui.plan.step import BundleFile, Change, ChangeKind, StepError
 from rbdtui.transport.files import file_states, remove_file
-from rbdtui.transport.jobs import run_job
+from rbdtui.transport.jobs import job_is_open, run_job
 from rbdtui.transport.scripts import script
 from rbdtui.words import T
 
@@ -59,30 +59,34 @@ class HostPackages:
     """Units that the installation must not start by itself."""
 
     async def pending(self, target: Target) -> list[Change]:
-        """The packages that are missing."""
+        """The packages that are missing, or whose installation this run began and has not seen the end of."""
         missing = await self._missing(target)
-        if not missing:
+        if not missing and not await job_is_open(target.host, self._job(target)):
             return []
-        title = T("plan.change.packages", packages=", ".join(missing))
+        title = T("plan.change.packages", packages=", ".join(missing or self.names))
         return [Change(ChangeKind.PACKAGE, title, "\n".join(file.path.name for file in self.files))]
 
     async def settle(self, target: Target) -> None:
         """Bring the files over and install what is missing; raises `StepError`."""
-        missing = await self._missing(target)
-        if not missing:
+        if not await self.pending(target):
             return
         if not self.files:
-            raise StepError("no_packages", node=target.host.name, packages=", ".join(missing), system=self.system)
+            missing = ", ".join(await self._missing(target))
+            raise StepError("no_packages", node=target.host.name, packages=missing, system=self.system)
         directory = f"{STATE_DIR}/bundle/packages"
         for file in self.files:
             place = f"{directory}/{file.path.name}"
             await target.host.upload(file.path, place, sha256=file.sha256, on_progress=target.report.progress)
         done = await run_job(
-            target.host, f"{target.run_id}-host-packages", script("packages-install"), directory, *self.held_units,
+            target.host, self._job(target), script("packages-install"), directory, *self.held_units,
             timeout_s=INSTALL_LIMIT_S, on_line=target.report.line,
         )  # fmt: skip
         if not done.ok:
             raise StepError("packages_refused", node=target.host.name, evidence="\n".join(done.tail))
+
+    @staticmethod
+    def _job(target: Target) -> str:
+        return f"{target.run_id}-host-packages"
 
     async def _missing(self, target: Target) -> list[str]:
         answer = await target.host.must(script("packages-state"), *self.names)
