@@ -32,9 +32,14 @@ while :; do
   if [ "$state" != running ] || [ "$size" -gt "$offset" ] || [ $tick -gt $((wait_s * 2)) ]; then break; fi
   sleep 0.5
 done
-if [ "$state" = ended ]; then read -r status < "$directory/exit"; fi
 count=$((size - offset))
 [ $count -ge 0 ] || count=0
 [ $count -le $most ] || count=$most
-echo "$state $status $count"
-if [ $count -gt 0 ]; then tail -c "+$((offset + 1))" -- "$directory/log" | head -c $count; fi
+# Whoever else follows the job may put it away at any moment; what is open by then is still answered whole.
+if [ "$state" = ended ] && ! { read -r status < "$directory/exit"; } 2> /dev/null; then state=absent status=- count=0; fi
+if [ $count -gt 0 ]; then
+  { { echo "$state $status $count"; tail -c "+$((offset + 1))" | head -c $count; } < "$directory/log"; } 2> /dev/null \
+    && exit 0
+  state=absent status=-
+fi
+echo "$state $status 0"

@@ -243,7 +243,20 @@ async def test_two_who_ask_at_once_start_it_once(box: Box, job_host: SshHost) ->
     )
     assert ran.read_text() == "x\n"
     assert any(isinstance(outcome, JobResult) and outcome.ok for outcome in outcomes)
-    assert all(isinstance(outcome, JobResult | JobStoppedError) for outcome in outcomes)
+    assert [outcome for outcome in outcomes if not isinstance(outcome, JobResult | JobStoppedError)] == []
+
+
+@pytest.mark.parametrize("log", ["", "line 1\n"])
+async def test_a_job_put_away_while_another_one_looks_is_absent(box: Box, job_host: SshHost, log: str) -> None:
+    job = box.jobs / "u"
+    job.mkdir(parents=True)
+    (job / "exit").write_text("0\n")
+    (job / "log").write_text(log)
+    stat = box.disk / "programs" / "stat"
+    stat.write_text('#!/bin/sh\n/usr/bin/stat "$@"\nrm -rf /var/lib/rbdtui/jobs/u\n')
+    stat.chmod(0o755)
+    answer = await job_host.run(script("job-follow"), "u", "0", "1")
+    assert (answer.exit_status, answer.text, answer.error_text) == (0, "absent - 0\n", "")
 
 
 async def test_a_script_that_arrived_in_part_is_not_started(box: Box, job_host: SshHost) -> None:
