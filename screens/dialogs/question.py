@@ -134,13 +134,16 @@ class QuestionDialog(Dialog[None]):
         event.stop()
         self._answer(Choice(str(event.option_id)))
 
-    @work(exit_on_error=False, exclusive=True, group="answer")
-    async def _answer(self, choice: Choice) -> None:
+    def _answer(self, choice: Choice) -> None:
         run = self._run
         if run is None or self._sent or clock.now() - self._shown_at < GRACE_S:
             return
         self._sent = True
         self.tell(T("question_dialog.sent"))
+        self._send(run, choice)
+
+    @work(exit_on_error=False)
+    async def _send(self, run: RunFollower, choice: Choice) -> None:
         question = self.asked.question
         self._sent = await self.done(run.send(lambda client: client.answer(question, choice)))
 

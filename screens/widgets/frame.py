@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from rich.cells import cell_len, set_cell_size
 from rich.text import Text as Line
@@ -10,6 +11,7 @@ from textual import events
 from textual.app import RenderResult
 from textual.message import Message
 from textual.reactive import reactive
+from textual.timer import Timer
 from textual.widget import Widget
 
 from rbdtui.words import T, Text
@@ -122,12 +124,18 @@ class Rail(Widget, can_focus=False):
 
 
 class MessageLine(Widget, can_focus=False):
-    """A sentence for the operator above the keys, else quietly what comes next; there only while there is either."""
+    """A sentence for the operator above the keys, else quietly what comes next; there only while there is either.
 
+    A sentence gives way to what comes next once it could be read; a refusal stays.
+    """
+
+    STAYS_S: ClassVar[float] = 8.0
     said: reactive[Text | str] = reactive("", layout=True)
     bad: reactive[bool] = reactive(False)
     hint: reactive[Text | None] = reactive(None, layout=True)
     """What comes next, said while nothing else is."""
+    _was_read = False
+    _reading: Timer | None = None
 
     def render(self) -> RenderResult:
         """The sentence, in as many lines as it takes."""
@@ -137,12 +145,29 @@ class MessageLine(Widget, can_focus=False):
 
     def watch_said(self) -> None:
         """Take no room when there is nothing to say."""
-        self.display = bool(self.said or self.hint)
-        self.set_class(not self.said, "-hint")
+        self._show_or_hide()
+        if self._reading is not None:
+            self._reading.stop()
+        self._was_read = False
+        if self.said:
+            self._reading = self.set_timer(self.STAYS_S, self._read)
 
     def watch_hint(self) -> None:
         """As above."""
-        self.watch_said()
+        self._show_or_hide()
+        self._give_way()
+
+    def _read(self) -> None:
+        self._was_read = True
+        self._give_way()
+
+    def _give_way(self) -> None:
+        if self._was_read and self.hint is not None and not self.bad:
+            self.said = ""
+
+    def _show_or_hide(self) -> None:
+        self.display = bool(self.said or self.hint)
+        self.set_class(not self.said, "-hint")
 
     def watch_bad(self, bad: bool) -> None:
         """Set a refusal apart."""

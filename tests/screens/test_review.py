@@ -64,6 +64,23 @@ def preflight(pilot: Pilot[int]) -> Preflight:
     return workbench.preflight
 
 
+async def test_what_was_said_gives_way_to_what_comes_next_but_a_refusal_stays(
+    opened: Opened, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(MessageLine, "STAYS_S", 0.3)
+    async with opened(in_state(home, "good")) as pilot:
+        await show(pilot)
+        line = pilot.app.screen.query_one(MessageLine)
+        assert line.hint is not None
+        program(pilot).tell("It is done.")
+        await pilot.pause()
+        assert "It is done." in str(line.render())
+        await until(pilot, lambda: str(line.hint) in str(line.render()))
+        program(pilot).tell("It cannot be done.", bad=True)
+        await pilot.pause(0.5)
+        assert "It cannot be done." in str(line.render())
+
+
 async def test_findings_stand_by_place_the_worst_first(opened: Opened, home: Path) -> None:
     workbench = in_state(home, "bad")
     rows = [row if isinstance(row, str) else row.code for row in rows_of(workbench.findings)]

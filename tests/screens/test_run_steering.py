@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
+from textual import events
 
 from rbdtui.engine.events import Choice, QuestionAnswered, QuestionAsked, RunFinished, RunOutcome
 from rbdtui.engine.inputs import JOURNAL_NAME
@@ -95,6 +96,24 @@ async def test_only_what_may_be_answered_is_taken(home: Path, opened: Opened, mo
             await pilot.press("r")
             await until(pilot, lambda: bool(requests))
             assert requests[0].choice is Choice.RETRY
+
+
+async def test_keys_pressed_while_an_answer_is_on_its_way_change_nothing(
+    home: Path, opened: Opened, monkeypatch: Patch
+) -> None:
+    with on_stage(home, "asking", monkeypatch) as (workbench, run_dir):
+
+        def obey(_: object) -> None:
+            append(run_dir, QuestionAnswered("host-packages@node2#1", Choice.RETRY, "ops (pts/0)"))
+
+        async with listening(run_dir, obey) as requests, opened(workbench) as pilot:
+            await show_run(pilot)
+            await until(pilot, lambda: isinstance(pilot.app.screen, QuestionDialog))
+            monkeypatch.setattr("screens.clock.now", lambda: T0 + 30 + GRACE_S + 0.1)
+            for press in ("r", "enter", "k"):
+                pilot.app.post_message(events.Key(press, None))
+            await until(pilot, lambda: isinstance(pilot.app.screen, RunScreen))
+            assert [request.choice for request in requests] == [Choice.RETRY]
 
 
 async def test_leaving_says_that_the_run_goes_on(home: Path, opened: Opened, monkeypatch: Patch) -> None:
