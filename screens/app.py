@@ -224,7 +224,7 @@ class RbdTuiApp(CommandingApp):
         if workbench is not None and workbench.active_run is not None and not self.too_small:
             from screens.dialogs.leave import LeaveDialog
 
-            if isinstance(self.screen, LeaveDialog) or not await self.push_screen_wait(LeaveDialog()):
+            if not await self.ask(LeaveDialog()):
                 return
         self.leave(0)
 

@@ -36,7 +36,7 @@ words of keys that ``screens_shell.toml`` does not have yet. Everything else com
 - ``next_hint`` says quietly above the keys what leads on from here, while nothing else is said there.
 - ``self.tell(T(…), bad=True)`` says a sentence above the keys until the next key, a good one until it could be read;
   ``await self.done(future)`` waits in a worker for a future of the workbench and tells its error.
-- ``await self.app.push_screen_wait(Dialog(…))`` in an ``@work`` method asks something; dialogs are `Dialog[T]`.
+- ``await self.program.ask(Dialog(…))`` in an ``@work`` method asks something; dialogs are `Dialog[T]`.
 - `jump` is called with the field path when a finding of this section was chosen elsewhere.
 - `copy_text` is what Ctrl+Y copies: what is under the cursor, as text.
 - Textual calls ``on_mount`` and other handlers of every class, yours first: define yours, never call the base's.

@@ -39,7 +39,7 @@ class CommandingApp(MannerlyApp):
         from screens.dialogs.palette import PaletteDialog
 
         if isinstance(self.screen, OurScreen) and not isinstance(self.screen, Dialog):
-            command = await self.push_screen_wait(PaletteDialog(self.screen))
+            command = await self.ask(PaletteDialog(self.screen))
             if command is not None and isawaitable(done := command.run()):
                 await done
 
@@ -124,7 +124,7 @@ class CommandingApp(MannerlyApp):
                 self.tell(self.sentence(error), bad=True)
             else:
                 return True
-        opened: bool | None = await self.push_screen_wait(PassphraseDialog(why))
+        opened: bool | None = await self.ask(PassphraseDialog(why))
         return opened is True
 
     @work(exit_on_error=False)

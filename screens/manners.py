@@ -9,7 +9,7 @@ import traceback
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from textual import events
 from textual.app import App, SuspendNotSupported
@@ -21,7 +21,7 @@ from textual.screen import Screen
 from rbdtui.atomic import write_atomic
 from rbdtui.words import T, Text, current_language, switch_language
 from rbdtui.workbench.errors import sentence_of
-from screens.base import LEAST_COLUMNS, LEAST_ROWS, OurScreen
+from screens.base import LEAST_COLUMNS, LEAST_ROWS, Dialog, OurScreen
 from screens.keys import key_words
 from screens.paths import short_path
 from screens.settings import Settings, save_settings
@@ -30,6 +30,8 @@ from screens.widgets.frame import MessageLine
 
 if TYPE_CHECKING:
     from rbdtui.workbench.workbench import Workbench
+
+Answer = TypeVar("Answer")
 
 MOST_COLUMNS: Final = 400
 MOST_ROWS: Final = 200
@@ -109,6 +111,15 @@ class MannerlyApp(App[int]):
         except NoMatches:
             return
         line.bad, line.said = bad, text
+
+    async def ask(self, dialog: Dialog[Answer]) -> Answer | None:
+        """Put a dialog up, in a worker, and wait for its answer; None also when one of its kind is up already.
+
+        That is what a key pressed twice, faster than anything can come up, would do.
+        """
+        if isinstance(self.screen, type(dialog)):
+            return None
+        return await self.push_screen_wait(dialog)
 
     def _fall_silent(self) -> None:
         for line in self.screen.query(MessageLine):

@@ -315,7 +315,7 @@ class NodesScreen(SectionScreen):
     async def _ask_list(self, text: str) -> None:
         from screens.dialogs.paste import PasteDialog
 
-        pasted = await self.app.push_screen_wait(PasteDialog(text))
+        pasted = await self.program.ask(PasteDialog(text))
         if pasted is not None and pasted.nodes:
             self.workbench.change(lambda data: add_pasted(data, pasted))
             self.refresh_view()
@@ -338,7 +338,7 @@ class NodesScreen(SectionScreen):
 
         row = self._row
         if row is not None:
-            await self.app.push_screen_wait(LoginDialog(row.index, row.name))
+            await self.program.ask(LoginDialog(row.index, row.name))
 
     def action_trust(self) -> None:
         """Compare and pin the host key of the server under the cursor."""
@@ -354,7 +354,7 @@ class NodesScreen(SectionScreen):
     async def _ask_trust(self, node: str) -> None:
         from screens.dialogs.trust import TrustDialog
 
-        if pinned := await self.app.push_screen_wait(TrustDialog(node)):
+        if pinned := await self.program.ask(TrustDialog(node)):
             self.tell(T("trust.pinned", count=pinned))
 
 

@@ -275,7 +275,7 @@ class ReviewScreen(SectionScreen):
         """Whether cluster.yaml says what the draft says, after having shown what would be written."""
         workbench = self.workbench
         if workbench.draft.dirty:
-            if not await self.app.push_screen_wait(SaveDialog(workbench.draft.preview_save())):
+            if not await self.program.ask(SaveDialog(workbench.draft.preview_save())):
                 return False
             workbench.save()
         return True
@@ -311,7 +311,7 @@ class ReviewScreen(SectionScreen):
         workbench = self.workbench
         if not await self.program.ensure_unlocked(T("review.why_unlock")):
             return
-        policy = await self.app.push_screen_wait(StartRunDialog(await self._scope()))
+        policy = await self.program.ask(StartRunDialog(await self._scope()))
         if policy is None:
             return
         self.tell(T("review.starting"))

@@ -213,7 +213,7 @@ class RolesScreen(SectionScreen):
         """Choose a ready-made division of work."""
         from screens.dialogs.presets import PresetsDialog
 
-        preset = await self.app.push_screen_wait(PresetsDialog(self.workbench.draft.data))
+        preset = await self.program.ask(PresetsDialog(self.workbench.draft.data))
         if preset is not None:
             self.workbench.change(lambda data: apply_preset(data, preset))
             self.refresh_view()

@@ -405,7 +405,7 @@ class RunScreen(RunPast):
         """Choose an earlier run."""
         from screens.dialogs.runs import RunsDialog
 
-        run_id = await self.app.push_screen_wait(RunsDialog(self.run.run_id if self.run is not None else ""))
+        run_id = await self.program.ask(RunsDialog(self.run.run_id if self.run is not None else ""))
         if run_id:
             self._chosen = run_id != next(iter(reversed(self.workbench.site.run_ids())), "")
             self.workbench.open_run(run_id)

@@ -96,7 +96,7 @@ class RunSteering(SectionScreen):
             return
         counts = run.state().counts()
         question = T("run_screen.stop.question", running=counts[StepStatus.RUNNING])
-        if await self.app.push_screen_wait(ConfirmDialog(T("run_screen.stop.title"), question)):
+        if await self.program.ask(ConfirmDialog(T("run_screen.stop.title"), question)):
             self._send(RunClient.stop)
 
     @work(exit_on_error=False)

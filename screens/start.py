@@ -172,7 +172,7 @@ class StartScreen(OurScreen[None]):
         """Open a directory that is not in the list."""
         from screens.dialogs.open_site import OpenSiteDialog
 
-        path = await self.app.push_screen_wait(OpenSiteDialog())
+        path = await self.program.ask(OpenSiteDialog())
         if path is not None:
             self.open_path(path)
 
@@ -182,7 +182,7 @@ class StartScreen(OurScreen[None]):
         from rbdtui.workbench.site_list import make_site
         from screens.dialogs.new_site import NewSiteDialog
 
-        wanted = await self.app.push_screen_wait(NewSiteDialog())
+        wanted = await self.program.ask(NewSiteDialog())
         if wanted is None:
             return
         try:
@@ -198,7 +198,7 @@ class StartScreen(OurScreen[None]):
         from rbdtui.workbench.site_list import Repair, repair
         from screens.dialogs.damaged import DamagedDialog
 
-        chosen = await self.app.push_screen_wait(DamagedDialog(path, error))
+        chosen = await self.program.ask(DamagedDialog(path, error))
         if chosen is Repair.FORGET:
             self._forget(str(path))
         elif chosen is Repair.EDIT:

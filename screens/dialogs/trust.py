@@ -156,7 +156,7 @@ class TrustDialog(Dialog[int]):
         """Pin a key in place of another one, after the name has been typed."""
         changed = [host for host in self._hosts if host.changed]
         question = ConfirmDialog(T("trust.changed"), T("trust.replace", node=self._node), type_name=self._node)
-        if await self.app.push_screen_wait(question):
+        if await self.program.ask(question):
             self._pin(changed)
 
     def _pin(self, hosts: list[HostKeys]) -> None:

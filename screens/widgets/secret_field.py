@@ -95,7 +95,7 @@ async def answer_wish(screen: OurScreen[R], field: SecretField, *, store: bool) 
         return
     reference = operations.text_at(workbench.draft.data, field.path)
     name = reference.removeprefix(SECRET_PREFIX) or field.usual_name
-    value = await screen.app.push_screen_wait(SecretDialog(name, field.label))
+    value = await screen.program.ask(SecretDialog(name, field.label))
     if value is not None and await screen.done(workbench.set_secret(name, value)):
         workbench.change(lambda data: operations.put(data, field.path, f"{SECRET_PREFIX}{name}"))
         screen.tell(T("secret.stored", name=name))

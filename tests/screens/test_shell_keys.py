@@ -21,7 +21,7 @@ from rbdtui.errors import SentenceError
 from rbdtui.probes.model import HealthSnapshot
 from rbdtui.site import Site
 from rbdtui.words import T, Text
-from rbdtui.workbench.sections import HEALTH, REVIEW, RUN
+from rbdtui.workbench.sections import HEALTH, REVIEW, ROLES, RUN
 from rbdtui.workbench.workbench import Workbench
 from screens.app import RbdTuiApp
 from screens.manners import MannerlyApp
@@ -30,9 +30,10 @@ from screens.settings import Settings
 from tests.screens.answers import answered, denied, key_unknown
 from tests.screens.conftest import SMALL, Opened, bench, make_site
 from tests.screens.healths import degraded
+from tests.screens.pilot import key_event
 from tests.screens.reviewing import in_state
 from tests.screens.running import on_stage
-from tests.screens.waiting import drawn, program
+from tests.screens.waiting import drawn, program, until
 
 KEYS_PRESSED: Final = int(os.environ.get("RBDTUI_KEYS", "40"))
 KEYS: Final = (
@@ -98,6 +99,8 @@ async def at_random(pilot: Pilot[int], seed: int) -> None:
                 await pilot.press("escape", done[-1])
             else:
                 done.append(dice.choice(KEYS))
+                if dice.random() < 0.1:
+                    pilot.app.post_message(key_event(done[-1]))
                 await pilot.press(done[-1])
             if dice.random() < 0.2:
                 await drawn(pilot)
@@ -193,6 +196,40 @@ async def test_no_key_raises_at_the_start(
     async with opened(settings=Settings(recent=recent)) as pilot:
         await at_random(pilot, seed)
     assert_only_sentences(defects)
+
+
+@pytest.mark.parametrize(("section", "pressed"), [(ROLES, "p"), (REVIEW, "c")])
+async def test_a_key_pressed_twice_at_once_asks_once(opened: Opened, home: Path, section: str, pressed: str) -> None:
+    async with opened(good(home)) as pilot:
+        program(pilot).show_section(section)
+        await drawn(pilot)
+        await both(pilot, pressed)
+
+
+@pytest.mark.parametrize("pressed", ["o", "s", "d"])
+async def test_a_key_pressed_twice_at_once_asks_once_during_a_run(
+    opened: Opened, home: Path, pressed: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with on_stage(home, "upload", monkeypatch) as (workbench, _):
+        async with opened(workbench) as pilot:
+            program(pilot).show_section(RUN)
+            await drawn(pilot)
+            await both(pilot, pressed)
+
+
+@pytest.mark.parametrize("pressed", ["n", "o"])
+async def test_a_key_pressed_twice_at_once_asks_once_at_the_start(opened: Opened, pressed: str) -> None:
+    async with opened(settings=Settings()) as pilot:
+        await both(pilot, pressed)
+
+
+async def both(pilot: Pilot[int], pressed: str) -> None:
+    """Press a key twice, faster than anything can come up, and see one question."""
+    for _ in range(2):
+        pilot.app.post_message(key_event(pressed))
+    await until(pilot, lambda: pilot.app.screen.is_modal)
+    await drawn(pilot)
+    assert sum(screen.is_modal for screen in pilot.app.screen_stack) == 1
 
 
 def assert_only_sentences(defects: list[BaseException]) -> None:
