@@ -63,10 +63,10 @@ def _of_demo_address(workbench: Workbench) -> Text | None:
 
 
 def _with_servers(section: str, workbench: Workbench) -> Text | None:
-    """In the demo trouble can be made, which is what there is to be seen next."""
+    """In the demo trouble can be made, which is what there is to be seen next, unless a run waits for an answer."""
     if workbench.faults is None:
         return None
-    run = workbench.active_run
-    if section == RUN and run is not None:
-        return T("hint.faults_run")
+    if section == RUN and workbench.active_run is not None:
+        asks = workbench.run is not None and workbench.run.state().questions
+        return None if asks else T("hint.faults_run")
     return T("hint.faults_health") if section == HEALTH else None

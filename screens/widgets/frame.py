@@ -126,7 +126,7 @@ class Rail(Widget, can_focus=False):
 class MessageLine(Widget, can_focus=False):
     """A sentence for the operator above the keys, else quietly what comes next; there only while there is either.
 
-    A sentence gives way to what comes next once it could be read; a refusal stays.
+    A sentence goes once it could be read, for it may not be true for long; a refusal stays.
     """
 
     STAYS_S: ClassVar[float] = 8.0
@@ -134,7 +134,6 @@ class MessageLine(Widget, can_focus=False):
     bad: reactive[bool] = reactive(False)
     hint: reactive[Text | None] = reactive(None, layout=True)
     """What comes next, said while nothing else is."""
-    _was_read = False
     _reading: Timer | None = None
 
     def render(self) -> RenderResult:
@@ -148,21 +147,15 @@ class MessageLine(Widget, can_focus=False):
         self._show_or_hide()
         if self._reading is not None:
             self._reading.stop()
-        self._was_read = False
         if self.said:
             self._reading = self.set_timer(self.STAYS_S, self._read)
 
     def watch_hint(self) -> None:
         """As above."""
         self._show_or_hide()
-        self._give_way()
 
     def _read(self) -> None:
-        self._was_read = True
-        self._give_way()
-
-    def _give_way(self) -> None:
-        if self._was_read and self.hint is not None and not self.bad:
+        if not self.bad:
             self.said = ""
 
     def _show_or_hide(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from rbdtui.engine.inputs import JOURNAL_NAME
 from rbdtui.engine.protocol import Command
 from rbdtui.site import Site
 from rbdtui.words import T
+from rbdtui.workbench.faults import FaultLine
 from rbdtui.workbench.sections import RUN
 from screens import clock
 from screens.dialogs.question import GRACE_S, QuestionDialog
@@ -79,6 +81,19 @@ async def test_one_answer_settles_the_question_on_all_terminals(home: Path, open
                 await until(pilot, lambda pilot=pilot: isinstance(pilot.app.screen, RunScreen))  # type: ignore[misc]
             await until(first, lambda: "Answered elsewhere: retry" in told(first))
             assert len(requests) == 1
+
+
+@pytest.mark.parametrize(("stage", "goes_on"), [("upload", True), ("asking", False)])
+async def test_the_demo_says_that_a_run_goes_on_by_itself_only_while_it_does(
+    home: Path, opened: Opened, monkeypatch: Patch, stage: str, goes_on: bool
+) -> None:
+    with on_stage(home, stage, monkeypatch) as (workbench, _):
+        workbench.faults = FaultLine(("node1",), io.BytesIO(), io.BytesIO())
+        async with opened(workbench) as pilot:
+            await show_run(pilot)
+            screen = program(pilot).screen_stack[0]
+            assert isinstance(screen, RunScreen)
+            assert (screen.next_hint is not None) == goes_on
 
 
 async def test_only_what_may_be_answered_is_taken(home: Path, opened: Opened, monkeypatch: Patch) -> None:
