@@ -38,9 +38,9 @@ START: Final = "start"
 FAILED: Final = 3
 """Exit status when what was to be shown could not be."""
 KEEP_EVERY_S: Final = 0.5
+"""How often a changed draft is put on the disk."""
 SETTLED_S: Final = 1.0
 """After which a new section is complete."""
-"""How often a changed draft is put on the disk."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,7 +34,7 @@ words of keys that ``screens_shell.toml`` does not have yet. Everything else com
 - Signs come from ``self.glyphs``; colours from the theme's names in tcss (``$success``, ``$text-muted``…), in a rich
   Text by ``self.style("error")``. Text of hosts goes through `rbdtui.workbench.clean`.
 - ``next_hint`` says quietly above the keys what leads on from here, while nothing else is said there.
-- ``self.tell(T(…), bad=True)`` says a sentence above the keys until the next key, a good one until it could be read;
+- ``self.tell(T(…), bad=True)`` says a sentence above the keys until the next key; a good one goes by itself, too;
   ``await self.done(future)`` waits in a worker for a future of the workbench and tells its error.
 - ``await self.program.ask(Dialog(…))`` in an ``@work`` method asks something; dialogs are `Dialog[T]`.
 - `jump` is called with the field path when a finding of this section was chosen elsewhere.
@@ -194,7 +194,7 @@ class OurScreen(Screen[R]):
             self.refresh_view()
 
     def tell(self, text: Text | str, *, bad: bool = False) -> None:
-        """Say a sentence until the next key."""
+        """Say a sentence above the keys; see `MannerlyApp.tell`."""
         self.program.tell(text, bad=bad)
 
     async def done(self, future: Future[None]) -> bool:

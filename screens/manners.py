@@ -105,7 +105,7 @@ class MannerlyApp(App[int]):
                 screen.say_anew()
 
     def tell(self, text: Text | str, *, bad: bool = False) -> None:
-        """Say a sentence above the keys of the screen that is seen, until the next key or until it could be read."""
+        """Say a sentence above the keys of the screen that is seen, until the next key; a good one goes by itself."""
         try:
             line = self.screen.query_one(MessageLine)
         except NoMatches:

@@ -10,7 +10,7 @@ import signal
 import subprocess
 import sys
 import termios
-from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -44,6 +44,7 @@ from rbdtui.engine.state import RunState, StepStatus
 from rbdtui.facts.model import NodeFacts
 from rbdtui.site import Site
 from rbdtui.words import use_language
+from tests import waiting
 from tests.engine.disk_plan import the_plan
 from tests.engine.support import SPEC_TEXT
 
@@ -53,6 +54,7 @@ SECRET = "canary-hunter22"
 SECRETS = {"canary": SECRET}
 FACTS = {"n1": NodeFacts("n1", 1.0, hostname="n1")}
 LIMIT_S = 60.0
+until = partial(waiting.until, limit_s=LIMIT_S)
 ALL_STEPS = sorted(step.id for step in the_plan().steps)
 
 
@@ -77,12 +79,6 @@ async def start(site: Site, *options: str, policy: FailurePolicy = FailurePolicy
         options=RunOptions(policy),
         runner=runner(*options),
     )
-
-
-async def until(condition: Callable[[], object], limit_s: float = LIMIT_S) -> None:
-    async with asyncio.timeout(limit_s):
-        while not condition():
-            await asyncio.sleep(0.02)
 
 
 async def ended(client: RunClient) -> RunState:

@@ -24,7 +24,7 @@ from rbdtui.simulator.state import fleet_state
 from rbdtui.simulator.verbs.transfer import JOBS_DIR
 from rbdtui.spec.model import Profile
 from tests.plan.support import SECRETS, Bench, bench, carry_out
-from tests.transport.wire import until
+from tests.waiting import until
 
 LACKS_KEEPALIVED = (Build(keepalived=False), Build())
 
@@ -49,7 +49,8 @@ async def test_keepalived_comes_from_the_bundle_where_it_is_missing(tmp_path: Pa
         assert at.heard.lines, "the package manager's words are in the step's log"
 
 
-async def test_an_installation_whose_end_nobody_saw_is_followed_to_its_end(tmp_path: Path) -> None:
+@pytest.mark.parametrize("packages_gone", [False, True])
+async def test_an_installation_whose_end_nobody_saw_is_followed_to_its_end(tmp_path: Path, packages_gone: bool) -> None:
     step = InstallHostPackages("node1")
     async with bench(tmp_path, 3, builds=LACKS_KEEPALIVED) as at:
         files = at.machine().files
@@ -61,9 +62,11 @@ async def test_an_installation_whose_end_nobody_saw_is_followed_to_its_end(tmp_p
         await until(lambda: files.exists(f"{job}/exit"))
         assert "keepalived" in at.machine().packages
         assert not (await step.probe(at.context)).satisfied, "its exit status was not read"
-        await carry_out(step, at.context)
+        (tmp_path / "empty").mkdir()
+        context = replace(at.context, bundle=open_bundle(tmp_path / "empty")) if packages_gone else at.context
+        await carry_out(step, context)
         assert not files.exists(job)
-        assert (await step.probe(at.context)).satisfied
+        assert (await step.probe(context)).satisfied
 
 
 async def test_a_bundle_without_packages_for_the_system_says_so(tmp_path: Path) -> None:

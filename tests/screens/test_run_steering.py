@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import io
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from textual import events
+from textual.pilot import Pilot
 
 from rbdtui.engine.events import Choice, QuestionAnswered, QuestionAsked, RunFinished, RunOutcome
 from rbdtui.engine.inputs import JOURNAL_NAME
@@ -32,24 +34,34 @@ Patch = pytest.MonkeyPatch
 
 # --- questions -----------------------------------------------------------------------------------------------
 
+QUESTION = "host-packages@node2#1"
+
+
+def settling(run_dir: Path, choice: Choice) -> Callable[[object], None]:
+    """A runner that writes the answer it is given into its journal."""
+    return lambda _: append(run_dir, QuestionAnswered(QUESTION, choice, "ops (pts/0)"))
+
+
+async def until_asked(pilot: Pilot[int]) -> None:
+    await show_run(pilot)
+    await until(pilot, lambda: isinstance(pilot.app.screen, QuestionDialog))
+
+
+def let_grace_pass(monkeypatch: Patch) -> None:
+    monkeypatch.setattr("screens.clock.now", lambda: T0 + 30 + GRACE_S + 0.1)
+
 
 async def test_a_question_is_answered_here(home: Path, opened: Opened, monkeypatch: Patch) -> None:
     with on_stage(home, "asking", monkeypatch) as (workbench, run_dir):
-
-        def obey(request: object) -> None:
-            append(run_dir, QuestionAnswered("host-packages@node2#1", Choice.SKIP, "ops (pts/0)"))
-
+        obey = settling(run_dir, Choice.SKIP)
         async with listening(run_dir, obey) as requests, opened(workbench) as pilot:
-            await show_run(pilot)
-            await until(pilot, lambda: isinstance(pilot.app.screen, QuestionDialog))
+            await until_asked(pilot)
             await pilot.press("k")
             assert requests == []
-            monkeypatch.setattr("screens.clock.now", lambda: T0 + 30 + GRACE_S + 0.1)
+            let_grace_pass(monkeypatch)
             await pilot.press("k")
             await until(pilot, lambda: isinstance(pilot.app.screen, RunScreen))
-            assert [(r.command, r.question, r.choice) for r in requests] == [
-                (Command.ANSWER, "host-packages@node2#1", Choice.SKIP)
-            ]
+            assert [(r.command, r.question, r.choice) for r in requests] == [(Command.ANSWER, QUESTION, Choice.SKIP)]
 
 
 async def test_a_question_that_another_terminal_answers_goes_away(
@@ -57,25 +69,20 @@ async def test_a_question_that_another_terminal_answers_goes_away(
 ) -> None:
     with on_stage(home, "asking", monkeypatch) as (workbench, run_dir):
         async with opened(workbench) as pilot:
-            await show_run(pilot)
-            await until(pilot, lambda: isinstance(pilot.app.screen, QuestionDialog))
-            append(run_dir, QuestionAnswered("host-packages@node2#1", Choice.RETRY, "li (pts/7)"))
+            await until_asked(pilot)
+            append(run_dir, QuestionAnswered(QUESTION, Choice.RETRY, "li (pts/7)"))
             await until(pilot, lambda: isinstance(pilot.app.screen, RunScreen))
             await until(pilot, lambda: told(pilot) == "Answered elsewhere: retry, by li (pts/7).")
 
 
 async def test_one_answer_settles_the_question_on_all_terminals(home: Path, opened: Opened, monkeypatch: Patch) -> None:
     with on_stage(home, "asking", monkeypatch) as (workbench, run_dir):
-
-        def obey(_: object) -> None:
-            append(run_dir, QuestionAnswered("host-packages@node2#1", Choice.RETRY, "ops (pts/0)"))
-
+        obey = settling(run_dir, Choice.RETRY)
         other = bench(workbench.site)
         async with listening(run_dir, obey) as requests, opened(workbench) as first, opened(other) as second:
             for pilot in (first, second):
-                await show_run(pilot)
-                await until(pilot, lambda pilot=pilot: isinstance(pilot.app.screen, QuestionDialog))  # type: ignore[misc]
-            monkeypatch.setattr("screens.clock.now", lambda: T0 + 30 + GRACE_S + 0.1)
+                await until_asked(pilot)
+            let_grace_pass(monkeypatch)
             await second.press("r")
             for pilot in (first, second):
                 await until(pilot, lambda pilot=pilot: isinstance(pilot.app.screen, RunScreen))  # type: ignore[misc]
@@ -101,8 +108,7 @@ async def test_only_what_may_be_answered_is_taken(home: Path, opened: Opened, mo
         asked = QuestionAsked("ship-bundle@node1#1", "ship-bundle@node1", T("timeline.asked"), (Choice.RETRY,))
         append(run_dir, asked)
         async with listening(run_dir) as requests, opened(workbench) as pilot:
-            await show_run(pilot)
-            await until(pilot, lambda: isinstance(pilot.app.screen, QuestionDialog))
+            await until_asked(pilot)
             now = clock.now()
             monkeypatch.setattr("screens.clock.now", lambda: now + GRACE_S + 0.1)
             await pilot.press("k", "x", "s")
@@ -117,14 +123,10 @@ async def test_keys_pressed_while_an_answer_is_on_its_way_change_nothing(
     home: Path, opened: Opened, monkeypatch: Patch
 ) -> None:
     with on_stage(home, "asking", monkeypatch) as (workbench, run_dir):
-
-        def obey(_: object) -> None:
-            append(run_dir, QuestionAnswered("host-packages@node2#1", Choice.RETRY, "ops (pts/0)"))
-
+        obey = settling(run_dir, Choice.RETRY)
         async with listening(run_dir, obey) as requests, opened(workbench) as pilot:
-            await show_run(pilot)
-            await until(pilot, lambda: isinstance(pilot.app.screen, QuestionDialog))
-            monkeypatch.setattr("screens.clock.now", lambda: T0 + 30 + GRACE_S + 0.1)
+            await until_asked(pilot)
+            let_grace_pass(monkeypatch)
             for press in ("r", "enter", "k"):
                 pilot.app.post_message(events.Key(press, None))
             await until(pilot, lambda: isinstance(pilot.app.screen, RunScreen))
@@ -149,8 +151,7 @@ async def test_a_question_comes_up_on_every_section_and_can_be_put_off(
 ) -> None:
     with on_stage(home, "asking", monkeypatch) as (workbench, _):
         async with opened(workbench) as pilot:
-            await show_run(pilot)
-            await until(pilot, lambda: isinstance(pilot.app.screen, QuestionDialog))
+            await until_asked(pilot)
             await pilot.press("escape")
             assert isinstance(pilot.app.screen, RunScreen)
             program(pilot).show_section("site")

@@ -98,10 +98,12 @@ async def at_random(pilot: Pilot[int], seed: int) -> None:
                 done.append(dice.choice(SECTION_SCREENS).key)
                 await pilot.press("escape", done[-1])
             else:
-                done.append(dice.choice(KEYS))
+                pressed = dice.choice(KEYS)
+                done.append(pressed)
                 if dice.random() < 0.1:
-                    pilot.app.post_message(key_event(done[-1]))
-                await pilot.press(done[-1])
+                    done.append(f"{pressed} at once")
+                    pilot.app.post_message(key_event(pressed))
+                await pilot.press(pressed)
             if dice.random() < 0.2:
                 await drawn(pilot)
         await pilot.resize_terminal(*SMALL)
@@ -203,7 +205,7 @@ async def test_a_key_pressed_twice_at_once_asks_once(opened: Opened, home: Path,
     async with opened(good(home)) as pilot:
         program(pilot).show_section(section)
         await drawn(pilot)
-        await both(pilot, pressed)
+        await press_twice(pilot, pressed)
 
 
 @pytest.mark.parametrize("pressed", ["o", "s", "d"])
@@ -214,16 +216,16 @@ async def test_a_key_pressed_twice_at_once_asks_once_during_a_run(
         async with opened(workbench) as pilot:
             program(pilot).show_section(RUN)
             await drawn(pilot)
-            await both(pilot, pressed)
+            await press_twice(pilot, pressed)
 
 
 @pytest.mark.parametrize("pressed", ["n", "o"])
 async def test_a_key_pressed_twice_at_once_asks_once_at_the_start(opened: Opened, pressed: str) -> None:
     async with opened(settings=Settings()) as pilot:
-        await both(pilot, pressed)
+        await press_twice(pilot, pressed)
 
 
-async def both(pilot: Pilot[int], pressed: str) -> None:
+async def press_twice(pilot: Pilot[int], pressed: str) -> None:
     """Press a key twice, faster than anything can come up, and see one question."""
     for _ in range(2):
         pilot.app.post_message(key_event(pressed))

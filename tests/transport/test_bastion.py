@@ -18,7 +18,8 @@ from rbdtui.transport.pool import HostPool
 from rbdtui.transport.scripts import Script
 from tests.transport.conftest import QUICK, Connect, StartSshd
 from tests.transport.openssh import RealSshd, make_key
-from tests.transport.wire import Wire, known_by, until
+from tests.transport.wire import Wire, known_by
+from tests.waiting import until
 
 OK = Script("work", "echo $SSH_CONNECTION\n")
 

@@ -24,7 +24,8 @@ from rbdtui.transport.ssh import SshHost
 from tests.transport.conftest import Connect, StartSshd
 from tests.transport.follower import follow_and_be_killed
 from tests.transport.openssh import RealSshd, is_alive
-from tests.transport.wire import Wire, known_by, until
+from tests.transport.wire import Wire, known_by
+from tests.waiting import until
 
 SYSTEMD_RUN = r"""#!/bin/sh
 [ "$1" != --help ] || { echo "--collect"; exit 0; }

@@ -27,7 +27,8 @@ from rbdtui.transport.ssh import SshHost
 from tests.transport.conftest import QUICK, Connect, StartSshd
 from tests.transport.inprocess import InProcessSshd
 from tests.transport.openssh import RealSshd, is_alive
-from tests.transport.wire import Wire, known_by, until
+from tests.transport.wire import Wire, known_by
+from tests.waiting import until
 
 SHOW = Script("show", 'printf "%s\\0" "$@"; cat\n')
 

@@ -18,7 +18,8 @@ from rbdtui.transport.ssh import SshHost
 from tests.transport.conftest import Connect, StartSshd
 from tests.transport.openssh import RealSshd
 from tests.transport.test_files import MOUNTS
-from tests.transport.wire import Wire, known_by, until
+from tests.transport.wire import Wire, known_by
+from tests.waiting import until
 
 MIB = 1024 * 1024
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
-from collections.abc import Callable
 from types import TracebackType
 from typing import Self
 
@@ -112,10 +111,3 @@ def known_by(wire: Wire, sshd: RealSshd) -> KnownHosts:
     path = sshd.directory / "known_hosts_wire"
     path.write_text("".join(line.replace(f":{sshd.port}", f":{wire.port}") + "\n" for line in sshd.known_hosts_lines))
     return KnownHosts(path)
-
-
-async def until(happened: Callable[[], bool], limit_s: float = 20) -> None:
-    """Wait until something is so."""
-    async with asyncio.timeout(limit_s):
-        while not happened():
-            await asyncio.sleep(0.02)

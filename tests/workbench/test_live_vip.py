@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
-import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -18,8 +17,9 @@ from rbdtui.workbench.passphrase import HeldPassphrase
 from rbdtui.workbench.run_view import RunFollower
 from rbdtui.workbench.sections import BALANCER, findings_in
 from rbdtui.workbench.workbench import Workbench
+from tests import waiting
 
-LIMIT_S = 30.0
+until = partial(waiting.until, limit_s=30.0)
 SQUATTED = "127.77.0.222"
 
 
@@ -36,13 +36,6 @@ def workbench(fleet: SimulatedFleet, tmp_path: Path) -> Iterator[Workbench]:
     workbench = Workbench.open(site.path, HeldPassphrase())
     yield workbench
     workbench.close()
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    end = time.monotonic() + LIMIT_S
-    while not condition():
-        assert time.monotonic() < end, "this did not come about in time"
-        await asyncio.sleep(0.02)
 
 
 def put_vip(workbench: Workbench, vip: str) -> None:

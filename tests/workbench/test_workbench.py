@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import threading
-import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -21,8 +21,9 @@ from rbdtui.workbench.passphrase import HeldPassphrase
 from rbdtui.workbench.preflight_view import LookState
 from rbdtui.workbench.sections import BALANCER, HEALTH, NODES, REVIEW, ROLES, RUN, SITE, SectionState
 from rbdtui.workbench.workbench import Workbench
+from tests import waiting
 
-LIMIT_S = 30.0
+until = partial(waiting.until, limit_s=30.0)
 PASSPHRASE = "correct horse"
 
 
@@ -30,13 +31,6 @@ PASSPHRASE = "correct horse"
 async def fleet() -> AsyncIterator[SimulatedFleet]:
     async with SimulatedFleet(3, speed=20.0) as fleet:
         yield fleet
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    end = time.monotonic() + LIMIT_S
-    while not condition():
-        assert time.monotonic() < end, "this did not come about in time"
-        await asyncio.sleep(0.02)
 
 
 def opened(site: Site, passphrases: HeldPassphrase | None = None) -> Workbench:

@@ -61,18 +61,18 @@ class HostPackages:
     async def pending(self, target: Target) -> list[Change]:
         """The packages that are missing, or whose installation this run began and has not seen the end of."""
         missing = await self._missing(target)
-        if not missing and not await job_is_open(target.host, self._job(target)):
+        if not missing and not await self._is_under_way(target):
             return []
         title = T("plan.change.packages", packages=", ".join(missing or self.names))
         return [Change(ChangeKind.PACKAGE, title, "\n".join(file.path.name for file in self.files))]
 
     async def settle(self, target: Target) -> None:
         """Bring the files over and install what is missing; raises `StepError`."""
-        if not await self.pending(target):
+        missing = await self._missing(target)
+        if not missing and not await self._is_under_way(target):
             return
-        if not self.files:
-            missing = ", ".join(await self._missing(target))
-            raise StepError("no_packages", node=target.host.name, packages=missing, system=self.system)
+        if missing and not self.files:
+            raise StepError("no_packages", node=target.host.name, packages=", ".join(missing), system=self.system)
         directory = f"{STATE_DIR}/bundle/packages"
         for file in self.files:
             place = f"{directory}/{file.path.name}"
@@ -87,6 +87,9 @@ class HostPackages:
     @staticmethod
     def _job(target: Target) -> str:
         return f"{target.run_id}-host-packages"
+
+    async def _is_under_way(self, target: Target) -> bool:
+        return await job_is_open(target.host, self._job(target))
 
     async def _missing(self, target: Target) -> list[str]:
         answer = await target.host.must(script("packages-state"), *self.names)
