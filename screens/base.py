@@ -315,8 +315,9 @@ class Dialog(ModalScreen[R], OurScreen[R]):
             yield Words(self.title_text, id="dialog-title")
             with Vertical(id="dialog-body"):
                 yield from self.body()
-            yield MessageLine()
-            yield KeyLine()
+            with Vertical(id="dialog-foot"):
+                yield MessageLine()
+                yield KeyLine()
 
     def title_text(self) -> Text | str:
         """What it is about."""

@@ -180,6 +180,21 @@ async def test_garbage_adds_nothing(opened: Opened, site: Site) -> None:
         assert nodes(pilot) == before
 
 
+@pytest.mark.parametrize("size", [(80, 24), (60, 20), (120, 40)])
+async def test_a_full_dialog_shows_what_it_refuses_and_its_keys(
+    opened: Opened, site: Site, size: tuple[int, int]
+) -> None:
+    async with opened(bench(site), size=size) as pilot:
+        dialog = await paste(pilot, "hello world; n9 127.77.0.300, 127.77.0.11-13\n" * 6)
+        await until(pilot, lambda: bool(dialog._read.refused))
+        await press(pilot, "f2")
+        await drawn(pilot)
+        seen = program(pilot).text_on_screen()
+        assert "No server is understood in this." in seen
+        assert "press Esc." in seen
+        assert "F2 add" in seen
+
+
 async def test_ten_thousand_lines_do_not_stand_in_the_way_of_keys(opened: Opened, site: Site) -> None:
     async with opened(bench(site)) as pilot:
         dialog = await paste(pilot, "".join(f"n{n} 127.{n // 250 % 250}.{n % 250}.7\n" for n in range(10_000)))
