@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from rbdtui.rke2_version import Rke2Version
+
 
 @dataclass(frozen=True, slots=True)
 class BundleFile:
@@ -26,4 +28,8 @@ class Bundle(Protocol):
 
     def packages(self, os_id: str, os_version: str, arch: str) -> list[BundleFile]:
         """Host packages for an operating system; empty when the bundle has none."""
+        ...
+
+    def rke2_version(self, arch: str) -> Rke2Version | None:
+        """The version of RKE2 for an architecture; None when it cannot be told. Never raises."""
         ...

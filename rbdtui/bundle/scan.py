@@ -12,6 +12,7 @@ from typing import Final
 from rbdtui.bundle.inspection import Inspected, Inspector
 from rbdtui.bundle.model import BundleFile
 from rbdtui.errors import StepError
+from rbdtui.rke2_version import Rke2Version
 
 RKE2: Final = "rke2"
 RKE2_IMAGES: Final = "rke2-images"
@@ -86,6 +87,12 @@ class OfflineBundle:
             return [self._package(path) for path in self._package_paths(wanted)]
         except OSError as error:
             raise StepError("bundle_gone", path=str(self.directory / "packages"), evidence=str(error)) from error
+
+    def rke2_version(self, arch: str) -> Rke2Version | None:
+        """The version of RKE2 for an architecture; None when it cannot be told. Never raises."""
+        judged = self.judge(RKE2, arch)
+        contents = judged.inspected.contents if judged is not None and judged.inspected is not None else None
+        return Rke2Version.parse(contents.version) if contents is not None else None
 
     def judge(self, kind: str, arch: str) -> Judged | None:
         """Look at the file of a kind, whatever its faults; None when the bundle has none."""

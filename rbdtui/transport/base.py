@@ -275,6 +275,15 @@ class JobStoppedError(TransportError):
     code, retryable = "RBD-HOST-009", True
 
 
+class RemoteAnswerError(TransportError):
+    """A script ended well, but what it wrote is nothing that it can write."""
+
+    code = "RBD-HOST-010"
+
+    def __init__(self, node: str, script_name: str, detail: str) -> None:
+        super().__init__(node, script=script_name, detail=detail[:300])
+
+
 class Host(Protocol):
     """One server, logged in to when it is first needed and again after a lost link."""
 

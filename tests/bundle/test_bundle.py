@@ -190,3 +190,12 @@ def test_lists_of_digests_in_other_spellings(tmp_path: Path) -> None:
     assert judged is not None
     assert judged.expected_sha256 == digest
     assert judged.fault is None
+
+
+def test_the_version_of_rke2_is_told_by_its_program(tmp_path: Path) -> None:
+    directory = write(tmp_path, good())
+    version = open_bundle(directory).rke2_version("amd64")
+    assert version is not None
+    assert version.at_least(1, 28)
+    (directory / PROGRAM).unlink()
+    assert open_bundle(directory).rke2_version("amd64") is None

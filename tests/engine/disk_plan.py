@@ -24,6 +24,7 @@ from rbdtui.engine.inputs import RunInputs
 from rbdtui.engine.journal import Journal
 from rbdtui.engine.parts import RunParts
 from rbdtui.plan.step import BundleFile, Change, ChangeKind, Plan, Probe, Step, StepContext, StepError, StepKind
+from rbdtui.rke2_version import Rke2Version
 from rbdtui.words import T
 
 NODES = ("n1", "n2", "n3")
@@ -35,6 +36,9 @@ class NoBundle:
 
     def packages(self, os_id: str, os_version: str, arch: str) -> list[BundleFile]:
         return []
+
+    def rke2_version(self, arch: str) -> Rke2Version | None:
+        return None
 
 
 class DiskStep(Step):

@@ -31,6 +31,7 @@ from rbdtui.plan.step import (
     StepError,
 )
 from rbdtui.redact import Redactor
+from rbdtui.rke2_version import Rke2Version
 from rbdtui.spec.loader import parse_spec
 from rbdtui.spec.model import ClusterSpec
 from rbdtui.words import T
@@ -65,6 +66,9 @@ class NoBundle:
 
     def packages(self, os_id: str, os_version: str, arch: str) -> list[BundleFile]:
         return []
+
+    def rke2_version(self, arch: str) -> Rke2Version | None:
+        return None
 
 
 Action = Callable[[StepContext, int], Awaitable[None]]
