@@ -1,0 +1,51 @@
+"""Pages that say what proves what name tests that are there, and leave nothing out that must be named."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+TESTS = Path(__file__).resolve().parent
+TOP = TESTS.parent
+PAGES = sorted(
+    str(page.relative_to(TOP))
+    for page in (TESTS / "README.md", *TOP.glob("SECURITY.md"), *(TOP / "docs").glob("**/*.md"))
+)
+NAMED = re.compile(r"`((?:[\w.]+/)*test_\w+\.py)(?:::(test_\w+))?`")
+UNNOTICED = "nothing here"
+"""What stands in the column of tests where no test of ours can notice; the reason follows."""
+
+
+def page(name: str) -> str:
+    return (TOP / name).read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_every_test_that_is_named_is_there(name: str) -> None:
+    named = NAMED.findall(page(name))
+    files = {file: (TESTS / file).read_text(encoding="utf-8") for file, _ in named if (TESTS / file).is_file()}
+    gone = [f"{file}::{test}" for file, test in named if file not in files or f"def {test}" not in files[file]]
+    assert gone == []
+
+
+def test_every_room_and_every_file_on_bad_input_is_named() -> None:
+    text = page("tests/README.md")
+    named = {file for file, _ in NAMED.findall(text)}
+    assert len(named) > 50
+    bad_input = {f"cli/{file.name}" for file in (TESTS / "cli").glob("test_bad_*.py")}
+    assert bad_input - named == set()
+    rooms = {place.name for place in TESTS.iterdir() if any(place.glob("test_*.py"))}
+    assert {room for room in rooms if room not in text} == set()
+
+
+def test_every_belief_has_a_source_and_a_test_or_the_reason_why_not() -> None:
+    rows = [line for line in page("docs/assumptions.md").splitlines() if line.startswith("|")]
+    beliefs = [row for row in rows if not row.startswith(("|---", "| belief |"))]
+    poor = []
+    for row in beliefs:
+        cells = [cell.strip() for cell in re.split(r"(?<!\\)\|", row)[1:-1]]
+        if len(cells) != 4 or not all(cells) or not (NAMED.search(cells[3]) or cells[3].startswith(UNNOTICED)):
+            poor.append(row)
+    assert poor == []
