@@ -14,9 +14,10 @@ from rbdtui.facts.model import NodeFacts
 from rbdtui.plan.cluster import api_is_on_vip, first_server, has_vip
 from rbdtui.plan.step import JUMP_LANE, Plan, Step
 from rbdtui.plan.steps.claim import ClaimHost
-from rbdtui.plan.steps.finish import ClusterProof, LabelNode, WriteKubeconfig
+from rbdtui.plan.steps.finish import ClusterProof, LabelNode
 from rbdtui.plan.steps.gates import VipToServer, VipUp
 from rbdtui.plan.steps.keepalived import Keepalived, KeepalivedCheck, has_check
+from rbdtui.plan.steps.kubeconfig import WriteKubeconfig
 from rbdtui.plan.steps.prepare import HostsFile, PrepareSystem
 from rbdtui.plan.steps.rke2_config import ConfigureRke2
 from rbdtui.plan.steps.rke2_start import ApiReached, StartAgent, StartFirstServer, StartServer

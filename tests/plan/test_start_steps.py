@@ -14,9 +14,10 @@ from rbdtui.plan import kube
 from rbdtui.plan.kube import EtcdMember, EtcdView, etcd_seen_by, nodes_seen_by
 from rbdtui.plan.resources.units import Started
 from rbdtui.plan.step import StepContext
-from rbdtui.plan.steps.finish import ClusterProof, LabelNode, WriteKubeconfig, etcd_faults
+from rbdtui.plan.steps.finish import ClusterProof, LabelNode, etcd_faults
 from rbdtui.plan.steps.gates import VipToServer, VipUp
 from rbdtui.plan.steps.keepalived import Keepalived
+from rbdtui.plan.steps.kubeconfig import WriteKubeconfig
 from rbdtui.plan.steps.rke2_config import ConfigureRke2
 from rbdtui.plan.steps.rke2_start import (
     ApiReached,

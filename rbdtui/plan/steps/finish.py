@@ -1,15 +1,11 @@
-"""After all nodes have joined: role labels, the operator's kubeconfig, and the proof of the whole."""
+"""After all nodes have joined: role labels, and the proof of the whole."""
 
 from __future__ import annotations
 
 import asyncio
-import os
-import re
-import tempfile
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import ClassVar, Final
 
 from rbdtui.plan import vip
@@ -17,11 +13,9 @@ from rbdtui.plan.cluster import api_servers, api_url, etcd_nodes, has_vip
 from rbdtui.plan.kube import EtcdView, etcd_seen_by, nodes_seen_by, nodes_seen_by_any
 from rbdtui.plan.step import Change, ChangeKind, Probe, Step, StepContext, StepError, StepKind
 from rbdtui.spec.model import Node
-from rbdtui.transport.files import read_file
 from rbdtui.transport.scripts import script
 from rbdtui.words import T
 
-SERVER_KUBECONFIG: Final = "/etc/rancher/rke2/rke2.yaml"
 WORKER_LABEL: Final = "node-role.kubernetes.io/worker"
 """Rainbond's console lists nodes by role labels; RKE2 gives agents none (goodrain/rainbond-docs, cluster-connect)."""
 
@@ -61,64 +55,6 @@ class LabelNode(Step):
                 return
             said = done.error_text
         raise StepError("label_refused", node=self.node, label=WORKER_LABEL, evidence=said, retryable=True)
-
-
-@dataclass(frozen=True, slots=True)
-class WriteKubeconfig(Step):
-    """Put a kubeconfig for the operator into the site, with the API's fixed address."""
-
-    name: ClassVar[str] = "kubeconfig"
-
-    async def probe(self, context: StepContext) -> Probe:
-        """Whether the site's kubeconfig is the cluster's."""
-        wanted = await self._wanted(context)
-        file = _kubeconfig_file(context)
-        if wanted is None or not file.is_file():
-            return Probe(satisfied=False)
-        private = file.stat().st_mode & 0o077 == 0
-        return Probe(private and file.read_bytes() == wanted, api_url(context.spec))
-
-    async def describe(self, context: StepContext) -> list[Change]:
-        """The file; its content is a secret and is not shown."""
-        if (await self.probe(context)).satisfied:
-            return []
-        title = T("plan.change.kubeconfig", path=str(_kubeconfig_file(context)), url=api_url(context.spec))
-        return [Change(ChangeKind.FILE, title)]
-
-    async def apply(self, context: StepContext) -> None:
-        """Fetch it from a server, change the address, and write it for the operator alone; raises `StepError`."""
-        wanted = await self._wanted(context)
-        if wanted is None:
-            raise StepError("no_kubeconfig", path=SERVER_KUBECONFIG, retryable=True)
-        file = _kubeconfig_file(context)
-        try:
-            _write_private(file, wanted)
-        except OSError as error:
-            raise StepError("site_not_writable", path=str(file), evidence=str(error)) from error
-
-    async def _wanted(self, context: StepContext) -> bytes | None:
-        for server in server_names(context):
-            content = await read_file(context.hosts[server], SERVER_KUBECONFIG)
-            if content is not None:
-                return re.sub(rb"(?m)^(\s*server:).*$", rb"\1 " + api_url(context.spec).encode(), content)
-        return None
-
-
-def _kubeconfig_file(context: StepContext) -> Path:
-    return context.site_dir / "kubeconfig"
-
-
-def _write_private(file: Path, content: bytes) -> None:
-    descriptor, temporary = tempfile.mkstemp(dir=file.parent, prefix=".kubeconfig-")
-    try:
-        with os.fdopen(descriptor, "wb") as stream:
-            stream.write(content)
-            stream.flush()
-            os.fsync(stream.fileno())
-        Path(temporary).replace(file)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
 
 
 @dataclass(frozen=True, slots=True)
