@@ -30,6 +30,9 @@ AGENT_SETTINGS: Final = frozenset(
 )  # fmt: skip
 """Settings that an agent takes too; all others are a server's. Source: docs.rke2.io/reference/linux_agent_config."""
 
+_PLAIN_KEY: Final = re.compile(r"(?!(?:y|n|yes|no|on|off|true|false|null)\Z)[a-z][a-z0-9-]*")
+"""A key that no reader of YAML takes for anything but a text."""
+
 Setting = str | int | bool | list[str]
 
 
@@ -155,11 +158,12 @@ def yaml_of(settings: Mapping[str, Setting]) -> str:
     """Settings as YAML, every string quoted so that no reader takes it for something else."""
     lines = []
     for key, value in settings.items():
+        name = key if _PLAIN_KEY.fullmatch(key) else yaml_scalar(key)
         if isinstance(value, list):
-            lines.append(f"{key}:")
+            lines.append(f"{name}:")
             lines += [f"  - {yaml_scalar(item)}" for item in value]
         else:
-            lines.append(f"{key}: {yaml_scalar(value)}")
+            lines.append(f"{name}: {yaml_scalar(value)}")
     return "\n".join(lines) + "\n"
 
 

@@ -121,6 +121,11 @@ def test_an_interface_that_cannot_be_told_is_an_error_and_a_named_one_needs_no_f
     assert vip_interface(named, named.node("n1"), {}) == "bond0"
 
 
+def test_keys_that_yaml_has_a_meaning_for_stay_texts() -> None:
+    odd: dict[str, Setting] = {"no": "", "on": 1, "null": "x", "true": True, "a: b": "c", "~": 1, "kubelet-arg": ["x"]}
+    assert yaml.safe_load(yaml_of(odd)) == odd
+
+
 TEXTS = st.text(max_size=20).filter(lambda text: "\x00" not in text)
 
 

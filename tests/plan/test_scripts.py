@@ -92,3 +92,33 @@ def test_an_archive_with_another_digest_is_not_unpacked(tmp_path: Path) -> None:
     answer = run("rke2-unpack", str(archive), "0" * 64)
     assert answer.returncode == 3
     assert "sha256" in answer.stderr
+
+
+KUBECTL = "/var/lib/rancher/rke2/bin/kubectl"
+
+
+@pytest.mark.parametrize(
+    ("listening", "asked"),
+    [
+        pytest.param(["0100007F:094E", "0100007F:094B", "0B00000A:094B"], 2382, id="RKE2 since 1.28.3"),
+        pytest.param(["0100007F:094B", "0B00000A:094B"], 2379, id="RKE2 before 1.28.3"),
+        pytest.param([], 2382, id="etcd does not run"),
+        pytest.param(["0100007F:0949"], 2382, id="another port alone"),
+    ],
+)
+def test_etcd_is_asked_where_its_gateway_is(tmp_path: Path, listening: list[str], asked: int) -> None:
+    table = tmp_path / "tcp"
+    rows = [f"   {number}: {place} 00000000:0000 0A 00000000:00000000" for number, place in enumerate(listening)]
+    table.write_text("\n".join(["  sl  local_address rem_address   st", *rows]) + "\n")
+    kubectl = tmp_path / "kubectl"
+    kubectl.write_text('#!/bin/sh\ncat >/dev/null\nprintf "%s" "$*"\n')
+    kubectl.chmod(0o755)
+    text = script("etcd-members").text.replace("/proc/net/tcp6", "").replace("/proc/net/tcp", str(table))
+    answer = subprocess.run(
+        ["sh", "-c", text.replace(KUBECTL, str(kubectl))], capture_output=True, text=True, timeout=30, check=False
+    )
+    assert answer.returncode == 0, answer.stderr
+    members, status = answer.stdout.splitlines()
+    assert f"--server=https://127.0.0.1:{asked} " in members
+    assert "create --raw /v3/cluster/member/list -f -" in members
+    assert f"--server=https://127.0.0.1:{asked} " in status

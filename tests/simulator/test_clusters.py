@@ -18,7 +18,7 @@ from rbdtui.simulator.machine import Machine
 from rbdtui.simulator.units import Active
 from rbdtui.simulator.verbs.files import sha256
 from rbdtui.transport.base import Host, Reach
-from rbdtui.transport.scripts import script
+from rbdtui.transport.scripts import Script, script
 from tests.simulator.conftest import SPEED, Login, eventually
 
 TOKEN = "a-shared-token"
@@ -234,6 +234,22 @@ async def test_a_cluster_of_three_servers_and_an_agent(log_in: Login, bundle: Pa
             machines[name].start_unit("rke2-server")
         await eventually(lambda: fleet.network.clusters["node1"].serves(machines["node1"]))
         await eventually_ready(hosts["node1"], {"node1", "node2", "node3", "node4"})
+
+
+@pytest.mark.parametrize(
+    ("port", "status", "words"),
+    [(2382, 0, ""), (2379, 3, "UnsupportedMediaType"), (2381, 3, "UnsupportedMediaType"), (2383, 3, "was refused")],
+)
+async def test_etcd_answers_json_at_its_gateway_alone(
+    log_in: Login, bundle: Path, port: int, status: int, words: str
+) -> None:
+    async with SimulatedFleet(1, speed=SPEED) as fleet, log_in(fleet) as hosts:
+        await unpack(fleet.machines["node1"], hosts["node1"], bundle)
+        configure(fleet.machines["node1"])
+        assert await start(hosts["node1"], "rke2-server") == 0
+        text = script("etcd-members").text.replace("127.0.0.1:$port", f"127.0.0.1:{port}")
+        answer = await hosts["node1"].run(Script("etcd-members", text))
+        assert (answer.exit_status, words in answer.error_text) == (status, True)
 
 
 async def test_the_api_answers_tls_clients_with_the_kubeconfigs_certificates(

@@ -35,18 +35,21 @@ from rbdtui.simulator.units import ServiceFailed, Unit
 RETRY_S: Final = 2.0
 JOIN_S: Final = 4.0
 """How long a new etcd member is a learner; a second one cannot join meanwhile."""
-_LOCAL: Final = "127.0.0.1"
+LOOPBACK: Final = "127.0.0.1"
+ETCD_HTTP_PORT: Final = 2382
+"""Where etcd's JSON gateway answers; 2379 speaks gRPC alone."""
 _SERVER_PORTS: Final = (
     ("0.0.0.0", 2379, "etcd"),  # noqa: S104 - of the simulated machine
     ("0.0.0.0", 2380, "etcd"),  # noqa: S104
-    (_LOCAL, 10257, "kube-controller"),
-    (_LOCAL, 10259, "kube-scheduler"),
+    (LOOPBACK, ETCD_HTTP_PORT, "etcd"),
+    (LOOPBACK, 10257, "kube-controller"),
+    (LOOPBACK, 10259, "kube-scheduler"),
 )
 _NODE_PORTS: Final = (
     ("0.0.0.0", 10250, "kubelet"),  # noqa: S104
-    (_LOCAL, 10248, "kubelet"),
-    (_LOCAL, 10249, "kube-proxy"),
-    (_LOCAL, 10256, "kube-proxy"),
+    (LOOPBACK, 10248, "kubelet"),
+    (LOOPBACK, 10249, "kube-proxy"),
+    (LOOPBACK, 10256, "kube-proxy"),
 )
 
 
@@ -187,7 +190,7 @@ class Rke2:
             self._listen(port, process, address)
         cluster.etcd_running.add(self._machine.name)
         metrics = await self._open(HttpServer(None, etcd_metrics(cluster, self._machine)))
-        self._listen(2381, "etcd", _LOCAL, metrics)
+        self._listen(2381, "etcd", LOOPBACK, metrics)
         while not cluster.has_quorum(self._machine):
             self._info("Waiting for etcd server to become available")
             await self._tempo.sleep(RETRY_S)
@@ -203,7 +206,7 @@ class Rke2:
         self._info("Kube API server is now running")
 
     def _certificate(self, cluster: Cluster, names: frozenset[str]) -> Pair:
-        addresses = [IPv4Address(_LOCAL), self._machine.ip, IPv4Address("10.43.0.1")]
+        addresses = [IPv4Address(LOOPBACK), self._machine.ip, IPv4Address("10.43.0.1")]
         for name in config.words(self._settings, "tls-san"):
             try:
                 addresses.append(IPv4Address(name))
@@ -313,7 +316,7 @@ class Rke2:
 
 
 _SERVICE_NAMES: Final = (
-    _LOCAL, "localhost", "kubernetes", "kubernetes.default", "kubernetes.default.svc",
+    LOOPBACK, "localhost", "kubernetes", "kubernetes.default", "kubernetes.default.svc",
     "kubernetes.default.svc.cluster.local", "10.43.0.1",
 )  # fmt: skip
 

@@ -6,6 +6,7 @@ import gzip
 import io
 import json
 import posixpath
+import re
 import tarfile
 from typing import Final
 from urllib.parse import urlsplit
@@ -14,12 +15,15 @@ from rbdtui.simulator.call import Call, Verbs
 from rbdtui.simulator.files import FileSystem
 from rbdtui.simulator.kubernetes.cluster import DATA_DIR, Cluster, cluster_of
 from rbdtui.simulator.kubernetes.layout import BIN_DIR, KUBECONFIG
+from rbdtui.simulator.kubernetes.rke2 import ETCD_HTTP_PORT, LOOPBACK
 from rbdtui.simulator.machine import Machine
 from rbdtui.simulator.units import Systemd
 from rbdtui.simulator.verbs.files import make_state_dir, sha256
 from rbdtui.simulator.verbs.system import unit_properties
 
 NOTE: Final = "/var/lib/rbdtui/rke2-unpacked"
+_ETCD_SERVER: Final = re.compile(r"--server=\"?https://127\.0\.0\.1:(\$?\w+)")
+_PORT_CHOICE: Final = re.compile(r"\bport=(\d+)")
 _FIRST_LINES: Final = 20
 _MORE_LINES: Final = 400
 _UNPACK_S: Final = 1.2
@@ -80,17 +84,30 @@ async def kube_label(call: Call) -> int:
 
 
 async def etcd_members(call: Call) -> int:
-    """``etcd-members``."""
-    cluster = cluster_of(call.machine)
-    if cluster is None or call.machine.name not in cluster.etcd_running:
+    """``etcd-members``: what kubectl is told at the port that the script has it ask."""
+    machine = call.machine
+    port = _etcd_port(call.text, machine)
+    cluster = cluster_of(machine)
+    if cluster is None or machine.listener(LOOPBACK, port) is None:
         return call.fail(
-            "The connection to the server 127.0.0.1:2379 was refused - did you specify the right host or port?", 3
+            f"The connection to the server {LOOPBACK}:{port} was refused - did you specify the right host or port?", 3
         )
-    if not cluster.has_quorum(call.machine):
+    if port != ETCD_HTTP_PORT:
+        return call.fail("Error from server (UnsupportedMediaType): unknown", 3)
+    if not cluster.has_quorum(machine):
         return call.fail("Error from server (InternalError): context deadline exceeded", 3)
     call.line(json.dumps(cluster.etcd_member_list(call.machine)))
     call.line(json.dumps(cluster.etcd_status(call.machine)))
     return 0
+
+
+def _etcd_port(text: str, machine: Machine) -> int:
+    """The port behind ``--server`` in the script; of the two that it may choose from, the one that listens."""
+    named = _ETCD_SERVER.search(text)
+    if named is not None and named.group(1).isdigit():
+        return int(named.group(1))
+    ports = [int(port) for port in _PORT_CHOICE.findall(text)]
+    return next((port for port in ports if machine.listener(LOOPBACK, port) is not None), ports[0])
 
 
 async def rke2_state(call: Call) -> int:
