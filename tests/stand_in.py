@@ -32,6 +32,7 @@ class StandInHost:
         payload: bytes = b"",
         root: bool = True,
         timeout_s: float = DEFAULT_TIMEOUT_S,
+        output_limit_bytes: int | None = None,
         on_line: Callable[[str], None] | None = None,
     ) -> CommandResult:
         raise NotImplementedError
@@ -43,6 +44,7 @@ class StandInHost:
         payload: bytes = b"",
         root: bool = True,
         timeout_s: float = DEFAULT_TIMEOUT_S,
+        output_limit_bytes: int | None = None,
         on_line: Callable[[str], None] | None = None,
     ) -> CommandResult:
         result = await self.run(script, *args, payload=payload, root=root, timeout_s=timeout_s, on_line=on_line)

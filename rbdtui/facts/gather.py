@@ -20,6 +20,8 @@ OnFacts = Callable[[str, NodeFacts | TransportError], None]
 
 FACTS_TIMEOUT_S: Final = 60.0
 _CLOCK_TIMEOUT_S: Final = 10.0
+_FACTS_BYTES: Final = 2 << 20
+"""Of all facts together; those that can be long have limits of their own."""
 _SHARP_S: Final = 0.05
 """A smaller uncertainty cannot change what is said about a clock."""
 _CLOSE_S: Final = 0.25
@@ -56,7 +58,7 @@ async def _timed(host: Host, asked: Script, bounds: ClockBounds, timeout_s: floa
         if reading is not None:
             bounds.add(reading, sent_at, time.time())
 
-    return await host.must(asked, timeout_s=timeout_s, on_line=take)
+    return await host.must(asked, timeout_s=timeout_s, output_limit_bytes=_FACTS_BYTES, on_line=take)
 
 
 async def gather_all(

@@ -5,10 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Final
 
 from rbdtui.plan.step import StepContext
 from rbdtui.transport.base import Host, TransportError
 from rbdtui.transport.scripts import script
+
+NODES_BYTES: Final = 4 * 1024 * 1024
+"""Of all nodes with their labels: hundreds of nodes have a megabyte of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +44,9 @@ class Answer:
 async def nodes_seen_by(host: Host, url: str = "") -> Answer:
     """Ask on one server, its own API server or (with an URL) through another address."""
     try:
-        answer = await host.run(script("kube-nodes"), *([url] if url else []), timeout_s=20.0)
+        answer = await host.run(
+            script("kube-nodes"), *([url] if url else []), timeout_s=20.0, output_limit_bytes=NODES_BYTES
+        )
     except TransportError as error:
         return Answer({}, str(error))
     if not answer.ok:

@@ -45,6 +45,8 @@ API_PORT: Final = 6443
 """Where every server listens, whatever port a balancer in front of them has."""
 _ROUNDS_PER_LIST: Final = 4
 """How many rounds pass from one list of etcd's members to the next: starting kubectl is work for the host."""
+_NODES_BYTES: Final = 4 << 20
+"""Of all nodes with their labels, as a script prints them."""
 _HEALTH: Final = f"{PREFIX}health"
 
 
@@ -309,7 +311,8 @@ class ClusterQuestion:
             if host is None or not self._around.readiness.usable(node.name):
                 continue
             try:
-                result = await host.run(script("kube-nodes"), timeout_s=self._around.settings.limits.script_s)
+                limit_s = self._around.settings.limits.script_s
+                result = await host.run(script("kube-nodes"), timeout_s=limit_s, output_limit_bytes=_NODES_BYTES)
             except TransportError:
                 continue
             if result.ok:

@@ -256,6 +256,10 @@ class OutputTooLargeError(TransportError):
 
     code = "RBD-HOST-006"
 
+    def __init__(self, node: str, script_name: str, limit_bytes: int) -> None:
+        mib = limit_bytes / 1024**2
+        super().__init__(node, script=script_name, limit_mib=int(mib) if mib.is_integer() else round(mib, 3))
+
 
 class JobLostError(TransportError):
     """Long remote work ended again and again without leaving a result."""
@@ -303,13 +307,15 @@ class Host(Protocol):
         payload: bytes = b"",
         root: bool = True,
         timeout_s: float = DEFAULT_TIMEOUT_S,
+        output_limit_bytes: int | None = None,
         on_line: Callable[[str], None] | None = None,
     ) -> CommandResult:
         """Run a script and return what it left, whatever its exit status.
 
         Scripts are idempotent: after a lost link the host is logged in to again and the script is run once more.
         ``args`` are visible in the host's process list; secrets go into ``payload``. ``on_line`` gets every line of
-        standard output as it comes. Raises `TransportError`, `RemoteTimeoutError` among them.
+        standard output as it comes. Standard output beyond ``output_limit_bytes`` (256 KiB unless another limit is
+        asked for) is an `OutputTooLargeError`. Raises `TransportError`, `RemoteTimeoutError` among them.
         """
         ...
 
@@ -320,6 +326,7 @@ class Host(Protocol):
         payload: bytes = b"",
         root: bool = True,
         timeout_s: float = DEFAULT_TIMEOUT_S,
+        output_limit_bytes: int | None = None,
         on_line: Callable[[str], None] | None = None,
     ) -> CommandResult:
         """As `run`, but raises `NoSpaceError`, `ReadOnlyError` or `RemoteScriptError` unless it ends with 0."""

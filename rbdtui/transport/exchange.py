@@ -23,6 +23,10 @@ class LinkLostError(Exception):
 class OutputLimitError(Exception):
     """Standard output grew over its limit."""
 
+    def __init__(self, limit_bytes: int) -> None:
+        super().__init__(limit_bytes)
+        self.limit_bytes = limit_bytes
+
 
 class Exchange(asyncssh.SSHClientSession[bytes]):
     """Collects what one command writes; both streams are held in memory, within limits.
@@ -44,6 +48,7 @@ class Exchange(asyncssh.SSHClientSession[bytes]):
         self._error_out = bytearray()
         self._start: int | None = 0 if whole_output else None
         self._next_line = 0
+        self._searched = 0
         self._failure: Exception | None = None
         self._channel: asyncssh.SSHClientChannel[bytes] | None = None
         self._closed = asyncio.get_running_loop().create_future()
@@ -64,7 +69,7 @@ class Exchange(asyncssh.SSHClientSession[bytes]):
             return
         self._out += data
         if len(self._out) > self._limit_bytes:
-            self._fail(OutputLimitError())
+            self._fail(OutputLimitError(self._limit_bytes))
         else:
             self._tell_lines()
 
@@ -130,10 +135,11 @@ class Exchange(asyncssh.SSHClientSession[bytes]):
             self._start = self._next_line = place + len(OUTPUT_MARK)
         if self._on_line is None:
             return
-        while (end := self._out.find(b"\n", self._next_line)) >= 0:
+        while (end := self._out.find(b"\n", max(self._next_line, self._searched))) >= 0:
             line = bytes(self._out[self._next_line : end])
             self._next_line = end + 1
             self._tell(line)
+        self._searched = len(self._out)
 
     def _tell_last_line(self) -> None:
         if self._on_line is not None and self._start is not None and self._next_line < len(self._out):

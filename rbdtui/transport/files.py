@@ -23,6 +23,8 @@ _PATHS_PER_CALL: Final = 100
 _WRITE_LIMIT_S: Final = 30.0
 _SLOWEST_LINK_BYTES_PER_S: Final = 20 * 1024
 _MIB: Final = 1024 * 1024
+_MARK_AND_MORE_BYTES: Final = 16 * 1024
+"""What may come beside a file: what a login shell prints before it, and the byte that tells that there is more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,11 +41,13 @@ class FileState:
 
 async def read_file(host: Host, path: str, *, root: bool = True, limit_bytes: int = 8 * _MIB) -> bytes | None:
     """The content of a file, None when there is none; raises `TransportError`."""
-    result = await host.run(script("file-read"), path, str(limit_bytes), root=root)
+    result = await host.run(
+        script("file-read"), path, str(limit_bytes), root=root, output_limit_bytes=limit_bytes + _MARK_AND_MORE_BYTES
+    )
     if result.exit_status == _ABSENT:
         return None
     if len(result.stdout) > limit_bytes:
-        raise OutputTooLargeError(host.name, script=path, limit_mib=f"{limit_bytes / _MIB:g}")
+        raise OutputTooLargeError(host.name, path, limit_bytes)
     return check(host.name, "file-read", result).stdout
 
 

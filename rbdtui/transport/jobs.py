@@ -29,6 +29,8 @@ _GRACE_S: Final = 60.0
 _TAIL_LINES: Final = 50
 _TIMED_OUT: Final = 124
 _UNIT_LENGTH: Final = 120
+_MOST_LOG_BYTES: Final = 256 * 1024
+"""Of a log in one answer; the script ``job-follow`` knows this number too."""
 _BEYOND_BYTES: Final = 2**40
 """An offset behind the end of any log."""
 
@@ -162,7 +164,10 @@ async def _follow(host: Host, name: str, lines: _Lines, deadline: float) -> _Ans
 
 
 async def _ask(host: Host, name: str, offset_bytes: int, *, wait_s: int = _WAIT_S) -> _Answer:
-    result = await host.must(script("job-follow"), name, str(offset_bytes), str(wait_s), timeout_s=wait_s + 30)
+    result = await host.must(
+        script("job-follow"), name, str(offset_bytes), str(wait_s), timeout_s=wait_s + 30,
+        output_limit_bytes=2 * _MOST_LOG_BYTES,
+    )  # fmt: skip
     header, _, log = result.stdout.partition(b"\n")
     words = header.decode("ascii", "replace").split()
     if len(words) != 3 or not words[2].isdigit() or len(log) != int(words[2]):

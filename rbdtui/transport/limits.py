@@ -28,5 +28,5 @@ class Limits:
     """How long a lost link is tried again."""
     repeats: int = 5
     """How often a script is started again because its link was lost."""
-    output_bytes: int = 32 * 1024 * 1024
-    """Largest standard output of a script; more is an error."""
+    output_bytes: int = 256 * 1024
+    """Largest standard output of a script for which no other limit is asked; more is an error."""

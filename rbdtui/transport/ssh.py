@@ -51,6 +51,7 @@ class Invocation:
     payload: bytes = field(repr=False)
     root: bool
     timeout_s: float
+    output_limit_bytes: int | None = None
     on_line: Callable[[str], None] | None = None
 
 
@@ -88,6 +89,7 @@ class SshHost:
         payload: bytes = b"",
         root: bool = True,
         timeout_s: float = DEFAULT_TIMEOUT_S,
+        output_limit_bytes: int | None = None,
         on_line: Callable[[str], None] | None = None,
     ) -> CommandResult:
         """Run a script and return what it left, whatever its exit status; see `Host.run`.
@@ -95,7 +97,7 @@ class SshHost:
         When a lost link makes it run once more, ``on_line`` gets its lines once more too. Cancelled, it leaves the
         script to its time limit on the host.
         """
-        invocation = Invocation(script, args, payload, root, timeout_s, on_line)
+        invocation = Invocation(script, args, payload, root, timeout_s, output_limit_bytes, on_line)
         return await self._link.persist(lambda: self._run_once(invocation))
 
     async def must(
@@ -105,10 +107,14 @@ class SshHost:
         payload: bytes = b"",
         root: bool = True,
         timeout_s: float = DEFAULT_TIMEOUT_S,
+        output_limit_bytes: int | None = None,
         on_line: Callable[[str], None] | None = None,
     ) -> CommandResult:
         """As `run`, but raises `NoSpaceError`, `ReadOnlyError` or `RemoteScriptError` unless it ends with 0."""
-        result = await self.run(script, *args, payload=payload, root=root, timeout_s=timeout_s, on_line=on_line)
+        result = await self.run(
+            script, *args, payload=payload, root=root, timeout_s=timeout_s, output_limit_bytes=output_limit_bytes,
+            on_line=on_line,
+        )  # fmt: skip
         return check(self.name, script.name, result)
 
     async def upload(
@@ -156,7 +162,8 @@ class SshHost:
     async def _run_once(self, invocation: Invocation) -> CommandResult:
         elevation = await self._elevate() if invocation.root else Elevation()
         script = invocation.script
-        exchange = Exchange(output_limit_bytes=self._limits.output_bytes, on_line=invocation.on_line)
+        limit_bytes = invocation.output_limit_bytes or self._limits.output_bytes
+        exchange = Exchange(output_limit_bytes=limit_bytes, on_line=invocation.on_line)
         result = await self._exchange(
             exchange,
             elevation.prefix + script.command(invocation.args, limit_s=invocation.timeout_s),
@@ -229,8 +236,7 @@ class SshHost:
             yield
         except TimeoutError:
             raise RemoteTimeoutError(self.name, script=script_name, limit_s=round(limit_s)) from None
-        except OutputLimitError:
-            limit_mib = self._limits.output_bytes // 1024**2
-            raise OutputTooLargeError(self.name, script=script_name, limit_mib=limit_mib) from None
+        except OutputLimitError as error:
+            raise OutputTooLargeError(self.name, script_name, error.limit_bytes) from None
         except (LinkLostError, OSError, asyncssh.Error):
             raise ConnectionLostError(self.name, detail=script_name) from None

@@ -54,6 +54,7 @@ class ScriptedHost(StandInHost):
         payload: bytes = b"",
         root: bool = True,
         timeout_s: float = DEFAULT_TIMEOUT_S,
+        output_limit_bytes: int | None = None,
         on_line: Callable[[str], None] | None = None,
     ) -> CommandResult:
         text = {

@@ -33,6 +33,7 @@ class LocalHost(StandInHost):
         payload: bytes = b"",
         root: bool = True,
         timeout_s: float = DEFAULT_TIMEOUT_S,
+        output_limit_bytes: int | None = None,
         on_line: Callable[[str], None] | None = None,
     ) -> CommandResult:
         self.ran.append(script.name)

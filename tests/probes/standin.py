@@ -58,6 +58,7 @@ class StandIn(StandInHost):
         payload: bytes = b"",
         root: bool = True,
         timeout_s: float = DEFAULT_TIMEOUT_S,
+        output_limit_bytes: int | None = None,
         on_line: Callable[[str], None] | None = None,
     ) -> CommandResult:
         self.calls[script.name] += 1

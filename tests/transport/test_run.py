@@ -22,7 +22,8 @@ from rbdtui.transport.base import (
     RemoteTimeoutError,
     ShellUnusableError,
 )
-from rbdtui.transport.scripts import Script
+from rbdtui.transport.exchange import Exchange
+from rbdtui.transport.scripts import OUTPUT_MARK, Script
 from rbdtui.transport.ssh import SshHost
 from tests.transport.conftest import QUICK, Connect, StartSshd
 from tests.transport.inprocess import InProcessSshd
@@ -120,6 +121,39 @@ async def test_output_without_end_is_an_error_and_not_our_memory(sshd: RealSshd,
     assert (await host.run(Script("work", "echo fine\n"))).text == "fine\n"
 
 
+async def test_a_script_may_write_256_kib_and_more_only_where_more_is_asked_for(host: SshHost) -> None:
+    work = Script("work", 'head -c "$1" /dev/zero\n')
+    assert len((await host.run(work, "262100")).stdout) == 262100
+    for run in (host.run, host.must):
+        with pytest.raises(OutputTooLargeError) as caught:
+            await run(work, "300000")
+        assert str(caught.value) == "n1: work gave more than 0.25 MiB."
+        assert len((await run(work, "300000", output_limit_bytes=400_000)).stdout) == 300_000
+
+
+async def test_a_line_without_end_costs_no_more_than_its_bytes() -> None:
+    lines: list[str] = []
+    exchange = Exchange(output_limit_bytes=1 << 20, on_line=lines.append)
+    exchange._out = searched = CountedSearch()
+    exchange.data_received(OUTPUT_MARK, None)
+    for _ in range(2000):
+        exchange.data_received(b"x" * 100, None)
+    exchange.data_received(b"\ny\n", None)
+    assert lines == ["x" * 200_000, "y"]
+    assert searched.looked_at_bytes < 3 * 200_000
+
+
+class CountedSearch(bytearray):
+    """Bytes that count how many of them were looked at by `find`."""
+
+    looked_at_bytes = 0
+
+    def find(self, *args: object) -> int:
+        place = super().find(*args)  # type: ignore[arg-type]
+        self.looked_at_bytes += (len(self) if place < 0 else place) - int(str(args[1]))
+        return place
+
+
 async def test_must_raises_with_the_last_word_of_the_script(host: SshHost) -> None:
     with pytest.raises(RemoteScriptError) as caught:
         await host.must(Script("work", "echo first >&2; echo 'the reason' >&2; exit 3\n"))
@@ -188,7 +222,8 @@ import asyncio, pathlib
 from rbdtui.transport.endpoints import Endpoint
 from rbdtui.transport.hostkeys import KnownHosts
 from rbdtui.transport.pool import HostPool
-from rbdtui.transport.scripts import Script
+from rbdtui.transport.exchange import Exchange
+from rbdtui.transport.scripts import OUTPUT_MARK, Script
 
 async def main():
     endpoint = Endpoint("n1", "127.0.0.1", {sshd.port}, key=pathlib.Path({str(sshd.key)!r}), agent=False)

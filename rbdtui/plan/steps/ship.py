@@ -16,6 +16,8 @@ from rbdtui.transport.scripts import script
 from rbdtui.words import T
 
 ARCHIVE_DIR: Final = f"{STATE_DIR}/bundle"
+_UNINSTALL_BYTES: Final = 8 * 1024 * 1024
+"""RKE2's own script tells every command, and every mount that it takes away."""
 IMAGES_DIR: Final = "/var/lib/rancher/rke2/agent/images"
 """RKE2 imports every image archive that lies here when it starts (docs.rke2.io, airgap)."""
 
@@ -116,7 +118,9 @@ class UnpackedRke2:
 
     async def remove(self, target: Target) -> None:
         """Run RKE2's own uninstall script, which takes the cluster's data with it."""
-        await target.host.must(script("rke2-uninstall"), timeout_s=600.0, on_line=target.report.line)
+        await target.host.must(
+            script("rke2-uninstall"), timeout_s=600.0, output_limit_bytes=_UNINSTALL_BYTES, on_line=target.report.line
+        )
 
 
 @dataclass(frozen=True, slots=True)
