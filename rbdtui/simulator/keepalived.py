@@ -14,6 +14,8 @@ from rbdtui.simulator.machine import Machine
 from rbdtui.simulator.units import ServiceFailed, Unit
 
 CONFIG_FILE: Final = "/etc/keepalived/keepalived.conf"
+FREE_SCRIPTS: Final = "/usr/libexec/keepalived"
+"""What the policy of fedora-selinux labels ``keepalived_unconfined_script_exec_t``."""
 _TOP_LEVEL: Final = frozenset({"global_defs", "vrrp_script", "vrrp_instance", "vrrp_sync_group", "include"})
 _INSTANCE_WORDS: Final = """
     state interface virtual_router_id priority advert_int nopreempt preempt_delay unicast_src_ip unicast_peer
@@ -79,6 +81,16 @@ def _check(block: Block) -> None:
             raise ConfigError(f"(Line {child.line}) Unknown keyword '{child.words[0]}'")
 
 
+@dataclass(slots=True)
+class Result:
+    """What keepalived knows of a check: how often in a row it went how, and what it makes of that."""
+
+    passed: int = 0
+    failed: int = 0
+    good: bool | None = None
+    """None until it has run for the first time."""
+
+
 @dataclass(eq=False, slots=True)
 class Speaker:
     """A VRRP instance that takes part in the election of its router id."""
@@ -97,6 +109,8 @@ class Speaker:
     state: str = "INIT"
     heard_s: float = 0.0
     """Simulated time of the last advertisement."""
+    results: dict[str, Result] = field(default_factory=dict)
+    """Of its checks, by name."""
 
     @property
     def rank(self) -> tuple[int, int]:
@@ -130,8 +144,6 @@ class Keepalived:
     def __init__(self, machine: Machine) -> None:
         self._machine = machine
         self._tempo = machine.network.tempo
-        self._failed = 0
-        self._passed = 0
 
     async def __call__(self, unit: Unit) -> None:
         """Run until stopped."""
@@ -161,6 +173,10 @@ class Keepalived:
             return
         own.base_priority, own.advert_s, own.no_preempt = new.base_priority, new.advert_s, new.no_preempt
         own.password, own.peers, own.checks, own.router_id = new.password, new.peers, new.checks, new.router_id
+        own.results = {name: result for name, result in own.results.items() if name in _names(own.checks)}
+        for name, result in own.results.items():
+            if result.good is not None:
+                unit.log(f"VRRP_Script({name}) considered {'' if result.good else 'un'}successful on reload")
         if own.addresses != new.addresses:
             held = own.state == "MASTER"
             self._drop(own)
@@ -212,7 +228,7 @@ class Keepalived:
 
     def _elect(self, unit: Unit, own: Speaker) -> None:
         heard = [other for other in self._machine.network.speakers if own.hears(other)]
-        if not self._healthy(own):
+        if not self._healthy(unit, own):
             if own.state != "FAULT":
                 self._resign(own)
                 self._enter(unit, own, "FAULT")
@@ -255,28 +271,43 @@ class Keepalived:
         own.state = state
         unit.log(f"({own.name}) Entering {state} STATE")
 
-    def _healthy(self, own: Speaker) -> bool:
+    def _healthy(self, unit: Unit, own: Speaker) -> bool:
         """Whether the tracked scripts are good, with ``fall`` and ``rise`` counted in intervals."""
-        if not own.checks:
-            return True
-        check = own.checks[0]
+        for check in own.checks:
+            result = own.results.setdefault(check.words[1], Result())
+            self._look(unit, own, check, result)
+        return all(own.results[name].good is not False for name in _names(own.checks))
+
+    def _look(self, unit: Unit, own: Speaker, check: Block, result: Result) -> None:
+        """Run a check; the first run decides alone, later it takes ``rise`` or ``fall`` in a row."""
+        passes = check_passes(self._machine, check.value("script"))
+        result.passed, result.failed = (result.passed + 1, 0) if passes else (0, result.failed + 1)
         period = float(check.value("interval", "1")) / (own.advert_s / 2)
-        good = all(check_passes(self._machine, block.value("script")) for block in own.checks)
-        self._failed = 0 if good else self._failed + 1
-        self._passed = self._passed + 1 if good else 0
-        if own.state == "FAULT":
-            return self._passed >= int(check.value("rise", "1")) * period
-        return self._failed < int(check.value("fall", "1")) * period
+        runs = 1 if result.good is None else int(check.value("rise" if passes else "fall", "1"))
+        if result.good is passes or result.passed + result.failed < runs * period:
+            return
+        result.good = passes
+        unit.log(f"VRRP_Script({check.words[1]}) {'succeeded' if passes else 'failed (exited with status 1)'}")
+
+
+def _names(checks: list[Block]) -> list[str]:
+    return [check.words[1] for check in checks]
 
 
 def check_passes(machine: Machine, command: str) -> bool:
-    """Whether a check that keepalived would run is good: what it asks is told from its text."""
-    entry = machine.files.get(command.split(" ")[0])
+    """Whether a check that keepalived runs is good: what it asks is told from its text.
+
+    SELinux lets keepalived run what lies below ``/usr/libexec/keepalived`` only.
+    """
+    path = command.split(" ")[0]
+    entry = machine.files.get(path)
     if entry is None or not entry.mode & 0o111:
         return False
+    if machine.system.selinux == "enforcing" and not path.startswith(f"{FREE_SCRIPTS}/"):
+        return False
     text = bytes(entry.content).decode("utf-8", "replace")
-    if "/readyz" in text:
-        cluster = cluster_of(machine)
-        return cluster is not None and cluster.serves(machine)
+    cluster = cluster_of(machine)
+    if "/readyz" in text and (cluster is None or not cluster.serves(machine)):
+        return False
     ports = re.findall(r"127\.0\.0\.1:(\d+)", text)
     return all(machine.listener("127.0.0.1", int(port)) is not None for port in ports)

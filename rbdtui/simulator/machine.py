@@ -79,6 +79,8 @@ class System:
     kernel: str = "6.1.0-25-amd64"
     packages: frozenset[str] = frozenset({"keepalived", "iptables"})
     tools: frozenset[str] = frozenset(_TOOLS.split())
+    selinux: str = ""
+    """``enforcing``, ``permissive`` or ``disabled``; '' for a system without it."""
 
 
 @dataclass(slots=True)

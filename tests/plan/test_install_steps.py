@@ -16,10 +16,13 @@ import yaml
 from rbdtui.bundle.scan import open_bundle
 from rbdtui.errors import StepError
 from rbdtui.plan.step import ChangeKind, Step
-from rbdtui.plan.steps.keepalived import CHECK_FILE, CONFIG_FILE, Keepalived, KeepalivedCheck
+from rbdtui.plan.steps import keepalived
+from rbdtui.plan.steps.keepalived import CHECK_FILE, CONFIG_FILE, OLD_CHECK_FILE, Keepalived, KeepalivedCheck
 from rbdtui.plan.steps.rke2_config import ConfigureRke2
+from rbdtui.plan.steps.rke2_start import StartFirstServer
 from rbdtui.plan.steps.ship import IMAGES_DIR, InstallHostPackages, ShipBundle, UnpackRke2
 from rbdtui.simulator.fleet import Build
+from rbdtui.simulator.machine import System
 from rbdtui.simulator.state import fleet_state
 from rbdtui.simulator.verbs.transfer import JOBS_DIR
 from rbdtui.spec.model import Profile
@@ -104,6 +107,70 @@ async def test_both_phases_of_keepalived(tmp_path: Path) -> None:
         assert "track_script" in second
         assert (await Keepalived("node1").probe(at.context)).satisfied, "phase 1 is not undone by a second run"
         assert SECRETS["vrrp-password"] not in await told(at, Keepalived("node1"), KeepalivedCheck("node1"))
+
+
+async def running(at: Bench, node: str = "node1") -> None:
+    """A first server under the address that moves."""
+    for step in (Keepalived(node), ShipBundle(node), UnpackRke2(node), ConfigureRke2(node), StartFirstServer(node)):
+        await carry_out(step, at.context)
+
+
+@pytest.mark.parametrize("selinux", ["", "enforcing"])
+async def test_keepalived_itself_says_that_its_check_passes(tmp_path: Path, selinux: str) -> None:
+    async with bench(tmp_path, 3, builds=(Build(system=System(selinux=selinux)),)) as at:
+        await running(at)
+        assert Path(CHECK_FILE).parent == Path("/usr/libexec/keepalived"), "elsewhere SELinux does not let it run"
+        await carry_out(KeepalivedCheck("node1"), at.context)
+        check = at.machine().files.get(CHECK_FILE)
+        assert check is not None
+        assert (check.mode, check.owner) == (0o755, "root:root")
+
+
+async def test_a_check_that_only_we_can_run_proves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with bench(tmp_path, 3, builds=(Build(system=System(selinux="enforcing")),)) as at:
+        await running(at)
+        monkeypatch.setattr(keepalived, "CHECK_FILE", "/etc/keepalived/check.sh")
+        monkeypatch.setattr(keepalived, "_SEEN_WITHIN_S", 2.0)
+        await KeepalivedCheck("node1").apply(at.context)
+        with pytest.raises(StepError) as caught:
+            await KeepalivedCheck("node1").verify(at.context)
+        assert caught.value.code == "check_fails"
+        assert "failed (exited with status 1)" in caught.value.evidence
+
+
+async def test_a_keepalived_that_says_nothing_is_no_proof(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with bench(tmp_path, 3) as at:
+        await running(at)
+        await KeepalivedCheck("node1").apply(at.context)
+        monkeypatch.setattr(keepalived, "_SEEN_WITHIN_S", 0.0)
+        at.machine().systemd.journal.clear()
+        with pytest.raises(StepError) as caught:
+            await KeepalivedCheck("node1").verify(at.context)
+        assert caught.value.code == "check_silent"
+
+
+async def test_a_stopped_rke2_server_is_no_good_gateway_although_its_api_server_lives_on(tmp_path: Path) -> None:
+    async with bench(tmp_path, 3) as at:
+        await running(at)
+        await carry_out(KeepalivedCheck("node1"), at.context)
+        at.machine().unlisten(9345)
+        at.machine().systemd.journal.clear()
+        await until(lambda: any(") failed" in line.text for line in at.machine().systemd.lines("keepalived")))
+        assert at.machine().listener("127.0.0.1", 6443) is not None
+
+
+async def test_the_check_of_an_earlier_version_goes_and_somebody_elses_stays(tmp_path: Path) -> None:
+    async with bench(tmp_path, 3) as at:
+        await running(at)
+        at.machine().files.put(
+            OLD_CHECK_FILE, "#!/bin/sh\n# Written by rbdtui for site demo; changes here\n", mode=0o755
+        )
+        changes = await carry_out(KeepalivedCheck("node1"), at.context)
+        assert any(OLD_CHECK_FILE in change for change in changes)
+        assert not at.machine().files.exists(OLD_CHECK_FILE)
+        at.machine().files.put(OLD_CHECK_FILE, "#!/bin/sh\n# of the operator\n", mode=0o755)
+        assert await carry_out(KeepalivedCheck("node1"), at.context) == []
+        assert at.machine().files.exists(OLD_CHECK_FILE)
 
 
 async def test_a_configuration_that_keepalived_refuses_never_gets_in_place(tmp_path: Path) -> None:

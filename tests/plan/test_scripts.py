@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from rbdtui.plan.content import fill_asset
 from rbdtui.transport.scripts import script
 
 
@@ -122,3 +123,67 @@ def test_etcd_is_asked_where_its_gateway_is(tmp_path: Path, listening: list[str]
     assert f"--server=https://127.0.0.1:{asked} " in members
     assert "create --raw /v3/cluster/member/list -f -" in members
     assert f"--server=https://127.0.0.1:{asked} " in status
+
+
+NAME = "rbdtui_0123456789ab"
+START = "Starting VRRP child process, pid=812"
+
+
+@pytest.mark.parametrize(
+    ("journal", "word"),
+    [
+        pytest.param([START, f"VRRP_Script({NAME}) succeeded"], "passes", id="keepalived 1.3 to 2.3"),
+        pytest.param([START, f"VRRP_Script({NAME}) failed"], "fails", id="keepalived 1.3"),
+        pytest.param([START, f"VRRP_Script({NAME}) failed (exited with status 126)"], "fails", id="keepalived 2"),
+        pytest.param([START, f"VRRP_Script({NAME}) timed_out"], "fails", id="too slow"),
+        pytest.param([START, f"VRRP_Script({NAME}) timed out"], "fails", id="too slow, 1.3"),
+        pytest.param(
+            [START, f"VRRP_Script({NAME}) succeeded", f"VRRP_Script({NAME}) failed (exited with status 1)"], "fails",
+            id="the last word counts",
+        ),
+        pytest.param(
+            [START, f"VRRP_Script({NAME}) failed", f"VRRP_Script({NAME}) considered unsuccessful on reload"], "fails",
+            id="a reload hands a failure on",
+        ),
+        pytest.param(
+            [START, f"VRRP_Script({NAME}) considered successful on reload"], "passes", id="a reload hands a success on"
+        ),
+        pytest.param([START, f"VRRP_Script({NAME}) succeeded", START], "silent", id="what was before a start is over"),
+        pytest.param([START, "VRRP_Script(check_node) succeeded"], "silent", id="another check"),
+        pytest.param([START, "Script `check_node` now returning 0", "(RBDTUI) Entering MASTER STATE"], "silent",
+                     id="nothing of a check"),
+        pytest.param([], "silent", id="nothing at all"),
+    ],
+)  # fmt: skip
+def test_what_keepalived_says_of_its_check(tmp_path: Path, journal: list[str], word: str) -> None:
+    (tmp_path / "lines").write_text("".join(f"{line}\n" for line in journal))
+    (tmp_path / "journalctl").write_text(f"#!/bin/sh\ncat {tmp_path}/lines\n")
+    (tmp_path / "journalctl").chmod(0o755)
+    answer = run("keepalived-check", NAME, path=str(tmp_path))
+    assert (answer.returncode, answer.stdout) == (0, f"{word}\n"), answer.stderr
+    assert answer.stderr.splitlines() == journal
+
+
+@pytest.mark.parametrize(
+    ("ping", "readyz", "status"), [(True, True, 0), (False, True, 3), (True, False, 1), (False, False, 3)]
+)
+def test_a_gateway_is_good_when_rke2_and_the_api_server_answer(
+    tmp_path: Path, ping: bool, readyz: bool, status: int
+) -> None:
+    asked = tmp_path / "asked"
+    kubectl = tmp_path / "kubectl"
+    kubectl.write_text(
+        f'#!/bin/sh\necho "$*" >>{asked}\ncase "$*" in\n'
+        f'*"--server=https://127.0.0.1:9345"*) [ {int(ping)} = 1 ] ;;\n'
+        f"*/readyz*) [ {int(readyz)} = 1 ] ;;\n*) exit 9 ;;\nesac\n"
+    )
+    kubectl.chmod(0o755)
+    text = fill_asset("keepalived-check.sh", {"header": "# ours"}, str).shown
+    check = tmp_path / "check.sh"
+    check.write_text(text.replace("/var/lib/rancher/rke2/bin/kubectl", str(kubectl)))
+    done = subprocess.run(["sh", str(check)], timeout=20, check=False, env={"PATH": os.environ["PATH"]})
+    assert done.returncode == status
+    assert "curl" not in text, "no host needs it"
+    assert sorted(line.split("get --raw ")[1].split()[0] for line in asked.read_text().splitlines()) == [
+        "/ping", "/readyz",
+    ]  # fmt: skip

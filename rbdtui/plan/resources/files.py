@@ -74,8 +74,7 @@ class ManagedFile:
 
     async def _is_ours(self, target: Target) -> bool:
         """Whether what is there was written by us: it may hold a secret, and nobody will want it back."""
-        before = await read_file(target.host, self.path)
-        return before is not None and _OURS in before[:_HEADER_WITHIN_BYTES]
+        return _written_by_us(await read_file(target.host, self.path))
 
     def _is_good(self, state: FileState | None) -> bool:
         if state is None or self.only_when_missing:
@@ -87,6 +86,27 @@ class ManagedFile:
         """Bring back what was there before, or delete the file; one that only had to exist stays."""
         if not self.only_when_missing:
             await target.host.must(script("file-restore"), self.path, f"{STATE_DIR}/backup")
+
+
+@dataclass(frozen=True, slots=True)
+class RetiredFile:
+    """A file that an earlier rbdtui wrote and nothing uses any more; one that is somebody else's stays."""
+
+    path: str
+
+    async def pending(self, target: Target) -> list[Change]:
+        """The file, while it is there and ours."""
+        if not await self._is_there(target):
+            return []
+        return [Change(ChangeKind.FILE, T("plan.change.file_retired", path=self.path), f"rm {self.path}")]
+
+    async def settle(self, target: Target) -> None:
+        """Remove it."""
+        if await self._is_there(target):
+            await remove_file(target.host, self.path)
+
+    async def _is_there(self, target: Target) -> bool:
+        return _written_by_us(await read_file(target.host, self.path))
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +143,10 @@ class ManagedBlock:
         state = (await file_states(target.host, [self.path]))[self.path]
         mode, owner = (state.mode, state.owner) if state is not None else (self.mode, "root:root")
         await write_file(target.host, self.path, content, mode=mode, owner=owner, backup_dir=target.backup_dir)
+
+
+def _written_by_us(content: bytes | None) -> bool:
+    return content is not None and _OURS in content[:_HEADER_WITHIN_BYTES]
 
 
 def with_block(content: bytes, lines: tuple[str, ...]) -> bytes:

@@ -10,6 +10,7 @@ the official way of Rainbond (goodrain/rainbond-docs, deploy-keepalived).
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Final
@@ -17,7 +18,7 @@ from typing import ClassVar, Final
 from rbdtui.plan.cluster import VRRP_SECRET, api_is_on_vip, gateway_priority, vip_interface
 from rbdtui.plan.content import Content, SecretRef, fill_asset
 from rbdtui.plan.resources.base import Resource
-from rbdtui.plan.resources.files import ManagedFile, header
+from rbdtui.plan.resources.files import ManagedFile, RetiredFile, header
 from rbdtui.plan.resources.units import RunningUnit, digest_of
 from rbdtui.plan.step import Step, StepContext, StepError
 from rbdtui.plan.steps.base import ResourceStep
@@ -26,11 +27,16 @@ from rbdtui.spec.model import ClusterSpec, Node, Role
 from rbdtui.transport.scripts import script
 
 CONFIG_FILE: Final = "/etc/keepalived/keepalived.conf"
-CHECK_FILE: Final = "/etc/keepalived/rbdtui-check.sh"
+CHECK_FILE: Final = "/usr/libexec/keepalived/rbdtui-check.sh"
+"""The only directory from which a keepalived confined by SELinux may run what it likes: policy of fedora-selinux, where
+everything below it is ``keepalived_unconfined_script_exec_t``."""
+OLD_CHECK_FILE: Final = "/etc/keepalived/rbdtui-check.sh"
+"""Where the check once was."""
 DROP_IN_FILE: Final = "/etc/systemd/system/keepalived.service.d/rbdtui.conf"
 UNIT: Final = "keepalived.service"
-_CHECK_ATTEMPTS: Final = 5
-_CHECK_PAUSE_S: Final = 2.0
+_SEEN_WITHIN_S: Final = 45.0
+"""Two good answers in a row, three seconds apart, are due within ten; a slow host may need more."""
+_LOOK_EVERY_S: Final = 2.0
 
 
 def has_check(spec: ClusterSpec, node: Node) -> bool:
@@ -60,7 +66,9 @@ def configuration(context: StepContext, node_name: str, *, checked: bool) -> Con
     spec, secret = context.spec, context.secret
     node = spec.node(node_name)
     first_line = header(spec.name)
-    check = fill_asset("keepalived-check.conf", {"script": CHECK_FILE}, secret).shown if checked else ""
+    script_file = fill_asset("keepalived-check.sh", {"header": first_line}, secret)
+    tracked = check_name(script_file)
+    check = fill_asset("keepalived-check.conf", {"name": tracked, "script": CHECK_FILE}, secret).shown
     assert spec.gateway.vip is not None
     values: dict[str, str | SecretRef] = {
         "header": first_line,
@@ -71,14 +79,23 @@ def configuration(context: StepContext, node_name: str, *, checked: bool) -> Con
         "vip": str(spec.gateway.vip),
         "password": SecretRef(VRRP_SECRET),
         "unicast": _unicast(spec, node),
-        "check": check,
-        "track": "    track_script {\n        check_node\n    }\n" if checked else "",
+        "check": check if checked else "",
+        "track": f"    track_script {{\n        {tracked}\n    }}\n" if checked else "",
     }
     return Configuration(
         config=fill_asset("keepalived.conf", values, secret),
-        check=fill_asset("keepalived-check.sh", {"header": first_line}, secret),
+        check=script_file,
         drop_in=fill_asset("keepalived-unit.conf", {"header": first_line}, secret),
     )
+
+
+def check_name(check: Content) -> str:
+    """What keepalived calls a check: another one for another content.
+
+    A reload hands a script's result on to the next of the same name, so that what keepalived says of a name could
+    otherwise be about the script before (acassen/keepalived, ``clear_diff_script`` in vrrp.c).
+    """
+    return f"rbdtui_{digest_of([check, CHECK_FILE])[:12]}"
 
 
 def _unicast(spec: ClusterSpec, node: Node) -> str:
@@ -106,6 +123,7 @@ class _Keepalived(ResourceStep):
         test = script("keepalived-test")
         files.append(ManagedFile(CONFIG_FILE, wanted.config, mode=0o600, or_else=good_too, validator=test))
         files.append(RunningUnit(UNIT, wanted.digest, or_else=tuple(other.digest for other in others)))
+        files.append(RetiredFile(OLD_CHECK_FILE))
         return files
 
 
@@ -136,10 +154,19 @@ class KeepalivedCheck(_Keepalived):
         await wait_for_one_holder(context, limit_s=60.0)
 
     async def _see_check_pass(self, context: StepContext) -> None:
-        for attempt in range(_CHECK_ATTEMPTS):
-            passed = await context.hosts[self.node].run(script("keepalived-check"), CHECK_FILE)
-            if passed.ok:
+        """Wait until keepalived itself calls the check good; raises `StepError`.
+
+        The check run by ourselves would prove nothing: only keepalived runs it as SELinux lets keepalived run it.
+        """
+        name = check_name(configuration(context, self.node, checked=True).check)
+        deadline = time.monotonic() + _SEEN_WITHIN_S
+        while True:
+            said = await context.hosts[self.node].must(script("keepalived-check"), name)
+            if said.text.strip() == "passes":
                 return
-            if attempt < _CHECK_ATTEMPTS - 1:
-                await asyncio.sleep(_CHECK_PAUSE_S)
-        raise StepError("check_fails", node=self.node, path=CHECK_FILE, evidence=passed.error_text, retryable=True)
+            if time.monotonic() > deadline:
+                where = {"node": self.node, "path": CHECK_FILE}
+                if said.text.strip() == "silent":
+                    raise StepError("check_silent", **where, evidence=said.error_text, retryable=True)
+                raise StepError("check_fails", **where, evidence=said.error_text, retryable=True)
+            await asyncio.sleep(_LOOK_EVERY_S)

@@ -180,7 +180,9 @@ ANSWERS: Final[Mapping[str, Callable[[Machine], str]]] = {
     "kernel_modules": _kernel_modules,
     "sysctl": _sysctl,
     "cgroups": lambda _: "== type\ncgroup2fs\n== v2\nrw\ncpuset cpu io memory hugetlb pids rdma misc\n",
-    "selinux": lambda _: "",
+    "selinux": lambda machine: {"enforcing": "1\n", "permissive": "0\n", "disabled": "disabled\n"}.get(
+        machine.system.selinux, ""
+    ),
     "apparmor": lambda machine: "Y\n" if "apparmor_parser" in machine.tools else "",
     "tools": _lines_of(TOOLS, lambda machine, name: name in machine.tools),
     "files": _lines_of(FILES, lambda machine, path: machine.files.exists(path)),

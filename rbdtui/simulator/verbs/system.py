@@ -8,7 +8,7 @@ from ipaddress import IPv4Address
 from typing import Final
 
 from rbdtui.simulator.call import Call, Verbs
-from rbdtui.simulator.keepalived import ConfigError, check_passes, parse
+from rbdtui.simulator.keepalived import ConfigError, parse
 from rbdtui.simulator.machine import Machine, install_keepalived
 from rbdtui.simulator.units import Active, Systemd
 
@@ -221,12 +221,14 @@ async def keepalived_test(call: Call) -> int:
 
 
 async def keepalived_check(call: Call) -> int:
-    """``keepalived-check PATH``."""
-    (path,) = call.args
-    entry = call.machine.files.get(path)
-    if entry is None or not entry.mode & 0o111:
-        return 4
-    return 0 if check_passes(call.machine, path) else 3
+    """``keepalived-check NAME``."""
+    (name,) = call.args
+    lines = [line.text for line in call.machine.systemd.lines("keepalived")]
+    said = [line for line in lines if line.startswith(("Starting VRRP child process", f"VRRP_Script({name}) "))][-1:]
+    good = any(word in line for line in said for word in (") succeeded", ") considered successful"))
+    call.line("passes" if good else "fails" if any("VRRP_Script(" in line for line in said) else "silent")
+    call.fail("\n".join(lines[-_LOG_LINES:]), 0)
+    return 0
 
 
 async def clock(call: Call) -> int:
