@@ -22,6 +22,7 @@ from rbdtui.engine.events import (
     RunResumed,
     StepFailed,
     StepFinished,
+    StepLetGo,
     StepNoted,
     StepStalled,
     StepStarted,
@@ -81,6 +82,8 @@ def _step_texts(event: Event) -> Iterator[Text]:
                 yield T("run.line.retry", step=event.step, seconds=f"{event.retry_in_s:.0f}")
         case StepStalled():
             yield T("run.line.stalled", step=event.step, seconds=f"{event.silent_s:.0f}", line=event.last_line)
+        case StepLetGo():
+            yield T("run.line.let_go", step=event.step)
         case _:
             return
 

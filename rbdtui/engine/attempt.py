@@ -18,7 +18,7 @@ from rbdtui.engine.events import (
 from rbdtui.engine.failure import Failure, failure_of, out_of_time
 from rbdtui.engine.journal import JournalError
 from rbdtui.engine.logs import StepLogs
-from rbdtui.plan.step import Step, StepContext, StepKind
+from rbdtui.plan.step import LetGoError, Step, StepContext, StepKind
 from rbdtui.redact import Redactor
 from rbdtui.transport.base import UploadProgress
 from rbdtui.words import Text
@@ -94,15 +94,20 @@ async def attempt(
     emit: Callable[[Event], None],
     commit: Callable[[], Awaitable[None]],
     redactor: Redactor,
-) -> Outcome | Failure:
-    """Carry a step out once, within its time limit.
+) -> Outcome | Failure | None:
+    """Carry a step out once, within its time limit; None when it was only waiting and the run is to stop.
 
     ``emit`` writes to the journal and ``commit`` waits until that is on the disk: both raise when it cannot be, and
     then nothing is changed on the host.
     """
     try:
         async with asyncio.timeout(step.time_limit_s) as limit:
-            return await _carry_out(step, context, emit, commit)
+            if step.kind is not StepKind.GATE:
+                return await _carry_out(step, context, emit, commit)
+            async with context.waiting():
+                return await _carry_out(step, context, emit, commit)
+    except LetGoError:
+        return None
     except TimeoutError as error:
         return out_of_time(step, reporter.last_line) if limit.expired() else failure_of(error, step, redactor)
     except asyncio.CancelledError as error:

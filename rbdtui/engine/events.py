@@ -15,8 +15,8 @@ from rbdtui.redact import Redactor
 from rbdtui.transport.base import UploadProgress
 from rbdtui.words import Text
 
-SCHEMA: Final = 1
-"""Version of the journal's lines; a reader refuses a higher one."""
+SCHEMA: Final = 2
+"""Newest version of the journal's lines; a reader refuses a higher one."""
 
 
 class Outcome(StrEnum):
@@ -83,6 +83,8 @@ class Event:
     type: ClassVar[str]
     durable: ClassVar[bool] = True
     """Whether the line is forced to the disk before anybody is told."""
+    schema: ClassVar[int] = 1
+    """The version of the journal's lines that brought the event; older ones say that a newer rbdtui wrote it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,6 +204,15 @@ class StepStirred(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class StepLetGo(Event):
+    """The run is to stop, and the step was only waiting: it is not done, and is taken up when the run goes on."""
+
+    type: ClassVar[str] = "step-let-go"
+    schema: ClassVar[int] = 2
+    step: str
+
+
+@dataclass(frozen=True, slots=True)
 class QuestionAsked(Event):
     """The runner waits for an answer, from whichever client; it stays open when clients come and go."""
 
@@ -290,7 +301,7 @@ EVENT_TYPES: Final[Mapping[str, type[Event]]] = {
     event.type: event
     for event in (
         RunCreated, RunnerStarted, StepStarted, StepDescribed, StepNoted, StepProgressed, StepFinished, StepFailed,
-        StepStalled, StepStirred, QuestionAsked, QuestionAnswered, RunPaused, RunResumed, StopRequested,
+        StepStalled, StepStirred, StepLetGo, QuestionAsked, QuestionAnswered, RunPaused, RunResumed, StopRequested,
         NodeQuarantined, ProbeChanged, RunFinished,
     )
 }  # fmt: skip
@@ -321,7 +332,7 @@ class Record:
     def to_json(self) -> dict[str, object]:
         """One line of the journal, and of ``run --json``."""
         body = {name: _plain(getattr(self.event, name)) for name in _field_names(self.event.type)}
-        return {"schema": SCHEMA, "seq": self.seq, "at": self.at, "type": self.event.type, **body}
+        return {"schema": self.event.schema, "seq": self.seq, "at": self.at, "type": self.event.type, **body}
 
     @staticmethod
     def from_json(data: object) -> Record:
@@ -332,7 +343,12 @@ class Record:
         if isinstance(schema, int) and schema > SCHEMA:
             raise NewerSchemaError(schema)
         event_type = EVENT_TYPES.get(str(data.get("type")))
-        if schema != SCHEMA or event_type is None or not isinstance(seq, int) or not isinstance(at, int | float):
+        if (
+            event_type is None
+            or schema != event_type.schema
+            or not isinstance(seq, int)
+            or not isinstance(at, int | float)
+        ):
             raise RecordError("schema, seq, at or type")
         try:
             return Record(seq, at, _adapter(event_type.type).validate_python(data))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import dataclasses
 from collections import Counter
 from collections.abc import Callable, Sequence
 from collections.abc import Set as AbstractSet
@@ -29,6 +30,7 @@ from rbdtui.engine.events import (
     RunResumed,
     StepFinished,
     StepInfo,
+    StepLetGo,
     StepStarted,
     StopCause,
     StopRequested,
@@ -39,7 +41,7 @@ from rbdtui.engine.journal import Journal, JournalError
 from rbdtui.engine.logs import StepLogs
 from rbdtui.engine.state import RunState, StepState, StepStatus
 from rbdtui.errors import SentenceError
-from rbdtui.plan.step import Plan, Reporter, Step, StepClass, StepContext, StepKind
+from rbdtui.plan.step import Plan, Reporter, Step, StepClass, StepContext, StepKind, StopSignal
 from rbdtui.redact import Redactor
 from rbdtui.words import T, Text
 
@@ -85,6 +87,7 @@ class Executor:
         self._lanes: dict[str, str] = {}
         self._due: set[str] = set()
         self._changed = asyncio.Event()
+        self._stop = StopSignal()
         self._halt: Exception | None = None
         self._over = False
 
@@ -167,13 +170,15 @@ class Executor:
         started = loop.time()
         self._logs.attempt(step.id, number)
         reporter = StepReporter(step, self.tell, self._logs, self._work.redactor)
-        context = self._work.make_context(reporter, self.state.quarantined)
+        context = dataclasses.replace(self._work.make_context(reporter, self.state.quarantined), stop=self._stop)
         try:
             result = await attempt(step, context, reporter, self._emit, self._journal.commit, self._work.redactor)
         finally:
             reporter.close()
         if isinstance(result, Failure):
             self._failed(step, number, result)
+        elif result is None:
+            self._emit(StepLetGo(step.id))
         else:
             self._emit(StepFinished(step.id, result, round(loop.time() - started, 3)))
 
@@ -258,7 +263,7 @@ class Executor:
             self._emit(RunResumed(by))
 
     def stop(self, by: str) -> None:
-        """End as soon as the steps under way have ended."""
+        """End as soon as the steps under way have ended; those that only wait let go at once."""
         if self.state.stop is None:
             self._emit(StopRequested(by))
 
@@ -281,6 +286,8 @@ class Executor:
             raise
         for record in records:
             self.state.apply(record)
+        if self.state.stop is not None:
+            self._stop.give()
         if any(event.durable for event in events):
             self._changed.set()
 

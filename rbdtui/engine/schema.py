@@ -6,7 +6,7 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
-from rbdtui.engine.events import EVENT_TYPES, SCHEMA
+from rbdtui.engine.events import EVENT_TYPES
 
 JsonSchema = dict[str, Any]
 
@@ -19,7 +19,7 @@ def event_schema() -> JsonSchema:
         variant = TypeAdapter(event_type).json_schema()
         definitions |= variant.pop("$defs", {})
         properties = {
-            "schema": {"const": SCHEMA},
+            "schema": {"const": event_type.schema},
             "seq": {"type": "integer", "minimum": 1, "description": "Place in the journal, from 1, without gaps."},
             "at": {"type": "number", "description": "Unix time on the jump host."},
             "type": {"const": name},

@@ -28,6 +28,7 @@ from rbdtui.engine.events import (
     StepFailed,
     StepFinished,
     StepInfo,
+    StepLetGo,
     StepNoted,
     StepProgressed,
     StepStalled,
@@ -307,6 +308,12 @@ class RunState:
             else:
                 step.retry_at = at + event.retry_in_s
                 self._enter(step, StepStatus.RETRYING)
+
+    @_on.register
+    def _(self, event: StepLetGo, at: float) -> None:
+        if step := self._unsettled(event.step):
+            self._put_back(step)
+            self._sort_out()
 
     @_on.register
     def _(self, event: QuestionAsked, at: float) -> None:

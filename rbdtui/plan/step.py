@@ -5,9 +5,11 @@
 
 from __future__ import annotations
 
+import asyncio
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from collections.abc import Set as AbstractSet
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
@@ -81,6 +83,43 @@ class Reporter(Protocol):
         ...
 
 
+class LetGoError(Exception):
+    """The run is to stop, and the step was only waiting: it is taken up again when the run goes on."""
+
+
+class StopSignal:
+    """Tells steps that merely wait that the run is to stop."""
+
+    def __init__(self) -> None:
+        self._given = False
+        self._waits: set[asyncio.Timeout] = set()
+
+    def give(self) -> None:
+        """Have everything that waits let go now, and what would begin to wait later at once; harmless when repeated."""
+        self._given = True
+        now = asyncio.get_running_loop().time()
+        for wait in self._waits:
+            wait.reschedule(now)
+        self._waits.clear()
+
+    @asynccontextmanager
+    async def waiting(self) -> AsyncIterator[None]:
+        """See `StepContext.waiting`."""
+        if self._given:
+            raise LetGoError
+        try:
+            async with asyncio.timeout(None) as wait:
+                self._waits.add(wait)
+                try:
+                    yield
+                finally:
+                    self._waits.discard(wait)
+        except Exception as error:
+            if self._given:
+                raise LetGoError from error
+            raise
+
+
 @dataclass(frozen=True, slots=True)
 class StepContext:
     """Everything that a step may use; the same for a dry run, a run and a resumed run."""
@@ -98,6 +137,15 @@ class StepContext:
     site_dir: Path
     quarantined: AbstractSet[str] = frozenset()
     """Nodes that the run goes on without; live: it may grow while a step is under way, so gates look at it anew."""
+    stop: StopSignal = field(default_factory=StopSignal)
+
+    def waiting(self) -> AbstractAsyncContextManager[None]:
+        """Around what changes nothing and may be cut off anywhere: when the run is to stop it raises `LetGoError`.
+
+        A gate is wrapped in it as a whole by whoever carries it out; other steps wrap the part in which they only look
+        whether something has come about, never a change.
+        """
+        return self.stop.waiting()
 
     def takes_part(self, node: str) -> bool:
         """Whether a node belongs to the run and is not in quarantine: whoever looks at all nodes leaves others out."""

@@ -24,6 +24,7 @@ from rbdtui.engine.events import (
     StepFailed,
     StepFinished,
     StepInfo,
+    StepLetGo,
     StepNoted,
     StepStalled,
     StepStarted,
@@ -122,8 +123,9 @@ class Timeline:
             case StepStalled():
                 text = T("timeline.stalled", seconds=_seconds(event.silent_s))
                 return event.step, text, Tone.WARN
-            case StepStirred():
-                return event.step, T("timeline.stirred"), Tone.PLAIN
+            case StepStirred() | StepLetGo():
+                text = T("timeline.stirred") if isinstance(event, StepStirred) else T("timeline.let_go")
+                return event.step, text, Tone.PLAIN
             case QuestionAsked():
                 self._asked[event.question] = event.step
                 return event.step, T("timeline.asked"), Tone.BAD

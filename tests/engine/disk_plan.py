@@ -1,8 +1,9 @@
 """A runner of its own for tests: a plan whose steps write files into the site, started as a program by the tests.
 
 Arguments: ``--kill-after=N`` ends the process with SIGKILL behind its N-th journal line, ``--fail=STEP`` makes a step
-fail until ``SITE/repaired`` exists, ``--pace=SECONDS`` is what a step takes, ``--absent`` finds no bundle,
-``--health`` watches, ``--hang`` has hosts that never let go; then the run directory.
+fail until ``SITE/repaired`` exists, ``--pace=SECONDS`` is what a step takes, ``--gate=SECONDS`` how long the gate
+waits, ``--absent`` finds no bundle, ``--health`` watches, ``--hang`` has hosts that never let go; then the run
+directory.
 """
 
 from __future__ import annotations
@@ -81,6 +82,11 @@ class Gate(DiskStep):
     __slots__ = ()
     name = "gate"
     kind = StepKind.GATE
+    wait_s: ClassVar[float] = 0.0
+
+    async def apply(self, context: StepContext) -> None:
+        await asyncio.sleep(self.wait_s)
+        await super().apply(context)
 
 
 class C(DiskStep):
@@ -143,12 +149,13 @@ if __name__ == "__main__":
     parser.add_argument("--kill-after", type=int, default=0)
     parser.add_argument("--fail", default="")
     parser.add_argument("--pace", type=float, default=0.01)
+    parser.add_argument("--gate", type=float, default=0.0)
     parser.add_argument("--absent", action="store_true")
     parser.add_argument("--health", action="store_true")
     parser.add_argument("--hang", action="store_true")
     parser.add_argument("run_dir")
     given = parser.parse_args()
-    DiskStep.pace_s, DiskStep.failing = given.pace, given.fail
+    DiskStep.pace_s, DiskStep.failing, Gate.wait_s = given.pace, given.fail, given.gate
     if given.hang:
         runner.LET_GO_LIMIT_S = 0.2  # type: ignore[misc]
     if given.kill_after:

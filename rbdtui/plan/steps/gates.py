@@ -69,7 +69,8 @@ class VipToServer(Step):
         """Have the wrong holders give it away until a ready server has it; raises `StepError`."""
         deadline = time.monotonic() + self.wait_s
         while True:
-            holder = await vip.wait_for_one_holder(context, limit_s=max(1.0, deadline - time.monotonic()))
+            async with context.waiting():
+                holder = await vip.wait_for_one_holder(context, limit_s=max(1.0, deadline - time.monotonic()))
             if not await self._not_ready(context, [holder]):
                 return
             if time.monotonic() > deadline:

@@ -158,7 +158,8 @@ class _StartRke2(Step):
             await unit_action(host, self.unit, "enable", *reset, "start-no-wait")
         else:
             await unit_action(host, self.unit, "enable")
-        await self._follow(context, before)
+        async with context.waiting():
+            await self._follow(context, before)
 
     async def undo(self, context: StepContext) -> None:
         """Stop RKE2 on the node; what it put there goes when its unpacking is undone."""
