@@ -308,7 +308,11 @@ class Executor:
         outcome = RunOutcome.FAILED if reason is not None else self._outcome()
         self._emit(RunFinished(outcome, self.state.changed_count, round(self.state.active_s(), 3), reason))
         self._over = True
-        await self._journal.commit()
+        if reason is None:
+            await self._journal.commit()
+        else:  # the last line says that the journal failed; whether it is on the disk may never be known
+            with contextlib.suppress(JournalError):
+                await self._journal.commit()
         return outcome
 
     def _outcome(self) -> RunOutcome:

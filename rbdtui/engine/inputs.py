@@ -12,7 +12,7 @@ from typing import Final
 
 from pydantic import TypeAdapter, ValidationError
 
-from rbdtui.atomic import write_atomic
+from rbdtui.atomic import sync_directory, write_atomic
 from rbdtui.engine.events import FailurePolicy
 from rbdtui.errors import SentenceError
 from rbdtui.facts.model import NODE_FACTS, NodeFacts
@@ -73,7 +73,9 @@ def create_run_dir(site: Site, spec_text: bytes, facts: Mapping[str, NodeFacts],
     """Make the directory of a new run and put its inputs there; raises `RunInputError`."""
     try:
         site.runs_dir.mkdir(mode=0o700, exist_ok=True)
+        sync_directory(site.path)
         run_dir = _new_directory(site)
+        sync_directory(site.runs_dir)
         write_atomic(run_dir / _SPEC_NAME, spec_text)
         facts_json = {name: NODE_FACTS.dump_python(known, mode="json") for name, known in facts.items()}
         write_atomic(run_dir / _FACTS_NAME, json.dumps(facts_json, ensure_ascii=False).encode())

@@ -236,6 +236,56 @@ async def test_a_sync_that_fails_reaches_everybody_who_waits(tmp_path: Path, mon
     await journal.close()
 
 
+async def test_after_a_sync_that_failed_no_later_one_is_proof(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The kernel tells of pages that it could not write once, drops them, and calls the next sync good."""
+    real = os.fdatasync
+
+    def fail(file: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "fdatasync", fail)
+    journal = an_open_journal(tmp_path / "events.jsonl")
+    journal.append(StepStarted("a", 1))
+    with pytest.raises(JournalError):
+        await journal.commit()
+    monkeypatch.setattr(os, "fdatasync", real)
+    journal.release_reserve()
+    journal.append(StepStarted("b", 1))
+    await asyncio.sleep(0.05)
+    with pytest.raises(JournalError):
+        await journal.commit()
+    await journal.close()
+
+
+async def test_behind_half_a_line_that_cannot_be_taken_back_nothing_is_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, real = tmp_path / "events.jsonl", os.write
+    journal = an_open_journal(path)
+    journal.append(StepStarted("a", 1))
+    await journal.commit()
+
+    def fail(*_: object) -> int:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    def half(file: int, data: bytes) -> int:
+        return real(file, data[:20]) if len(data) > 50 else fail()
+
+    monkeypatch.setattr(os, "write", half)
+    monkeypatch.setattr(os, "ftruncate", fail)
+    with pytest.raises(JournalError):
+        journal.append(StepStarted("b", 1))
+    monkeypatch.undo()
+    for _ in range(2):
+        with pytest.raises(JournalError):
+            journal.append(StepStarted("c", 1))
+        with pytest.raises(JournalError):
+            await journal.commit()
+        journal.release_reserve()
+    await journal.close()
+    assert [record.event for record in read_journal(path)] == [StepStarted("a", 1)]
+
+
 async def test_a_write_that_fails_half_way_leaves_no_half_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """`os.write` is made to write a part and then fail, as on a disk that fills up."""
     path, real = tmp_path / "events.jsonl", os.write

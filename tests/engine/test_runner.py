@@ -33,7 +33,7 @@ from rbdtui.engine.events import (
     RunnerStarted,
     RunOutcome,
 )
-from rbdtui.engine.inputs import RunInputError, RunOptions, read_inputs, spec_digest
+from rbdtui.engine.inputs import RunInputError, RunOptions, create_run_dir, read_inputs, spec_digest
 from rbdtui.engine.journal import read_journal
 from rbdtui.engine.lock import SiteLockedError, holder_of
 from rbdtui.engine.protocol import socket_address
@@ -286,6 +286,20 @@ async def test_a_deep_directory(tmp_path: Path) -> None:
     await client.ping()
     await client.stop()
     assert (await ended(client)).outcome is RunOutcome.STOPPED
+
+
+def test_the_name_of_a_new_run_is_on_the_disk_before_its_journal(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    synced: list[str] = []
+    real = os.fsync
+
+    def noted(file: int) -> None:
+        synced.append(os.readlink(f"/proc/self/fd/{file}"))
+        real(file)
+
+    monkeypatch.setattr(os, "fsync", noted)
+    create_run_dir(site, SPEC_TEXT.encode(), FACTS, RunOptions())
+    directories = [name for name in synced if Path(name).is_dir()]
+    assert directories[:2] == [str(site.path), str(site.runs_dir)]
 
 
 async def test_a_runner_that_gives_up_says_why(site: Site) -> None:

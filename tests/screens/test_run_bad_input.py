@@ -152,13 +152,26 @@ async def test_a_damaged_journal_is_said_and_what_was_read_stays(
 ) -> None:
     with on_stage(home, "upload", monkeypatch) as (workbench, run_dir):
         with (run_dir / JOURNAL_NAME).open("ab") as journal:
-            journal.write(damage)
+            journal.write(damage + b'{"schema": 1, "seq": 99, "at": 0, "type": "run-paused", "by": "op"}\n')
         async with opened(workbench) as pilot:
             await show_run(pilot)
             await until(pilot, lambda: "cannot be read" in status(pilot))
             assert JOURNAL_NAME in banner(pilot)
             await pilot.press("p", "enter", "t", "escape", "g", "left_square_bracket", "end")
             assert isinstance(pilot.app.screen, RunScreen)
+
+
+async def test_what_a_power_cut_kept_from_being_written_is_no_damage(
+    home: Path, opened: Opened, monkeypatch: Patch
+) -> None:
+    with on_stage(home, "gone", monkeypatch) as (workbench, run_dir):
+        with (run_dir / JOURNAL_NAME).open("ab") as journal:
+            journal.write(b"\0" * 900 + b"\n")
+        async with opened(bench(workbench.site)) as pilot:
+            await show_run(pilot)
+            await caught_up(pilot)
+            assert "interrupted" in status(pilot)
+            assert "press p" in banner(pilot)
 
 
 @pytest.mark.parametrize("stage", ["upload", "done"])
