@@ -19,7 +19,9 @@ from rbdtui.engine.inputs import RunInputs, RunOptions, create_run_dir
 from rbdtui.engine.parts import RunParts
 from rbdtui.engine.runner import Runner, StartReport, main
 from rbdtui.plan.step import Bundle, BundleFile, Change, ChangeKind, Plan, Probe, Step, StepContext, StepError
+from rbdtui.rke2_version import Rke2Version
 from rbdtui.site import Site
+from rbdtui.spec.model import ClusterSpec
 from rbdtui.words import Text
 
 SCENE_NAME = "scene.json"
@@ -61,8 +63,14 @@ class NoBundle:
     def file(self, kind: str, arch: str) -> BundleFile:
         raise StepError("benchmark_without_bundle")
 
+    def images(self, spec: ClusterSpec, arch: str) -> list[BundleFile]:
+        return []
+
     def packages(self, os_id: str, os_version: str, arch: str) -> list[BundleFile]:
         return []
+
+    def rke2_version(self, arch: str) -> Rke2Version | None:
+        return None
 
 
 def plan_of(scene: Scene) -> Plan:

@@ -59,6 +59,7 @@ class StandInHost:
         *,
         sha256: str,
         mode: int = 0o644,
+        within: Path | None = None,
         on_progress: Callable[[UploadProgress], None] | None = None,
     ) -> bool:
         raise NotImplementedError

@@ -1,42 +1,50 @@
-"""What is really inside an archive of the bundle: how it is packed, whether it is whole, for which machine and version.
+"""What is really inside an archive of the bundle: its format, whether it is whole, for which machine and version.
 
-Names of files can lie and downloads break off; contents are the truth. zstd is walked block by block without being
-unpacked: that shows a truncated file, but neither architecture nor version.
+Names of files can lie and downloads break off; contents are the truth. Whatever a file holds, looking into it ends,
+takes a few tens of MiB of memory, and says "not whole" instead of failing.
 """
 
 from __future__ import annotations
 
-import gzip
 import json
 import re
 import struct
-import tarfile
-import zlib
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from enum import StrEnum
-from pathlib import Path, PurePosixPath
-from typing import IO, BinaryIO, Final
+from pathlib import PurePosixPath
+from typing import BinaryIO, Final
 
-_CHUNK_BYTES: Final = 1 << 20
-_GZIP_MAGIC: Final = b"\x1f\x8b"
+from rbdtui.bundle.tar_members import Member, Stream, TarError, members
+from rbdtui.bundle.unpacking import UnpackError, gunzipped, plain, unzstded
+
+HEAD_BYTES: Final = 512
 _ZSTD_MAGIC: Final = 0xFD2FB528
 _ZSTD_SKIPPABLE: Final = range(0x184D2A50, 0x184D2A60)
 _ELF_MACHINES: Final = {62: "amd64", 183: "arm64", 40: "arm", 3: "386"}
 """``e_machine`` of the ELF header (System V ABI)."""
-_VERSION: Final = re.compile(rb"v1\.\d{1,2}\.\d{1,2}\+rke2r\d{1,2}")
-_RUNTIME_TAG: Final = re.compile(r"/rke2-runtime:(v\d+\.\d+\.\d+)-(rke2r\d+)")
+_VERSION: Final = re.compile(rb"v1\.\d{1,2}\.\d{1,2}(?:-rc\d{1,2})?\+rke2r\d{1,2}")
+_RUNTIME_TAG: Final = re.compile(r"/rke2-runtime:(v\d{1,2}\.\d{1,2}\.\d{1,2}(?:-rc\d{1,2})?)-(rke2r\d{1,2})$")
 """A tag cannot hold the plus sign of a version."""
-_LONGEST_VERSION_BYTES: Final = 24
-_LARGEST_JSON_BYTES: Final = 4 << 20
+_ARCH: Final = re.compile(r"[a-z0-9]{2,16}")
+_NO_ARCH: Final = "unknown"
+"""Of what ``docker save`` keeps beside an image: attestations are images for an unknown machine."""
+_LONGEST_VERSION_BYTES: Final = 32
+_MOST_ANSWERS: Final = 1000
+_CHUNK_BYTES: Final = 1 << 20
+_LARGEST_JSON_BYTES: Final = 512 << 10
+_LARGEST_JSON_IN_ALL_BYTES: Final = 32 << 20
 
 
-class Compression(StrEnum):
-    """How an archive is packed, by its first bytes."""
+class Format(StrEnum):
+    """What a file is, by its first bytes."""
 
     GZIP = "gz"
     ZSTD = "zst"
+    TAR = "tar"
+    DEB = "deb"
+    RPM = "rpm"
     OTHER = ""
 
 
@@ -44,44 +52,54 @@ class Compression(StrEnum):
 class Contents:
     """What was found inside an archive; what could not be told is empty."""
 
-    compression: Compression
     is_whole: bool
     arch: str = ""
     version: str = ""
     """As RKE2 writes it, e.g. ``v1.30.4+rke2r1``."""
     has_program: bool = False
     """Whether RKE2's program is inside."""
+    trouble: str = ""
+    """Why it is not whole, in the words of who found it; raw."""
 
 
-def compression_of(path: Path) -> Compression:
-    """Tell the compression by the first bytes; raises `OSError`."""
-    with path.open("rb") as file:
-        head = file.read(4)
-    if head[:2] == _GZIP_MAGIC:
-        return Compression.GZIP
-    if len(head) == 4 and struct.unpack("<I", head)[0] == _ZSTD_MAGIC:
-        return Compression.ZSTD
-    return Compression.OTHER
+def format_of(head: bytes) -> Format:
+    """Tell the format by the first `HEAD_BYTES`."""
+    number = int.from_bytes(head[:4], "little")
+    if head[:2] == b"\x1f\x8b":
+        return Format.GZIP
+    if number == _ZSTD_MAGIC or (number in _ZSTD_SKIPPABLE and len(head) >= 8):
+        return Format.ZSTD
+    if head[257:262] == b"ustar":
+        return Format.TAR
+    if head[:4] == b"\xed\xab\xee\xdb":
+        return Format.RPM
+    # deb(5): an ar archive whose first member is debian-binary.
+    return Format.DEB if head[:21] == b"!<arch>\ndebian-binary" else Format.OTHER
 
 
-def look_into(path: Path) -> Contents:
-    """Read an archive of programs or images through; raises `OSError` when it cannot be read."""
-    compression = compression_of(path)
-    if compression is Compression.ZSTD:
-        return Contents(compression, is_whole=_zstd_is_whole(path))
-    if compression is Compression.OTHER:
-        return Contents(compression, is_whole=False)
+def look_into(file: BinaryIO, form: Format, size_bytes: int) -> Contents:
+    """Read an archive of programs or images through, from its start; raises `OSError` when it cannot be read."""
+    if form is Format.GZIP:
+        blocks = gunzipped(file, size_bytes)
+    elif form is Format.ZSTD:
+        blocks = unzstded(file, size_bytes)
+    elif form is Format.TAR:
+        blocks = plain(file)
+    else:
+        return Contents(is_whole=False, trouble="neither gzip nor zstd nor tar")
     notes = _Notes()
     try:
-        with gzip.open(path) as unpacked:
-            with tarfile.open(fileobj=unpacked, mode="r|") as archive:
-                for member in archive:
-                    notes.take(archive, member)
-            while unpacked.read(_CHUNK_BYTES):
-                pass  # up to the check sum behind the last byte
-    except (tarfile.TarError, EOFError, zlib.error, gzip.BadGzipFile):
-        return notes.contents(is_whole=False)
-    return notes.contents(is_whole=True)
+        stream = Stream(blocks)
+        for member in members(stream):
+            notes.take(member)
+        stream.drain()  # up to the check sum behind the last byte
+    except OSError:
+        raise
+    except (TarError, UnpackError) as error:
+        return notes.contents(trouble=str(error))
+    except Exception as error:  # whatever a file made up to do harm can bring about
+        return notes.contents(trouble=f"{type(error).__name__}: {str(error)[:200]}")
+    return notes.contents()
 
 
 @dataclass(slots=True)
@@ -91,46 +109,73 @@ class _Notes:
     arches: Counter[str] = field(default_factory=Counter)
     versions: Counter[str] = field(default_factory=Counter)
     has_program: bool = False
+    json_left_bytes: int = _LARGEST_JSON_IN_ALL_BYTES
 
-    def take(self, archive: tarfile.TarFile, member: tarfile.TarInfo) -> None:
+    def take(self, member: Member) -> None:
         """Look at one member."""
-        name = PurePosixPath(member.name)
-        if not member.isfile() or (file := archive.extractfile(member)) is None:
+        if not member.is_file:
             return
-        if name == PurePosixPath("bin/rke2"):
+        if PurePosixPath(member.name) == PurePosixPath("bin/rke2"):
             self.has_program = True
-            if arch := _elf_arch(file.read(64)):
+            head = member.read(64)
+            if arch := _elf_arch(head):
                 self.arches[arch] += 1
-            self.versions.update(_versions_in(file))
-        elif name.suffix == ".json" and member.size <= _LARGEST_JSON_BYTES:
-            self._take_json(file.read())
+            for version in _versions_in(head, member):
+                _count(self.versions, version)
+        elif member.size_bytes <= min(_LARGEST_JSON_BYTES, self.json_left_bytes):
+            self._take_small(member)
 
-    def contents(self, *, is_whole: bool) -> Contents:
+    def contents(self, *, trouble: str = "") -> Contents:
         """The sum of it."""
         arch, version = _most(self.arches), _most(self.versions)
-        return Contents(Compression.GZIP, is_whole, arch=arch, version=version, has_program=self.has_program)
+        return Contents(not trouble, arch=arch, version=version, has_program=self.has_program, trouble=trouble)
 
-    def _take_json(self, data: bytes) -> None:
-        """Of Docker's image archives: an image's configuration names its architecture, the manifest its tags."""
-        try:
-            document = json.loads(data)
-        except ValueError:
+    def _take_small(self, member: Member) -> None:
+        """A description, whatever its name: ``*.json``, ``blobs/sha256/*`` since Docker 25, ``sha256:*`` of crane."""
+        head = member.read(1)
+        if head not in (b"{", b"["):
             return
-        if isinstance(document, dict) and isinstance(document.get("architecture"), str):
-            self.arches[document["architecture"]] += 1
-        for image in document if isinstance(document, list) else ():
-            for tag in (image.get("RepoTags") or ()) if isinstance(image, dict) else ():
-                if match := _RUNTIME_TAG.search(str(tag)):
-                    self.versions[f"{match.group(1)}+{match.group(2)}"] += 1
+        self.json_left_bytes -= member.size_bytes
+        try:
+            document = json.loads(head + member.read(member.size_bytes))
+        except (ValueError, RecursionError):
+            return  # somebody's file of another kind
+        if isinstance(document, dict):
+            self._take_configuration(document)
+        else:
+            self._take_manifest(document)
+
+    def _take_configuration(self, image: dict[object, object]) -> None:
+        """An image's configuration names its architecture."""
+        arch = image.get("architecture")
+        if isinstance(arch, str) and _ARCH.fullmatch(arch) and arch != _NO_ARCH:
+            _count(self.arches, arch)
+
+    def _take_manifest(self, images: list[object]) -> None:
+        """The list of the images names their tags."""
+        for image in images:
+            tags = image.get("RepoTags") if isinstance(image, dict) else None
+            for tag in tags if isinstance(tags, list) else ():
+                if isinstance(tag, str) and (match := _RUNTIME_TAG.search(tag)):
+                    _count(self.versions, f"{match.group(1)}+{match.group(2)}")
 
 
-def _versions_in(file: IO[bytes]) -> Iterator[str]:
-    rest = b""
-    while chunk := file.read(_CHUNK_BYTES):
+def _count(found: Counter[str], word: str) -> None:
+    if word in found or len(found) < _MOST_ANSWERS:
+        found[word] += 1
+
+
+def _versions_in(head: bytes, member: Member) -> Iterator[str]:
+    rest = head
+    for chunk in member.chunks(_CHUNK_BYTES):
         block = rest + chunk
+        end = len(block) - _LONGEST_VERSION_BYTES
         for match in _VERSION.finditer(block):
-            yield match.group().decode()
-        rest = block[-_LONGEST_VERSION_BYTES:]
+            if match.start() < end:
+                yield match.group().decode()
+        rest = block[max(0, end) :]
+    for match in _VERSION.finditer(rest):
+        yield match.group().decode()
 
 
 def _most(found: Counter[str]) -> str:
@@ -142,44 +187,3 @@ def _elf_arch(head: bytes) -> str:
         return ""
     (machine,) = struct.unpack("<H" if head[5] == 1 else ">H", head[18:20])
     return _ELF_MACHINES.get(machine, f"elf-{machine}")
-
-
-def _zstd_is_whole(path: Path) -> bool:
-    """Walk all frames by their block headers (RFC 8878, section 3.1.1)."""
-    size = path.stat().st_size
-    with path.open("rb") as file:
-        while file.tell() < size:
-            if not _skip_zstd_frame(file):
-                return False
-        return file.tell() == size
-
-
-def _skip_zstd_frame(file: BinaryIO) -> bool:
-    magic = _number(file, 4)
-    if magic in _ZSTD_SKIPPABLE:
-        length = _number(file, 4)
-        file.seek(length, 1)
-        return length >= 0
-    if magic != _ZSTD_MAGIC:
-        return False
-    descriptor = _number(file, 1)
-    if descriptor < 0:
-        return False
-    single_segment = bool(descriptor & 0x20)
-    content_size = (1 if single_segment else 0, 2, 4, 8)[descriptor >> 6]
-    file.seek((0 if single_segment else 1) + (0, 1, 2, 4)[descriptor & 3] + content_size, 1)
-    while True:
-        header = _number(file, 3)
-        if header < 0:
-            return False
-        is_rle = (header >> 1) & 3 == 1
-        file.seek(1 if is_rle else header >> 3, 1)
-        if header & 1:
-            file.seek(4 if descriptor & 4 else 0, 1)
-            return True
-
-
-def _number(file: BinaryIO, size_bytes: int) -> int:
-    """A little-endian number; -1 at the end of the file."""
-    data = file.read(size_bytes)
-    return int.from_bytes(data, "little") if len(data) == size_bytes else -1

@@ -13,13 +13,14 @@ import threading
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import BinaryIO, Final
 
 from rbdtui.atomic import write_atomic
-from rbdtui.bundle.archives import Compression, Contents, look_into
+from rbdtui.bundle.archives import HEAD_BYTES, Contents, Format, format_of, look_into
+from rbdtui.plain_file import open_plain
 
 _CHUNK_BYTES: Final = 4 << 20
-_SCHEMA: Final = 1
+_SCHEMA: Final = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +30,7 @@ class Inspected:
     size_bytes: int
     mtime_ns: int
     sha256: str
+    form: Format
     contents: Contents | None
     """None for a file whose contents are nobody's concern."""
 
@@ -47,16 +49,20 @@ class Inspector:
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _is_loaded: bool = False
 
-    def inspect(self, path: Path, *, contents: bool) -> Inspected:
-        """Look at a file; raises `OSError` when it cannot be read."""
-        with self._lock:
+    def inspect(self, path: Path, within: Path, *, contents: bool) -> Inspected:
+        """Look at a file below a directory; raises `NotPlainError`, or `OSError` when it cannot be read."""
+        with self._lock, open_plain(path, within) as file:
             self._load()
-            status = path.stat()
+            status = os.fstat(file.fileno())
             known = self._known.get(str(path))
             if known is not None and known.is_of(status) and (known.contents is not None or not contents):
                 return known
-            inside = look_into(path) if contents else None
-            found = Inspected(status.st_size, status.st_mtime_ns, _sha256(path), inside)
+            form = format_of(file.read(HEAD_BYTES))
+            inside = None
+            if contents:
+                file.seek(0)
+                inside = look_into(file, form, status.st_size)
+            found = Inspected(status.st_size, status.st_mtime_ns, _sha256(file), form, inside)
             self._known[str(path)] = found
             self._save()
             return found
@@ -66,7 +72,7 @@ class Inspector:
             return
         self._is_loaded = True
         # A cache that cannot be read costs the time of reading the files again, nothing else.
-        with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
+        with contextlib.suppress(OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
             document = json.loads(self.cache_file.read_text(encoding="utf-8"))
             if document["schema"] == _SCHEMA:
                 self._known = {path: _inspected(entry) for path, entry in document["files"].items()}
@@ -87,18 +93,18 @@ def _inspected(entry: Mapping[str, object]) -> Inspected:
     contents = None
     if isinstance(inside, Mapping):
         contents = Contents(
-            compression=Compression(inside["compression"]),
             is_whole=inside["is_whole"] is True,
             arch=str(inside["arch"]),
             version=str(inside["version"]),
             has_program=inside["has_program"] is True,
+            trouble=str(inside["trouble"]),
         )
-    return Inspected(size, mtime, str(entry["sha256"]), contents)
+    return Inspected(size, mtime, str(entry["sha256"]), Format(str(entry["form"])), contents)
 
 
-def _sha256(path: Path) -> str:
+def _sha256(file: BinaryIO) -> str:
+    file.seek(0)
     digest = hashlib.sha256()
-    with path.open("rb", buffering=0) as file:
-        while chunk := file.read(_CHUNK_BYTES):
-            digest.update(chunk)
+    while chunk := file.read(_CHUNK_BYTES):
+        digest.update(chunk)
     return digest.hexdigest()

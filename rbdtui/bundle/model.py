@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Protocol
 
 from rbdtui.rke2_version import Rke2Version
+from rbdtui.spec.model import ClusterSpec
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +18,8 @@ class BundleFile:
     """On the jump host."""
     size_bytes: int
     sha256: str
+    within: Path | None = None
+    """The bundle, below which no link is followed; None for the file's own directory."""
 
 
 class Bundle(Protocol):
@@ -24,6 +27,10 @@ class Bundle(Protocol):
 
     def file(self, kind: str, arch: str) -> BundleFile:
         """The file of a kind (``rke2``, ``rke2-images``) for an architecture; raises `StepError` when there is none."""
+        ...
+
+    def images(self, spec: ClusterSpec, arch: str) -> list[BundleFile]:
+        """All archives of images that a plan needs on an architecture; raises `StepError` when one is missing."""
         ...
 
     def packages(self, os_id: str, os_version: str, arch: str) -> list[BundleFile]:

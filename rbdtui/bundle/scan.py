@@ -2,41 +2,44 @@
 
 from __future__ import annotations
 
+import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 from typing import Final
 
+from rbdtui.bundle.archives import Format
+from rbdtui.bundle.images import KINDS, RKE2, RKE2_IMAGES, image_sets, names_of
 from rbdtui.bundle.inspection import Inspected, Inspector
 from rbdtui.bundle.model import BundleFile
+from rbdtui.bundle.sums import ListTooLargeError, read_sums
 from rbdtui.errors import StepError
+from rbdtui.plain_file import NotPlainError, list_plain
 from rbdtui.rke2_version import Rke2Version
+from rbdtui.spec.model import ClusterSpec
 
-RKE2: Final = "rke2"
-RKE2_IMAGES: Final = "rke2-images"
-
-_NAMES: Final = {
-    RKE2: ("rke2.linux-{arch}.tar.gz",),
-    RKE2_IMAGES: ("rke2-images.linux-{arch}.tar.zst", "rke2-images.linux-{arch}.tar.gz"),
-}
-"""File names of each kind, the preferred first: those of RKE2's releases, which ROI's packages keep."""
-_SUMS_NAME: Final = re.compile(r"^sha256sum-(\w+)\.txt$")
-_SUM_LINE: Final = re.compile(r"^([0-9a-fA-F]{64})\s+[*]?(?:.*/)?([^/\s]+)$")
-_PACKAGE_SUFFIXES: Final = (".deb", ".rpm")
+_SUMS_NAME: Final = re.compile(r"sha256sum-\w+\.txt")
+_PACKAGE_SUMS_NAME: Final = re.compile(r"sha256sums?(-[\w.-]+)?(\.txt)?", re.IGNORECASE)
+_PACKAGE_FORMATS: Final = {".deb": Format.DEB, ".rpm": Format.RPM}
+_PACKAGES: Final = "packages"
 
 
 class Fault(StrEnum):
     """What can be wrong with a file that is there."""
 
     UNREADABLE = "unreadable"
+    NOT_PLAIN = "not-plain"
+    """A link, a pipe, a device: what is behind it need not be the bundle's."""
     DAMAGED = "damaged"
-    """Broken off or not an archive at all."""
+    """Broken off or not what its name says at all."""
     WRONG_ARCH = "wrong-arch"
     WRONG_NAME = "wrong-name"
     """Packed otherwise than the end of its name says, by which RKE2 chooses how to unpack it."""
     BAD_SHA256 = "bad-sha256"
+    NOT_LISTED = "not-listed"
+    """A package that the list of digests beside it does not name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,11 +54,28 @@ class Judged:
     """As the bundle's list of digests has it; empty when it has none."""
     detail: str = ""
     """What was seen, raw."""
+    evidence: str = ""
+    """More of it."""
 
 
-def names_of(kind: str, arch: str) -> tuple[str, ...]:
-    """The file names that a kind may have for an architecture."""
-    return tuple(name.format(arch=arch) for name in _NAMES[kind])
+@dataclass(frozen=True, slots=True)
+class BadList:
+    """A list of digests that cannot be used."""
+
+    path: Path
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class JudgedPackages:
+    """The packages for one operating system."""
+
+    directory: Path
+    """The whole bundle, from which the paths of what is missing start."""
+    files: tuple[Judged, ...] = ()
+    has_list: bool = False
+    missing: tuple[str, ...] = ()
+    """Names that only the list has."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,27 +86,35 @@ class OfflineBundle:
     inspector: Inspector = field(repr=False)
     sums: Mapping[str, str] = field(default_factory=dict, repr=False)
     """Expected digests by file name."""
+    bad_lists: tuple[BadList, ...] = ()
 
     def file(self, kind: str, arch: str) -> BundleFile:
         """A file that is whole and for this architecture; raises `StepError` otherwise. Reads it once."""
+        if self.bad_lists:
+            raise _bad_list(self.bad_lists[0])
         judged = self.judge(kind, arch)
         if judged is None:
             _names_in(self.directory)
             raise StepError("bundle_missing", names=" | ".join(names_of(kind, arch)), path=str(self.directory))
-        if judged.fault is Fault.UNREADABLE or judged.inspected is None:
-            raise StepError("bundle_gone", path=str(judged.path), evidence=judged.detail)
-        if judged.fault is not None:
-            raise StepError(f"bundle_{judged.fault.value.replace('-', '_')}", path=str(judged.path), arch=arch,
-                            evidence=judged.detail)  # words: error.bundle_*.*  # fmt: skip
-        return BundleFile(judged.path, judged.inspected.size_bytes, judged.inspected.sha256)
+        return self._good(judged, arch)
+
+    def images(self, spec: ClusterSpec, arch: str) -> list[BundleFile]:
+        """All archives of images that a plan needs; raises `StepError` when one is missing or bad."""
+        return [self.file(kind, arch) for kind in self.image_kinds(spec, arch)]
+
+    def image_kinds(self, spec: ClusterSpec, arch: str) -> tuple[str, ...]:
+        """The set of archives that is taken: the first that is there whole, else that of which least is missing."""
+
+        def lack(kinds: tuple[str, ...]) -> tuple[int, int]:
+            there = sum(1 for kind in kinds if self._find(kind, arch) is not None)
+            return len(kinds) - there, -there
+
+        return min(image_sets(spec, self.rke2_version(arch)), key=lack)
 
     def packages(self, os_id: str, os_version: str, arch: str) -> list[BundleFile]:
         """Package files for an operating system, in ``packages/<os>-<version>-<arch>/``; raises `StepError`."""
-        wanted = f"{os_id}-{os_version}-{arch}".lower()
-        try:
-            return [self._package(path) for path in self._package_paths(wanted)]
-        except OSError as error:
-            raise StepError("bundle_gone", path=str(self.directory / "packages"), evidence=str(error)) from error
+        judged = self.judge_packages(os_id, os_version, arch)
+        return [self._good(each, arch) for each in judged.files]
 
     def rke2_version(self, arch: str) -> Rke2Version | None:
         """The version of RKE2 for an architecture; None when it cannot be told. Never raises."""
@@ -103,72 +131,150 @@ class OfflineBundle:
         try:
             inspected = self._inspect(path, kind, expected)
         except OSError as error:
-            return Judged(path, Fault.UNREADABLE, None, expected, str(error))
-        fault, detail = _fault_of(path, inspected, arch, expected)
-        return Judged(path, fault, inspected, expected, detail)
+            return _unreadable(path, expected, error)
+        fault, detail, evidence = _fault_of(path, inspected, arch, expected)
+        return Judged(path, fault, inspected, expected, detail, evidence)
+
+    def judge_packages(self, os_id: str, os_version: str, arch: str) -> JudgedPackages:
+        """Look at the packages for an operating system; raises `StepError` when nobody can tell which there are."""
+        wanted, root = f"{os_id}-{os_version}-{arch}".lower(), self.directory / _PACKAGES
+        try:
+            found = [name for name in self._listed(root) if name.lower() == wanted]
+            judged = [self._judge_directory(root / name) for name in found]
+        except NotPlainError as error:
+            raise StepError("bundle_not_plain", path=str(error.filename), evidence=str(error)) from error
+        except OSError as error:
+            raise StepError("bundle_gone", path=str(root), evidence=str(error)) from error
+        return JudgedPackages(
+            self.directory,
+            files=tuple(file for each in judged for file in each.files),
+            has_list=bool(judged) and all(each.has_list for each in judged),
+            missing=tuple(name for each in judged for name in each.missing),
+        )
+
+    def _good(self, judged: Judged, arch: str) -> BundleFile:
+        """The file of a judgement; raises `StepError` for one with a fault."""
+        if judged.fault is Fault.UNREADABLE or (judged.fault is None and judged.inspected is None):
+            raise StepError("bundle_gone", path=str(judged.path), evidence=judged.detail)
+        if judged.fault is not None or judged.inspected is None:
+            code = f"bundle_{str(judged.fault).replace('-', '_')}"
+            evidence = judged.evidence or judged.detail
+            raise StepError(code, path=str(judged.path), arch=arch, evidence=evidence)  # words: error.bundle_*.*
+        return BundleFile(judged.path, judged.inspected.size_bytes, judged.inspected.sha256, self.directory)
 
     def _inspect(self, path: Path, kind: str, expected: str) -> Inspected:
         """Unpacking a gigabyte of images takes long, and tells nothing of a file that its digest has proven."""
-        if kind == RKE2_IMAGES and expected:
-            inspected = self.inspector.inspect(path, contents=False)
+        if kind != RKE2 and expected:
+            inspected = self.inspector.inspect(path, self.directory, contents=False)
             if inspected.sha256 == expected:
                 return inspected
-        return self.inspector.inspect(path, contents=True)
+        return self.inspector.inspect(path, self.directory, contents=True)
 
     def _find(self, kind: str, arch: str) -> Path | None:
         for name in names_of(kind, arch):
-            if (self.directory / name).is_file():
+            if os.path.lexists(self.directory / name):
                 return self.directory / name
         return self._find_by_contents(arch) if kind == RKE2 else None
 
     def _find_by_contents(self, arch: str) -> Path | None:
         """An archive under another name that holds RKE2's program for this architecture."""
-        known = {name for kind in _NAMES for other in ("amd64", "arm64") for name in names_of(kind, other)}
+        known = {name for kind in KINDS for other in ("amd64", "arm64") for name in names_of(kind, other)}
         for path in sorted((*self.directory.glob("*.tar.gz"), *self.directory.glob("*.tgz"))):
             if path.name in known:
                 continue
             try:
-                contents = self.inspector.inspect(path, contents=True).contents
+                contents = self.inspector.inspect(path, self.directory, contents=True).contents
             except OSError:
                 continue
             if contents is not None and contents.has_program and contents.arch == arch:
                 return path
         return None
 
-    def _package_paths(self, wanted: str) -> Iterator[Path]:
-        root = self.directory / "packages"
-        for directory in sorted(root.iterdir()) if root.is_dir() else ():
-            if directory.name.lower() == wanted:
-                yield from (path for path in sorted(directory.iterdir()) if path.suffix in _PACKAGE_SUFFIXES)
+    def _listed(self, directory: Path) -> list[str]:
+        try:
+            return list_plain(directory, self.directory)
+        except FileNotFoundError:
+            return []
 
-    def _package(self, path: Path) -> BundleFile:
-        inspected = self.inspector.inspect(path, contents=False)
-        return BundleFile(path, inspected.size_bytes, inspected.sha256)
+    def _judge_directory(self, directory: Path) -> JudgedPackages:
+        names = list_plain(directory, self.directory)
+        lists = [name for name in names if _PACKAGE_SUMS_NAME.fullmatch(name)]
+        sums: dict[str, str] = {}
+        for name in lists:
+            sums |= self._sums_of_packages(directory / name)
+        files = [name for name in names if Path(name).suffix in _PACKAGE_FORMATS]
+        judged = tuple(self._judge_package(directory / name, sums if lists else None) for name in files)
+        absent = [name for name in sums if Path(name).suffix in _PACKAGE_FORMATS and name not in files]
+        missing = tuple(f"{_PACKAGES}/{directory.name}/{name}" for name in absent)
+        return JudgedPackages(self.directory, judged, bool(lists), missing)
+
+    def _sums_of_packages(self, path: Path) -> dict[str, str]:
+        try:
+            return read_sums(path, self.directory)
+        except (ListTooLargeError, NotPlainError) as error:
+            raise _bad_list(BadList(path, str(error))) from error
+
+    def _judge_package(self, path: Path, sums: Mapping[str, str] | None) -> Judged:
+        expected = (sums or {}).get(path.name, "")
+        try:
+            inspected = self.inspector.inspect(path, self.directory, contents=False)
+        except OSError as error:
+            return _unreadable(path, expected, error)
+        if inspected.form is not _PACKAGE_FORMATS[path.suffix]:
+            return Judged(path, Fault.DAMAGED, inspected, expected, f"{inspected.size_bytes} bytes")
+        if sums is not None and not expected:
+            return Judged(path, Fault.NOT_LISTED, inspected, expected)
+        if expected and expected != inspected.sha256:
+            return Judged(path, Fault.BAD_SHA256, inspected, expected, _two_digests(expected, inspected.sha256))
+        return Judged(path, None, inspected, expected)
 
 
-def _fault_of(path: Path, inspected: Inspected, arch: str, expected: str) -> tuple[Fault | None, str]:
-    contents = inspected.contents
-    if contents is None:
-        return None, ""
-    if not contents.is_whole:
-        return Fault.DAMAGED, f"{inspected.size_bytes} bytes"
-    if contents.arch and contents.arch != arch:
-        return Fault.WRONG_ARCH, contents.arch
-    if path.suffix.lstrip(".") not in (contents.compression.value, "tgz"):
-        return Fault.WRONG_NAME, contents.compression.value
+def _unreadable(path: Path, expected: str, error: OSError) -> Judged:
+    if isinstance(error, NotPlainError):
+        return Judged(path, Fault.NOT_PLAIN, None, expected, str(error.strerror), str(error))
+    return Judged(path, Fault.UNREADABLE, None, expected, str(error))
+
+
+def _fault_of(path: Path, inspected: Inspected, arch: str, expected: str) -> tuple[Fault | None, str, str]:
+    """The fault, what was seen of it in short, and at length."""
+    contents, size = inspected.contents, f"{inspected.size_bytes} bytes"
+    named = {"tgz": Format.GZIP.value}.get(path.suffix[1:], path.suffix[1:])
+    if inspected.form not in (Format.GZIP, Format.ZSTD, Format.TAR):
+        return Fault.DAMAGED, size, size
+    if contents is not None and not contents.is_whole:
+        return Fault.DAMAGED, size, f"{size}\n{contents.trouble}"
+    if contents is not None and contents.arch and contents.arch != arch:
+        return Fault.WRONG_ARCH, contents.arch, ""
+    if named != inspected.form.value:
+        return Fault.WRONG_NAME, inspected.form.value, ""
     if expected and expected != inspected.sha256:
-        return Fault.BAD_SHA256, f"expected {expected}\nfound    {inspected.sha256}"
-    return None, ""
+        return Fault.BAD_SHA256, _two_digests(expected, inspected.sha256), ""
+    return None, "", ""
+
+
+def _two_digests(expected: str, found: str) -> str:
+    return f"expected {expected}\nfound    {found}"
 
 
 def open_bundle(directory: Path, *, cache_file: Path | None = None) -> OfflineBundle:
-    """Use a directory as a bundle; raises `StepError` when it is none or cannot be read."""
-    lists = [directory / name for name in _names_in(directory) if _SUMS_NAME.match(name)]
-    try:
-        sums = {name: digest for file in lists for name, digest in _read_sums(file)}
-    except OSError as error:
-        raise StepError("bundle_gone", path=str(error.filename), evidence=str(error)) from error
-    return OfflineBundle(directory, Inspector(cache_file), sums)
+    """Use a directory as a bundle; raises `StepError` when it is none or cannot be read.
+
+    A list of digests that cannot be used is kept as such: then no file is handed out, and `verify_bundle` tells why.
+    """
+    sums: dict[str, str] = {}
+    bad = []
+    for name in sorted(name for name in _names_in(directory) if _SUMS_NAME.fullmatch(name)):
+        try:
+            sums |= read_sums(directory / name, directory)
+        except NotPlainError as error:
+            bad.append(BadList(directory / name, str(error.strerror)))
+        except (OSError, ListTooLargeError) as error:
+            bad.append(BadList(directory / name, str(error)))
+    return OfflineBundle(directory, Inspector(cache_file), sums, tuple(bad))
+
+
+def _bad_list(bad: BadList) -> StepError:
+    return StepError("bundle_bad_list", path=str(bad.path), evidence=bad.detail)
 
 
 def _names_in(directory: Path) -> list[str]:
@@ -179,7 +285,4 @@ def _names_in(directory: Path) -> list[str]:
         raise StepError("bundle_absent", path=str(directory), evidence=str(error)) from error
 
 
-def _read_sums(path: Path) -> Iterator[tuple[str, str]]:
-    for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
-        if match := _SUM_LINE.match(line.strip()):
-            yield match.group(2), match.group(1).lower()
+__all__ = ["RKE2", "RKE2_IMAGES", "BadList", "Fault", "Judged", "JudgedPackages", "OfflineBundle", "open_bundle"]

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
-from rbdtui.bundle.scan import RKE2, RKE2_IMAGES, Fault, Judged, OfflineBundle, names_of
+from rbdtui.bundle.images import RKE2, image_sets, names_of
+from rbdtui.bundle.scan import Fault, Judged, JudgedPackages, OfflineBundle
+from rbdtui.errors import StepError
 from rbdtui.facts.model import NodeFacts
 from rbdtui.findings import Finding, Place, Severity
 from rbdtui.spec.model import ClusterSpec, GatewayMode, Role
-
-NEEDED_KINDS: Final = (RKE2, RKE2_IMAGES)
-"""What every profile of this version needs for each architecture."""
 
 _CODES: Final = {
     Fault.UNREADABLE: "RBD-BUNDLE-002",
@@ -19,6 +18,8 @@ _CODES: Final = {
     Fault.WRONG_ARCH: "RBD-BUNDLE-004",
     Fault.WRONG_NAME: "RBD-BUNDLE-005",
     Fault.BAD_SHA256: "RBD-BUNDLE-006",
+    Fault.NOT_PLAIN: "RBD-BUNDLE-011",
+    Fault.NOT_LISTED: "RBD-BUNDLE-013",
 }
 _MIB: Final = 1 << 20
 _PLACE: Final = Place(field="bundle")
@@ -28,25 +29,37 @@ def verify_bundle(bundle: OfflineBundle, spec: ClusterSpec, facts: Iterable[Node
     """Judge the bundle for the hosts as they were seen; with no facts, for amd64. Reads files whole the first time."""
     known = list(facts)
     arches = sorted({each.arch for each in known if each.arch}) or ["amd64"]
-    findings = [finding for arch in arches for finding in _verify_arch(bundle, arch)]
+    findings = [
+        _finding("RBD-BUNDLE-012", Severity.ERROR, evidence=bad.detail, file=bad.path.name) for bad in bundle.bad_lists
+    ]
+    findings += [finding for arch in arches for finding in _verify_arch(bundle, spec, arch)]
     return [*findings, *_verify_packages(bundle, spec, known)]
 
 
-def _verify_arch(bundle: OfflineBundle, arch: str) -> Iterator[Finding]:
-    judged = {kind: bundle.judge(kind, arch) for kind in NEEDED_KINDS}
+def _verify_arch(bundle: OfflineBundle, spec: ClusterSpec, arch: str) -> Iterator[Finding]:
+    """The program and the images that this plan needs, no more and no less."""
+    judged = {kind: bundle.judge(kind, arch) for kind in (RKE2, *bundle.image_kinds(spec, arch))}
     for kind, seen in judged.items():
         if seen is None:
             names = " | ".join(names_of(kind, arch))
-            yield _finding("RBD-BUNDLE-001", Severity.ERROR, names=names, path=str(bundle.directory))
+            evidence = _other_sets(bundle, spec, arch, kind)
+            yield _finding("RBD-BUNDLE-001", Severity.ERROR, evidence=evidence, names=names, path=str(bundle.directory))
         else:
             yield from _verify_file(seen, arch)
     yield from _verify_versions([seen for seen in judged.values() if seen is not None])
 
 
+def _other_sets(bundle: OfflineBundle, spec: ClusterSpec, arch: str, missing: str) -> str:
+    """Sets of archives that would do instead of the one in which a kind is missing."""
+    sets = image_sets(spec, bundle.rke2_version(arch)) if missing != RKE2 else ()
+    return "\n".join(f"or: {' + '.join(kinds)}" for kinds in sets if missing not in kinds)
+
+
 def _verify_file(seen: Judged, arch: str) -> Iterator[Finding]:
     if seen.fault is not None or seen.inspected is None:
         code = _CODES[seen.fault or Fault.UNREADABLE]
-        yield _finding(code, Severity.ERROR, evidence=seen.detail, file=seen.path.name, arch=arch, detail=seen.detail)
+        evidence = seen.evidence or seen.detail
+        yield _finding(code, Severity.ERROR, evidence=evidence, file=seen.path.name, arch=arch, detail=seen.detail)
         return
     if not seen.expected_sha256:
         evidence = seen.inspected.sha256
@@ -80,9 +93,34 @@ def _verify_packages(bundle: OfflineBundle, spec: ClusterSpec, facts: Sequence[N
         if each.node in gateways and "keepalived" not in each.tools and "tools" not in each.failed:
             lacking.setdefault((each.os.id, each.os.version_id, each.arch), []).append(each.node)
     for system, nodes in lacking.items():
-        if not bundle.packages(*system):
-            names = ", ".join(nodes)
-            yield _finding("RBD-BUNDLE-010", Severity.WARNING, system="-".join(system), nodes=names)
+        yield from _verify_system(bundle, system, nodes)
+
+
+def _verify_system(bundle: OfflineBundle, system: tuple[str, str, str], nodes: Sequence[str]) -> Iterator[Finding]:
+    """The packages of one operating system."""
+    name = "-".join(system)
+    try:
+        judged = bundle.judge_packages(*system)
+    except StepError as error:
+        yield _finding("RBD-BUNDLE-014", Severity.ERROR, evidence=f"{error}\n{error.evidence}", system=name)
+        return
+    if not judged.files and not judged.missing:
+        yield _finding("RBD-BUNDLE-010", Severity.WARNING, system=name, nodes=", ".join(nodes))
+        return
+    yield from _verify_package_files(judged, system[2])
+    if not judged.has_list:
+        evidence = "\n".join(f"{file.inspected.sha256}  {file.path.name}" for file in judged.files if file.inspected)
+        yield _finding("RBD-BUNDLE-015", Severity.WARNING, evidence=evidence, system=name)
+
+
+def _verify_package_files(judged: JudgedPackages, arch: str) -> Iterator[Finding]:
+    for file in judged.files:
+        if file.fault is not None:
+            evidence = file.evidence or file.detail
+            params = {"file": file.path.name, "arch": arch, "detail": file.detail}
+            yield _finding(_CODES[file.fault], Severity.ERROR, evidence=evidence, **params)
+    for missing in judged.missing:
+        yield _finding("RBD-BUNDLE-001", Severity.ERROR, names=missing, path=str(judged.directory))
 
 
 def _finding(code: str, severity: Severity, *, evidence: str = "", **params: str | int | float) -> Finding:

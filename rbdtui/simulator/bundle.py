@@ -30,12 +30,18 @@ def write_bundle(directory: Path, *, arch: str = "amd64", images_bytes: int = 12
     }
     for name, content in files.items():
         (directory / name).write_bytes(content)
-    sums = (f"{hashlib.sha256(content).hexdigest()}  {name}\n" for name, content in files.items())
-    (directory / f"sha256sum-{arch}.txt").write_text("".join(sums))
+    _write_sums(directory / f"sha256sum-{arch}.txt", files)
     packages = directory / "packages" / f"debian-12-{arch}"
     packages.mkdir(parents=True, exist_ok=True)
-    (packages / f"keepalived_2.2.7-1+b2_{arch}.deb").write_bytes(_deb("keepalived", "1:2.2.7-1+b2", arch))
+    package = {f"keepalived_2.2.7-1+b2_{arch}.deb": _deb("keepalived", "1:2.2.7-1+b2", arch)}
+    for name, content in package.items():
+        (packages / name).write_bytes(content)
+    _write_sums(packages / "sha256sum.txt", package)
     return directory
+
+
+def _write_sums(path: Path, files: Mapping[str, bytes]) -> None:
+    path.write_text("".join(f"{hashlib.sha256(content).hexdigest()}  {name}\n" for name, content in files.items()))
 
 
 def _compressed(content: bytes) -> bytes:

@@ -339,12 +339,14 @@ class Host(Protocol):
         *,
         sha256: str,
         mode: int = 0o644,
+        within: Path | None = None,
         on_progress: Callable[[UploadProgress], None] | None = None,
     ) -> bool:
         """Bring a file to the host, as root, atomically and verified on the host; False when it was there already.
 
         Continues after what an interrupted try left. ``sha256`` is the hex digest of the source, which is verified
-        while it is read. Raises `TransportError`, `SourceError` among them.
+        while it is read. ``within`` is a directory above it, below which no link is followed: by default its own.
+        Raises `TransportError`, `SourceError` among them.
         """
         ...
 

@@ -124,11 +124,12 @@ class SshHost:
         *,
         sha256: str,
         mode: int = 0o644,
+        within: Path | None = None,
         on_progress: Callable[[UploadProgress], None] | None = None,
     ) -> bool:
         """Bring a file to the host; see `Host.upload`."""
         async with self._uploads:
-            file = await asyncio.to_thread(Source, self.name, source)
+            file = await asyncio.to_thread(Source, self.name, source, within)
             delivery = Delivery(file, target, sha256, mode, Meter(file.size_bytes, on_progress))
             try:
                 return await self._link.persist(lambda: self._deliver(delivery))

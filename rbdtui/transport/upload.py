@@ -17,6 +17,7 @@ from typing import Final
 
 import asyncssh
 
+from rbdtui.plain_file import open_plain
 from rbdtui.transport.base import CommandResult, NoSpaceError, SourceError, UploadMismatchError, UploadProgress
 from rbdtui.transport.exchange import Exchange
 from rbdtui.transport.failures import check, is_disk_trouble
@@ -61,13 +62,16 @@ def parse_remainder(text: str) -> Remainder | None:
 
 
 class Source:
-    """A file that is being sent, read in blocks by a thread and hashed on the way."""
+    """A file that is being sent, read in blocks by a thread and hashed on the way.
 
-    def __init__(self, node: str, path: Path) -> None:
+    It is a plain file that is reached without links below ``within``, whatever lay there when its digest was taken.
+    """
+
+    def __init__(self, node: str, path: Path, within: Path | None = None) -> None:
         self._node = node
         self._path = path
         try:
-            self._file = path.open("rb", buffering=0)
+            self._file = open_plain(path, within)
             self.size_bytes = os.fstat(self._file.fileno()).st_size
         except OSError as error:
             raise self._error(error) from None

@@ -6,6 +6,7 @@ import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import BinaryIO
 
 import pytest
 
@@ -16,7 +17,20 @@ from rbdtui.errors import StepError
 from rbdtui.facts.model import NodeFacts, OsRelease
 from rbdtui.findings import Severity
 from rbdtui.spec.model import ClusterSpec
-from tests.bundle.archives import IMAGES_GZ, IMAGES_ZST, PROGRAM, good, images, program, write, zstd
+from tests.bundle.archives import (
+    IMAGES_GZ,
+    IMAGES_ZST,
+    PROGRAM,
+    good,
+    images,
+    program,
+    program_files,
+    rpm,
+    tar,
+    write,
+    zst,
+    zstd_images,
+)
 
 
 def spec() -> ClusterSpec:
@@ -63,15 +77,24 @@ CASES = [
     pytest.param([put(PROGRAM, program("amd64")[:-9])], ["003", "008"], "bundle_damaged", id="broken off"),
     pytest.param([put(PROGRAM, b"")], ["003", "008"], "bundle_damaged", id="empty"),
     pytest.param([put(PROGRAM, program("arm64"))], ["004", "008"], "bundle_wrong_arch", id="wrong architecture"),
-    pytest.param([put(PROGRAM, zstd())], ["005", "008"], "bundle_wrong_name", id="zstd under the name of gzip"),
+    pytest.param(
+        [put(PROGRAM, zst(tar(program_files("amd64"))))], ["005", "008"], "bundle_wrong_name", id="zstd named gzip"
+    ),
     pytest.param([put(PROGRAM, program("amd64", "v1.30.5+rke2r1"))], ["006", "008"], "bundle_bad_sha256", id="bad sum"),
     pytest.param([drop("sha256sum-amd64.txt")], ["007", "008", "007", "008"], None, id="unknown sha256"),
     pytest.param(
         [drop("sha256sum-amd64.txt"), put(IMAGES_GZ, images("amd64", "v1.28.9+rke2r1"))],
         ["007", "008", "007", "008", "009"], None, id="two versions",
     ),
-    pytest.param([drop(IMAGES_GZ), put(IMAGES_ZST, zstd())], ["008", "007", "008"], None, id="images as zstd"),
-    pytest.param([put(IMAGES_ZST, zstd()[:-1])], ["008", "003"], None, id="zstd is preferred, and broken off"),
+    pytest.param([drop(IMAGES_GZ), put(IMAGES_ZST, zstd_images())], ["008", "007", "008"], None, id="images as zstd"),
+    pytest.param(
+        [drop(IMAGES_GZ), put(IMAGES_ZST, zstd_images("arm64"))], ["008", "004"], None, id="zstd, another architecture"
+    ),
+    pytest.param(
+        [drop(IMAGES_GZ), put(IMAGES_ZST, zstd_images("amd64", "v1.28.9+rke2r1"))], ["008", "007", "008", "009"], None,
+        id="two versions, one as zstd",
+    ),
+    pytest.param([put(IMAGES_ZST, zstd_images()[:-1])], ["008", "003"], None, id="zstd is preferred, and broken off"),
     pytest.param([rename(PROGRAM, "rke2-v1.30.tgz")], ["007", "008", "008"], None, id="recognised by content"),
 ]  # fmt: skip
 
@@ -109,7 +132,7 @@ def test_packages_by_system(tmp_path: Path, name: str) -> None:
     assert "RBD-BUNDLE-010" in [finding.code for finding in verify_bundle(bundle, spec(), [lacking])]
     directory = tmp_path / "packages" / name
     directory.mkdir(parents=True)
-    (directory / "keepalived-2.2.8.x86_64.rpm").write_bytes(b"rpm")
+    (directory / "keepalived-2.2.8.x86_64.rpm").write_bytes(rpm())
     (directory / "README").write_text("not a package")
     assert [file.path.name for file in bundle.packages("openEuler", "22.03", "amd64")] == [
         "keepalived-2.2.8.x86_64.rpm"
@@ -138,7 +161,7 @@ def test_a_bundle_that_disappears_and_comes_back(tmp_path: Path) -> None:
 def test_a_file_that_cannot_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     bundle = open_bundle(write(tmp_path, good()))
 
-    def unplugged(_: Path) -> str:
+    def unplugged(_: BinaryIO) -> str:
         raise OSError(5, "Input/output error")
 
     monkeypatch.setattr(inspection, "_sha256", unplugged)
@@ -157,9 +180,9 @@ def test_digests_are_remembered_in_the_site_until_a_file_changes(
     read: list[str] = []
     real = inspection._sha256
 
-    def noted(path: Path) -> str:
-        read.append(path.name)
-        return real(path)
+    def noted(file: BinaryIO) -> str:
+        read.append(Path(f"/proc/self/fd/{file.fileno()}").resolve().name)
+        return real(file)
 
     monkeypatch.setattr(inspection, "_sha256", noted)
     bundle = open_bundle(directory, cache_file=cache)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
@@ -52,6 +53,15 @@ def packed_otherwise(bundle: Path) -> None:
     (bundle / IMAGES).rename(bundle / "rke2-images.linux-amd64.tar.zst")
 
 
+def instead(file: Path, make: Callable[[Path], object]) -> None:
+    file.unlink()
+    make(file)
+
+
+def linked(file: Path) -> None:
+    file.symlink_to("/dev/zero")
+
+
 class Case(NamedTuple):
     """What is done to a good bundle, and what is told of it."""
 
@@ -71,6 +81,9 @@ CASES = {
     "wrong architecture": Case(of_another_architecture, "RBD-BUNDLE-004", (PROGRAM, "arm64", "amd64")),
     "packed otherwise": Case(packed_otherwise, "RBD-BUNDLE-005", ("rke2-images.linux-amd64.tar.zst",)),
     "another digest": Case(flip_a_bit, "RBD-BUNDLE-006", (IMAGES,)),
+    "a link": Case(lambda bundle: instead(bundle / IMAGES, linked), "RBD-BUNDLE-011", (IMAGES,)),
+    "a pipe": Case(lambda bundle: instead(bundle / PROGRAM, os.mkfifo), "RBD-BUNDLE-011", (PROGRAM,)),
+    "a list that is a pipe": Case(lambda bundle: instead(bundle / SUMS, os.mkfifo), "RBD-BUNDLE-012", (SUMS,)),
     "nothing listed": Case(lambda bundle: (bundle / SUMS).unlink(), "RBD-BUNDLE-007", (PROGRAM,)),
 }  # fmt: skip
 

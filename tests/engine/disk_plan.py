@@ -26,6 +26,7 @@ from rbdtui.engine.journal import Journal
 from rbdtui.engine.parts import RunParts
 from rbdtui.plan.step import BundleFile, Change, ChangeKind, Plan, Probe, Step, StepContext, StepError, StepKind
 from rbdtui.rke2_version import Rke2Version
+from rbdtui.spec.model import ClusterSpec
 from rbdtui.words import T
 
 NODES = ("n1", "n2", "n3")
@@ -34,6 +35,9 @@ NODES = ("n1", "n2", "n3")
 class NoBundle:
     def file(self, kind: str, arch: str) -> BundleFile:
         raise StepError("unused")
+
+    def images(self, spec: ClusterSpec, arch: str) -> list[BundleFile]:
+        return []
 
     def packages(self, os_id: str, os_version: str, arch: str) -> list[BundleFile]:
         return []

@@ -64,6 +64,9 @@ class NoBundle:
     def file(self, kind: str, arch: str) -> BundleFile:
         raise StepError("unused")
 
+    def images(self, spec: ClusterSpec, arch: str) -> list[BundleFile]:
+        return []
+
     def packages(self, os_id: str, os_version: str, arch: str) -> list[BundleFile]:
         return []
 

@@ -15,6 +15,13 @@ from rbdtui.words import T
 INSTALL_LIMIT_S = 900.0
 
 
+async def upload(target: Target, file: BundleFile, path: str) -> None:
+    """Bring one file of the bundle over; raises `TransportError`."""
+    await target.host.upload(
+        file.path, path, sha256=file.sha256, within=file.within, on_progress=target.report.progress
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class UploadedFiles:
     """Files of the bundle at their places on a host."""
@@ -38,7 +45,7 @@ class UploadedFiles:
     async def settle(self, target: Target) -> None:
         """Bring them over one after the other; the host's own digest decides what has to be sent."""
         for path, file in self.files.items():
-            await target.host.upload(file.path, path, sha256=file.sha256, on_progress=target.report.progress)
+            await upload(target, file, path)
 
     async def remove(self, target: Target) -> None:
         """Delete them."""
@@ -76,7 +83,7 @@ class HostPackages:
         directory = f"{STATE_DIR}/bundle/packages"
         for file in self.files:
             place = f"{directory}/{file.path.name}"
-            await target.host.upload(file.path, place, sha256=file.sha256, on_progress=target.report.progress)
+            await upload(target, file, place)
         done = await run_job(
             target.host, self._job(target), script("packages-install"), directory, *self.held_units,
             timeout_s=INSTALL_LIMIT_S, on_line=target.report.line,

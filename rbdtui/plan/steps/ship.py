@@ -62,10 +62,9 @@ class ShipBundle(ResourceStep):
     def resources(self, context: StepContext) -> Sequence[Resource]:
         """Both archives; the images go to where RKE2 looks for them."""
         program = rke2_archive(context, self.node)
-        images = context.bundle.file("rke2-images", facts_of(context, self.node).arch)
-        return (
-            UploadedFiles({f"{ARCHIVE_DIR}/{program.path.name}": program, f"{IMAGES_DIR}/{images.path.name}": images}),
-        )
+        images = context.bundle.images(context.spec, facts_of(context, self.node).arch)
+        files = {f"{ARCHIVE_DIR}/{program.path.name}": program}
+        return (UploadedFiles(files | {f"{IMAGES_DIR}/{file.path.name}": file for file in images}),)
 
 
 @dataclass(frozen=True, slots=True)
