@@ -8,7 +8,7 @@ from typing import Final
 from rbdtui.findings import Finding, Place
 from rbdtui.spec.model import ClusterSpec
 from rbdtui.spec.references import check_local, missing_secrets
-from rbdtui.spec.rules import addresses, api, gateway, login, names, networks, promises, topology
+from rbdtui.spec.rules import addresses, api, gateway, login, names, networks, promises, settings, topology
 from rbdtui.spec.rules.base import Rule, RuleInput
 
 __all__ = ["check_local", "check_rules", "missing_secrets"]
@@ -34,7 +34,12 @@ _RULES: Final[tuple[Rule, ...]] = (
     api.api_outside,
     api.api_on_first_server,
     api.api_port,
-    api.settings,
+    settings.secrets,
+    settings.refused,
+    settings.known,
+    settings.pod_network,
+    settings.cluster_dns,
+    settings.profile,
     login.ways_in,
     login.passphrases,
     promises.deaths,

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from typing import Final
 
 from rbdtui.findings import Finding, Severity
-from rbdtui.spec import fields
 from rbdtui.spec.model import ApiMode, GatewayMode, Role
 from rbdtui.spec.rules.base import RuleInput, is_usable
 
@@ -14,22 +13,6 @@ _API_PORT: Final = 6443
 _SUPERVISOR_PORT: Final = 9345
 _GATEWAY_PORTS: Final = frozenset({80, 443, 6060, 7070, 7080, 8443, 8889, 9180})
 """Ports that Rainbond's gateway takes on its address."""
-
-_OWN_SETTINGS: Final = frozenset(
-    {
-        "cluster-cidr",
-        "disable-apiserver",
-        "disable-controller-manager",
-        "disable-etcd",
-        "disable-scheduler",
-        "node-ip",
-        "node-name",
-        "server",
-        "service-cidr",
-    }
-)
-"""Keys of RKE2's config.yaml that follow from the rest of the spec."""
-_SECRET_WORDS: Final = ("token", "password", "secret", "access-key")
 
 
 def api_on_vip(rule: RuleInput) -> Iterator[Finding]:
@@ -90,13 +73,3 @@ def api_port(rule: RuleInput) -> Iterator[Finding]:
     api = rule.spec.kubernetes.api
     if api.mode is not ApiMode.EXTERNAL and api.port != _API_PORT:
         yield rule.finding("RBD-API-008", Severity.ERROR, "kubernetes.api.port", str(api.port), port=_API_PORT)
-
-
-def settings(rule: RuleInput) -> Iterator[Finding]:
-    """Settings that are passed through hold no secret and nothing that rbdtui writes itself."""
-    for key in rule.spec.kubernetes.settings:
-        path = fields.join("kubernetes.settings", key)
-        if any(word in key for word in _SECRET_WORDS):
-            yield rule.finding("RBD-API-021", Severity.ERROR, path, key=key)
-        elif key in _OWN_SETTINGS:
-            yield rule.finding("RBD-API-020", Severity.ERROR, path, key=key)
