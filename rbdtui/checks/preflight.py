@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
+from typing import TypeVar
 
 from rbdtui.checks import check_cluster, check_network, check_node
 from rbdtui.checks.ask import look_for_vip, try_ways
 from rbdtui.checks.network import NetworkAnswers, VipAnswer
 from rbdtui.checks.ports import Way, ways
 from rbdtui.checks.view import PackageSource, PlaceOf, carries_vip, node_field
-from rbdtui.facts.gather import gather
+from rbdtui.facts.gather import facts_script, gather
 from rbdtui.facts.model import NodeFacts
 from rbdtui.findings import Finding, Severity
 from rbdtui.spec.model import ClusterSpec, Node, Role
+from rbdtui.transport.answers import not_understood
 from rbdtui.transport.base import Host, ReachResult, TransportError
 
 OnFinding = Callable[[Finding], None]
 OnFacts = Callable[[NodeFacts], None]
+Had = TypeVar("Had")
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,19 +62,30 @@ class _Preflight:
         return PreflightResult(self.findings, self.facts)
 
     async def _one(self, node: Node, starting_here: list[Way]) -> None:
-        """Ask a node, judge it, then have it try the network; a failure of the link is a finding like any other."""
+        """Ask a node, judge it, then have it try the network."""
         host = self.hosts[node.name]
+        facts = await self._had_from(node, gather(host))
+        if facts is None:
+            return
+        self.facts[node.name] = facts
+        self.on_facts(facts)
+        # In a thread: the bundle may read a whole package file to answer.
+        judge = partial(check_node, bundle=self.bundle, cluster_id=self.cluster_id)
+        self._tell(await self._had_from(node, asyncio.to_thread(judge, self.spec, facts, self.place)) or [])
+        await self._had_from(node, self._try_network(node, host, starting_here))
+
+    async def _had_from(self, node: Node, asked: Awaitable[Had]) -> Had | None:
+        """What comes of asking a node; None when the link failed or the answer upset us, a finding like any other."""
+        error: TransportError
         try:
-            facts = await gather(host)
-            self.facts[node.name] = facts
-            self.on_facts(facts)
-            # In a thread: the bundle may read a whole package file to answer.
-            judge = partial(check_node, bundle=self.bundle, cluster_id=self.cluster_id)
-            self._tell(await asyncio.to_thread(judge, self.spec, facts, self.place))
-            await self._try_network(node, host, starting_here)
-        except TransportError as error:
-            place = replace(self.place(node_field(self.spec, node)), node=node.name)
-            self._tell([Finding(error.code, Severity.ERROR, place, error.params)])
+            return await asked
+        except TransportError as failure:
+            error = failure
+        except Exception as failure:  # one server's odd answer must not take the others' findings with it
+            error = not_understood(node.name, facts_script().name, failure)
+        place = replace(self.place(node_field(self.spec, node)), node=node.name)
+        self._tell([Finding(error.code, Severity.ERROR, place, error.params)])
+        return None
 
     async def _try_network(self, node: Node, host: Host, starting_here: list[Way]) -> None:
         addresses = {each.name: str(each.address) for each in self.spec.nodes}

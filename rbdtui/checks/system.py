@@ -39,7 +39,7 @@ def os_family(view: NodeView) -> Iterator[Finding]:
 
 def kernel_version(view: NodeView) -> Iterator[Finding]:
     """The kernel is new enough for containers."""
-    found = tuple(int(number) for number in re.findall(r"\d+", view.facts.kernel)[:4])
+    found = tuple(int(number) for number in re.findall(r"[0-9]{1,9}", view.facts.kernel)[:4])
     if not found:
         return
     for code, severity, wanted in (

@@ -14,11 +14,12 @@ from rbdtui.facts.model import Clock
 
 MARK: Final = "@@clock"
 """Starts a line on which a host tells its time: seconds since 1970, with a fraction."""
+_READING: Final = re.compile(rf"{MARK} ([0-9]{{1,12}}\.[0-9]{{1,9}})")
 
 
 def reading_of(line: str) -> float | None:
     """The host's time on a line that tells it; None on any other line."""
-    match = re.fullmatch(rf"{MARK} (\d+\.\d+)", line.strip())
+    match = _READING.fullmatch(line.strip()) if line.startswith(MARK) else None
     return float(match[1]) if match else None
 
 

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Final
 
-from rbdtui.facts.fact import Fact, words
+from rbdtui.facts.fact import KIB, Fact, words
 from rbdtui.facts.model import Mount, PathState
+from rbdtui.transport.answers import whole_number
 
 PATHS: Final = (
     "/",
@@ -69,7 +70,7 @@ def parse_path_spaces(text: str) -> dict[str, PathSpace]:
     spaces = {}
     for line in text.splitlines():
         path, real, access, numbers = line.split("\t")
-        block, blocks, available, inodes, inodes_free = (int(number) for number in numbers.split())
+        block, blocks, available, inodes, inodes_free = (whole_number(number) for number in numbers.split())
         spaces[path] = PathSpace(real, access == "rw", block * blocks, block * available, inodes, inodes_free)
     return spaces
 
@@ -109,7 +110,15 @@ def _mount(entry: MountEntry, space: PathSpace) -> Mount:
     )
 
 
-MOUNT_TABLE: Fact[tuple[MountEntry, ...]] = Fact("mount_table", "cat /proc/self/mounts", parse_mount_table, ())
+_MOUNT_TABLE_BYTES: Final = 512 * KIB
+"""A host full of containers has hundreds of mounts; of each, what counts stands before the layers of its overlay."""
+MOUNT_TABLE: Fact[tuple[MountEntry, ...]] = Fact(
+    "mount_table",
+    f"cut -b 1-1000 /proc/self/mounts | head -c {_MOUNT_TABLE_BYTES + 1}",
+    parse_mount_table,
+    (),
+    limit_bytes=_MOUNT_TABLE_BYTES,
+)
 PATH_SPACES: Fact[dict[str, PathSpace]] = Fact(
     "path_spaces",
     f"""set -- {words(*PATHS)}

@@ -6,6 +6,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final, Generic, TypeVar
 
+from rbdtui.transport.answers import UNREADABLE
+
+KIB: Final = 1024
+
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
 
@@ -22,11 +26,13 @@ class Fact(Generic[T_co]):
     command: str
     """Uses the shell, coreutils, grep and sed; anything else only where the command looks for it first."""
     parse: Callable[[str], T_co]
-    """Pure; raises `ValueError` or `LookupError` on output that it cannot read."""
+    """Pure, and of linear cost; raises one of `UNREADABLE` on output that it cannot read."""
     absent: T_co
     """The value while the fact could not be had."""
     limit_s: int = 5
     """After this the host ends the command; the other facts are not touched."""
+    limit_bytes: int = 64 * KIB
+    """An output that is longer is not read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +42,8 @@ class Output:
     status: int
     text: str
     error: str = ""
+    size_bytes: int = 0
+    """Of the text as it came, at least."""
 
 
 class Answers:
@@ -53,12 +61,14 @@ class Answers:
             return self._fail(fact, "no answer")
         if output.status in TIMED_OUT_STATUSES:
             return self._fail(fact, f"no answer within {fact.limit_s} s")
+        if output.size_bytes > fact.limit_bytes:
+            return self._fail(fact, f"more than {fact.limit_bytes // KIB} KiB")
         if output.status != 0:
             last_words = (output.error.strip() or output.text.strip()).splitlines()[-1:]
             return self._fail(fact, f"status {output.status} {''.join(last_words)[:200]}".rstrip())
         try:
             return fact.parse(output.text)
-        except (ValueError, LookupError) as error:
+        except UNREADABLE as error:
             return self._fail(fact, f"unreadable: {error}"[:200])
 
     def _fail(self, fact: Fact[T], reason: str) -> T:
@@ -76,6 +86,11 @@ def sections(text: str) -> dict[str, list[str]]:
         else:
             current.append(line)
     return found
+
+
+def shown(path: str, limit_bytes: int = 64 * KIB) -> str:
+    """A command that prints a file, and of one that is longer than a fact may be only enough to notice that."""
+    return f"head -c {limit_bytes + 1} {path}"
 
 
 def words(*names: str) -> str:

@@ -13,6 +13,7 @@ from rbdtui.facts.compose import compose, split_outputs
 from rbdtui.facts.fact import Answers
 from rbdtui.facts.model import NodeFacts
 from rbdtui.facts.table import FACTS, assemble
+from rbdtui.transport.answers import not_understood
 from rbdtui.transport.base import CommandResult, Host, TransportError
 from rbdtui.transport.scripts import Script, script
 
@@ -72,6 +73,8 @@ async def gather_all(
             answer = await gather(host)
         except TransportError as error:
             answer = error
+        except Exception as error:  # one server's odd answer must not take the others' with it
+            answer = not_understood(name, facts_script().name, error)
         if on_facts is not None:
             on_facts(name, answer)
         return name, answer

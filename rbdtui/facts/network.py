@@ -12,8 +12,9 @@ from dataclasses import dataclass, replace
 from ipaddress import IPv4Address, IPv4Interface, IPv4Network
 from typing import Final
 
-from rbdtui.facts.fact import Fact, sections
+from rbdtui.facts.fact import KIB, Fact, sections, shown
 from rbdtui.facts.model import Interface, Route
+from rbdtui.transport.answers import whole_number
 
 _IFF_UP: Final = 0x1
 _RTF_UP, _RTF_GATEWAY, _RTF_REJECT = 0x1, 0x2, 0x200
@@ -36,7 +37,7 @@ def parse_routes(text: str) -> tuple[Route, ...]:
         fields = line.split()
         if len(fields) < 8 or fields[0] == "Iface":
             continue
-        flags = int(fields[3], 16)
+        flags = whole_number(fields[3], 16)
         if flags & _RTF_UP and not flags & _RTF_REJECT:
             destination = IPv4Network(f"{_address(fields[1])}/{_address(fields[7])}", strict=False)
             gateway = _address(fields[2]) if flags & _RTF_GATEWAY else None
@@ -62,28 +63,36 @@ def parse_interfaces(text: str) -> tuple[Interface, ...]:
 
 def _link(line: str) -> Interface:
     name, mac, mtu, flags = line.split(" ")
-    return Interface(name, mac.lower(), int(mtu), bool(int(flags, 16) & _IFF_UP))
+    return Interface(name, mac.lower(), whole_number(mtu), bool(whole_number(flags, 16) & _IFF_UP))
 
 
 def _addresses_of_ip(lines: Iterable[str]) -> dict[str, list[IPv4Interface]]:
     held: dict[str, list[IPv4Interface]] = {}
     for line in lines:
-        match = re.match(r"\d+:\s+([^\s@]+)\S*\s+inet ([0-9.]+)(?: peer \S+?)?(?:/(\d+))? ", line + " ")
-        if match:
-            held.setdefault(match[1], []).append(IPv4Interface(f"{match[2]}/{match[3] or 32}"))
+        number, name, family, address, *more = [*line.split(), "", "", "", ""]
+        if number.removesuffix(":").isdecimal() and family == "inet" and address:
+            # Of a point-to-point link the prefix stands with the peer.
+            prefix = (more[1] if more[0] == "peer" else address).partition("/")[2] or "32"
+            own = IPv4Interface(f"{address.partition('/')[0]}/{prefix}")
+            held.setdefault(name.partition("@")[0], []).append(own)
     return held
 
 
 def _addresses_of_tables(trie: Iterable[str], routes: Iterable[Route]) -> dict[str, list[IPv4Interface]]:
-    connected = sorted((r for r in routes if r.gateway is None), key=lambda r: -r.destination.prefixlen)
+    connected: dict[IPv4Network, str] = {}
+    for route in routes:
+        if route.gateway is None:
+            connected.setdefault(route.destination, route.interface)
+    lengths = sorted({network.prefixlen for network in connected}, reverse=True)
     held: dict[str, list[IPv4Interface]] = {}
     for address in _own_addresses(trie):
         if address in _LOOPBACK:
             held.setdefault("lo", []).append(IPv4Interface(f"{address}/8"))
             continue
-        route = next((r for r in connected if address in r.destination), None)
-        if route is not None:
-            held.setdefault(route.interface, []).append(IPv4Interface(f"{address}/{route.destination.prefixlen}"))
+        around = (IPv4Network((address, length), strict=False) for length in lengths)
+        network = next((each for each in around if each in connected), None)
+        if network is not None:
+            held.setdefault(connected[network], []).append(IPv4Interface(f"{address}/{network.prefixlen}"))
     return held
 
 
@@ -111,6 +120,7 @@ def _servers(lines: Iterable[str]) -> tuple[str, ...]:
     return tuple(match[1] for match in matches if match)
 
 
+_TABLE_BYTES: Final = 256 * KIB
 INTERFACES: Fact[tuple[Interface, ...]] = Fact(
     "interfaces",
     """echo '== link'
@@ -131,14 +141,17 @@ else
 fi""",
     parse_interfaces,
     (),
+    limit_bytes=_TABLE_BYTES,
 )
-ROUTES: Fact[tuple[Route, ...]] = Fact("routes", "cat /proc/net/route", parse_routes, ())
+ROUTES: Fact[tuple[Route, ...]] = Fact(
+    "routes", shown("/proc/net/route", _TABLE_BYTES), parse_routes, (), limit_bytes=_TABLE_BYTES
+)
 NAMESERVERS = Fact(
     "nameservers",
     """show() {
   if [ -e "$2" ]; then
     echo "== $1"
-    cat "$2"
+    head -c 16384 "$2"
     echo
   else
     echo "== $1 absent"

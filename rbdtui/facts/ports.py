@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address
 from typing import Final
 
-from rbdtui.facts.fact import Fact, sections
+from rbdtui.facts.fact import KIB, Fact, sections
 from rbdtui.facts.model import Listener
+from rbdtui.transport.answers import whole_number
 
 _LISTENING: Final = r": [0-9A-F]+:[0-9A-F]{4} [0-9A-F]+:[0-9A-F]{4} %s "
 """A line of ``/proc/net/tcp`` or ``udp`` in a state: 0A listens (TCP), 07 is unconnected (UDP)."""
@@ -45,7 +46,8 @@ def parse_sockets(text: str) -> tuple[Socket, ...]:
         for line in lines:
             fields = line.split()
             address, port = fields[1].split(":")
-            sockets.append(Socket(heading.removesuffix("6"), _ip(address), int(port, 16), int(fields[9])))
+            number = whole_number(port, 16, most=0xFFFF)
+            sockets.append(Socket(heading.removesuffix("6"), _ip(address), number, whole_number(fields[9])))
     return tuple(sockets)
 
 
@@ -66,7 +68,7 @@ def parse_owners(text: str) -> dict[int, Owner]:
     units = {pid: _unit(group) for pid, group in _by_pid(parts.get("groups", ()), "cgroup")}
     owners: dict[int, Owner] = {}
     for line in parts.get("holders", ()):
-        match = re.fullmatch(r"(\d+) /proc/(\d+)/fd:", line.strip())
+        match = re.fullmatch(r"([0-9]{1,18}) /proc/([0-9]{1,18})/fd:", line.strip())
         if match:
             inode, pid = int(match[1]), int(match[2])
             if inode not in owners or owners[inode].pid == _INIT:
@@ -76,7 +78,7 @@ def parse_owners(text: str) -> dict[int, Owner]:
 
 def _by_pid(lines: Iterable[str], file: str) -> Iterable[tuple[int, str]]:
     for line in lines:
-        match = re.match(rf"/proc/(\d+)/{file}:(.*)", line)
+        match = re.match(rf"/proc/([0-9]{{1,18}})/{file}:(.*)", line)
         if match:
             yield int(match[1]), match[2].strip()
 
@@ -85,8 +87,8 @@ def _unit(group: str) -> str:
     """``kubepods`` or the innermost systemd unit of a control group's path."""
     if "kubepods" in group:
         return "kubepods"
-    units = re.findall(r"[^/:]+\.(?:service|socket)", group)
-    return units[-1] if units else ""
+    parts = group.replace(":", "/").split("/")
+    return next((part for part in reversed(parts) if part.endswith((".service", ".socket"))), "")
 
 
 def join_listeners(sockets: Iterable[Socket], owners: Mapping[int, Owner]) -> tuple[Listener, ...]:
@@ -99,6 +101,7 @@ def join_listeners(sockets: Iterable[Socket], owners: Mapping[int, Owner]) -> tu
     return tuple(listeners[key] for key in sorted(listeners, key=lambda key: (key[2], key[0], key[1])))
 
 
+_SOCKETS_BYTES: Final = 256 * KIB
 SOCKETS: Fact[tuple[Socket, ...]] = Fact(
     "sockets",
     f"""for file in tcp tcp6 udp udp6; do
@@ -109,6 +112,7 @@ SOCKETS: Fact[tuple[Socket, ...]] = Fact(
 done""",
     parse_sockets,
     (),
+    limit_bytes=_SOCKETS_BYTES,
 )
 SOCKET_OWNERS: Fact[dict[int, Owner]] = Fact(
     "socket_owners",
@@ -133,4 +137,5 @@ exit 0""",
     parse_owners,
     {},
     limit_s=8,
+    limit_bytes=_SOCKETS_BYTES,
 )

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import groupby
 from typing import Final
 
 from pydantic import TypeAdapter, ValidationError
 
-from rbdtui.facts.fact import Fact, sections, words
+from rbdtui.facts.fact import Fact, sections, shown, words
 from rbdtui.facts.model import Claim, Firewall
 
 UNITS: Final = (
@@ -124,14 +126,21 @@ class Units:
 def parse_units(text: str) -> Units:
     """Read blocks of ``Id=``, ``ActiveState=``, ``UnitFileState=`` with an empty line between them."""
     active, enabled = set(), set()
-    for block in re.split(r"\n\s*\n", text.strip()):
-        values = dict(line.split("=", 1) for line in block.splitlines() if "=" in line)
+    for block in _blocks(text):
+        values = dict(line.split("=", 1) for line in block if "=" in line)
         name = values.get("Id", "").removesuffix(".service")
         if values.get("ActiveState") in ("active", "activating", "reloading"):
             active.add(name)
         if values.get("UnitFileState", "").startswith("enabled"):
             enabled.add(name)
     return Units(frozenset(active), frozenset(enabled))
+
+
+def _blocks(text: str) -> Iterator[list[str]]:
+    """The lines of a text in groups, as empty lines part them."""
+    for is_block, lines in groupby(text.splitlines(), key=lambda line: bool(line.strip())):
+        if is_block:
+            yield list(lines)
 
 
 def parse_names(text: str) -> frozenset[str]:
@@ -167,7 +176,7 @@ def parse_firewall(text: str) -> Firewall:
     parts = sections(text)
     ufw = any(re.match(r"(?i)enabled=\"?yes", line.strip()) for line in parts.get("ufw", ()))
     closing = [line.strip() for line in parts.get("iptables", ()) if _closes(line.strip())]
-    closing += [line.strip() for line in parts.get("nft", ()) if re.search(r"hook input .*policy drop", line)]
+    closing += [line.strip() for line in parts.get("nft", ()) if "policy drop" in line.partition("hook input ")[2]]
     return Firewall(ufw, bool(closing), tuple(closing))
 
 
@@ -222,7 +231,7 @@ done""",
 FILES_FOUND: Fact[frozenset[str]] = Fact(
     "files", f'for path in {words(*FILES)}; do [ ! -e "$path" ] || echo "$path"; done', parse_names, frozenset()
 )
-CLAIM: Fact[Claim | None] = Fact("claim", f"[ ! -e {CLAIM_FILE} ] || cat {CLAIM_FILE}", parse_claim, None)
+CLAIM: Fact[Claim | None] = Fact("claim", f"[ ! -e {CLAIM_FILE} ] || {shown(CLAIM_FILE)}", parse_claim, None)
 FIREWALL = Fact(
     "firewall",
     """echo '== ufw'
@@ -240,7 +249,7 @@ if [ -n "$iptables" ]; then
 fi
 if [ $nf_tables = yes ] && command -v nft >/dev/null; then
   echo '== nft'
-  nft list chains
+  nft list chains | grep 'hook input '
 fi
 exit 0""",
     parse_firewall,

@@ -6,9 +6,12 @@ import re
 import shlex
 from typing import Final
 
-from rbdtui.facts.fact import Fact
+from rbdtui.facts.fact import KIB, Fact, shown
 from rbdtui.facts.model import HostsEntry, Memory, OsRelease
+from rbdtui.transport.answers import whole_number
 
+_LONGEST_VALUE: Final = 300
+_HOSTS_BYTES: Final = 512 * KIB
 _ARCHES: Final = {"x86_64": "amd64", "amd64": "amd64", "aarch64": "arm64", "arm64": "arm64"}
 
 
@@ -31,9 +34,9 @@ def parse_os_release(text: str) -> OsRelease:
 
 def _unquoted(value: str) -> str:
     try:
-        return "".join(shlex.split(value))
+        return "".join(shlex.split(value[:_LONGEST_VALUE]))
     except ValueError:
-        return value.strip("'\"")
+        return value[:_LONGEST_VALUE].strip("'\"")
 
 
 def parse_uname(text: str) -> tuple[str, str]:
@@ -49,12 +52,12 @@ def parse_line(text: str) -> str:
 
 def parse_cpu_count(text: str) -> int:
     """The number that ``nproc`` prints."""
-    return int(text)
+    return whole_number(text.strip())
 
 
 def parse_memory(text: str) -> Memory:
     """Read ``/proc/meminfo`` and, marked by ``fstab``, the swap lines of ``/etc/fstab``."""
-    kib = {name: int(value) for name, value in re.findall(r"^(\w+):\s+(\d+) kB$", text, re.MULTILINE)}
+    kib = {name: whole_number(value) for name, value in re.findall(r"^(\w+): +(\d+) kB$", text, re.MULTILINE)}
     free = kib.get("MemFree", 0) + kib.get("Buffers", 0) + kib.get("Cached", 0)
     return Memory(
         total_bytes=kib["MemTotal"] * 1024,
@@ -83,7 +86,10 @@ def parse_hostname_addresses(text: str) -> tuple[str, ...] | None:
 
 
 OS_RELEASE = Fact(
-    "os_release", "cat /etc/os-release 2>/dev/null || cat /usr/lib/os-release", parse_os_release, OsRelease()
+    "os_release",
+    f"{shown('/etc/os-release')} 2>/dev/null || {shown('/usr/lib/os-release')}",
+    parse_os_release,
+    OsRelease(),
 )
 UNAME = Fact("uname", "uname -r; uname -m", parse_uname, ("", ""))
 HOSTNAME = Fact("hostname", "cat /proc/sys/kernel/hostname", parse_line, "")
@@ -94,8 +100,10 @@ HOSTNAME_ADDRESSES: Fact[tuple[str, ...] | None] = Fact(
     parse_hostname_addresses,
     None,
 )
-HOSTS_FILE: Fact[tuple[HostsEntry, ...]] = Fact("hosts_file", "cat /etc/hosts", parse_hosts_file, ())
-MACHINE_ID = Fact("machine_id", "cat /etc/machine-id 2>/dev/null || :", parse_line, "")
+HOSTS_FILE: Fact[tuple[HostsEntry, ...]] = Fact(
+    "hosts_file", shown("/etc/hosts", _HOSTS_BYTES), parse_hosts_file, (), limit_bytes=_HOSTS_BYTES
+)
+MACHINE_ID = Fact("machine_id", f"{shown('/etc/machine-id')} 2>/dev/null || :", parse_line, "")
 PRODUCT_UUID = Fact("product_uuid", "cat /sys/class/dmi/id/product_uuid 2>/dev/null || :", parse_line, "")
 CPU_COUNT = Fact("cpu_count", "nproc", parse_cpu_count, 0)
 MEMORY = Fact(

@@ -6,16 +6,20 @@ import asyncio
 import json
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from rbdtui.checks import ask
 from rbdtui.checks.preflight import PreflightResult, preflight
+from rbdtui.checks.view import NodeView
 from rbdtui.facts.fact import Output
 from rbdtui.facts.model import NodeFacts
 from rbdtui.findings import Finding, Severity
-from rbdtui.transport.base import ConnectionLostError, ConnectTimeoutError, LoginRefusedError, Reach
+from rbdtui.transport.base import CommandResult, ConnectionLostError, ConnectTimeoutError, LoginRefusedError, Reach
+from rbdtui.transport.scripts import Script
 from tests.checks.cases import KUBERNETES, RAINBOND
 from tests.checks.scripted_host import ScriptedHost
 from tests.checks.support import VIP, Packages, place, spec_of
@@ -197,3 +201,50 @@ async def test_preflight_can_be_cancelled() -> None:
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await asyncio.wait_for(task, 5)
+
+
+class Tampered(ScriptedHost):
+    """A host that answers as others do, with something done to what it says."""
+
+    def __init__(self, name: str, outputs: dict[str, Output], spoil: Callable[[str], str]) -> None:
+        super().__init__(name, outputs)
+        self._spoil = spoil
+
+    async def run(self, script: Script, *args: str, **options: Any) -> CommandResult:
+        result = await super().run(script, *args, **options)
+        return result if script.name != "facts" else replace(result, stdout=self._spoil(result.text).encode())
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda text: text.replace("@@end memory 0", "@@end memory " + "9" * 5000),
+        lambda text: text.replace("@@fact claim\n", "@@fact claim\n" + "[" * 60_000),
+        lambda text: "@@fact a\n" * 200_000,
+        lambda text: text.replace("MemTotal:", "MemTotal: " + "9" * 3000 + " kB\nx:"),
+        lambda text: text.replace("@@fact uname\n", "@@fact uname\n" + "9" * 5000 + ".1 x\n"),
+    ],
+    ids=["digits", "nested claim", "marks", "memory", "kernel"],
+)
+async def test_an_odd_answer_of_one_host_is_told_of_that_host_and_spares_the_others(
+    spoil: Callable[[str], str],
+) -> None:
+    hosts = {**three(), "node2": Tampered("node2", outputs(2), spoil)}
+    result = await preflight(KUBERNETES, hosts, None, place)
+    good = await preflight(KUBERNETES, three(), None, place)
+    of_others = [(f.code, f.place.node) for f in good.findings if f.place.node in ("node1", "node3")]
+    assert [(f.code, f.place.node) for f in result.findings if f.place.node in ("node1", "node3")] == of_others
+    assert [f.place.node for f in result.findings if f.code in ("RBD-FACT-101", "RBD-HOST-010")].count("node2") > 0
+
+
+async def test_a_check_that_an_answer_upsets_is_told_of_that_host_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    def upset(view: NodeView) -> list[Finding]:
+        if view.facts.node == "node2":
+            raise OverflowError("int too large to convert to float")
+        return []
+
+    monkeypatch.setattr("rbdtui.checks.NODE_CHECKS", (upset,))
+    result = await preflight(KUBERNETES, three(), None, place)
+    assert [(f.place.node, str(f.message)) for f in result.findings if f.code == "RBD-HOST-010"] == [
+        ("node2", "node2: the answer of facts makes no sense: OverflowError: int too large to convert to float")
+    ]
