@@ -33,6 +33,10 @@ class Network:
         """VRRP instances that run."""
         self.clusters: dict[str, Cluster] = {}
         """Which cluster a machine joined last, by the machine's name."""
+        self.node_passwords_made: dict[str, int] = {}
+        """How many installations of a machine made themselves a node password, by the machine's name."""
+        self.bundled_ingress = "rke2-ingress-nginx"
+        """The ingress that RKE2 brings unless it is told otherwise; ``rke2-traefik`` since v1.36."""
         self._cut: set[str] = set()
         self._contents: dict[str, bytes] = {}
 

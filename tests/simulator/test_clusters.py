@@ -284,20 +284,28 @@ async def _get(port: int, path: str, context: ssl.SSLContext, server_name: str) 
     return answer
 
 
+FIRST = "https://127.77.0.11:9345"
+
+
 @pytest.mark.parametrize(
-    ("unit", "images", "settings", "words"),
+    ("images", "settings", "words"),
     [
-        ("rke2-server", False, {}, "failed to get runtime image"),
-        ("rke2-server", True, {"tls_sans": "x"}, "flag provided but not defined: -tls-sans"),
-        ("rke2-server", True, {"server": "https://127.77.0.11:9345", "token": "other"}, "401 Unauthorized"),
-        ("rke2-agent", True, {"server": "https://127.77.0.11:9345", "token": "other"}, "401 Unauthorized"),
-        ("rke2-agent", True, {}, "--server and --token are required"),
-        ("rke2-server", True, {"server": "https://127.77.0.11:9345", "cluster_cidr": "10.99.0.0/16"}, "value mismatch"),
-        ("rke2-server", True, {"server": "https://127.77.0.11:9345", "node_name": "node1"}, "duplicate hostname"),
+        (False, {}, "failed to get runtime image"),
+        (
+            True,
+            {"server": FIRST, "token": "other"},
+            'level=fatal msg="starting kubernetes: preparing server: failed to validate server configuration: '
+            'not authorized"',
+        ),
+        (True, {"server": FIRST, "token": f"K10{'0' * 64}::server:{TOKEN}"}, "token CA hash does not match"),
+        (True, {"server": FIRST, "cluster_cidr": "10.99.0.0/16"}, "critical configuration value mismatch between"),
+        (True, {"server": FIRST, "node_name": "node1"}, "etcd cluster join failed: duplicate node name found"),
+        (True, {"server": "https://127.77.0.99:9345"}, "failed to get CA certs"),
+        (True, {"disable_etcd": "true"}, "--server is required"),
     ],
 )
-async def test_rke2_fails_in_its_own_words(
-    log_in: Login, bundle: Path, unit: str, images: bool, settings: dict[str, object], words: str
+async def test_a_server_ends_in_rke2s_own_words_and_is_started_again(
+    log_in: Login, bundle: Path, images: bool, settings: dict[str, object], words: str
 ) -> None:
     async with SimulatedFleet(2, speed=SPEED) as fleet, log_in(fleet) as hosts:
         await unpack(fleet.machines["node1"], hosts["node1"], bundle)
@@ -306,30 +314,247 @@ async def test_rke2_fails_in_its_own_words(
         machine = fleet.machines["node2"]
         await unpack(machine, hosts["node2"], bundle, images=images)
         configure(machine, **settings)
-        assert await start(hosts["node2"], unit) == 3
-        assert words in journal(machine, unit)
-        progress = (await hosts["node2"].must(script("rke2-progress"), f"{unit}.service", "")).text
-        assert "active=activating\nrestarts=" in progress
+        assert await start(hosts["node2"], "rke2-server") == 3
+        assert words in journal(machine, "rke2-server")
+        await eventually(lambda: machine.systemd.unit("rke2-server").restarts > 0)
 
 
-async def test_a_damaged_image_archive_and_a_taken_port_end_rke2(log_in: Login, bundle: Path) -> None:
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        (
+            {"token": "other"},
+            'level=info msg="Waiting to retrieve agent configuration; server is not ready: '
+            'failed to retrieve configuration from server: not authorized"',
+        ),
+        ({"token": f"K10{'0' * 64}::node:{TOKEN}"}, "token CA hash does not match the Cluster CA certificate hash"),
+        ({"server": "https://127.77.0.99:9345"}, 'level=error msg="failed to get CA certs'),
+        ({"node_name": "node3"}, "server is not ready: Node password rejected, duplicate hostname"),
+    ],
+)
+async def test_an_agent_says_what_is_wrong_and_tries_on(
+    log_in: Login, bundle: Path, settings: dict[str, object], words: str
+) -> None:
+    async with SimulatedFleet(3, speed=SPEED) as fleet, log_in(fleet) as hosts:
+        for name in fleet.machines:
+            await unpack(fleet.machines[name], hosts[name], bundle)
+        configure(fleet.machines["node1"])
+        assert await start(hosts["node1"], "rke2-server") == 0
+        configure(fleet.machines["node3"], server=FIRST)
+        assert await start(hosts["node3"], "rke2-agent") == 0
+        machine = fleet.machines["node2"]
+        configure(machine, **{"server": FIRST, **settings})
+        machine.start_unit("rke2-agent")
+        await eventually(lambda: journal(machine, "rke2-agent").count(words) >= 3)
+        unit = machine.systemd.unit("rke2-agent")
+        assert (unit.active, unit.invocations) == (Active.ACTIVATING, 1)
+
+
+async def test_an_agent_without_a_server_to_join_ends(log_in: Login, bundle: Path) -> None:
+    async with SimulatedFleet(1, speed=SPEED) as fleet, log_in(fleet) as hosts:
+        await unpack(fleet.machines["node1"], hosts["node1"], bundle)
+        configure(fleet.machines["node1"])
+        assert await start(hosts["node1"], "rke2-agent") == 3
+        assert "--server and --token are required" in journal(fleet.machines["node1"], "rke2-agent")
+
+
+async def test_an_unknown_setting_is_skipped_with_a_warning(log_in: Login, bundle: Path) -> None:
+    async with SimulatedFleet(2, speed=SPEED) as fleet, log_in(fleet) as hosts:
+        first, second = fleet.machines.values()
+        for machine in (first, second):
+            await unpack(machine, hosts[machine.name], bundle)
+        configure(first, tls_sans="x", etcd_snapshot_retention=9)
+        configure(second, server=FIRST, etcd_snapshot_retention=9)
+        assert await start(hosts["node1"], "rke2-server") == 0
+        assert await start(hosts["node2"], "rke2-agent") == 0
+        warnings = [line for line in journal(first, "rke2-server").splitlines() if "level=warning" in line]
+        assert len(warnings) == 1
+        assert warnings[0].endswith('msg="Unknown flag --tls-sans found in config.yaml, skipping\\n"')
+        assert "Unknown flag --etcd-snapshot-retention found in config.yaml, skipping" in journal(second, "rke2-agent")
+
+
+async def test_agents_have_a_token_of_their_own_which_every_server_must_have_been_given(
+    log_in: Login, bundle: Path
+) -> None:
+    async with SimulatedFleet(3, speed=SPEED) as fleet, log_in(fleet) as hosts:
+        first, second, agent = fleet.machines.values()
+        for machine in fleet.machines.values():
+            await unpack(machine, hosts[machine.name], bundle)
+        configure(first, agent_token="for-agents")
+        assert await start(hosts["node1"], "rke2-server") == 0
+        full = first.files.text("/var/lib/rancher/rke2/server/token").strip()
+        ca_hash = sha256(first.files.read("/var/lib/rancher/rke2/server/tls/server-ca.crt"))
+        assert full == f"K10{ca_hash}::server:{TOKEN}"
+        assert first.files.text("/var/lib/rancher/rke2/server/agent-token").strip() == f"K10{ca_hash}::node:for-agents"
+        configure(second, server=FIRST, token=full)
+        assert await start(hosts["node2"], "rke2-server") == 0
+        configure(agent, server=f"https://{second.ip}:9345", token=f"K10{ca_hash}::node:for-agents")
+        agent.start_unit("rke2-agent")
+        await eventually(lambda: journal(agent, "rke2-agent").count("not authorized") >= 2)
+        configure(second, server=FIRST, token=full, agent_token="for-agents")
+        await second.systemd.stop("rke2-server")
+        assert await start(hosts["node2"], "rke2-server") == 0
+        await eventually_ready(hosts["node1"], {"node1", "node2", "node3"})
+
+
+async def test_data_of_another_token_are_not_taken(log_in: Login, bundle: Path) -> None:
     async with SimulatedFleet(1, speed=SPEED) as fleet, log_in(fleet) as hosts:
         machine = fleet.machines["node1"]
-        await unpack(machine, hosts["node1"], bundle, images=False)
-        machine.files.put(f"{IMAGES_DIR}/images.tar.gz", b"no archive")
+        await unpack(machine, hosts["node1"], bundle)
+        configure(machine)
+        assert await start(hosts["node1"], "rke2-server") == 0
+        await machine.systemd.stop("rke2-server")
+        configure(machine, token="another")
+        assert await start(hosts["node1"], "rke2-server") == 3
+        assert "bootstrap data already found and encrypted with different token" in journal(machine, "rke2-server")
+
+
+async def test_a_damaged_image_archive_is_told_and_rke2_goes_on(log_in: Login, bundle: Path) -> None:
+    async with SimulatedFleet(1, speed=SPEED) as fleet, log_in(fleet) as hosts:
+        machine = fleet.machines["node1"]
+        await unpack(machine, hosts["node1"], bundle)
+        machine.files.put(f"{IMAGES_DIR}/more.tar.gz", b"no archive")
+        configure(machine)
+        assert await start(hosts["node1"], "rke2-server") == 0
+        (line,) = [each for each in journal(machine, "rke2-server").splitlines() if "level=error" in each]
+        assert f"Error encountered while importing {IMAGES_DIR}/more.tar.gz: " in line
+        await eventually_ready(hosts["node1"], {"node1"})
+
+
+@pytest.mark.parametrize("port", [6443, 2380, 10250])
+async def test_a_taken_port_of_another_program_is_waited_for(log_in: Login, bundle: Path, port: int) -> None:
+    async with SimulatedFleet(1, speed=SPEED) as fleet, log_in(fleet) as hosts:
+        machine = fleet.machines["node1"]
+        await unpack(machine, hosts["node1"], bundle)
+        machine.listen(port, "squatter")
+        configure(machine)
+        machine.start_unit("rke2-server")
+        await fleet.tempo.sleep(40.0)
+        assert "address already in use" not in journal(machine, "rke2-server")
+        assert fleet.network.clusters["node1"].nodes == {}
+        machine.unlisten(port)
+        await eventually(lambda: list(fleet.network.clusters["node1"].nodes) == ["node1"])
+
+
+async def test_the_supervisors_port_is_rke2s_own_and_ends_it_when_taken(log_in: Login, bundle: Path) -> None:
+    async with SimulatedFleet(1, speed=SPEED) as fleet, log_in(fleet) as hosts:
+        machine = fleet.machines["node1"]
+        await unpack(machine, hosts["node1"], bundle)
+        machine.listen(9345, "squatter")
         configure(machine)
         assert await start(hosts["node1"], "rke2-server") == 3
-        assert "failed to load images" in journal(machine, "rke2-server")
-        machine.files.remove(f"{IMAGES_DIR}/images.tar.gz")
-        content = (bundle / "rke2-images.linux-amd64.tar.gz").read_bytes()
-        machine.files.put(f"{IMAGES_DIR}/rke2-images.linux-amd64.tar.gz", content)
-        machine.listen(6443, "squatter")
-        await eventually(lambda: "bind: address already in use" in journal(machine, "rke2-server"))
-        machine.unlisten(6443)
+        assert "bind: address already in use" in journal(machine, "rke2-server")
+        machine.unlisten(9345)
         await eventually(lambda: machine.systemd.unit("rke2-server").active is Active.ACTIVE)
 
 
-async def test_two_servers_that_join_at_once_get_in_each_others_way(log_in: Login, bundle: Path) -> None:
+def open_ports(machine: Machine) -> set[str]:
+    return {f"{'*' if where == '0.0.0.0' else where}:{port}" for where, port in machine.listening if port > 1024}
+
+
+COMMON = {
+    "*:10250", "127.0.0.1:10010", "127.0.0.1:10248", "127.0.0.1:10249", "127.0.0.1:10256",
+}  # fmt: skip
+ETCD = {"127.0.0.1:2379", "127.0.0.1:2380", "127.0.0.1:2381", "127.0.0.1:2382", "node:2379", "node:2380"}
+API = {"*:6443", "*:10260", "127.0.0.1:10257", "127.0.0.1:10258", "127.0.0.1:10259"}
+BALANCERS = {"127.0.0.1:6443", "127.0.0.1:6444"}
+
+
+async def test_who_listens_where_by_role(log_in: Login, bundle: Path) -> None:
+    async with SimulatedFleet(4, speed=SPEED) as fleet, log_in(fleet) as hosts:
+        both, etcd, control, agent = fleet.machines.values()
+        before = {name: open_ports(machine) for name, machine in fleet.machines.items()}
+        for machine in fleet.machines.values():
+            await unpack(machine, hosts[machine.name], bundle)
+        configure(both)
+        configure(etcd, server=FIRST, disable_apiserver=True, disable_controller_manager=True, disable_scheduler=True)
+        configure(control, server=FIRST, disable_etcd=True)
+        configure(agent, server=FIRST)
+        for machine in (both, etcd, control):
+            assert await start(hosts[machine.name], "rke2-server") == 0
+        assert await start(hosts["node4"], "rke2-agent") == 0
+        await eventually_ready(hosts["node1"], {"node1", "node2", "node3", "node4"})
+
+        def seen(machine: Machine) -> set[str]:
+            new = open_ports(machine) - before[machine.name]
+            return {port.replace(str(machine.ip), "node") for port in new}
+
+        assert seen(both) == COMMON | ETCD | API | {"*:9345"}
+        assert seen(etcd) == COMMON | ETCD | BALANCERS | {"*:9345"}
+        assert seen(control) == COMMON | API | {"*:9345", "127.0.0.1:2379"}
+        assert seen(agent) == COMMON | BALANCERS
+        nodes = fleet.network.clusters["node1"].nodes
+        roles = {
+            name: sorted(key.partition("/")[2] for key in node.labels if key.startswith("node-role"))
+            for name, node in nodes.items()
+        }
+        assert roles == {
+            "node1": ["control-plane", "etcd", "master"],
+            "node2": ["etcd"],
+            "node3": ["control-plane", "master"],
+            "node4": [],
+        }
+        assert [member.node_name for member in fleet.network.clusters["node1"].members] == ["node1", "node2"]
+        assert (await hosts["node3"].run(script("etcd-members"))).exit_status == 3
+        assert "node4" in await ready_nodes(hosts["node2"]), "through RKE2's own balancer"
+
+
+async def test_a_control_plane_without_etcd_asks_its_server_at_every_start(log_in: Login, bundle: Path) -> None:
+    async with SimulatedFleet(2, speed=SPEED) as fleet, log_in(fleet) as hosts:
+        etcd, control = fleet.machines.values()
+        for machine in fleet.machines.values():
+            await unpack(machine, hosts[machine.name], bundle)
+        configure(etcd, disable_apiserver=True, disable_controller_manager=True, disable_scheduler=True)
+        configure(control, server="https://servers:9345", disable_etcd=True)
+        assert await start(hosts["node1"], "rke2-server") == 0
+        assert fleet.network.clusters["node1"].nodes == {}, "ready although no API knows it"
+        assert await start(hosts["node2"], "rke2-server") == 3
+        assert "lookup servers: no such host" in journal(control, "rke2-server")
+        control.files.put("/etc/hosts", f"127.77.0.99 servers\n{etcd.ip} servers\n")
+        await eventually(lambda: control.systemd.unit("rke2-server").active is Active.ACTIVE)
+        await eventually_ready(hosts["node2"], {"node1", "node2"})
+        await control.systemd.stop("rke2-server")
+        await etcd.systemd.stop("rke2-server")
+        assert await start(hosts["node2"], "rke2-server") == 3
+        assert "failed to get CA certs" in journal(control, "rke2-server").splitlines()[-3]
+
+
+async def test_the_supervisor_listens_long_before_the_api(log_in: Login, bundle: Path) -> None:
+    async with SimulatedFleet(1, speed=SPEED) as fleet, log_in(fleet) as hosts:
+        machine = fleet.machines["node1"]
+        await unpack(machine, hosts["node1"], bundle)
+        configure(machine)
+        machine.start_unit("rke2-server")
+        await eventually(lambda: machine.listener("127.0.0.1", 9345) is not None)
+        assert machine.listener("127.0.0.1", 6443) is None
+        await eventually(lambda: machine.listener("127.0.0.1", 6443) is not None)
+
+
+@pytest.mark.parametrize(
+    ("bundled", "settings", "taken"),
+    [
+        ("rke2-ingress-nginx", {}, True),
+        ("rke2-ingress-nginx", {"disable": "rke2-ingress-nginx"}, False),
+        ("rke2-traefik", {"disable": "rke2-ingress-nginx"}, True),
+        ("rke2-traefik", {"disable": "[rke2-ingress-nginx, rke2-traefik]"}, False),
+        ("rke2-traefik", {"ingress-controller": "none"}, False),
+    ],
+)
+async def test_the_bundled_ingress_takes_the_webs_ports_unless_it_is_off(
+    log_in: Login, bundle: Path, bundled: str, settings: dict[str, object], taken: bool
+) -> None:
+    async with SimulatedFleet(1, speed=SPEED) as fleet, log_in(fleet) as hosts:
+        fleet.network.bundled_ingress = bundled
+        machine = fleet.machines["node1"]
+        await unpack(machine, hosts["node1"], bundle)
+        configure(machine, **settings)
+        assert await start(hosts["node1"], "rke2-server") == 0
+        await eventually_ready(hosts["node1"], {"node1"})
+        await fleet.tempo.sleep(6.0)
+        assert [machine.listener("127.0.0.1", port) is not None for port in (80, 443)] == [taken, taken]
+
+
+async def test_two_servers_that_join_at_once_wait_for_each_other(log_in: Login, bundle: Path) -> None:
     async with SimulatedFleet(3, speed=SPEED) as fleet, log_in(fleet) as hosts:
         machines = fleet.machines
         for name in machines:
@@ -337,13 +562,34 @@ async def test_two_servers_that_join_at_once_get_in_each_others_way(log_in: Logi
         configure(machines["node1"])
         assert await start(hosts["node1"], "rke2-server") == 0
         for name in ("node2", "node3"):
-            configure(machines[name], server=f"https://{machines['node1'].ip}:9345")
+            configure(machines[name], server=FIRST)
         statuses = await asyncio.gather(*(start(hosts[name], "rke2-server") for name in ("node2", "node3")))
-        assert sorted(statuses) == [0, 3]
+        assert statuses == [0, 0]
         words = journal(machines["node2"], "rke2-server") + journal(machines["node3"], "rke2-server")
-        assert "too many learner members" in words
-        # systemd starts the loser again, and then there is room for it.
+        assert "Waiting for other members to finish joining etcd cluster: etcdserver: too many learner members" in words
         await eventually_ready(hosts["node1"], {"node1", "node2", "node3"})
+
+
+async def test_a_reinstalled_node_is_known_until_it_is_deleted(log_in: Login, bundle: Path) -> None:
+    async with SimulatedFleet(4, speed=SPEED) as fleet, log_in(fleet) as hosts:
+        for name, machine in fleet.machines.items():
+            await unpack(machine, hosts[name], bundle)
+            configure(machine, **({} if name == "node1" else {"server": FIRST}))
+            assert await start(hosts[name], "rke2-agent" if name == "node4" else "rke2-server") == 0
+        cluster = fleet.network.clusters["node1"]
+        for name, unit, words in (
+            ("node3", "rke2-server", "duplicate node name found"),
+            ("node4", "rke2-agent", "Node password rejected"),
+        ):
+            machine = fleet.machines[name]
+            await hosts[name].must(script("rke2-uninstall"))
+            await unpack(machine, hosts[name], bundle)
+            configure(machine, server=FIRST)
+            machine.start_unit(unit)
+            await eventually(lambda machine=machine, unit=unit, words=words: words in journal(machine, unit))  # type: ignore[misc]
+            cluster.delete_node(name)
+            await eventually(lambda name=name: name in cluster.nodes)  # type: ignore[misc]
+        assert sorted(member.node_name for member in cluster.members) == ["node1", "node2", "node3"]
 
 
 async def test_an_address_without_its_name_in_the_certificate_is_refused(log_in: Login, bundle: Path) -> None:
@@ -358,15 +604,30 @@ async def test_an_address_without_its_name_in_the_certificate_is_refused(log_in:
         assert "certificate is valid for" in result.error_text
 
 
-async def test_a_missing_resolver_file_keeps_kubelet_from_starting(log_in: Login, bundle: Path) -> None:
+@pytest.mark.parametrize("content", [None, "", "nameserver 127.0.0.53\n"])
+async def test_without_a_resolver_that_pods_reach_they_get_a_public_one(
+    log_in: Login, bundle: Path, content: str | None
+) -> None:
     async with SimulatedFleet(1, speed=SPEED) as fleet, log_in(fleet) as hosts:
         machine = fleet.machines["node1"]
         machine.files.remove("/etc/resolv.conf")
+        if content is not None:
+            machine.files.put("/etc/resolv.conf", content)
         await unpack(machine, hosts["node1"], bundle)
         configure(machine)
+        assert await start(hosts["node1"], "rke2-server") == 0
+        await eventually_ready(hosts["node1"], {"node1"})
+        assert machine.files.text("/var/lib/rancher/rke2/agent/etc/resolv.conf") == "nameserver 8.8.8.8\n"
+
+
+async def test_a_named_resolver_file_that_is_missing_ends_kubelet(log_in: Login, bundle: Path) -> None:
+    async with SimulatedFleet(1, speed=SPEED) as fleet, log_in(fleet) as hosts:
+        machine = fleet.machines["node1"]
+        await unpack(machine, hosts["node1"], bundle)
+        configure(machine, resolv_conf="/etc/site-resolv.conf")
         machine.start_unit("rke2-server")
-        await eventually(lambda: "open /etc/resolv.conf" in journal(machine, "rke2-server"))
-        machine.files.put("/etc/resolv.conf", "")
+        await eventually(lambda: journal(machine, "rke2-server").count("Kubelet exited: open /etc/site-res") >= 2)
+        machine.files.put("/etc/site-resolv.conf", "nameserver 198.51.100.53\n")
         await eventually_ready(hosts["node1"], {"node1"})
 
 

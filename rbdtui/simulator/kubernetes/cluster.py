@@ -15,6 +15,8 @@ from rbdtui.simulator.network import Network
 
 RKE2_VERSION: Final = "v1.30.4+rke2r1"
 DATA_DIR: Final = "/var/lib/rancher/rke2"
+ETCD_DIR: Final = f"{DATA_DIR}/server/db/etcd"
+ETCD_NAME_FILE: Final = f"{ETCD_DIR}/name"
 GRACE_S: Final = 40.0
 """Without a sign of life for this long a node counts as not ready (node-monitor-grace-period)."""
 BEAT_S: Final = 5.0
@@ -22,22 +24,29 @@ BEAT_S: Final = 5.0
 _ETCD_VERSION: Final = "3.5.13"
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Member:
-    """One member of etcd."""
+    """One member of etcd; it stays one when its machine has lost the data."""
 
     machine: Machine
+    name: str
+    """The node's name with some digits that RKE2 adds, new ones whenever it begins without data."""
     learner: bool = False
 
     @property
     def id(self) -> int:
         """The number that etcd gives it."""
-        return int(hashlib.sha256(f"member {self.machine.name}".encode()).hexdigest()[:15], 16)
+        return int(hashlib.sha256(f"member {self.name}".encode()).hexdigest()[:15], 16)
 
     @property
-    def name(self) -> str:
-        """RKE2 adds some digits to the node's name."""
-        return f"{self.machine.hostname}-{self.machine.identity('etcd')[:8]}"
+    def node_name(self) -> str:
+        """The name without the digits."""
+        return self.name.rpartition("-")[0]
+
+    @property
+    def has_data(self) -> bool:
+        """Whether its data are still on its machine."""
+        return self.machine.files.text(ETCD_NAME_FILE).strip() == self.name
 
     def to_json(self) -> dict[str, object]:
         """As etcd's JSON gateway writes it: numbers of 64 bits are strings."""
@@ -72,6 +81,10 @@ class Cluster:
 
     def __init__(self, network: Network, token: str, seed: str, settings: dict[str, object]) -> None:
         self.network, self.token, self.settings = network, token, settings
+        self.agent_tokens: dict[str, str] = {}
+        """Per server, what it was last started with as ``agent-token``; empty: agents use the server's token."""
+        self.node_passwords: dict[str, str] = {}
+        """Per node name, the password that its first agent came with (secret NAME.node-password.rke2)."""
         born_at = time.time()
         self.server_authority = Authority(seed, "rke2-server-ca", born_at)
         self.client_authority = Authority(seed, "rke2-client-ca", born_at)
@@ -84,13 +97,16 @@ class Cluster:
         self._id = int(hashlib.sha256(f"cluster {seed}".encode()).hexdigest()[:15], 16)
 
     def member_on(self, machine: Machine) -> Member | None:
-        """The member of a machine."""
-        return next((member for member in self.members if member.machine is machine), None)
+        """The member whose data a machine has."""
+        return next((member for member in self.members if member.machine is machine and member.has_data), None)
+
+    def _runs(self, member: Member) -> bool:
+        return member.machine.name in self.etcd_running and member.has_data
 
     def has_quorum(self, machine: Machine) -> bool:
         """Whether most members run where a machine can reach them."""
         voting = [member for member in self.members if not member.learner]
-        alive = [m for m in voting if m.machine.name in self.etcd_running and self.network.linked(machine, m.machine)]
+        alive = [m for m in voting if self._runs(m) and self.network.linked(machine, m.machine)]
         return 2 * len(alive) > len(voting)
 
     def serves(self, machine: Machine) -> bool:
@@ -112,7 +128,7 @@ class Cluster:
     @property
     def leader(self) -> Member | None:
         """The member that leads; None without quorum."""
-        running = [m for m in self.members if m.machine.name in self.etcd_running and not m.learner]
+        running = [m for m in self.members if self._runs(m) and not m.learner]
         return next((m for m in running if self.has_quorum(m.machine)), None)
 
     @property
@@ -212,6 +228,18 @@ class Cluster:
             "lastHeartbeatTime": moment,
             "lastTransitionTime": moment,
         }
+
+    def admits(self, server: Machine, user: str, password: str) -> bool:
+        """Whether a server takes a password, of the user ``server`` or ``node``."""
+        if user == "server":
+            return password == self.token
+        return password == (self.agent_tokens.get(server.name) or self.token)
+
+    def delete_node(self, name: str) -> None:
+        """``kubectl delete node``: RKE2 takes the node's password and its member of etcd away as well."""
+        self.nodes.pop(name, None)
+        self.node_passwords.pop(name, None)
+        self.members = [member for member in self.members if member.node_name != name]
 
     def label(self, name: str, pairs: list[str]) -> str:
         """Set labels (``key=value``) or take them away (``key-``); what kubectl says. Raises `KeyError`."""

@@ -45,8 +45,8 @@ def _json(status: int, body: object) -> Response:
     return Response(status, json.dumps(body).encode(), "application/json")
 
 
-def _refusal(status: int, reason: str) -> Response:
-    body = {"kind": "Status", "apiVersion": "v1", "status": "Failure", "message": reason, "reason": reason}
+def _refusal(status: int, reason: str, message: str = "") -> Response:
+    body = {"kind": "Status", "apiVersion": "v1", "status": "Failure", "message": message or reason, "reason": reason}
     return _json(status, body | {"code": status})
 
 
@@ -135,8 +135,9 @@ def supervisor(cluster: Cluster, machine: Machine) -> Callable[[Request], Respon
         if request.path == "/cacerts":
             return Response(200, cluster.server_authority.certificate.encode())
         if request.path == "/v1-rke2/readyz":
-            if _password(request) != cluster.token:
-                return Response(403, b"Forbidden\n")
+            user, password = _credentials(request)
+            if not cluster.admits(machine, user, password):
+                return _refusal(401, "Unauthorized", "not authorized")
             return Response(200, b"ok") if cluster.serves(machine) else Response(500, b"runtime core not ready\n")
         return Response(404, b"404 page not found\n")
 
@@ -172,11 +173,12 @@ def _metrics(cluster: Cluster, machine: Machine, led: bool) -> Iterator[str]:
             yield f'etcd_network_known_peers{{Local="{own.id:x}",Remote="{member.id:x}"}} 1'
 
 
-def _password(request: Request) -> str:
+def _credentials(request: Request) -> tuple[str, str]:
     kind, _, value = request.headers.get("authorization", "").partition(" ")
     if kind.lower() != "basic":
-        return ""
+        return "", ""
     try:
-        return base64.b64decode(value).decode().partition(":")[2]
+        user, _, password = base64.b64decode(value).decode().partition(":")
     except ValueError:
-        return ""
+        return "", ""
+    return user, password

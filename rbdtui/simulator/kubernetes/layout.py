@@ -8,14 +8,17 @@ import tarfile
 from typing import Final
 
 from rbdtui.simulator.kubernetes.certificates import Pair
-from rbdtui.simulator.kubernetes.cluster import DATA_DIR, RKE2_VERSION, Cluster
+from rbdtui.simulator.kubernetes.cluster import DATA_DIR, ETCD_DIR, RKE2_VERSION, Cluster
+from rbdtui.simulator.kubernetes.tokens import full_token
 from rbdtui.simulator.machine import Machine
 
 IMAGES_DIR: Final = f"{DATA_DIR}/agent/images"
 BIN_DIR: Final = f"{DATA_DIR}/bin"
 KUBECONFIG: Final = "/etc/rancher/rke2/rke2.yaml"
 TLS_DIR: Final = f"{DATA_DIR}/server/tls"
-ETCD_DIR: Final = f"{DATA_DIR}/server/db/etcd"
+NODE_PASSWORD_FILE: Final = "/etc/rancher/node/password"  # noqa: S105 - the name of a file
+ETCD_DATA_DIR: Final = f"{ETCD_DIR}/member"
+"""There once the machine has been a member that votes."""
 _PROGRAMS: Final = ("containerd", "containerd-shim-runc-v2", "crictl", "ctr", "kubectl", "kubelet", "runc")
 
 
@@ -31,32 +34,31 @@ def image_archives(machine: Machine) -> list[str]:
 
 
 def stage_runtime(machine: Machine) -> None:
-    """Unpack the programs from the image archive; raises `LayoutError` when there is none or it is damaged."""
+    """Unpack the programs from an image archive; raises `LayoutError` when no readable one is there."""
     version = RKE2_VERSION.replace("+", "-")
     directory = f"{DATA_DIR}/data/{version}-{'5f1c0de5a1ad'}/bin"
     if not machine.files.is_dir(directory):
-        archives = image_archives(machine)
-        if not archives:
+        if all(archive_fault(machine, path) for path in image_archives(machine)):
             image = f"index.docker.io/rancher/rke2-runtime:{version}"
             raise LayoutError(
                 f"preparing server: failed to get runtime image {image}: not in {IMAGES_DIR}: "
                 'Get "https://index.docker.io/v2/": dial tcp: lookup index.docker.io: no such host'
             )
-        for path in archives:
-            _check_archive(path, machine.files.read(path))
         for program in _PROGRAMS:
             machine.files.put(f"{directory}/{program}", f"\x7fELF {program} {version}\n", mode=0o755)
     machine.files.link(directory, BIN_DIR)
 
 
-def _check_archive(path: str, content: bytes) -> None:
+def archive_fault(machine: Machine, path: str) -> str:
+    """Why an image archive cannot be read; empty when it can."""
     if path.endswith((".zst", ".lz4")):
-        return
+        return ""
     try:
-        with tarfile.open(fileobj=io.BytesIO(content)) as archive:
+        with tarfile.open(fileobj=io.BytesIO(machine.files.read(path))) as archive:
             archive.getnames()
     except (tarfile.TarError, OSError, EOFError) as error:
-        raise LayoutError(f"failed to load images from {path}: {error}") from None
+        return str(error)
+    return ""
 
 
 def prepare_agent(machine: Machine) -> None:
@@ -70,22 +72,48 @@ def prepare_agent(machine: Machine) -> None:
     files.mkdir("/var/lib/kubelet", mode=0o700)
 
 
+def node_password(machine: Machine) -> str:
+    """What this installation proves its node name with; made when there is none."""
+    if not machine.files.exists(NODE_PASSWORD_FILE):
+        made = machine.network.node_passwords_made
+        made[machine.name] = made.get(machine.name, 0) + 1
+        word = machine.identity(f"node password {made[machine.name]}")
+        machine.files.put(NODE_PASSWORD_FILE, word + "\n", mode=0o600)
+    return machine.files.text(NODE_PASSWORD_FILE).strip()
+
+
+def write_resolver_file(machine: Machine) -> str:
+    """What kubelet gives to pods where the host's own file names no server that they could ask; empty otherwise."""
+    own = f"{DATA_DIR}/agent/etc/resolv.conf"
+    for path in ("/etc/resolv.conf", "/run/systemd/resolve/resolv.conf"):
+        servers = [line.split()[1] for line in machine.files.text(path).splitlines() if line.startswith("nameserver ")]
+        if servers and not any(server.startswith("127.") for server in servers):
+            return ""
+    machine.files.put(own, "nameserver 8.8.8.8\n", mode=0o600)
+    return own
+
+
 def write_agent_files(machine: Machine, cluster: Cluster) -> None:
     """What a node gets when it has joined."""
     pair = cluster.client_authority.client(f"system:node:{machine.hostname}", "system:nodes")
     machine.files.put(f"{DATA_DIR}/agent/client-kubelet.crt", pair.certificate, mode=0o600)
     machine.files.put(f"{DATA_DIR}/agent/client-kubelet.key", pair.key, mode=0o600)
     machine.files.put(f"{DATA_DIR}/agent/server-ca.crt", cluster.server_authority.certificate, mode=0o600)
-    machine.files.put("/etc/rancher/node/password", machine.identity("node password") + "\n", mode=0o600)
 
 
 def write_server_files(machine: Machine, cluster: Cluster, serving: Pair, *, readable: bool) -> None:
     """What a server gets besides."""
     files = machine.files
     authority = cluster.server_authority
-    token = f"K10{authority.digest}::server:{cluster.token}\n"
-    for name in ("token", "node-token"):
-        files.put(f"{DATA_DIR}/server/{name}", token, mode=0o600)
+    agent_token = cluster.agent_tokens.get(machine.name)
+    files.put(f"{DATA_DIR}/server/token", full_token(authority.digest, "server", cluster.token) + "\n", mode=0o600)
+    if agent_token:
+        own = full_token(authority.digest, "node", agent_token)
+        files.remove(f"{DATA_DIR}/server/agent-token")
+        files.put(f"{DATA_DIR}/server/agent-token", own + "\n", mode=0o600)
+    else:
+        files.link(f"{DATA_DIR}/server/token", f"{DATA_DIR}/server/agent-token")
+    files.link(f"{DATA_DIR}/server/token", f"{DATA_DIR}/server/node-token")
     client = cluster.client_authority.client("system:admin", "system:masters")
     etcd = cluster.client_authority.client("etcd-client")
     for name, text in (
@@ -103,7 +131,6 @@ def write_server_files(machine: Machine, cluster: Cluster, serving: Pair, *, rea
         ("etcd/server-client.key", serving.key),
     ):
         files.put(f"{TLS_DIR}/{name}", text, mode=0o600 if name.endswith(".key") else 0o644)
-    files.put(f"{ETCD_DIR}/name", machine.hostname + "\n", mode=0o600)
     files.put(KUBECONFIG, _kubeconfig(authority.certificate, client), mode=0o644 if readable else 0o600)
 
 

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from ipaddress import IPv4Address
 from typing import Final, NoReturn
 from urllib.parse import urlsplit
 
+from rbdtui.simulator.kubernetes import ports
 from rbdtui.simulator.kubernetes import settings as config
 from rbdtui.simulator.kubernetes.certificates import Pair, server_context
 from rbdtui.simulator.kubernetes.cluster import (
     BEAT_S,
+    ETCD_NAME_FILE,
     RKE2_VERSION,
     Cluster,
     KubeNode,
@@ -21,36 +23,30 @@ from rbdtui.simulator.kubernetes.cluster import (
 )
 from rbdtui.simulator.kubernetes.endpoints import HttpServer, api_server, etcd_metrics, supervisor
 from rbdtui.simulator.kubernetes.layout import (
-    ETCD_DIR,
+    ETCD_DATA_DIR,
     LayoutError,
+    archive_fault,
     image_archives,
+    node_password,
     prepare_agent,
     stage_runtime,
     write_agent_files,
+    write_resolver_file,
     write_server_files,
 )
+from rbdtui.simulator.kubernetes.ports import LOOPBACK, Port
+from rbdtui.simulator.kubernetes.tokens import Token
 from rbdtui.simulator.machine import Machine
 from rbdtui.simulator.units import ServiceFailed, Unit
 
 RETRY_S: Final = 2.0
 JOIN_S: Final = 4.0
-"""How long a new etcd member is a learner; a second one cannot join meanwhile."""
-LOOPBACK: Final = "127.0.0.1"
-ETCD_HTTP_PORT: Final = 2382
-"""Where etcd's JSON gateway answers; 2379 speaks gRPC alone."""
-_SERVER_PORTS: Final = (
-    ("0.0.0.0", 2379, "etcd"),  # noqa: S104 - of the simulated machine
-    ("0.0.0.0", 2380, "etcd"),  # noqa: S104
-    (LOOPBACK, ETCD_HTTP_PORT, "etcd"),
-    (LOOPBACK, 10257, "kube-controller"),
-    (LOOPBACK, 10259, "kube-scheduler"),
-)
-_NODE_PORTS: Final = (
-    ("0.0.0.0", 10250, "kubelet"),  # noqa: S104
-    (LOOPBACK, 10248, "kubelet"),
-    (LOOPBACK, 10249, "kube-proxy"),
-    (LOOPBACK, 10256, "kube-proxy"),
-)
+"""How long a new etcd member is a learner; a second one waits meanwhile."""
+_WAITING: Final = "Waiting to retrieve agent configuration; server is not ready"
+
+
+class JoinError(Exception):
+    """Somebody cannot join now; a server ends with these words, an agent says them and tries again."""
 
 
 class Rke2:
@@ -76,99 +72,194 @@ class Rke2:
         finally:
             self._shut()
 
+    @property
+    def _has_etcd(self) -> bool:
+        return self._server and not config.switch(self._settings, "disable-etcd")
+
+    @property
+    def _has_api(self) -> bool:
+        return self._server and not config.switch(self._settings, "disable-apiserver")
+
     async def _run(self, unit: Unit) -> None:
-        self._settings = config.read_settings(self._machine)
-        if not self._server and not (self._text("server") and self._text("token")):
+        self._settings, skipped = config.read_settings(self._machine, server=self._server)
+        for key in skipped:
+            self._log("warning", f"Unknown flag --{key} found in config.yaml, skipping\\n")
+        if not self._server and not (self._text("server") and self._token):
             self._fatal("--server and --token are required")
         self._info(f"Starting rke2 {'server' if self._server else 'agent'} {RKE2_VERSION}")
+        stage_runtime(self._machine)
+        cluster = await (self._cluster_of_server() if self._server else self._cluster_of_agent())
         await self._start_containerd()
-        cluster = cluster_of(self._machine)
-        if cluster is None or (self._server and not self._machine.files.is_dir(ETCD_DIR)):
-            cluster = await self._enrol()
         if self._server:
             await self._serve(cluster)
+            unit.ready()
         node = await self._register(cluster)
         self._info("rke2 is up and running")
         unit.ready()
         await self._live(cluster, node)
 
     async def _start_containerd(self) -> None:
-        stage_runtime(self._machine)
         prepare_agent(self._machine)
         self._machine.modules |= {"overlay", "br_netfilter", "vxlan", "nf_conntrack", "nf_tables"}
         self._machine.sysctl["net.ipv4.ip_forward"] = "1"
         self._info("Running containerd -c /var/lib/rancher/rke2/agent/etc/containerd/config.toml")
+        await self._listen_when_free(ports.CONTAINERD)
         await self._tempo.sleep(0.6)
         for path in image_archives(self._machine):
             self._info(f"Importing images from {path}")
             await self._tempo.sleep(0.8)
+            if fault := archive_fault(self._machine, path):
+                self._log("error", f"Error encountered while importing {path}: {fault}")
 
     # --- joining ---------------------------------------------------------------------------------------------
 
-    async def _enrol(self) -> Cluster:
-        join = self._text("server")
-        token = _bare(self._text("token") or self._token_file())
-        network = self._machine.network
-        if not join:
-            self._info("Managed etcd cluster initializing")
-            seed = f"{self._machine.identity('cluster')} {len(network.clusters)}"
-            cluster = Cluster(network, token or self._machine.identity("token"), seed, self._settings)
-            await self._tempo.sleep(1.5)
-            cluster.members.append(Member(self._machine))
-        else:
-            cluster = await self._find_cluster(join, token)
-            if self._server:
-                await self._add_member(cluster)
-        network.clusters[self._machine.name] = cluster
+    @property
+    def _token(self) -> str:
+        path = self._text("token-file")
+        return self._text("token") or (self._machine.files.text(path).strip() if path else "")
+
+    async def _cluster_of_server(self) -> Cluster:
+        """The cluster that a server belongs to, joins or begins; 9345 listens from then on."""
+        cluster = cluster_of(self._machine)
+        has_data = self._machine.files.is_dir(ETCD_DATA_DIR)
+        if cluster is None or (self._has_etcd and not has_data) or not self._has_etcd:
+            cluster = await self._begin_or_join()
+        elif Token.parse(self._token).password != cluster.token:
+            self._fatal(
+                "starting kubernetes: preparing server: failed to bootstrap cluster data: failed to reconcile with "
+                "local datastore: bootstrap data already found and encrypted with different token"
+            )
+        cluster.agent_tokens[self._machine.name] = Token.parse(self._text("agent-token")).password
+        self._machine.network.clusters[self._machine.name] = cluster
         write_agent_files(self._machine, cluster)
+        await self._open_supervisor(cluster)
+        if self._has_etcd and not has_data:
+            await self._enter_etcd(cluster)
         return cluster
 
-    def _token_file(self) -> str:
-        path = self._text("token-file")
-        return self._machine.files.text(path).strip() if path else ""
-
-    async def _find_cluster(self, join: str, token: str) -> Cluster:
-        """The cluster behind a supervisor's address; waits for it as long as it takes."""
-        parts = urlsplit(join)
-        host, port = parts.hostname or "", parts.port or 9345
-        while True:
+    async def _begin_or_join(self) -> Cluster:
+        network = self._machine.network
+        if self._text("server"):
             try:
-                target, _ = await self._machine.network.find(self._machine, self._lookup(host), port)
-            except OSError as error:
-                self._log("error", f'failed to get CA certs: Get "https://{host}:{port}/cacerts": {_words(error)}')
+                return await self._find_cluster()
+            except JoinError as error:
+                self._fatal(f"starting kubernetes: preparing server: {error}")
+        if not self._has_etcd:
+            self._fatal("starting kubernetes: preparing server: invalid flag use; --server is required with etcd off")
+        self._info("Managed etcd cluster initializing")
+        seed = f"{self._machine.identity('cluster')} {len(network.clusters)}"
+        token = Token.parse(self._token).password or self._machine.identity("token")
+        await self._tempo.sleep(1.5)
+        return Cluster(network, token, seed, self._settings)
+
+    async def _cluster_of_agent(self) -> Cluster:
+        while True:
+            known = cluster_of(self._machine)
+            server = known.api_for(self._machine) if known is not None else None
+            try:
+                if known is None or server is None:
+                    cluster = await self._find_cluster()
+                else:
+                    cluster = known
+                    self._show_token(cluster, server)
+                self._prove_name(cluster)
+            except JoinError as error:
+                self._log(*_agent_words(error))
                 await self._tempo.sleep(RETRY_S)
                 continue
-            cluster = self._machine.network.clusters[target.name]
-            if token != cluster.token:
-                self._fatal(
-                    f"starting kubernetes: preparing server: https://{host}:{port}/v1-rke2/server-bootstrap: "
-                    "401 Unauthorized, token CA hash or token does not match"
-                )
-            self._compare(cluster.settings)
+            self._machine.network.clusters[self._machine.name] = cluster
+            write_agent_files(self._machine, cluster)
             return cluster
 
-    def _lookup(self, host: str) -> str:
-        """The address of a name by the hosts file."""
-        for line in self._machine.files.text("/etc/hosts").splitlines():
-            words = line.partition("#")[0].split()
-            if host in words[1:]:
-                return words[0]
-        return host
+    async def _find_cluster(self) -> Cluster:
+        """The cluster behind the supervisor's address; raises `JoinError`."""
+        parts = urlsplit(self._text("server"))
+        host, port = parts.hostname or "", parts.port or ports.SUPERVISOR_PORT
+        server = await self._dial(host, port)
+        cluster = self._machine.network.clusters[server.name]
+        self._show_token(cluster, server)
+        if self._server:
+            self._compare(cluster.settings)
+        return cluster
+
+    def _show_token(self, cluster: Cluster, server: Machine) -> None:
+        """Judge the other's CA by the token, then be judged by it; raises `JoinError`."""
+        token = Token.parse(self._token)
+        if token.ca_hash and token.ca_hash != cluster.server_authority.digest:
+            raise JoinError(
+                "token CA hash does not match the Cluster CA certificate hash: "
+                f"{token.ca_hash} != {cluster.server_authority.digest}"
+            )
+        user = "server" if self._server else token.user or "node"
+        if not cluster.admits(server, user, token.password):
+            place = "failed to validate server configuration" if self._server else _FROM_SERVER
+            raise JoinError(f"{place}: not authorized")
+
+    async def _dial(self, host: str, port: int) -> Machine:
+        """Connect to a name's addresses in turn, as Go's dialer does."""
+        last: OSError | None = None
+        for address in self._addresses(host):
+            try:
+                target, _ = await self._machine.network.find(self._machine, address, port)
+            except OSError as error:
+                last = error
+            else:
+                return target
+        words = _words(last) if last is not None else f"dial tcp: lookup {host}: no such host"
+        raise JoinError(f'failed to get CA certs: Get "https://{host}:{port}/cacerts": {words}')
+
+    def _addresses(self, host: str) -> list[str]:
+        """All addresses of a name by the hosts file; there is no other resolver here."""
+        try:
+            return [str(IPv4Address(host))]
+        except ValueError:
+            pass
+        lines = (line.partition("#")[0].split() for line in self._machine.files.text("/etc/hosts").splitlines())
+        return [words[0] for words in lines if host in words[1:]]
+
+    def _prove_name(self, cluster: Cluster) -> None:
+        """An agent's name belongs to whoever came with it first; raises `JoinError`."""
+        password = node_password(self._machine)
+        if cluster.node_passwords.setdefault(self._node_name, password) != password:
+            raise JoinError(
+                "Node password rejected, duplicate hostname or contents of '/etc/rancher/node/password' may not match "
+                "server node-passwd entry, try enabling a unique node name with the --with-node-id flag"
+            )
 
     def _compare(self, theirs: Mapping[str, object]) -> None:
-        if not self._server:
-            return
-        different = [key for key in config.SAME_EVERYWHERE if self._settings.get(key) != theirs.get(key)]
-        if different:
-            self._fatal(f"starting kubernetes: preparing server: critical configuration value mismatch: {different}")
+        if any(self._settings.get(key) != theirs.get(key) for key in config.SAME_EVERYWHERE):
+            self._fatal(
+                "starting kubernetes: preparing server: failed to validate server configuration: "
+                "critical configuration value mismatch between servers"
+            )
 
-    async def _add_member(self, cluster: Cluster) -> None:
-        if any(member.learner for member in cluster.members):
-            self._fatal("starting kubernetes: preparing server: etcdserver: too many learner members in cluster")
-        if not cluster.has_quorum(self._machine):
-            self._fatal("starting kubernetes: preparing server: etcdserver: unhealthy cluster")
-        member = Member(self._machine, learner=True)
-        cluster.members.append(member)
+    async def _enter_etcd(self, cluster: Cluster) -> None:
+        """Become a member that votes, the first one or one that learns beforehand."""
+        files = self._machine.files
+        left = next((m for m in cluster.members if m.machine is self._machine and m.learner), None)
+        name = files.text(ETCD_NAME_FILE).strip() or f"{self._node_name}-{self._new_digits(cluster)}"
+        is_first = not cluster.members
+        if any(member.node_name == self._node_name and member is not left for member in cluster.members):
+            files.remove(ETCD_NAME_FILE)
+            self._fatal("etcd cluster join failed: duplicate node name found, please use a unique name for this node")
+        files.put(ETCD_NAME_FILE, name, mode=0o600)
+        if is_first:
+            cluster.members.append(Member(self._machine, name))
+        else:
+            await self._learn(cluster, left or Member(self._machine, name, learner=True))
+        files.mkdir(ETCD_DATA_DIR)
+
+    def _new_digits(self, cluster: Cluster) -> str:
+        used = {member.name.rpartition("-")[2] for member in cluster.members}
+        words = (self._machine.identity(f"etcd {number}")[:8] for number in range(len(used) + 1))
+        return next(word for word in words if word not in used)
+
+    async def _learn(self, cluster: Cluster, member: Member) -> None:
+        while fault := self._why_not_learn(cluster, member):
+            self._info(f"Waiting for other members to finish joining etcd cluster: etcdserver: {fault}")
+            await self._tempo.sleep(RETRY_S)
+        if member not in cluster.members:
+            cluster.members.append(member)
         self._info(f"Adding member {member.name}=https://{self._machine.ip}:2380 to etcd cluster")
         try:
             await self._tempo.sleep(JOIN_S)
@@ -177,32 +268,52 @@ class Rke2:
             if member.learner:
                 cluster.members.remove(member)
 
+    def _why_not_learn(self, cluster: Cluster, member: Member) -> str:
+        if any(other.learner and other is not member for other in cluster.members):
+            return "too many learner members in cluster"
+        return "" if cluster.has_quorum(self._machine) else "unhealthy cluster"
+
     # --- serving ---------------------------------------------------------------------------------------------
 
-    async def _serve(self, cluster: Cluster) -> None:
+    async def _open_supervisor(self, cluster: Cluster) -> None:
+        """9345 is there long before anything else of a server."""
         names = frozenset((*_SERVICE_NAMES, self._node_name, *config.words(self._settings, "tls-san")))
         serving = self._certificate(cluster, names)
-        context = server_context(serving, cluster.client_authority.certificate)
-        write_server_files(
-            self._machine, cluster, serving, readable=self._text("write-kubeconfig-mode") in {"0644", "644"}
-        )
-        for address, port, process in _SERVER_PORTS:
-            self._listen(port, process, address)
-        cluster.etcd_running.add(self._machine.name)
-        metrics = await self._open(HttpServer(None, etcd_metrics(cluster, self._machine)))
-        self._listen(2381, "etcd", LOOPBACK, metrics)
+        readable = self._text("write-kubeconfig-mode") in {"0644", "644"}
+        write_server_files(self._machine, cluster, serving, readable=readable)
+        self._names, self._context = names, server_context(serving, cluster.client_authority.certificate)
+        answers = HttpServer(self._context, supervisor(cluster, self._machine))
+        self._listen(Port(ports.ANYWHERE, ports.SUPERVISOR_PORT, "rke2"), await self._open(answers))
+        if not self._has_api:
+            for port in ports.BALANCERS:
+                self._listen(port)
+
+    async def _serve(self, cluster: Cluster) -> None:
+        if self._has_etcd:
+            await self._listen_when_free(ports.ETCD, "Waiting for etcd server to become available")
+            cluster.etcd_running.add(self._machine.name)
+            metrics = await self._open(HttpServer(None, etcd_metrics(cluster, self._machine)))
+            await self._listen_when_free((Port(LOOPBACK, ports.ETCD_METRICS_PORT, "etcd"),), backend=metrics)
+        else:
+            for port in ports.ETCD_BALANCER:
+                self._listen(port)
         while not cluster.has_quorum(self._machine):
             self._info("Waiting for etcd server to become available")
             await self._tempo.sleep(RETRY_S)
+        if self._has_api:
+            await self._start_control_plane(cluster)
+
+    async def _start_control_plane(self, cluster: Cluster) -> None:
         for _ in range(3):
             self._info("Waiting for API server to become available")
             await self._tempo.sleep(1.0)
-        for port, process, answer in (
-            (9345, "rke2", supervisor(cluster, self._machine)),
-            (6443, "kube-apiserver", api_server(cluster, self._machine)),
-        ):
-            self._listen(port, process, backend=await self._open(HttpServer(context, answer)))
-        cluster.api_running[self._machine.name] = names
+        waiting = "Waiting for API server to become available"
+        answers = await self._open(HttpServer(self._context, api_server(cluster, self._machine)))
+        await self._listen_when_free(
+            (Port(ports.ANYWHERE, ports.API_PORT, "kube-apiserver"),), waiting, backend=answers
+        )
+        await self._listen_when_free(ports.CONTROL_PLANE, waiting)
+        cluster.api_running[self._machine.name] = self._names
         self._info("Kube API server is now running")
 
     def _certificate(self, cluster: Cluster, names: frozenset[str]) -> Pair:
@@ -222,18 +333,17 @@ class Rke2:
         return self._text("node-name", self._machine.hostname).lower()
 
     async def _register(self, cluster: Cluster) -> KubeNode:
-        for address, port, process in _NODE_PORTS:
-            self._listen(port, process, address)
+        if not self._server:
+            for port in ports.BALANCERS:
+                self._listen(port)
+        await self._listen_when_free(ports.NODE)
         await self._tempo.sleep(1.0)
         while cluster.api_for(self._machine) is None or not self._kubelet_starts():
-            self._info("Waiting to retrieve agent configuration; server is not ready")
+            self._info(_WAITING)
             await self._tempo.sleep(RETRY_S)
         old = cluster.nodes.get(self._node_name)
-        if old is not None and old.machine is not self._machine:
-            self._fatal(
-                f"Node password rejected, duplicate hostname or contents of '/etc/rancher/node/password': {old.name}"
-            )
         node = old or KubeNode(self._node_name, self._machine, {}, time.time(), 0.0)
+        node.machine = self._machine
         node.labels |= self._labels()
         node.beat_s = self._tempo.now_s
         cluster.nodes[node.name] = node
@@ -241,10 +351,17 @@ class Rke2:
         return node
 
     def _kubelet_starts(self) -> bool:
-        if self._machine.files.exists(self._text("resolv-conf", "/etc/resolv.conf")):
-            return True
-        self._log("error", "Kubelet exited: open /etc/resolv.conf: no such file or directory")
-        return False
+        named = self._text("resolv-conf")
+        if named and not self._machine.files.exists(named):
+            self._log("error", f"Kubelet exited: open {named}: no such file or directory")
+            return False
+        if not named and write_resolver_file(self._machine):
+            self._log(
+                "warning",
+                "Host resolv.conf includes loopback or multicast nameservers - "
+                "kubelet will use autogenerated resolv.conf with nameserver 8.8.8.8",
+            )
+        return True
 
     def _labels(self) -> dict[str, str]:
         labels = {
@@ -255,9 +372,8 @@ class Rke2:
             "kubernetes.io/os": "linux",
             "node.kubernetes.io/instance-type": "rke2",
         }
-        if self._server:
-            roles = ("control-plane", "etcd", "master")
-            labels |= {f"node-role.kubernetes.io/{role}": "true" for role in roles}
+        roles = (["control-plane", "master"] if self._has_api else []) + (["etcd"] if self._has_etcd else [])
+        labels |= {f"node-role.kubernetes.io/{role}": "true" for role in roles}
         pairs = (pair.partition("=") for pair in config.words(self._settings, "node-label"))
         return labels | {key: value for key, _, value in pairs}
 
@@ -269,7 +385,18 @@ class Rke2:
                 if not node.plumbed or cluster.ready(node) != "True":
                     node.changed_at = time.time()
                 node.plumbed, node.beat_s = True, self._tempo.now_s
+                self._run_ingress(cluster)
             await self._tempo.sleep(BEAT_S)
+
+    def _run_ingress(self, cluster: Cluster) -> None:
+        """The bundled ingress has the web's ports on every node, where they are free, unless it is off."""
+        ingress = self._machine.network.bundled_ingress
+        chosen = config.text(cluster.settings, "ingress-controller")
+        if ingress in config.words(cluster.settings, "disable") or chosen == "none":
+            return
+        for port in ports.INGRESS:
+            if self._machine.listener(port.address, port.number) is None:
+                self._listen(port)
 
     # --- bits ------------------------------------------------------------------------------------------------
 
@@ -280,15 +407,24 @@ class Rke2:
         self._http.append(server)
         return await server.start()
 
-    def _listen(
-        self,
-        port: int,
-        process: str,
-        address: str = "0.0.0.0",  # noqa: S104
-        backend: tuple[str, int] | None = None,
+    def _listen(self, port: Port, backend: tuple[str, int] | None = None) -> None:
+        address = str(self._machine.ip) if port.address == ports.NODE_ADDRESS else port.address
+        self._machine.listen(port.number, port.process, address=address, backend=backend)
+        self._opened.append((address, port.number))
+
+    async def _listen_when_free(
+        self, wanted: Iterable[Port], waiting: str = "", backend: tuple[str, int] | None = None
     ) -> None:
-        self._machine.listen(port, process, address=address, backend=backend)
-        self._opened.append((address, port))
+        """Ports of other programs than RKE2's own: where one is taken, they fail in logs of theirs, again and again."""
+        for port in wanted:
+            while True:
+                try:
+                    self._listen(port, backend)
+                    break
+                except OSError:
+                    if waiting:
+                        self._info(waiting)
+                    await self._tempo.sleep(RETRY_S)
 
     def _shut(self) -> None:
         for address, port in self._opened:
@@ -315,15 +451,17 @@ class Rke2:
         raise ServiceFailed(1)
 
 
+_FROM_SERVER: Final = "failed to retrieve configuration from server"
 _SERVICE_NAMES: Final = (
     LOOPBACK, "localhost", "kubernetes", "kubernetes.default", "kubernetes.default.svc",
     "kubernetes.default.svc.cluster.local", "10.43.0.1",
 )  # fmt: skip
 
 
-def _bare(token: str) -> str:
-    """The secret part of a token in its full form (``K10…::server:SECRET``) or its short one."""
-    return token.rpartition(":")[2]
+def _agent_words(error: JoinError) -> tuple[str, str]:
+    """Level and words of an agent that cannot join: what a server refuses it is a reason to wait."""
+    refused = str(error).startswith((_FROM_SERVER, "Node password rejected"))
+    return ("info", f"{_WAITING}: {error}") if refused else ("error", str(error))
 
 
 def _words(error: OSError) -> str:

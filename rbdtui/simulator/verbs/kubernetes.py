@@ -15,7 +15,7 @@ from rbdtui.simulator.call import Call, Verbs
 from rbdtui.simulator.files import FileSystem
 from rbdtui.simulator.kubernetes.cluster import DATA_DIR, Cluster, cluster_of
 from rbdtui.simulator.kubernetes.layout import BIN_DIR, KUBECONFIG
-from rbdtui.simulator.kubernetes.rke2 import ETCD_HTTP_PORT, LOOPBACK
+from rbdtui.simulator.kubernetes.ports import ETCD_HTTP_PORT, LOOPBACK
 from rbdtui.simulator.machine import Machine
 from rbdtui.simulator.units import Systemd
 from rbdtui.simulator.verbs.files import make_state_dir, sha256
@@ -49,6 +49,8 @@ async def reached_cluster(machine: Machine, url: str = "") -> Cluster:
     own = cluster_of(machine)
     if cluster is None or own is not cluster:
         raise KubectlError("error: You must be logged in to the server (Unauthorized)")
+    if target.name not in cluster.api_running and (behind := cluster.api_for(target)) is not None:
+        target = behind  # RKE2's own balancer on nodes without an API server
     if host not in cluster.api_running.get(target.name, frozenset()) and host != str(target.ip):
         names = ", ".join(sorted(cluster.api_running.get(target.name, frozenset())))
         raise KubectlError(
