@@ -3,6 +3,7 @@
 # or "" for the newest 20 lines.
 # Output: lines "active=", "restarts=", "supervisor=yes|no" (9345 listens), "api=yes|no" (/readyz of this host's API
 # server answers; only asked once the unit is active and 6443 listens), "cursor=", an empty line, then the log lines.
+# Of a line the first 600 bytes are printed.
 # Exit codes: 0; 1 when systemd does not answer.
 set -eu
 unit=$1 cursor=$2
@@ -24,4 +25,4 @@ log=$(journalctl --no-pager --quiet --output=cat --show-cursor --unit="$unit" "$
 next=$(printf '%s\n' "$log" | sed -n 's/^-- cursor: //p' | tail -n 1)
 printf '%s\n' "active=$(value ActiveState)" "restarts=$(value NRestarts)" \
 	"supervisor=$supervisor" "api=$api" "cursor=${next:-$cursor}" ""
-printf '%s\n' "$log" | sed '/^-- cursor: /d'
+printf '%s\n' "$log" | sed '/^-- cursor: /d' | cut -b 1-600

@@ -13,9 +13,11 @@ from rbdtui.facts.gather import gather_all
 from rbdtui.facts.model import NodeFacts
 from rbdtui.plan.step import Step, StepContext
 from rbdtui.simulator.bundle import write_bundle
+from rbdtui.simulator.call import Verbs
 from rbdtui.simulator.demo_site import write_demo_site
 from rbdtui.simulator.fleet import Build, SimulatedFleet
 from rbdtui.simulator.machine import Machine
+from rbdtui.simulator.verbs import VERBS
 from rbdtui.spec.loader import load_spec
 from rbdtui.spec.model import ClusterSpec
 from rbdtui.transport.base import UploadProgress
@@ -98,9 +100,11 @@ class Bench:
 
 
 @asynccontextmanager
-async def bench(tmp_path: Path, count: int = 1, *, builds: Sequence[Build] = (Build(),)) -> AsyncIterator[Bench]:
+async def bench(
+    tmp_path: Path, count: int = 1, *, builds: Sequence[Build] = (Build(),), verbs: Verbs = VERBS
+) -> AsyncIterator[Bench]:
     """A fleet that lives for the block; with three machines and more there is a VIP."""
-    async with SimulatedFleet(count, speed=SPEED, builds=builds) as fleet:
+    async with SimulatedFleet(count, speed=SPEED, builds=builds, verbs=verbs) as fleet:
         bundle = write_bundle(tmp_path / "bundle", images_bytes=256 * 1024)
         site = write_demo_site(tmp_path / "site", fleet, bundle=bundle)
         site.known_hosts_file.write_text(fleet.known_hosts)

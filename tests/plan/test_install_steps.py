@@ -141,7 +141,7 @@ async def test_a_check_that_only_we_can_run_proves_nothing(tmp_path: Path, monke
 async def test_a_keepalived_that_says_nothing_is_no_proof(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     async with bench(tmp_path, 3) as at:
         await running(at)
-        await KeepalivedCheck("node1").apply(at.context)
+        await carry_out(KeepalivedCheck("node1"), at.context)
         monkeypatch.setattr(keepalived, "_SEEN_WITHIN_S", 0.0)
         at.machine().systemd.journal.clear()
         with pytest.raises(StepError) as caught:

@@ -187,3 +187,16 @@ def test_a_gateway_is_good_when_rke2_and_the_api_server_answer(
     assert sorted(line.split("get --raw ")[1].split()[0] for line in asked.read_text().splitlines()) == [
         "/ping", "/readyz",
     ]  # fmt: skip
+
+
+def test_lines_of_the_log_are_cut_before_they_are_sent(tmp_path: Path) -> None:
+    log = "x" * 5000 + "\nlevel=info msg=short\n-- cursor: s=1;i=2\n"
+    for name, output in (("systemctl", "ActiveState=activating\nNRestarts=3\n"), ("journalctl", log)):
+        program = tmp_path / name
+        program.write_text(f"#!/bin/sh\ncat <<'END'\n{output.rstrip()}\nEND\n")
+        program.chmod(0o755)
+    answer = run("rke2-progress", "rke2-server.service", "", path=str(tmp_path))
+    head, _, lines = answer.stdout.partition("\n\n")
+    assert "active=activating\nrestarts=3\n" in head
+    assert head.endswith("cursor=s=1;i=2")
+    assert lines.splitlines() == ["x" * 600, "level=info msg=short"]

@@ -14,22 +14,19 @@ from rbdtui.plan import kube
 from rbdtui.plan.kube import EtcdMember, EtcdView, etcd_seen_by, nodes_seen_by
 from rbdtui.plan.resources.units import Started
 from rbdtui.plan.step import StepContext
+from rbdtui.plan.steps import rke2_words
 from rbdtui.plan.steps.finish import ClusterProof, LabelNode, etcd_faults
 from rbdtui.plan.steps.gates import VipToServer, VipUp
 from rbdtui.plan.steps.keepalived import Keepalived
 from rbdtui.plan.steps.kubeconfig import WriteKubeconfig
 from rbdtui.plan.steps.rke2_config import ConfigureRke2
-from rbdtui.plan.steps.rke2_start import (
-    ApiReached,
-    Progress,
-    StartAgent,
-    StartFirstServer,
-    StartServer,
-    Watch,
-    recognise,
-)
+from rbdtui.plan.steps.rke2_start import ApiReached, StartAgent, StartFirstServer, StartServer, look
+from rbdtui.plan.steps.rke2_words import LASTING
 from rbdtui.plan.steps.ship import IMAGES_DIR, ShipBundle, UnpackRke2
-from tests.plan.support import SERVER, Bench, bench, carry_out, spec_of
+from rbdtui.simulator.call import Call
+from rbdtui.simulator.verbs import VERBS
+from rbdtui.transport.base import RemoteAnswerError
+from tests.plan.support import SERVER, SPEED, Bench, bench, carry_out, spec_of
 
 UNIT = "rke2-server.service"
 
@@ -104,14 +101,17 @@ async def test_the_note_of_what_runs_is_never_ahead_of_the_truth(tmp_path: Path)
         await carry_out(StartFirstServer("node1"), context)
 
 
-async def test_an_unknown_setting_ends_the_wait_at_once(tmp_path: Path) -> None:
+async def test_a_setting_that_is_skipped_ends_the_wait_until_it_is_put_right(tmp_path: Path) -> None:
     async with bench(tmp_path) as at:
         context = at.with_spec(setting(**{"no-such-flag": True}))
         await lay_down(at, context, "node1")
-        with pytest.raises(StepError) as caught:
-            await StartFirstServer("node1").apply(context)
-        assert caught.value.code == "rke2_unknown_setting"
-        assert "no-such-flag" in caught.value.evidence
+        for _ in range(2):
+            with pytest.raises(StepError) as caught:
+                await StartFirstServer("node1").apply(context)
+            assert (caught.value.code, caught.value.retryable) == ("rke2_unknown_setting", False)
+            assert "--no-such-flag" in caught.value.evidence
+            await at.fleet.tempo.sleep(30.0)
+            assert not (await StartFirstServer("node1").probe(context)).satisfied, "although RKE2 runs"
         await carry_out(ConfigureRke2("node1"), at.context)
         await carry_out(StartFirstServer("node1"), at.context)
 
@@ -127,70 +127,65 @@ async def test_missing_images_are_recognised(tmp_path: Path) -> None:
         await carry_out(StartFirstServer("node1"), at.context)
 
 
-async def test_a_wrong_token_is_recognised_and_a_right_one_heals_it(tmp_path: Path) -> None:
-    async with bench(tmp_path, 3) as at:
+@pytest.mark.parametrize("kind", [StartServer, StartAgent])
+async def test_a_wrong_token_is_recognised_and_a_right_one_heals_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: type[StartServer | StartAgent]
+) -> None:
+    monkeypatch.setattr(rke2_words, "LASTING", [(words, key, limit_s / SPEED) for words, key, limit_s in LASTING])
+    node = "node2" if kind is StartServer else "node4"
+    async with bench(tmp_path, 4) as at:
         await lay_down(at, at.context, "node1")
         await carry_out(Keepalived("node1"), at.context)
         await carry_out(StartFirstServer("node1"), at.context)
         wrong = replace(at.context, secret=lambda name: "another-secret")
-        await lay_down(at, wrong, "node2")
+        await lay_down(at, wrong, node)
         with pytest.raises(StepError) as caught:
-            await StartServer("node2").apply(wrong)
-        assert caught.value.code == "rke2_token"
-        assert not caught.value.retryable
-        await carry_out(ConfigureRke2("node2"), at.context)
-        await carry_out(StartServer("node2"), at.context)
+            await kind(node).apply(wrong)
+        assert (caught.value.code, caught.value.retryable) == ("rke2_token", False)
+        assert "not authorized" in caught.value.evidence
+        await carry_out(ConfigureRke2(node), at.context)
+        await carry_out(kind(node), at.context)
 
 
-@pytest.mark.parametrize(
-    ("line", "key"),
-    [
-        ('level=fatal msg="starting kubernetes: preparing server: https://10.0.0.1:9345/v1-rke2/server-bootstrap: '
-         '401 Unauthorized"', "rke2_token"),
-        ('level=fatal msg="token CA hash does not match the Cluster CA certificate hash"', "rke2_token"),
-        ("failed to get runtime image index.docker.io/rancher/rke2-runtime:v1.30.4-rke2r1", "rke2_images_missing"),
-        ('level=fatal msg="flag provided but not defined: -nonsense"', "rke2_unknown_setting"),
-        ('level=fatal msg="critical configuration value mismatch"', "rke2_settings_differ"),
-        ("listen tcp :9345: bind: address already in use", "rke2_port_taken"),
-        ("server is not ready: Node password rejected, duplicate hostname or contents of", "rke2_name_taken"),
-        ("Waiting for API server to become available", ""),
-        ("https://127.0.0.1:9345/v1-rke2/readyz: 500 Internal Server Error", ""),
-        ("error retrieving resource lock: Unauthorized", ""),
-    ],
-)  # fmt: skip
-def test_words_after_which_waiting_is_in_vain(line: str, key: str) -> None:
-    assert recognise([line]) == key
+async def test_a_damaged_archive_is_recognised_although_rke2_goes_on(tmp_path: Path) -> None:
+    async with bench(tmp_path) as at:
+        await lay_down(at, at.context, "node1")
+        at.machine().files.put(f"{IMAGES_DIR}/of-the-site.tar.gz", b"half an archive")
+        with pytest.raises(StepError) as caught:
+            await StartFirstServer("node1").apply(at.context)
+        assert caught.value.code == "rke2_images_damaged"
+        assert "of-the-site.tar.gz" in caught.value.evidence
 
 
-def progress(active: str, restarts: int, *lines: str) -> Progress:
-    return Progress(active, restarts, supervisor=False, api=False, cursor="", lines=lines)
+@pytest.mark.parametrize(("node", "kind"), [("node3", StartServer), ("node4", StartAgent)])
+async def test_a_node_that_was_set_up_anew_is_let_in_once_the_old_one_is_deleted(
+    tmp_path: Path, node: str, kind: type[StartServer | StartAgent]
+) -> None:
+    async with bench(tmp_path, 4) as at:
+        for name, start in (("node1", StartFirstServer), ("node2", StartServer), (node, kind)):
+            await lay_down(at, at.context, name)
+            await carry_out(Keepalived("node1"), at.context)
+            await carry_out(start(name), at.context)
+        await UnpackRke2(node).undo(at.context)
+        await lay_down(at, at.context, node)
+        with pytest.raises(StepError) as caught:
+            await kind(node).apply(at.context)
+        assert caught.value.code == "rke2_name_taken"
+        assert f"kubectl delete node {node}" in str(caught.value.remedy)
+        at.fleet.network.clusters["node1"].delete_node(node)
+        await carry_out(kind(node), at.context)
 
 
-@pytest.mark.parametrize(
-    ("before", "looks"),
-    [
-        pytest.param(0, [progress("activating", n, "broken") for n in range(7)], id="starts again and again"),
-        pytest.param(9, [progress("activating", n, "broken") for n in range(7)], id="systemd counts anew"),
-        pytest.param(0, [progress("failed", 0, "broken")] * 10, id="has given up"),
-        pytest.param(0, [progress("inactive", 0, "broken")] * 10, id="somebody stopped it"),
-    ],
-)
-def test_a_program_that_keeps_ending_is_given_up(before: int, looks: list[Progress]) -> None:
-    watch = Watch("n1", before)
-    for look in looks[:-1]:
-        watch.take(look)
-    with pytest.raises(StepError) as caught:
-        watch.take(looks[-1])
-    assert caught.value.code == "rke2_keeps_failing"
-    assert "broken" in caught.value.evidence
+async def test_an_answer_that_makes_no_sense_names_node_and_script(tmp_path: Path) -> None:
+    async def odd(call: Call) -> int:
+        call.out(b"active=active\nrestarts=" + b"9" * 5000 + b"\nsupervisor=no\napi=no\ncursor=\n\n")
+        return 0
 
-
-def test_a_unit_that_is_about_to_start_is_given_time() -> None:
-    watch = Watch("n1", 3)
-    for _ in range(5):
-        watch.take(progress("inactive", 3))
-        watch.take(progress("activating", 4))
-        watch.take(progress("active", 4))
+    async with bench(tmp_path, verbs={**VERBS, "rke2-progress": odd}) as at:
+        with pytest.raises(RemoteAnswerError) as caught:
+            await look(at.context.hosts["node1"], UNIT, "")
+        assert "node1" in str(caught.value)
+        assert "rke2-progress" in str(caught.value)
 
 
 async def test_a_gate_waits_for_the_address_and_says_when_it_is_not_reached(

@@ -106,6 +106,10 @@ class Started:
         """Note a digest."""
         await write_file(host, self.path, f"{digest}\n".encode(), mode=0o600)
 
+    async def forget(self, host: Host) -> None:
+        """Take the note away, so that the unit counts as started with something else."""
+        await remove_file(host, self.path)
+
 
 @dataclass(frozen=True, slots=True)
 class RunningUnit:

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import re
 import time
-from collections import deque
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import ClassVar, Final
 
 from rbdtui.plan.cluster import API_PORT, SUPERVISOR_PORT, api_servers, api_url, first_server, join_address
@@ -15,102 +12,35 @@ from rbdtui.plan.kube import nodes_seen_by_any
 from rbdtui.plan.resources.units import Started, digest_of, unit_action, unit_change, unit_states
 from rbdtui.plan.step import Change, Probe, Step, StepContext, StepError, StepKind
 from rbdtui.plan.steps.rke2_config import config_yaml, registries_yaml
+from rbdtui.plan.steps.rke2_words import AT_REST, Progress, Watch
 from rbdtui.plan.steps.ship import rke2_archive
 from rbdtui.spec.model import Role
+from rbdtui.transport.answers import parse_answer
 from rbdtui.transport.base import Host, Reach, ReachResult
 from rbdtui.transport.scripts import script
 
 READY_LIMIT_S: Final = 1500.0
 """Importing a gigabyte of images from a slow disk takes minutes."""
 LOOK_EVERY_S: Final = 1.0
-RESTARTS_BEFORE_GIVING_UP: Final = 6
-LOOKS_BEFORE_GIVING_UP: Final = 10
-AT_REST: Final = ("inactive", "failed")
-KEPT_LINES: Final = 40
-
-FAILURES: Final = (
-    (
-        re.compile(
-            r"/v1-rke2/\S+: 401 Unauthorized|token CA hash|failed to normalize (server )?token|token is not valid"
-        ),
-        "rke2_token",
-    ),
-    (re.compile(r"failed to get runtime image"), "rke2_images_missing"),
-    (re.compile(r"flag provided but not defined"), "rke2_unknown_setting"),
-    (re.compile(r"critical configuration (?:value )?mismatch"), "rke2_settings_differ"),
-    (re.compile(r"bind: address already in use"), "rke2_port_taken"),
-    (re.compile(r"Node password rejected, duplicate hostname"), "rke2_name_taken"),
-)
-"""Lines of RKE2 after which waiting is in vain, and the error that each stands for (``error.<key>``).
-
-Sources: docs.rke2.io (server_config: critical configuration value mismatch), rancher/rke2#7372 (node password).
-"""  # words: error.rke2_*.*
-
-
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """How far a starting RKE2 is."""
-
-    active: str
-    restarts: int
-    supervisor: bool
-    """Whether 9345 listens."""
-    api: bool
-    """Whether this host's API server is ready."""
-    cursor: str
-    lines: tuple[str, ...]
 
 
 async def look(host: Host, unit: str, cursor: str) -> Progress:
     """One look, with the log lines since the cursor."""
     answer = await host.must(script("rke2-progress"), unit, cursor, timeout_s=30.0)
-    head, _, log = answer.text.partition("\n\n")
+    return parse_answer(host.name, "rke2-progress", lambda: _progress(answer.text))
+
+
+def _progress(text: str) -> Progress:
+    head, _, log = text.partition("\n\n")
     value = dict(line.split("=", 1) for line in head.splitlines() if "=" in line)
     return Progress(
-        active=value.get("active", ""),
-        restarts=int(value.get("restarts") or 0),
-        supervisor=value.get("supervisor") == "yes",
-        api=value.get("api") == "yes",
-        cursor=value.get("cursor", ""),
+        active=value["active"],
+        restarts=int(value["restarts"] or 0),
+        supervisor=value["supervisor"] == "yes",
+        api=value["api"] == "yes",
+        cursor=value["cursor"],
         lines=tuple(line for line in log.splitlines() if line.strip()),
     )
-
-
-@dataclass(slots=True)
-class Watch:
-    """The log of a starting RKE2, and when it is time to give up."""
-
-    node: str
-    restarts_before: int
-    """The unit's count of restarts before it was started; systemd may begin to count anew."""
-    looks_at_rest: int = 0
-    """How often in a row the unit was found neither running nor about to."""
-    lines: deque[str] = field(default_factory=lambda: deque(maxlen=KEPT_LINES))
-
-    def take(self, progress: Progress) -> None:
-        """Judge one look; raises `StepError` when RKE2 said something after which waiting is in vain."""
-        self.lines.extend(progress.lines)
-        if failure := recognise(progress.lines):
-            raise StepError(failure, node=self.node, evidence=self.evidence)
-        self.restarts_before = min(self.restarts_before, progress.restarts)
-        self.looks_at_rest = self.looks_at_rest + 1 if progress.active in AT_REST else 0
-        restarts = progress.restarts - self.restarts_before
-        if restarts >= RESTARTS_BEFORE_GIVING_UP or self.looks_at_rest >= LOOKS_BEFORE_GIVING_UP:
-            raise StepError("rke2_keeps_failing", node=self.node, evidence=self.evidence)
-
-    @property
-    def evidence(self) -> str:
-        """The newest lines."""
-        return "\n".join(self.lines)
-
-
-def recognise(lines: Iterable[str]) -> str:
-    """The error that one of the lines stands for; empty when none does."""
-    for line in lines:
-        for pattern, key in FAILURES:
-            if pattern.search(line):
-                return key
-    return ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,8 +88,14 @@ class _StartRke2(Step):
             await unit_action(host, self.unit, "enable", *reset, "start-no-wait")
         else:
             await unit_action(host, self.unit, "enable")
-        async with context.waiting():
-            await self._follow(context, before)
+        try:
+            async with context.waiting():
+                await self._follow(context, before)
+        except StepError as error:
+            if error.code == "rke2_unknown_setting":
+                # RKE2 goes on without the setting, and says so only at its start: the next try starts it anew.
+                await Started(self.unit).forget(host)
+            raise
 
     async def undo(self, context: StepContext) -> None:
         """Stop RKE2 on the node; what it put there goes when its unpacking is undone."""
@@ -170,7 +106,7 @@ class _StartRke2(Step):
 
     async def _follow(self, context: StepContext, before: Progress) -> None:
         host, cursor = context.hosts[self.node], before.cursor
-        watch = Watch(self.node, before.restarts)
+        watch = Watch(self.node, before.restarts, server=context.spec.node(self.node).is_server)
         deadline = time.monotonic() + READY_LIMIT_S
         while True:
             progress = await look(host, self.unit, cursor)

@@ -26,6 +26,7 @@ _ETCD_SERVER: Final = re.compile(r"--server=\"?https://127\.0\.0\.1:(\$?\w+)")
 _PORT_CHOICE: Final = re.compile(r"\bport=(\d+)")
 _FIRST_LINES: Final = 20
 _MORE_LINES: Final = 400
+_LINE_BYTES: Final = 600
 _UNPACK_S: Final = 1.2
 
 
@@ -209,7 +210,7 @@ async def rke2_progress(call: Call) -> int:
     call.line(f"supervisor={_yes(machine.listener('127.0.0.1', 9345) is not None)}\napi={_yes(api)}")
     call.line(f"cursor={new[-1].cursor if new else cursor}\n")
     for line in new:
-        call.line(line.text)
+        call.out(line.text.encode()[:_LINE_BYTES] + b"\n")
     return 0
 
 
