@@ -72,6 +72,16 @@ SCENARIOS: dict[str, tuple[Step, ...]] = {
         Step("file-restore", ("@/f", "@/backup")),
         Step("file-restore", ("@/f", "@/backup")),
     ),
+    "files are listed, hidden ones too, and nothing else": (
+        Step("files-list", ("@/none",)),
+        write("@/d/b.tar.zst", CONTENT),
+        write("@/d/a", CONTENT),
+        write("@/d/.cache.json", CONTENT),
+        write("@/d/further/down", CONTENT),
+        Step("files-list", ("@/d",)),
+        Step("files-list", ("@/d/a",)),
+        Step("files-list", ("@/d/further",)),
+    ),
     "reading stops behind the limit, and at nothing": (
         write("@/f", b"x" * 50),
         Step("file-read", ("@/f", "10")),

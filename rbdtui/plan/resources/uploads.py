@@ -74,22 +74,30 @@ class HostPackages:
         return [Change(ChangeKind.PACKAGE, title, "\n".join(file.path.name for file in self.files))]
 
     async def settle(self, target: Target) -> None:
-        """Bring the files over and install what is missing; raises `StepError`."""
-        missing = await self._missing(target)
-        if not missing and not await self._is_under_way(target):
+        """Bring the files over, take those of earlier bundles away, install what is missing; raises `StepError`."""
+        missing, is_under_way = await self._missing(target), await self._is_under_way(target)
+        if not missing and not is_under_way:
             return
         if missing and not self.files:
             raise StepError("no_packages", node=target.host.name, packages=", ".join(missing), system=self.system)
         directory = f"{STATE_DIR}/bundle/packages"
+        if not is_under_way:
+            await self._tidy(target, directory)
         for file in self.files:
-            place = f"{directory}/{file.path.name}"
-            await upload(target, file, place)
+            await upload(target, file, f"{directory}/{file.path.name}")
         done = await run_job(
             target.host, self._job(target), script("packages-install"), directory, *self.held_units,
             timeout_s=INSTALL_LIMIT_S, on_line=target.report.line,
         )  # fmt: skip
         if not done.ok:
             raise StepError("packages_refused", node=target.host.name, evidence="\n".join(done.tail))
+
+    async def _tidy(self, target: Target, directory: str) -> None:
+        """Take away what earlier bundles left in our directory: all that lies there is installed."""
+        names = {file.path.name for file in self.files}
+        for old in (await target.host.must(script("files-list"), directory)).text.splitlines():
+            if old.removesuffix(".part") not in names:
+                await remove_file(target.host, f"{directory}/{old}")
 
     @staticmethod
     def _job(target: Target) -> str:

@@ -8,6 +8,8 @@ from typing import ClassVar, Final
 
 from rbdtui.facts.model import NodeFacts
 from rbdtui.plan.resources.base import STATE_DIR, Resource, Target
+from rbdtui.plan.resources.images import IMAGES_DIR as IMAGES_DIR
+from rbdtui.plan.resources.images import ImageArchives, remembers_imports
 from rbdtui.plan.resources.uploads import HostPackages, UploadedFiles
 from rbdtui.plan.step import BundleFile, Change, ChangeKind, StepClass, StepContext, StepError
 from rbdtui.plan.steps.base import ResourceStep
@@ -18,8 +20,6 @@ from rbdtui.words import T
 ARCHIVE_DIR: Final = f"{STATE_DIR}/bundle"
 _UNINSTALL_BYTES: Final = 8 * 1024 * 1024
 """RKE2's own script tells every command, and every mount that it takes away."""
-IMAGES_DIR: Final = "/var/lib/rancher/rke2/agent/images"
-"""RKE2 imports every image archive that lies here when it starts (docs.rke2.io, airgap)."""
 
 
 def facts_of(context: StepContext, node: str) -> NodeFacts:
@@ -60,11 +60,14 @@ class ShipBundle(ResourceStep):
     stall_s: ClassVar[float] = 120.0
 
     def resources(self, context: StepContext) -> Sequence[Resource]:
-        """Both archives; the images go to where RKE2 looks for them."""
+        """The program's archive, and the images of this plan where RKE2 looks for them."""
         program = rke2_archive(context, self.node)
-        images = context.bundle.images(context.spec, facts_of(context, self.node).arch)
-        files = {f"{ARCHIVE_DIR}/{program.path.name}": program}
-        return (UploadedFiles(files | {f"{IMAGES_DIR}/{file.path.name}": file for file in images}),)
+        arch = facts_of(context, self.node).arch
+        images = {file.path.name: file for file in context.bundle.images(context.spec, arch)}
+        return (
+            UploadedFiles({f"{ARCHIVE_DIR}/{program.path.name}": program}),
+            ImageArchives(images, remembers_imports(context.bundle.rke2_version(arch))),
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -59,6 +59,17 @@ async def file_read(call: Call) -> int:
     return 0
 
 
+async def files_list(call: Call) -> int:
+    """``files-list DIRECTORY``."""
+    (directory,), files = call.args, call.machine.files
+    names = files.listdir(directory) if files.is_dir(directory) else []
+    plain = [name for name in names if (entry := files.get(f"{directory}/{name}")) and entry.kind is Kind.FILE]
+    for name in sorted(plain, key=lambda name: (name.startswith("."), name)):
+        if "\n" not in name:
+            call.line(name)
+    return 0
+
+
 async def file_state(call: Call) -> int:
     """``file-state PATH...``."""
     for path in call.args:
@@ -131,4 +142,5 @@ VERBS: Verbs = {
     "file-remove": file_remove,
     "file-state": file_state,
     "file-write": file_write,
+    "files-list": files_list,
 }
