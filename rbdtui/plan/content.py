@@ -7,16 +7,21 @@ from __future__ import annotations
 
 import difflib
 import hashlib
-import re
 import string
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
 from rbdtui.paths import asset
 
-SECRET_LINE: Final = re.compile(r"(?i)^(\s*[\w.-]*(?:token|pass|password|secret|auth_pass)[\w.-]*\s*[:= ]\s*)(\S.*)$")
-"""A line whose value is a secret in the files that we write and in those that we may find in their place."""
+COMPARED_BYTES: Final = 256 * 1024
+"""What differs by more is not compared line by line."""
+_MOST_LINES: Final = 2000
+_MOST_PAIRS: Final = 40_000
+"""Of lines on both sides: equal ones that come again and again are compared each with each, many times over."""
+_LONGEST_LINE: Final = 1000
+_CONTEXT_LINES: Final = 2
+HIDDEN: Final = "(hidden)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,26 +71,62 @@ def fill_asset(name: str, values: Mapping[str, str | SecretRef], secret: Callabl
     return fill(asset("templates", name).read_text(encoding="utf-8"), values, secret)
 
 
-def masked(text: str) -> str:
-    """A text found on a host with the values of its secret-looking lines hidden."""
-    return "\n".join(SECRET_LINE.sub(r"\1(hidden)", line) for line in text.split("\n"))
+def diff(path: str, before: bytes | None, after: Content, *, private: bool = False) -> str:
+    """A unified diff from what a host has to what it shall have, of lines up to `_LONGEST_LINE` characters.
 
-
-def diff(path: str, before: bytes | None, after: Content) -> str:
-    """A unified diff from what a host has to what it shall have; secrets of either side are hidden."""
+    Secrets are shown by name only. Of what is private, and of what holds a secret, no line of the host's is shown that
+    we would not write ourselves. Where more has changed than can be compared at no cost, it is the two sizes.
+    """
     if before is not None and before == after.actual:
         return ""
-    old = "" if before is None else _shown_before(before, after)
-    lines = difflib.unified_diff(
-        old.splitlines(), after.shown.splitlines(), "/dev/null" if before is None else path, path, n=2, lineterm=""
-    )
-    return "\n".join(lines)
+    old = "" if before is None else before.decode("utf-8", "replace")
+    a = _without_secrets(old, after) if private or after.has_secret else old.splitlines()
+    b = after.shown.splitlines()
+    head = _same_at_start(a, b)
+    tail = _same_at_start(a[head:][::-1], b[head:][::-1])
+    skipped = max(0, head - _CONTEXT_LINES)
+    a, b = (lines[skipped : len(lines) - max(0, tail - _CONTEXT_LINES)] for lines in (a, b))
+    if max(len(a), len(b)) > _MOST_LINES or len(a) * len(b) > _MOST_PAIRS or _bytes(a) + _bytes(b) > COMPARED_BYTES:
+        return sizes(path, len(before or b""), after)
+    names = [f"--- {path if before is not None else '/dev/null'}", f"+++ {path}"]
+    return "\n".join(line[:_LONGEST_LINE] for line in (*names, *_hunks(a, b, skipped)))
 
 
-def _shown_before(before: bytes, after: Content) -> str:
-    text = before.decode("utf-8", "replace")
-    if not after.has_secret:
-        return text
-    # A line that is already as it shall be must not look changed only because its secret is hidden differently.
+def sizes(path: str, size_bytes: int, after: Content) -> str:
+    """What stands in place of a diff that would cost too much."""
+    return f"--- {path} {size_bytes} B\n+++ {path} {len(after.actual)} B"
+
+
+def _same_at_start(a: Sequence[str], b: Sequence[str]) -> int:
+    """With how many equal lines two texts begin."""
+    pairs = zip(a, b, strict=False)
+    return next((place for place, (one, other) in enumerate(pairs) if one != other), min(len(a), len(b)))
+
+
+def _bytes(lines: Sequence[str]) -> int:
+    return sum(len(line) for line in lines)
+
+
+def _hunks(a: list[str], b: list[str], skipped: int) -> Iterator[str]:
+    """A unified diff without its names, of texts before which as many equal lines were left out."""
+    for group in difflib.SequenceMatcher(None, a, b).get_grouped_opcodes(_CONTEXT_LINES):
+        first, last = group[0], group[-1]
+        yield f"@@ -{_lines(first[1] + skipped, last[2] + skipped)} +{_lines(first[3] + skipped, last[4] + skipped)} @@"
+        for tag, a_begin, a_end, b_begin, b_end in group:
+            if tag == "equal":
+                yield from (f" {line}" for line in a[a_begin:a_end])
+            else:
+                yield from (f"-{line}" for line in a[a_begin:a_end])
+                yield from (f"+{line}" for line in b[b_begin:b_end])
+
+
+def _lines(begin: int, end: int) -> str:
+    """Which lines a hunk is about, counted from one; of none it is the line before."""
+    count = end - begin
+    return str(begin + 1) if count == 1 else f"{begin + (1 if count else 0)},{count}"
+
+
+def _without_secrets(text: str, after: Content) -> list[str]:
+    """The lines of a host's file: those of ours as we show them, of all others only that they are there."""
     shown_of = dict(zip(after.actual.decode().splitlines(), after.shown.splitlines(), strict=False))
-    return "\n".join(shown_of[line] if line in shown_of else masked(line) for line in text.splitlines())
+    return [shown_of.get(line, HIDDEN) for line in text.splitlines()]

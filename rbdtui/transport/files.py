@@ -51,6 +51,12 @@ async def read_file(host: Host, path: str, *, root: bool = True, limit_bytes: in
     return check(host.name, "file-read", result).stdout
 
 
+async def read_start(host: Host, path: str, size_bytes: int) -> bytes | None:
+    """The first bytes of a file, however long it is; None when there is none. Raises `TransportError`."""
+    result = await host.run(script("file-read"), path, str(size_bytes))
+    return None if result.exit_status == _ABSENT else check(host.name, "file-read", result).stdout[:size_bytes]
+
+
 async def file_states(host: Host, paths: Sequence[str]) -> dict[str, FileState | None]:
     """What files are like, by path; None for those that are not there. Raises `TransportError`."""
     states: dict[str, FileState | None] = {}

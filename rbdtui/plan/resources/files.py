@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from rbdtui.plan.content import Content, diff, plain
+from rbdtui.plan.content import COMPARED_BYTES, Content, diff, plain, sizes
 from rbdtui.plan.resources.base import STATE_DIR, Target
 from rbdtui.plan.step import Change, ChangeKind, StepError
-from rbdtui.transport.files import FileState, file_states, read_file, remove_file, write_file
+from rbdtui.transport.files import FileState, file_states, read_file, read_start, remove_file, write_file
 from rbdtui.transport.scripts import Script, script
 from rbdtui.words import T
 
@@ -17,6 +17,8 @@ END: Final = b"# END rbdtui"
 _OURS: Final = b"# Written by rbdtui for site "
 _HEADER_WITHIN_BYTES: Final = 400
 """Where the header stands, behind a ``#!`` line at most."""
+_READ_BYTES: Final = 4 * COMPARED_BYTES
+"""A file may grow while it is looked at."""
 
 
 def header(site: str) -> str:
@@ -44,15 +46,27 @@ class ManagedFile:
         state = (await file_states(target.host, [self.path]))[self.path]
         if self._is_good(state):
             return []
-        before = await read_file(target.host, self.path) if state is not None else None
-        how = f"{self.owner} {self.mode:04o}"
-        if before is None:
-            title = T("plan.change.file_new", path=self.path, how=how)
+        what = {"path": self.path, "how": f"{self.owner} {self.mode:04o}"}
+        if state is not None and state.size_bytes > COMPARED_BYTES:
+            detail = sizes(self.path, state.size_bytes, self.content)
+            return [Change(ChangeKind.FILE, T("plan.change.file", **what), detail)]
+        before = await read_file(target.host, self.path, limit_bytes=_READ_BYTES) if state is not None else None
+        private = self._is_private(state)
+        if state is None or before is None:
+            title = T("plan.change.file_new", **what)
         elif before == self.content.actual:
-            title = T("plan.change.file_mode", path=self.path, how=how)
+            title = T("plan.change.file_mode", **what)
+        elif private and not _written_by_us(before):
+            kept = f"{target.backup_dir}{self.path}"
+            title = T("plan.change.file_private", **what, lines=len(before.splitlines()), kept=kept)
         else:
-            title = T("plan.change.file", path=self.path, how=how)
-        return [Change(ChangeKind.FILE, title, diff(self.path, before, self.content))]
+            title = T("plan.change.file", **what)
+        return [Change(ChangeKind.FILE, title, diff(self.path, before, self.content, private=private))]
+
+    def _is_private(self, state: FileState | None) -> bool:
+        """Whether what is there may hold a secret: where ours does, or where only its owner may read it."""
+        modes = [self.mode] if state is None else [self.mode, state.mode]
+        return self.content.has_secret or any(mode & 0o077 == 0 for mode in modes)
 
     async def settle(self, target: Target) -> None:
         """Write the file; what was there goes to the backup, unless it was ours."""
@@ -74,7 +88,7 @@ class ManagedFile:
 
     async def _is_ours(self, target: Target) -> bool:
         """Whether what is there was written by us: it may hold a secret, and nobody will want it back."""
-        return _written_by_us(await read_file(target.host, self.path))
+        return _written_by_us(await read_start(target.host, self.path, _HEADER_WITHIN_BYTES))
 
     def _is_good(self, state: FileState | None) -> bool:
         if state is None or self.only_when_missing:
@@ -106,7 +120,7 @@ class RetiredFile:
             await remove_file(target.host, self.path)
 
     async def _is_there(self, target: Target) -> bool:
-        return _written_by_us(await read_file(target.host, self.path))
+        return _written_by_us(await read_start(target.host, self.path, _HEADER_WITHIN_BYTES))
 
 
 @dataclass(frozen=True, slots=True)

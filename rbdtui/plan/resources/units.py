@@ -6,14 +6,17 @@ import asyncio
 import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Final
 
 from rbdtui.plan.content import Content
 from rbdtui.plan.resources.base import STATE_DIR, Removable, Resource, Target
 from rbdtui.plan.step import Change, ChangeKind, StepError
 from rbdtui.transport.base import Host
-from rbdtui.transport.files import read_file, remove_file, write_file
+from rbdtui.transport.files import read_start, remove_file, write_file
 from rbdtui.transport.scripts import script
 from rbdtui.words import T
+
+_NOTE_BYTES: Final = 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +102,7 @@ class Started:
 
     async def read(self, host: Host) -> str:
         """The digest; empty when there is no note."""
-        found = await read_file(host, self.path)
+        found = await read_start(host, self.path, _NOTE_BYTES)
         return found.decode("ascii", "replace").strip() if found is not None else ""
 
     async def write(self, host: Host, digest: str) -> None:

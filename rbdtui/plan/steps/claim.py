@@ -12,10 +12,12 @@ from rbdtui.facts.model import Claim
 from rbdtui.plan.cluster import TOKEN_SECRET
 from rbdtui.plan.resources.base import STATE_DIR
 from rbdtui.plan.step import Change, ChangeKind, Probe, Step, StepContext, StepError
-from rbdtui.transport.files import read_file, remove_file, write_file
+from rbdtui.transport.answers import UNREADABLE
+from rbdtui.transport.files import read_start, remove_file, write_file
 from rbdtui.words import T
 
 CLAIM_FILE: Final = f"{STATE_DIR}/claim.json"
+_CLAIM_BYTES: Final = 4096
 
 
 def cluster_id(token: str) -> str:
@@ -58,11 +60,11 @@ class ClaimHost(Step):
         await remove_file(context.hosts[self.node], CLAIM_FILE)
 
     async def _found(self, context: StepContext) -> Claim | None:
-        content = await read_file(context.hosts[self.node], CLAIM_FILE)
+        content = await read_start(context.hosts[self.node], CLAIM_FILE, _CLAIM_BYTES)
         if content is None:
             return None
         try:
             data = json.loads(content)
             return Claim(site=str(data["site"]), cluster_id=str(data["cluster_id"]), run_id=str(data["run_id"]))
-        except (ValueError, KeyError, TypeError):
+        except UNREADABLE:
             return None
