@@ -28,7 +28,8 @@ from rbdtui.session import Session
 from rbdtui.words import T
 
 _HOST_KINDS = (
-    ProbeKind.SSH, ProbeKind.DISK, ProbeKind.CLOCK, ProbeKind.KEEPALIVED, ProbeKind.API, ProbeKind.ETCD, ProbeKind.NODE
+    ProbeKind.SSH, ProbeKind.DISK, ProbeKind.CLOCK, ProbeKind.RKE2, ProbeKind.KEEPALIVED, ProbeKind.API, ProbeKind.ETCD,
+    ProbeKind.NODE,
 )  # fmt: skip
 _TOLD_KINDS = (ProbeKind.VIP_HOLDER, ProbeKind.ETCD_QUORUM)
 _MARKS = {

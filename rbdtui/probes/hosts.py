@@ -1,4 +1,4 @@
-"""What a host says of itself in one round trip of the ``health`` script: clock, disks, keepalived, own addresses."""
+"""What a host says of itself in one round trip of the ``health`` script: clock, disks, units, own addresses."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from rbdtui.transport.scripts import script
 from rbdtui.words import T
 
 DISK_PATHS: Final = ("/", "/var/lib/rancher")
+SUPERVISOR_PORT: Final = "9345"
 _MIB: Final = 1024
 
 
@@ -58,6 +59,8 @@ class HostSample:
     units: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     """Unit (without suffix) to systemd's properties."""
     addresses: frozenset[str] = frozenset()
+    listens: frozenset[str] = frozenset()
+    """Ports, of those that are looked at, on which something listens."""
 
 
 async def take_sample(host: Host, *paths: str, timeout_s: float) -> HostSample:
@@ -80,6 +83,7 @@ def parse_sample(result: CommandResult, sent: float, arrived: float) -> HostSamp
     disks: list[Disk] = []
     units: dict[str, dict[str, str]] = {}
     addresses: set[str] = set()
+    listens: set[str] = set()
     for line in result.text.splitlines():
         word, _, rest = line.partition(" ")
         fields = rest.split(" ")
@@ -91,8 +95,12 @@ def parse_sample(result: CommandResult, sent: float, arrived: float) -> HostSamp
             units[fields[0]] = dict(pair.split("=", 1) for pair in fields[1:] if "=" in pair)
         elif word == "address":
             addresses.add(rest)
+        elif word == "listens":
+            listens.add(rest)
     raw = result.text if result.ok else f"{result.text}\n{result.error_text}\nexit {result.exit_status}"
-    return HostSample(result.duration_s * 1000, raw, clock, tuple(disks), units, frozenset(addresses))
+    return HostSample(
+        result.duration_s * 1000, raw, clock, tuple(disks), units, frozenset(addresses), frozenset(listens)
+    )
 
 
 def _clock(text: str, sent: float, arrived: float) -> ClockReading | None:
@@ -133,6 +141,31 @@ def judge_keepalived(node: str, asked: str, sample: HostSample) -> Answer:
     elif active in ("activating", "reloading", "deactivating"):
         state = ProbeState.DEGRADED
     return Answer(ProbeKey(ProbeKind.KEEPALIVED, node), state, detail, None, asked, sample.raw)
+
+
+def judge_rke2(node: str, asked: str, sample: HostSample, *, is_server: bool) -> Answer:
+    """Whether RKE2 itself is up: its pods, the API and etcd live on while it is stopped or still starting.
+
+    ``activating`` lasts for minutes, because the images are read at each start. 9345 is the server's own port; it
+    listens long before the server is ready, so that the unit's state is the stronger sign.
+    """
+    name = "rke2-server" if is_server else "rke2-agent"
+    unit = sample.units.get(name, {})
+    active, sub = unit.get("ActiveState", ""), unit.get("SubState", "")
+    state, detail = ProbeState.DOWN, T("probe.rke2.stopped", unit=name, state=active or "?")
+    if not unit:
+        state, detail = ProbeState.UNKNOWN, T("probe.rke2.unread")
+    elif unit.get("LoadState") == "not-found":
+        detail = T("probe.rke2.absent")
+    elif active == "activating" and sub == "auto-restart":
+        state, detail = ProbeState.DOWN, T("probe.rke2.failing", unit=name)
+    elif active in ("activating", "reloading", "deactivating"):
+        state, detail = ProbeState.DEGRADED, T("probe.rke2.starting", unit=name, state=active)
+    elif active == "active" and is_server and SUPERVISOR_PORT not in sample.listens:
+        state, detail = ProbeState.DEGRADED, T("probe.rke2.no_port", unit=name, port=SUPERVISOR_PORT)
+    elif active == "active":
+        state, detail = ProbeState.OK, T("probe.rke2.active")
+    return Answer(ProbeKey(ProbeKind.RKE2, node), state, detail, None, asked, sample.raw)
 
 
 def judge_holder(address: str, samples: Mapping[str, HostSample | None], asked: str, *, installing: bool) -> Answer:

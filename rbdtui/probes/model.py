@@ -34,6 +34,8 @@ class ProbeKind(StrEnum):
     """One member."""
     ETCD_QUORUM = "etcd-quorum"
     """All members together."""
+    RKE2 = "rke2"
+    """RKE2's unit on a node, and on a server its port for nodes that join."""
     NODE = "node"
     """A node's Ready condition."""
     GATEWAY = "gateway"

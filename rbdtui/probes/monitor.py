@@ -138,7 +138,8 @@ def _surroundings(
 def _api_key(spec: ClusterSpec) -> ProbeKey:
     """The probe of the API through the address that everybody uses."""
     api = spec.kubernetes.api
-    label = {ApiMode.VIP: VIP, ApiMode.EXTERNAL: BALANCER}.get(api.mode) or spec.servers[0].name
+    with_api = [node for node in spec.servers if Role.CONTROL_PLANE in node.roles] or spec.servers
+    label = {ApiMode.VIP: VIP, ApiMode.EXTERNAL: BALANCER}.get(api.mode) or with_api[0].name
     return ProbeKey(ProbeKind.API, label, API_PORT if api.mode is ApiMode.FIRST_SERVER else api.port)
 
 

@@ -29,6 +29,7 @@ from rbdtui.probes.hosts import (
     judge_disks,
     judge_holder,
     judge_keepalived,
+    judge_rke2,
     take_sample,
 )
 from rbdtui.probes.kubeconfig import Kubeconfig, KubeconfigError, read_kubeconfig
@@ -120,16 +121,18 @@ class Surroundings:
 
 
 class HostQuestion:
-    """Whether a node lets us in, and what it says of its disks and its clock."""
+    """Whether a node lets us in, and what it says of its disks, its clock and its RKE2."""
 
     def __init__(self, around: Surroundings, node: Node) -> None:
         self._around = around
         self._node = node.name
+        self._is_server = node.is_server
         self._reached = False
         ssh_port = node.ssh.port or around.spec.ssh.port or 22
         self._ssh = ProbeKey(ProbeKind.SSH, node.name, ssh_port)
         self._disk = ProbeKey(ProbeKind.DISK, node.name)
-        self.keys = (self._ssh, self._disk)
+        self._rke2 = ProbeKey(ProbeKind.RKE2, node.name)
+        self.keys = (self._ssh, self._disk, self._rke2)
         self.interval_s = around.settings.cadence.host_s
         self.limit_s = around.settings.limits.script_s * 2
 
@@ -147,11 +150,13 @@ class HostQuestion:
             self._around.readiness.note(self._node, good=False)
             reason = error.text if isinstance(error, TransportError) else T("probe.late", limit_s=limit_s)
             post(Answer(self._ssh, ProbeState.DOWN, reason, None, asked))
-            post(Answer(self._disk, ProbeState.UNKNOWN, T("probe.unasked", reason=reason), None, asked))
+            for key in (self._disk, self._rke2):
+                post(Answer(key, ProbeState.UNKNOWN, T("probe.unasked", reason=reason), None, asked))
         else:
             self._around.readiness.note(self._node, good=True)
             post(Answer(self._ssh, ProbeState.OK, T("probe.ssh.ok"), sample.latency_ms, asked, sample.raw))
             post(judge_disks(self._node, asked, sample, self._around.settings.thresholds))
+            post(judge_rke2(self._node, asked, sample, is_server=self._is_server))
         finally:
             self._around.note_clock(self._node, reading)
 

@@ -20,8 +20,10 @@ _COLUMN_OF: Final[Mapping[ProbeKind, str]] = {
     ProbeKind.API: "api",
     ProbeKind.ETCD: "etcd",
     ProbeKind.ETCD_QUORUM: "etcd",
+    ProbeKind.RKE2: "node",
     ProbeKind.NODE: "node",
 }
+"""Two kinds in one column: the worse of them is in the cell."""
 _ORDER: Final = ("node", "ssh", "disk", "clock", VRRP, "api", "etcd", *(str(port) for port in PORTS))
 _WORST: Final = (ProbeState.DOWN, ProbeState.DEGRADED, ProbeState.UNKNOWN)
 
@@ -71,10 +73,18 @@ def health_table(snapshot: HealthSnapshot) -> HealthTable:
     for status in shown:
         target = shared if status.key.target == CLUSTER else status.key.target
         column = str(status.key.port) if status.key.kind is ProbeKind.GATEWAY else _COLUMN_OF[status.key.kind]
-        cells[target][column] = status
+        present_one = cells[target].get(column)
+        if present_one is None or _badness(status) > _badness(present_one):
+            cells[target][column] = status
     present = {column for row in cells.values() for column in row}
     rows = tuple(HealthRow(target, row) for target, row in cells.items() if row)
     return HealthTable(tuple(column for column in _ORDER if column in present), rows, unused)
+
+
+def _badness(status: ProbeStatus) -> int:
+    """The greater the worse; of two that are as bad, the one that Kubernetes says counts."""
+    rank = next((len(_WORST) - place for place, state in enumerate(_WORST) if status.state is state), 0)
+    return 2 * rank + (status.key.kind is ProbeKind.NODE)
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,12 +23,18 @@ def health_output(
     disks: Mapping[str, int] | None = None,
     keepalived: str = "loaded active running",
     skew_s: float = 0.0,
+    rke2: str = "loaded active running",
+    listens: bool = True,
 ) -> str:
     """What the ``health`` script prints on a host."""
-    load, active, sub = keepalived.split()
+    units = {"keepalived": keepalived, "rke2-server": rke2, "rke2-agent": rke2}
     lines = [
         f"time {time.time() + skew_s:.9f}",
-        f"unit keepalived LoadState={load} ActiveState={active} SubState={sub}",
+        *(
+            "unit {} LoadState={} ActiveState={} SubState={}".format(name, *state.split())
+            for name, state in units.items()
+        ),
+        *(["listens 9345"] if listens else []),
         *(f"address {address}" for address in ("127.0.0.1", *addresses)),
         *(f"disk {percent} 100000000 52428800 {path}" for path, percent in (disks or {"/": 40}).items()),
     ]

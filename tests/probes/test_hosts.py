@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import subprocess
 import time
 
@@ -16,6 +17,7 @@ from rbdtui.probes.hosts import (
     judge_disks,
     judge_holder,
     judge_keepalived,
+    judge_rke2,
     parse_sample,
     take_sample,
 )
@@ -99,6 +101,44 @@ def test_keepalived(keepalived: str, state: ProbeState) -> None:
 
 def test_keepalived_without_systemd_is_unknown() -> None:
     assert judge_keepalived("node1", "health", sample("time 1\n")).state is UNKNOWN
+
+
+@pytest.mark.parametrize(
+    ("unit", "listens", "server", "agent", "words"),
+    [
+        pytest.param("loaded active running", True, OK, OK, "Runs.", id="up"),
+        pytest.param("loaded active running", False, DEGRADED, OK, "nothing listens on 9345", id="no port"),
+        pytest.param("loaded activating start", True, DEGRADED, DEGRADED, "still starting", id="9345 comes before"),
+        pytest.param("loaded activating start-pre", False, DEGRADED, DEGRADED, "still starting", id="just begun"),
+        pytest.param("loaded activating auto-restart", False, DOWN, DOWN, "again and again", id="fails"),
+        pytest.param("loaded inactive dead", False, DOWN, DOWN, "does not run (inactive)", id="stopped"),
+        pytest.param("loaded failed failed", False, DOWN, DOWN, "does not run (failed)", id="failed"),
+        pytest.param("not-found inactive dead", False, DOWN, DOWN, "not installed", id="absent"),
+    ],
+)
+def test_rke2(unit: str, listens: bool, server: ProbeState, agent: ProbeState, words: str) -> None:
+    seen = sample(health_output(rke2=unit, listens=listens))
+    of_server = judge_rke2("node1", "health", seen, is_server=True)
+    of_agent = judge_rke2("node1", "health", seen, is_server=False)
+    assert (of_server.state, of_agent.state) == (server, agent)
+    assert words in str(of_server.detail)
+
+
+def test_rke2_without_systemd_is_unknown() -> None:
+    assert judge_rke2("node1", "health", sample("time 1\n"), is_server=True).state is UNKNOWN
+
+
+async def test_the_script_sees_whether_9345_listens() -> None:
+    def listens() -> bool:
+        script = asset("scripts", "health.sh")
+        run = subprocess.run(["sh", str(script)], capture_output=True, check=True, timeout=30)
+        return "listens 9345" in run.stdout.decode().splitlines()
+
+    if listens():
+        pytest.skip("an RKE2 server runs on this machine")
+    with socket.create_server(("127.0.0.1", 9345)):
+        assert listens()
+    assert not listens()
 
 
 HOLDS, FREE, DEAD = "holds", "free", "dead"

@@ -17,6 +17,7 @@ from rbdtui.probes.model import Health, HealthEvent, HealthSnapshot, ProbeState
 from rbdtui.probes.monitor import HealthMonitor, watch_gateway
 from rbdtui.probes.settings import Cadence, Settings
 from rbdtui.probes.ways import Limits
+from rbdtui.spec.model import ClusterSpec
 from rbdtui.transport.base import ConnectTimeoutError, LoginRefusedError
 from tests.probes import targets
 from tests.probes.standin import Network, StandIn, health_output, spec_of
@@ -117,7 +118,7 @@ async def test_healthy_kubernetes_before_rainbond(authority: Authority, tmp_path
     assert "Nothing installed yet" in str(snapshot.by_id["gateway-443@VIP"].detail)
     assert str(snapshot.by_id["vip-holder"].detail) == f"{VIP} is on node1."
     assert str(snapshot.by_id["etcd-quorum"].detail) == "3 of 3 members healthy, leader node1, 24 MB."
-    assert len(snapshot.by_id) == len(snapshot.probes) == 4 * 4 + 1 + 2 + 4 + 3 + 1 + 3 * len(GATEWAY_PORTS)
+    assert len(snapshot.by_id) == len(snapshot.probes) == 5 * 4 + 1 + 2 + 4 + 3 + 1 + 3 * len(GATEWAY_PORTS)
     schema().validate(json.loads(json.dumps(snapshot.to_json())))
 
 
@@ -175,12 +176,37 @@ async def test_dead_node(authority: Authority, tmp_path: Path) -> None:
     assert states(snapshot) == {
         "ssh@node3": "down",
         "disk@node3": "unknown",
+        "rke2@node3": "unknown",
         "clock@node3": "unknown",
         "etcd@node3": "unknown",
         "api@node3": "down",
         "etcd-quorum": "degraded",
     }
     assert snapshot.health is Health.DEGRADED
+
+
+async def test_a_server_that_is_still_starting_is_not_healthy(authority: Authority, tmp_path: Path) -> None:
+    async with scene(authority, tmp_path) as cluster:
+        starting = health_output(NODES["node2"], rke2="loaded activating start")
+        cluster.hosts["node2"].scripts["health"] = lambda: starting
+        snapshot = await cluster.monitor().once()
+    assert states(snapshot) == {"rke2@node2": "degraded"}
+    assert snapshot.health is Health.DEGRADED
+    assert "still starting" in str(snapshot.by_id["rke2@node2"].detail)
+
+
+async def test_the_first_server_with_an_api_server_stands_for_the_cluster() -> None:
+    nodes = [("n1", ["etcd"]), ("n2", ["control-plane"]), ("n3", ["worker"])]
+    spec = ClusterSpec.model_validate(
+        {
+            "apiVersion": "rbdtui/v1", "name": "s", "profile": "kubernetes-only", "bundle": "b",
+            "kubernetes": {"api": {"mode": "first-server"}}, "gateway": {"mode": "none"},
+            "nodes": [{"name": n, "address": f"198.51.100.{20 + i}", "roles": r} for i, (n, r) in enumerate(nodes)],
+        }
+    )  # fmt: skip
+    asked = {status.key.id for status in HealthMonitor(spec, {}).snapshot().probes}
+    assert {name for name in asked if name.startswith("api")} == {"api@n2"}
+    assert {name for name in asked if name.startswith("etcd")} == {"etcd@n1", "etcd-quorum"}
 
 
 async def test_nothing_answers(authority: Authority, tmp_path: Path) -> None:

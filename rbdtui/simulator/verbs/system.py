@@ -244,6 +244,8 @@ async def health(call: Call) -> int:
     for unit in ("keepalived", "rke2-server", "rke2-agent"):
         shown = unit_properties(machine, unit)
         call.line(f"unit {unit} " + " ".join(f"{key}={shown[key]}" for key in ("LoadState", "ActiveState", "SubState")))
+    if machine.listener("127.0.0.1", 9345) is not None:
+        call.line("listens 9345")
     for address in ("127.0.0.1", *sorted(str(own.ip) for own in machine.addresses)):
         call.line(f"address {address}")
     for path in call.args:
