@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Protocol
 
 from rbdtui.bundle.scan import OfflineBundle, open_bundle
-from rbdtui.bundle.verify import verify_bundle
+from rbdtui.bundle.verify import check_parts, verify_bundle
 from rbdtui.checks.jump_host import check_jump_host
 from rbdtui.checks.preflight import PreflightResult, preflight
 from rbdtui.engine.client import RunClient, can_resume, latest_run, resume_run, start_run
@@ -79,7 +79,8 @@ class Session:
         if self.loaded.spec is None:
             return list(self.loaded.findings)
         found = [*self.loaded.findings, *check_rules(self.spec, self.loaded.place)]
-        return [*found, *check_local(self.spec, self.site.path, self.loaded.place)]
+        found += check_local(self.spec, self.site.path, self.loaded.place)
+        return [*found, *check_parts(self.spec, self.bundle_dir, self.loaded.place)]
 
     def missing_secret_findings(self) -> list[Finding]:
         """Secrets that cluster.yaml names and the vault lacks; asks for the passphrase only when any are named."""

@@ -7,17 +7,17 @@ pkg/cli/cmds/server.go (v1.30.4+rke2r1, v1.36.3+rke2r1); docs.rke2.io, install/a
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Final
 
 from rbdtui.rke2_version import Rke2Version
 from rbdtui.spec.model import ClusterSpec, Profile
+from rbdtui.spec.rules.parts import INGRESS_CONTROLLERS, MULTUS, POD_NETWORKS, chosen
 
 RKE2: Final = "rke2"
 RKE2_IMAGES: Final = "rke2-images"
 RKE2_IMAGES_CORE: Final = "rke2-images-core"
 
-_PODS_NETWORKS: Final = ("canal", "calico", "cilium", "flannel")
+_CANAL: Final = "canal"
 _CLOUDS: Final = {"rancher-vsphere": "vsphere", "harvester": "harvester"}
 _ENDINGS: Final = ("tar.zst", "tar.gz", "tar")
 """Forms in which RKE2 takes images, the preferred first; its releases have the first two."""
@@ -30,7 +30,7 @@ def part(name: str) -> str:
 
 KINDS: Final = (
     RKE2, RKE2_IMAGES, RKE2_IMAGES_CORE,
-    *(part(name) for name in (*_PODS_NETWORKS, "multus", "traefik", "ingress-nginx", *_CLOUDS.values())),
+    *(part(name) for name in (*POD_NETWORKS, MULTUS, *INGRESS_CONTROLLERS, *_CLOUDS.values())),
 )  # fmt: skip
 
 
@@ -46,29 +46,39 @@ def image_sets(spec: ClusterSpec, version: Rke2Version | None) -> tuple[tuple[st
 
     Without a version, what depends on it is left out.
     """
-    settings = spec.kubernetes.settings
-    disabled = set(words(settings.get("disable")))
-    chosen = words(settings.get("cni")) or ["canal"]
-    networks = [name for name in chosen if name in (*_PODS_NETWORKS, "multus") and f"rke2-{name}" not in disabled]
-    others = [name for name in networks if name != "canal"]
-    others += _ingresses(spec, version, disabled)
-    others += [_CLOUDS[name] for name in words(settings.get("cloud-provider-name")) if name in _CLOUDS]
-    rest = tuple(part(name) for name in dict.fromkeys(others))
-    if "canal" in networks:
-        return (RKE2_IMAGES, *rest), (RKE2_IMAGES_CORE, part("canal"), *rest)
+    parts = [*own_networks(spec), *_own_ingresses(spec, version)]
+    parts += [_CLOUDS[name] for name in chosen(spec.kubernetes.settings, "cloud-provider-name") if name in _CLOUDS]
+    rest = tuple(part(name) for name in dict.fromkeys(parts))
+    if _CANAL in _networks(spec):
+        return (RKE2_IMAGES, *rest), (RKE2_IMAGES_CORE, part(_CANAL), *rest)
     return (RKE2_IMAGES_CORE, *rest), (RKE2_IMAGES, *rest)
 
 
-def _ingresses(spec: ClusterSpec, version: Rke2Version | None, disabled: set[str]) -> list[str]:
-    """Ingress controllers outside of the core archive: that holds the one which is RKE2's default."""
-    if spec.profile is Profile.RAINBOND_6 or version is None:
+def own_networks(spec: ClusterSpec) -> list[str]:
+    """Pod networks whose images ``rke2-images`` does not have."""
+    return [name for name in _networks(spec) if name != _CANAL]
+
+
+def asked_ingresses(spec: ClusterSpec) -> list[str]:
+    """Ingress controllers that the settings name and nothing takes away."""
+    if spec.profile is Profile.RAINBOND_6:
         return []
-    own = "ingress-nginx" if version.at_least(1, 36) else "traefik" if version.at_least(1, 30, 3) else ""
-    asked = words(spec.kubernetes.settings.get("ingress-controller"))
-    return [own] if own in asked and f"rke2-{own}" not in disabled else []
+    asked = chosen(spec.kubernetes.settings, "ingress-controller")
+    return [name for name in asked if name in INGRESS_CONTROLLERS and not _is_disabled(spec, name)]
 
 
-def words(setting: object) -> list[str]:
-    """A setting as RKE2 reads lists: several values, or one with commas in it."""
-    values: Iterable[object] = setting if isinstance(setting, list) else () if setting is None else (setting,)
-    return [word for value in values for word in str(value).split(",") if word]
+def _own_ingresses(spec: ClusterSpec, version: Rke2Version | None) -> list[str]:
+    """Those outside of the core archive: that holds the one which is RKE2's default."""
+    if version is None:
+        return []
+    outside = "ingress-nginx" if version.at_least(1, 36) else "traefik" if version.at_least(1, 30, 3) else ""
+    return [name for name in asked_ingresses(spec) if name == outside]
+
+
+def _networks(spec: ClusterSpec) -> list[str]:
+    names = chosen(spec.kubernetes.settings, "cni") or [_CANAL]
+    return [name for name in names if name in (*POD_NETWORKS, MULTUS) and not _is_disabled(spec, name)]
+
+
+def _is_disabled(spec: ClusterSpec, name: str) -> bool:
+    return f"rke2-{name}" in chosen(spec.kubernetes.settings, "disable")

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
 from typing import Final
 
-from rbdtui.bundle.images import RKE2, image_sets, names_of
+from rbdtui.bundle.images import RKE2, asked_ingresses, image_sets, names_of, own_networks, part
 from rbdtui.bundle.scan import Fault, Judged, JudgedPackages, OfflineBundle
 from rbdtui.errors import StepError
 from rbdtui.facts.model import NodeFacts
 from rbdtui.findings import Finding, Place, Severity
 from rbdtui.spec.model import ClusterSpec, GatewayMode, Role
+from rbdtui.spec.rules.parts import path_of
 
 _CODES: Final = {
     Fault.UNREADABLE: "RBD-BUNDLE-002",
@@ -21,6 +24,7 @@ _CODES: Final = {
     Fault.NOT_PLAIN: "RBD-BUNDLE-011",
     Fault.NOT_LISTED: "RBD-BUNDLE-013",
 }
+_INGRESS_CODES: Final = {"traefik": "RBD-BUNDLE-017", "ingress-nginx": "RBD-BUNDLE-018"}
 _MIB: Final = 1 << 20
 _PLACE: Final = Place(field="bundle")
 
@@ -34,6 +38,24 @@ def verify_bundle(bundle: OfflineBundle, spec: ClusterSpec, facts: Iterable[Node
     ]
     findings += [finding for arch in arches for finding in _verify_arch(bundle, spec, arch)]
     return [*findings, *_verify_packages(bundle, spec, known)]
+
+
+def check_parts(spec: ClusterSpec, directory: Path, place: Callable[[str], Place]) -> list[Finding]:
+    """Whether the bundle has archives for the parts that the settings name, by the names of its files alone.
+
+    Quick, and knows neither the hosts nor RKE2's version: `verify_bundle` has the last word.
+    """
+    try:
+        names = os.listdir(directory)
+    except OSError:
+        return []  # that there is no bundle is a finding of its own
+    wanted = [("cni", name, "RBD-BUNDLE-016", Severity.ERROR) for name in own_networks(spec)]
+    wanted += [("ingress-controller", name, _INGRESS_CODES[name], Severity.WARNING) for name in asked_ingresses(spec)]
+    return [
+        Finding(code, severity, place(path_of(spec.kubernetes.settings, key)), {"part": name, "archive": part(name)})
+        for key, name, code, severity in wanted
+        if not any(file.startswith(f"{part(name)}.linux-") for file in names)
+    ]
 
 
 def _verify_arch(bundle: OfflineBundle, spec: ClusterSpec, arch: str) -> Iterator[Finding]:

@@ -9,11 +9,12 @@ import pytest
 
 from rbdtui.bundle.images import image_sets, names_of
 from rbdtui.bundle.scan import open_bundle
-from rbdtui.bundle.verify import verify_bundle
+from rbdtui.bundle.verify import check_parts, verify_bundle
 from rbdtui.errors import StepError
 from rbdtui.facts.model import NodeFacts
-from rbdtui.findings import Severity
+from rbdtui.findings import Place, Severity
 from rbdtui.rke2_version import Rke2Version
+from rbdtui.spec import fields
 from rbdtui.spec.model import ClusterSpec
 from tests.bundle.archives import PROGRAM, image_files, images, part, program, runtime_tag, tar, write, zst
 
@@ -51,6 +52,7 @@ NEEDS = [
     ({"cni": "calico"}, MIDDLE, ((CORE, *kinds("calico")), (ALL, *kinds("calico")))),
     ({"cni": ["cilium"]}, MIDDLE, ((CORE, *kinds("cilium")), (ALL, *kinds("cilium")))),
     ({"cni": "flannel"}, NEW, ((CORE, *kinds("flannel")), (ALL, *kinds("flannel")))),
+    ({"cni": "multus", "cni+": "calico"}, NEW, ((CORE, *kinds("multus", "calico")), (ALL, *kinds("multus", "calico")))),
     ({"cni": "none"}, MIDDLE, ((CORE,), (ALL,))),
     ({"cni": "multus,canal"}, MIDDLE, with_canal("multus")),
     ({"cni": ["multus", "cilium"]}, MIDDLE, ((CORE, *kinds("multus", "cilium")), (ALL, *kinds("multus", "cilium")))),
@@ -179,3 +181,30 @@ def test_the_core_of_another_version_is_told(tmp_path: Path) -> None:
     directory = bundle(tmp_path, *kinds("canal"))
     (directory / named(CORE)).write_bytes(images("amd64", "v1.30.5+rke2r1"))
     assert "009" in [code for code, _ in told(directory, spec())]
+
+
+@pytest.mark.parametrize(
+    ("settings", "there", "codes"),
+    [
+        ({}, (), []),
+        ({"cni": "canal"}, (), []),
+        ({"cni": "calico"}, (), ["016"]),
+        ({"cni+": "calico"}, (), ["016"]),
+        ({"cni": "calico"}, (ALL,), ["016"]),
+        ({"cni": "calico"}, kinds("calico"), []),
+        ({"cni": ["multus", "flannel"]}, kinds("flannel"), ["016"]),
+        ({"cni": ["multus", "canal"]}, kinds("multus"), []),
+        ({"ingress-controller": "traefik"}, (), ["017"]),
+        ({"ingress-controller": "traefik"}, kinds("traefik"), []),
+        ({"ingress-controller": ["traefik", "ingress-nginx"]}, (), ["017", "018"]),
+        ({"ingress-controller": "none"}, (), []),
+    ],
+)
+def test_parts_without_archives_are_told_from_the_names_alone(
+    tmp_path: Path, settings: dict[str, object], there: tuple[str, ...], codes: list[str]
+) -> None:
+    directory = bundle(tmp_path, *there)
+    found = check_parts(spec(settings), directory, lambda path: Place(field=path))
+    assert [finding.code[-3:] for finding in found] == codes
+    assert {finding.place.field for finding in found} <= {fields.join("kubernetes.settings", key) for key in settings}
+    assert check_parts(spec(settings), tmp_path / "none", lambda path: Place(field=path)) == []

@@ -8,7 +8,7 @@ from typing import Final
 from rbdtui.findings import Finding, Place
 from rbdtui.spec.model import ClusterSpec
 from rbdtui.spec.references import check_local, missing_secrets
-from rbdtui.spec.rules import addresses, api, gateway, login, names, networks, promises, settings, topology
+from rbdtui.spec.rules import addresses, api, gateway, login, names, networks, parts, promises, settings, topology
 from rbdtui.spec.rules.base import Rule, RuleInput
 
 __all__ = ["check_local", "check_rules", "missing_secrets"]
@@ -40,6 +40,8 @@ _RULES: Final[tuple[Rule, ...]] = (
     settings.pod_network,
     settings.cluster_dns,
     settings.profile,
+    parts.pod_networks,
+    parts.ingress_controllers,
     login.ways_in,
     login.passphrases,
     promises.deaths,
