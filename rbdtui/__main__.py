@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
+from rbdtui.process import keep_memory_private
 from rbdtui.words import LANGUAGES, T, language_of_environment, use_language
 
 
@@ -20,6 +21,7 @@ def language_of_arguments(arguments: Sequence[str]) -> str | None:
 
 def main() -> None:
     """Run the command line and leave with its exit status."""
+    keep_memory_private()
     arguments = sys.argv[1:]
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):

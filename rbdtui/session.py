@@ -187,7 +187,10 @@ class Session:
         return cluster_id(vault.get(TOKEN_SECRET)) if vault is not None and TOKEN_SECRET in vault else ""
 
     def interrupted_run(self) -> RunClient | None:
-        """The newest run, when it was left unfinished and is for cluster.yaml as it is now."""
+        """The newest run, when it was left unfinished and is for cluster.yaml as it is now.
+
+        Raises `JournalError` for one that cannot be read: `start` begins a new one all the same.
+        """
         newest = latest_run(self.site)
         if newest is None or not can_resume(newest.run_dir, self._spec_sha256):
             return None
@@ -202,7 +205,7 @@ class Session:
         return spec_digest(self._spec_text)
 
     async def start(self, facts: Mapping[str, NodeFacts], options: RunOptions) -> RunClient:
-        """Start a new run in a process of its own; raises `SiteLockedError` or `RunInputError`."""
+        """Start a new run in a process of its own; raises `SiteLockedError`, `SiteError` or `RunInputError`."""
         return await start_run(
             self.site, spec_text=self._spec_text, facts=facts, secrets=self.run_secrets(), options=options
         )

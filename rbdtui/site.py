@@ -6,11 +6,15 @@ import os
 import stat
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from rbdtui.atomic import write_atomic
 from rbdtui.errors import SentenceError
 from rbdtui.paths import as_typed
 from rbdtui.words import T
+
+RUN_NUMBER_NAME: Final = "number"
+"""The file in a run's directory with its place among the runs of the site."""
 
 
 class SiteError(SentenceError):
@@ -58,10 +62,15 @@ class Site:
         return self.runs_dir / run_id
 
     def run_ids(self) -> list[str]:
-        """Runs of this site, oldest first."""
+        """Runs of this site in the order in which they were made, whatever the clock said then."""
         if not self.runs_dir.is_dir():
             return []
-        return sorted(entry.name for entry in self.runs_dir.iterdir() if (entry / "events.jsonl").exists())
+        entries = [entry for entry in self.runs_dir.iterdir() if (entry / "events.jsonl").exists()]
+        return [entry.name for entry in sorted(entries, key=lambda entry: (_number_of(entry), entry.name))]
+
+    def next_run_number(self) -> int:
+        """The place of a run that is about to be made among all of this site; raises `OSError`."""
+        return 1 + max(map(_number_of, self.runs_dir.iterdir()), default=0)
 
     @classmethod
     def create(cls, path: Path) -> Site:
@@ -102,3 +111,11 @@ class Site:
         if not site.spec_file.exists():
             raise SiteError(T("site.no_spec", path=as_typed(path)))
         return site
+
+
+def _number_of(run_dir: Path) -> int:
+    """A run's place; 0 for one of a version that kept none, which are older than all others."""
+    try:
+        return int((run_dir / RUN_NUMBER_NAME).read_bytes()[:20])
+    except (OSError, ValueError):
+        return 0

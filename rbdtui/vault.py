@@ -10,7 +10,6 @@ from __future__ import annotations
 import base64
 import binascii
 import contextlib
-import fcntl
 import hashlib
 import json
 import os
@@ -31,6 +30,7 @@ from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
 
 from rbdtui.atomic import write_atomic
 from rbdtui.errors import SentenceError
+from rbdtui.locking import try_lock
 from rbdtui.spec.values import SECRET_NAME_PATTERN
 from rbdtui.words import T
 
@@ -288,7 +288,7 @@ def _locked(path: Path) -> Iterator[None]:
         raise VaultError("cannot_write", path=str(path), reason=error.strerror or "") from error
     try:
         deadline = time.monotonic() + _LOCK_TIMEOUT_S
-        while not _try_lock(descriptor):
+        while not _lock(path, descriptor):
             if time.monotonic() > deadline:
                 raise VaultError("busy", path=str(path))
             time.sleep(0.02)
@@ -297,12 +297,11 @@ def _locked(path: Path) -> Iterator[None]:
         os.close(descriptor)
 
 
-def _try_lock(descriptor: int) -> bool:
+def _lock(path: Path, descriptor: int) -> bool:
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
+        return try_lock(descriptor)
+    except OSError as error:
+        raise VaultError("cannot_write", path=str(path), reason=error.strerror or "") from error
 
 
 def _shown(name: str) -> str:

@@ -13,6 +13,7 @@ from textual.widget import Widget
 from textual.widgets import Input, Static
 
 from rbdtui.engine.events import FailurePolicy
+from rbdtui.engine.journal import JournalError
 from rbdtui.findings import Finding, Severity
 from rbdtui.words import T, Text
 from rbdtui.workbench import sections
@@ -311,7 +312,12 @@ class ReviewScreen(SectionScreen):
         workbench = self.workbench
         if not await self.program.ensure_unlocked(T("review.why_unlock")):
             return
-        policy = await self.program.ask(StartRunDialog(await self._scope()))
+        try:
+            scope = await self._scope()
+        except JournalError as error:
+            self.tell(error.text, bad=True)
+            return
+        policy = await self.program.ask(StartRunDialog(scope))
         if policy is None:
             return
         self.tell(T("review.starting"))

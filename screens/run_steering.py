@@ -10,8 +10,10 @@ from textual import work
 from textual.binding import BindingType
 
 from rbdtui.engine.client import RunClient
+from rbdtui.engine.journal import JournalError
 from rbdtui.engine.state import RunState, StepState, StepStatus
 from rbdtui.words import T, Text
+from rbdtui.workbench import sections
 from rbdtui.workbench.run_phase import RunPhase, phase_of
 from rbdtui.workbench.run_view import RunFollower
 from screens.base import SectionScreen, key
@@ -23,6 +25,7 @@ _WHILE: Final[Mapping[str, Callable[[RunPhase], bool]]] = {
     "pause": lambda phase: phase in (RunPhase.RUNNING, RunPhase.ASKING),
     "resume": lambda phase: phase is RunPhase.PAUSED,
     "go_on": lambda phase: phase.can_go_on,
+    "begin_anew": lambda phase: phase.can_be_given_up,
     "stop": lambda phase: phase.live and phase is not RunPhase.STOPPING,
     "detach": lambda phase: phase.live,
 }
@@ -38,6 +41,7 @@ class RunSteering(SectionScreen):
         key("p", "pause", "pause"),
         key("p", "resume", "resume"),
         key("p", "go_on", "go_on"),
+        key("b", "begin_anew", "begin_anew"),
         key("r", "retry", "retry"),
         key("s", "stop", "stop"),
         key("d", "detach", "detach"),
@@ -105,13 +109,30 @@ class RunSteering(SectionScreen):
         run = self.run
         if run is None or not await self.program.ensure_unlocked(T("run_screen.why_unlock")):
             return
-        interrupted = await asyncio.to_thread(self.workbench.session.interrupted_run)
+        try:
+            interrupted = await asyncio.to_thread(self.workbench.session.interrupted_run)
+        except JournalError as error:
+            self.tell(error.text, bad=True)
+            return
         if interrupted is None or interrupted.run_id != run.run_id:
             self.tell(T("run_screen.told.cannot_go_on"), bad=True)
             return
         self.tell(T("run_screen.told.taking_up"))
         if await self.done(self.workbench.start_run()):
             self.tell(T("run_screen.told.goes_on"))
+
+    @work(exit_on_error=False)
+    async def action_begin_anew(self) -> None:
+        """Give a run up that was left unfinished, and go where a new one is started."""
+        run = self.run
+        if run is None:
+            return
+        question = T("run_screen.anew.question", run=run.run_id)
+        if not await self.program.ask(ConfirmDialog(T("run_screen.anew.title"), question)):
+            return
+        if await self.done(run.give_up()):
+            self.program.show_section(sections.REVIEW)
+            self.program.call_after_refresh(self.program.tell, T("run_screen.told.given_up", run=run.run_id))
 
     def action_answer(self) -> None:
         """Bring back the question that waits."""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+import errno
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import click
@@ -29,6 +30,7 @@ from rbdtui.session import Session
 from rbdtui.words import T
 
 KINDS = ("rules", "services", "preflight")
+_NOT_WRITABLE = (errno.EROFS, errno.EACCES, errno.EPERM)
 
 
 @click.command(cls=Command, help=str(T("cli.help.check")))
@@ -53,9 +55,19 @@ def check(site: Path, only: str | None, as_json: bool, common: Common) -> int:
             findings += [finding for finding in preflight.findings if finding not in findings]
             answered = preflight.facts
     answer_findings(findings, ascii_only=common.ascii_only, verbose=common.verbose, as_json=as_json)
-    for facts in answered.values():
-        save_facts(session.site.facts_dir, facts)
+    _keep(session.site.facts_dir, answered.values())
     return Exit.FINDINGS if has_errors(findings) else Exit.GOOD
+
+
+def _keep(directory: Path, answered: Iterable[NodeFacts]) -> None:
+    """Keep what the hosts answered; of a site that may not be written the findings are good all the same."""
+    try:
+        for facts in answered:
+            save_facts(directory, facts)
+    except OSError as error:
+        if error.errno not in _NOT_WRITABLE:
+            raise
+        tell(T("cli.check.facts_not_kept", path=str(directory), reason=error.strerror or ""))
 
 
 async def _preflight(session: Session, *, quiet: bool) -> PreflightResult:

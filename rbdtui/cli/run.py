@@ -22,10 +22,10 @@ from rbdtui.cli.output import (
     tell_progress,
 )
 from rbdtui.cli.passphrases import PromptOrFile
-from rbdtui.engine.client import RunClient, latest_run
+from rbdtui.engine.client import RunClient, current_run
 from rbdtui.engine.events import FailurePolicy
 from rbdtui.engine.inputs import RunOptions
-from rbdtui.engine.lock import SiteLockedError, holder_of
+from rbdtui.engine.lock import SiteLockedError, refuse_when_held
 from rbdtui.facts.model import NodeFacts
 from rbdtui.facts.store import save_facts
 from rbdtui.findings import Finding, has_errors
@@ -40,12 +40,20 @@ POLICIES = tuple(policy.value for policy in FailurePolicy)
 @click.command(cls=Command, help=str(T("cli.help.run")))
 @site_argument()
 @click.option("--yes", is_flag=True, help=str(T("cli.option.run_yes")))
+@click.option("--new", "anew", is_flag=True, help=str(T("cli.option.run_new")))
 @json_option()
 @click.option("--detach", is_flag=True, help=str(T("cli.option.detach")))
 @click.option("--on-failure", type=click.Choice(POLICIES), help=str(T("cli.option.on_failure")))
 @click.option("--accept", metavar="CODE,…", help=str(T("cli.option.accept")))
 def run(
-    site: Path, yes: bool, as_json: bool, detach: bool, on_failure: str | None, accept: str | None, common: Common
+    site: Path,
+    yes: bool,
+    anew: bool,
+    as_json: bool,
+    detach: bool,
+    on_failure: str | None,
+    accept: str | None,
+    common: Common,
 ) -> int:
     """Install, or go on where an earlier run was interrupted."""
     session = Session.open(site, PromptOrFile(common.passphrase_file))
@@ -53,8 +61,10 @@ def run(
     if has_errors(findings):
         answer_findings(findings, ascii_only=common.ascii_only, verbose=common.verbose, as_json=as_json)
         return Exit.FINDINGS
-    if (holder := holder_of(session.site)) is not None:
-        raise CommandError(SiteLockedError(holder).text, remedy=T("cli.run.attach_instead", site=as_typed(site)))
+    try:
+        refuse_when_held(session.site)
+    except SiteLockedError as error:
+        raise CommandError(error.text, remedy=T("cli.run.attach_instead", site=as_typed(site))) from error
     findings += session.missing_secret_findings()
     if has_errors(findings):
         answer_findings(findings, ascii_only=common.ascii_only, verbose=common.verbose, as_json=as_json)
@@ -63,7 +73,7 @@ def run(
     interactive = sys.stdin.isatty() and sys.stderr.isatty()
     policy = FailurePolicy(on_failure) if on_failure else FailurePolicy.ASK if interactive else FailurePolicy.STOP
     accepted = tuple(code.strip() for code in (accept or "").split(",") if code.strip())
-    starter = _Starter(session, policy, accepted, yes=yes, as_json=as_json, common=common)
+    starter = _Starter(session, policy, accepted, yes=yes, anew=anew, as_json=as_json, common=common)
     client = asyncio.run(starter.start())
     if client is None:
         return Exit.FINDINGS
@@ -85,6 +95,7 @@ class _Starter:
         accepted: tuple[str, ...],
         *,
         yes: bool,
+        anew: bool,
         as_json: bool,
         common: Common,
     ) -> None:
@@ -92,12 +103,13 @@ class _Starter:
         self._policy = policy
         self._accepted = accepted
         self._yes = yes
+        self._anew = anew
         self._as_json = as_json
         self._common = common
 
     async def start(self) -> RunClient | None:
         """A run at work; None when findings forbid it (they have been shown)."""
-        if (interrupted := self._session.interrupted_run()) is not None:
+        if not self._anew and (interrupted := self._session.interrupted_run()) is not None:
             state = interrupted.state()
             left = sum(not step.status.settled for step in state.steps.values())
             for finding in self._session.jump_host_findings():
@@ -147,19 +159,19 @@ class _Starter:
 @site_argument()
 @json_option()
 def attach(site: Path, as_json: bool, common: Common) -> int:
-    """Follow the newest run of a site, from any terminal."""
-    return Follower(_newest_run(site), as_json=as_json, common=common).follow()
+    """Follow the run under way, else the newest, from any terminal."""
+    return Follower(_current_run(site), as_json=as_json, common=common).follow()
 
 
-def _newest_run(path: Path) -> RunClient:
-    newest = latest_run(Site.open(path))
-    if newest is None:
+def _current_run(path: Path) -> RunClient:
+    current = current_run(Site.open(path))
+    if current is None:
         raise CommandError(T("cli.run.none", site=as_typed(path)))
-    return newest
+    return current
 
 
 def _steer(path: Path, command: Callable[[RunClient], Awaitable[None]], done: str) -> int:
-    client = _newest_run(path)
+    client = _current_run(path)
     asyncio.run(_await(command(client)))
     tell(T(f"cli.steered.{done}", run=client.run_id))  # words: cli.steered.*
     return Exit.GOOD

@@ -13,6 +13,7 @@ import select
 import shutil
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -28,21 +29,26 @@ from rbdtui.engine.inputs import (
     RunInputError,
     RunOptions,
     create_run_dir,
+    give_up,
+    is_given_up,
+    kept_spec_sha256,
     write_options,
 )
-from rbdtui.engine.journal import JournalReader
-from rbdtui.engine.lock import Holder, SiteLockedError, holder_of, user_name
+from rbdtui.engine.journal import JournalError, JournalReader
+from rbdtui.engine.lock import Holder, SiteLockedError, holder_of, refuse_when_held, user_name
 from rbdtui.engine.logs import log_file
 from rbdtui.engine.protocol import LINE_LIMIT_BYTES, Command, Request, socket_address
 from rbdtui.engine.state import RunState
 from rbdtui.errors import SentenceError
 from rbdtui.facts.model import NodeFacts
+from rbdtui.paths import as_typed
 from rbdtui.site import Site
 from rbdtui.words import T, Text, current_language
 
 RUNNER: Final = (sys.executable, "-P", "-X", "utf8", "-m", "rbdtui.engine.runner")
 """The runner's command line, to which the run directory is added."""
 START_LIMIT_S: Final = 60.0
+"""After this a runner that is still starting is left alone: it reads a long journal, or its disk is slow."""
 ANSWER_LIMIT_S: Final = 20.0
 POLL_S: Final = 0.2
 POLLS_PER_LOOK: Final = 5
@@ -109,6 +115,19 @@ class RunClient:
         holder = holder_of(self.site)
         return holder is not None and holder.run == self.run_id
 
+    def given_up(self) -> bool:
+        """Whether the run was left unfinished for good."""
+        return is_given_up(self.run_dir)
+
+    def give_up(self) -> None:
+        """Leave an unfinished run for good, so that the next one is a new one; it stays readable.
+
+        Raises `SiteLockedError` while it is under way, `RunInputError` when that cannot be kept.
+        """
+        if (holder := holder_of(self.site)) is not None and holder.run == self.run_id:
+            raise SiteLockedError(holder)
+        give_up(self.run_dir, _operator())
+
     def state(self) -> RunState:
         """The run as the journal has it now, folded on from the last call; raises `JournalError`."""
         while new := self._reader.read_new():
@@ -165,14 +184,22 @@ class RunClient:
         try:
             async with asyncio.timeout(ANSWER_LIMIT_S):
                 line = await self._exchange(request.to_line())
-        except (OSError, TimeoutError) as error:
-            raise CommandError(T("command.no_runner", run=self.run_id)) from error
-        try:
             answer = _ANSWER.validate_json(line)
-        except ValidationError as error:
-            raise CommandError(T("command.no_runner", run=self.run_id)) from error
+        except (OSError, TimeoutError, ValidationError) as error:
+            raise CommandError(self._why_no_answer()) from error
         if not answer.ok:
             raise CommandError(answer.error or T("command.malformed"))
+
+    def _why_no_answer(self) -> Text:
+        """Whether nobody is there, or somebody who does not answer; the lock knows."""
+        site, holder = as_typed(self.site.path), holder_of(self.site)
+        if holder is None and (self.given_up() or not _is_unfinished(RunClient(self.run_dir))):
+            return T("command.ended", run=self.run_id, site=site)
+        if holder is None:
+            return T("command.no_runner", run=self.run_id, site=site)
+        if holder.run != self.run_id:
+            return T("command.other_run", run=self.run_id, other=holder.run, pid=holder.pid, site=site)
+        return T("command.silent", run=self.run_id, pid=holder.pid, site=site)
 
     async def _exchange(self, line: bytes) -> bytes:
         with socket_address(self.run_dir) as address:
@@ -196,19 +223,23 @@ async def start_run(
     options: RunOptions = RunOptions(),  # noqa: B008 - frozen
     runner: Sequence[str] = RUNNER,
 ) -> RunClient:
-    """Start a new run of a site and return when its runner is at work.
+    """Start a new run of a site and return when its runner is at work; one that was left unfinished is given up.
 
     Raises `SiteLockedError` when a run is under way, `RunStartError` when the runner gives up or dies (its log has
-    more), `RunInputError` when the site cannot be written.
+    more), `RunInputError` when the site cannot be written, `SiteError` when it cannot be locked.
     """
-    if (holder := holder_of(site)) is not None:
-        raise SiteLockedError(holder)
+    refuse_when_held(site)
+    before = latest_run(site)
     run_dir = create_run_dir(site, spec_text, facts, options)
     try:
-        return await resume_run(run_dir, secrets=secrets, runner=runner)
+        client = await resume_run(run_dir, secrets=secrets, runner=runner)
     except SiteLockedError:
         shutil.rmtree(run_dir, ignore_errors=True)
         raise
+    if before is not None and _is_unfinished(before):
+        with contextlib.suppress(RunInputError):  # the new run is newer, mark or not
+            give_up(before.run_dir, _operator())
+    return client
 
 
 async def resume_run(
@@ -238,7 +269,14 @@ async def resume_run(
 def find_active(site: Site) -> RunClient | None:
     """The run of the site that is under way; None when there is none."""
     holder = holder_of(site)
-    return RunClient(site.run_dir(holder.run)) if holder is not None else None
+    if holder is None or not site.run_dir(holder.run).is_dir():
+        return None
+    return RunClient(site.run_dir(holder.run))
+
+
+def current_run(site: Site) -> RunClient | None:
+    """The run that an operator means who names none: the one under way, else the newest; None when there was none."""
+    return find_active(site) or latest_run(site)
 
 
 def latest_run(site: Site) -> RunClient | None:
@@ -248,10 +286,19 @@ def latest_run(site: Site) -> RunClient | None:
 
 
 def can_resume(run_dir: Path, spec_sha256: str) -> bool:
-    """Whether a run was left unfinished, and is for this very spec; raises `JournalError`."""
-    state = RunClient(run_dir).state()
-    finished = state.outcome in (RunOutcome.DONE, RunOutcome.PARTIAL)
-    return state.seq > 0 and not finished and state.spec_sha256 == spec_sha256
+    """Whether a run was left unfinished, not given up, and is for this very spec; raises `JournalError`."""
+    if is_given_up(run_dir) or kept_spec_sha256(run_dir) not in ("", spec_sha256):
+        return False
+    client = RunClient(run_dir)
+    return client.state().seq > 0 and _is_unfinished(client) and client.state().spec_sha256 == spec_sha256
+
+
+def _is_unfinished(run: RunClient) -> bool:
+    """Whether something is left to do in a run, as far as its journal can be read."""
+    try:
+        return run.state().outcome not in (RunOutcome.DONE, RunOutcome.PARTIAL)
+    except JournalError:
+        return True
 
 
 def _launch(run_dir: Path, secrets: Mapping[str, str], runner: Sequence[str]) -> _Started:
@@ -273,6 +320,9 @@ def _launch(run_dir: Path, secrets: Mapping[str, str], runner: Sequence[str]) ->
         with contextlib.suppress(BrokenPipeError), process.stdin as pipe:
             pipe.write(json.dumps(dict(secrets)).encode())
         line = _first_line(status.fileno(), START_LIMIT_S)
+    if line is None:
+        threading.Thread(target=process.wait, name="runner", daemon=True).start()
+        return _still_starting(run_dir)
     with contextlib.suppress(subprocess.TimeoutExpired):
         process.wait(timeout=1.0)
     try:
@@ -281,13 +331,22 @@ def _launch(run_dir: Path, secrets: Mapping[str, str], runner: Sequence[str]) ->
         return _Started(ok=False, error=T("run.start_failed", reason=_last_line(log), log=str(log)))
 
 
-def _first_line(descriptor: int, limit_s: float) -> bytes:
-    """What comes up to the first line break, the end, or the time limit."""
+def _still_starting(run_dir: Path) -> _Started:
+    """What there is to say of a runner that has neither begun nor given up: whether it holds the site already."""
+    site, holder = Site(run_dir.parent.parent), holder_of(Site(run_dir.parent.parent))
+    if holder is not None and holder.run == run_dir.name:
+        return _Started(ok=True)
+    error = T("run.start_slow", run=run_dir.name, limit_s=round(START_LIMIT_S), site=as_typed(site.path))
+    return _Started(ok=False, error=error)
+
+
+def _first_line(descriptor: int, limit_s: float) -> bytes | None:
+    """What comes up to the first line break or the end; None when that takes longer than the limit."""
     deadline = time.monotonic() + limit_s
     data = b""
-    while not data.endswith(b"\n") and (left_s := deadline - time.monotonic()) > 0:
-        if not select.select([descriptor], [], [], left_s)[0]:
-            break
+    while not data.endswith(b"\n"):
+        if not select.select([descriptor], [], [], max(0.0, deadline - time.monotonic()))[0]:
+            return None
         chunk = os.read(descriptor, LINE_LIMIT_BYTES)
         if not chunk:
             break

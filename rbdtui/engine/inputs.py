@@ -16,7 +16,8 @@ from rbdtui.atomic import sync_directory, write_atomic
 from rbdtui.engine.events import FailurePolicy
 from rbdtui.errors import SentenceError
 from rbdtui.facts.model import NODE_FACTS, NodeFacts
-from rbdtui.site import Site
+from rbdtui.paths import as_typed
+from rbdtui.site import RUN_NUMBER_NAME, Site
 from rbdtui.spec.loader import parse_spec
 from rbdtui.spec.model import ClusterSpec
 from rbdtui.words import T
@@ -26,6 +27,7 @@ RUNNER_LOG_NAME: Final = "runner.log"
 _SPEC_NAME: Final = "spec.yaml"
 _FACTS_NAME: Final = "facts.json"
 _OPTIONS_NAME: Final = "options.json"
+_GIVEN_UP_NAME: Final = "given-up.json"
 
 
 class RunInputError(SentenceError):
@@ -74,8 +76,10 @@ def create_run_dir(site: Site, spec_text: bytes, facts: Mapping[str, NodeFacts],
     try:
         site.runs_dir.mkdir(mode=0o700, exist_ok=True)
         sync_directory(site.path)
+        number = site.next_run_number()
         run_dir = _new_directory(site)
         sync_directory(site.runs_dir)
+        write_atomic(run_dir / RUN_NUMBER_NAME, str(number).encode())
         write_atomic(run_dir / _SPEC_NAME, spec_text)
         facts_json = {name: NODE_FACTS.dump_python(known, mode="json") for name, known in facts.items()}
         write_atomic(run_dir / _FACTS_NAME, json.dumps(facts_json, ensure_ascii=False).encode())
@@ -99,22 +103,49 @@ def read_inputs(run_dir: Path) -> RunInputs:
         facts = {name: NODE_FACTS.validate_python(known) for name, known in facts_json.items()}
         options = _OPTIONS.validate_json((run_dir / _OPTIONS_NAME).read_bytes())
     except OSError as error:
-        reason = f"{Path(error.filename or '').name}: {error.strerror}"
-        raise RunInputError(T("run_dir.unreadable", path=str(run_dir), reason=reason)) from error
+        raise _unreadable(run_dir, f"{Path(error.filename or '').name}: {error.strerror}") from error
     except ValidationError as error:
-        first = error.errors(include_input=False, include_url=False)[0]
-        raise RunInputError(T("run_dir.unreadable", path=str(run_dir), reason=first["msg"])) from error
+        raise _unreadable(run_dir, error.errors(include_input=False, include_url=False)[0]["msg"]) from error
     spec = parse_spec(spec_text, _SPEC_NAME).spec
     if spec is None:
-        raise RunInputError(T("run_dir.unreadable", path=str(run_dir), reason=_SPEC_NAME))
+        raise _unreadable(run_dir, _SPEC_NAME)
     return RunInputs(Site(run_dir.parent.parent), run_dir, spec, spec_digest(spec_text), facts, options)
 
 
+def _unreadable(run_dir: Path, reason: str) -> RunInputError:
+    site = as_typed(run_dir.parent.parent)
+    return RunInputError(T("run_dir.unreadable", path=str(run_dir), reason=reason, site=site))
+
+
+def kept_spec_sha256(run_dir: Path) -> str:
+    """What a run's spec is told by, from its inputs; empty when they cannot be read."""
+    try:
+        return spec_digest((run_dir / _SPEC_NAME).read_bytes())
+    except OSError:
+        return ""
+
+
+def give_up(run_dir: Path, by: str) -> None:
+    """Mark a run that was left unfinished so that it is never taken up again; it stays readable.
+
+    A file of its own says so, because the journal may be what is damaged. Raises `RunInputError`.
+    """
+    try:
+        write_atomic(run_dir / _GIVEN_UP_NAME, json.dumps({"by": by, "at": time.time()}).encode())
+    except OSError as error:
+        raise RunInputError(T("run_dir.unwritable", path=str(run_dir), reason=error.strerror or "")) from error
+
+
+def is_given_up(run_dir: Path) -> bool:
+    """Whether a run was given up."""
+    return (run_dir / _GIVEN_UP_NAME).exists()
+
+
 def _new_directory(site: Site) -> Path:
-    """A directory whose name sorts by time: minute, then the millisecond in it as four hexadecimal digits."""
+    """A directory named by the time in UTC: minute, then the millisecond in it as four hexadecimal digits."""
     while True:
         now_ms = time.time_ns() // 1_000_000
-        minute = time.strftime("%Y%m%d-%H%M", time.localtime(now_ms // 1000))
+        minute = time.strftime("%Y%m%d-%H%M", time.gmtime(now_ms // 1000))
         run_dir = site.run_dir(f"{minute}-{now_ms % 60_000:04x}")
         try:
             run_dir.mkdir(mode=0o700)

@@ -24,6 +24,7 @@ from typing import BinaryIO, Final
 from rbdtui.atomic import sync_directory
 from rbdtui.engine.events import Event, NewerSchemaError, Record, RecordError, without_secrets
 from rbdtui.errors import SentenceError
+from rbdtui.paths import as_typed
 from rbdtui.redact import Redactor
 from rbdtui.words import T
 
@@ -114,7 +115,8 @@ class JournalReader:
         return self._lost is not None
 
     def _record(self, line: bytes, number: int) -> Record:
-        place: dict[str, str | int] = {"path": str(self._path), "line": number}
+        site = as_typed(self._path.parent.parent.parent)
+        place: dict[str, str | int] = {"path": str(self._path), "line": number, "site": site}
         try:
             record = Record.from_json(json.loads(line.decode()))
         except NewerSchemaError as error:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import getpass
 import json
 import os
@@ -17,7 +16,9 @@ from typing import Final
 from pydantic import TypeAdapter, ValidationError
 
 from rbdtui.errors import SentenceError
-from rbdtui.site import Site
+from rbdtui.locking import try_lock
+from rbdtui.paths import as_typed
+from rbdtui.site import Site, SiteError
 from rbdtui.words import T
 
 _PATIENCE: Final = (0.02, 0.05, 0.1)
@@ -54,10 +55,9 @@ def lock_file(site: Site) -> Path:
 
 @contextmanager
 def hold_site(site: Site, run_id: str) -> Iterator[None]:
-    """Keep other runs of the site out for the time of the block; raises `SiteLockedError`."""
-    file = os.open(lock_file(site), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        if not _acquire(file):
+    """Keep other runs of the site out for the time of the block; raises `SiteLockedError` or `SiteError`."""
+    with _opened(lock_file(site), os.O_RDWR | os.O_CREAT) as file:
+        if not _acquire(site, file):
             raise SiteLockedError(_holder(file))
         holder = Holder(run_id, os.getpid(), time.time(), user_name())
         os.ftruncate(file, 0)
@@ -66,22 +66,37 @@ def hold_site(site: Site, run_id: str) -> Iterator[None]:
             yield
         finally:
             os.ftruncate(file, 0)
-    finally:
-        os.close(file)
+
+
+def refuse_when_held(site: Site) -> None:
+    """Return when a run may begin; raises `SiteLockedError`, or `SiteError` where nothing could keep others out."""
+    file_of_site = lock_file(site) if lock_file(site).exists() else site.spec_file
+    with _opened(file_of_site, os.O_RDWR) as file:
+        if not _try(site, file, shared=True):
+            raise SiteLockedError(_holder(file))
 
 
 def holder_of(site: Site) -> Holder | None:
-    """Who holds the site now; None when no run is under way."""
-    try:
-        file = os.open(lock_file(site), os.O_RDONLY | os.O_CLOEXEC)
-    except FileNotFoundError:
+    """Who holds the site now; None when no run is under way, which it cannot be where files cannot be locked."""
+    if not lock_file(site).exists():
         return None
     try:
-        try:
-            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return _holder(file)
-        return None
+        with _opened(lock_file(site), os.O_RDONLY) as file:
+            return None if _try(site, file, shared=True) else _holder(file)
+    except SiteError as error:
+        if error.text.key == "lock.unsupported":
+            return None
+        raise
+
+
+@contextmanager
+def _opened(path: Path, flags: int) -> Iterator[int]:
+    try:
+        file = os.open(path, flags | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise SiteError(T("lock.unusable", path=str(path), reason=error.strerror or "")) from error
+    try:
+        yield file
     finally:
         os.close(file)
 
@@ -93,15 +108,20 @@ def user_name() -> str:
     return str(os.getuid())
 
 
-def _acquire(file: int) -> bool:
+def _acquire(site: Site, file: int) -> bool:
     for patience_s in (*_PATIENCE, None):
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if _try(site, file, shared=False):
             return True
-        except BlockingIOError:
-            if patience_s is not None:
-                time.sleep(patience_s)
+        if patience_s is not None:
+            time.sleep(patience_s)
     return False
+
+
+def _try(site: Site, file: int, *, shared: bool) -> bool:
+    try:
+        return try_lock(file, shared=shared)
+    except OSError as error:
+        raise SiteError(T("lock.unsupported", site=as_typed(site.path), reason=error.strerror or "")) from error
 
 
 def _holder(file: int) -> Holder:

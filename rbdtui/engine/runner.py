@@ -35,7 +35,9 @@ from rbdtui.engine.logs import StepLogs
 from rbdtui.engine.parts import Assemble, HealthSource, RunParts
 from rbdtui.engine.quarantine import may_quarantine
 from rbdtui.engine.state import RunState
+from rbdtui.paths import as_typed
 from rbdtui.plan.step import Plan, Reporter, StepContext, StepError
+from rbdtui.process import keep_memory_private
 from rbdtui.redact import RedactingStream, Redactor
 from rbdtui.site import SiteError
 from rbdtui.transport.base import TransportError, unexpected
@@ -190,7 +192,9 @@ def _opening(inputs: RunInputs, plan: Plan, state: RunState) -> list[Event]:
     if state.outcome in (RunOutcome.DONE, RunOutcome.PARTIAL):
         raise RunInputError(T("run_dir.finished", run=inputs.run_id))
     if tuple(step.info for step in state.steps.values()) != steps:
-        raise RunInputError(T("run_dir.other_plan", run=inputs.run_id, version=state.version, ours=__version__))
+        site = as_typed(inputs.site.path)
+        text = T("run_dir.other_plan", run=inputs.run_id, version=state.version, ours=__version__, site=site)
+        raise RunInputError(text)
     return [started]
 
 
@@ -225,6 +229,7 @@ def _log_to(path: Path, redactor: Redactor) -> None:
 def main(arguments: Sequence[str], assemble: Assemble) -> int:
     """Take secrets from stdin, let go of the caller's session and carry the run out; 0 once that is under way."""
     os.umask(0o077)
+    keep_memory_private()
     use_language(language_of_environment())
     report = StartReport(os.dup(1))
     try:

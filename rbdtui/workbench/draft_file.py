@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
+
+from rbdtui.locking import try_lock
 
 MOST_SCREENS: Final = 20
 """More on one site share the last file."""
@@ -63,8 +64,11 @@ def _try_lock(file: Path, *, create: bool) -> int | None:
     except OSError:
         return None
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        got = try_lock(descriptor)
     except OSError:
+        os.close(descriptor)
+        return None
+    if not got:
         os.close(descriptor)
         return -1
     return descriptor

@@ -10,7 +10,7 @@ from typing import Final
 
 from rbdtui.engine.client import find_active
 from rbdtui.engine.events import RunOutcome
-from rbdtui.engine.inputs import JOURNAL_NAME
+from rbdtui.engine.inputs import JOURNAL_NAME, is_given_up
 from rbdtui.site import Site
 
 MOST_RUNS: Final = 200
@@ -32,6 +32,8 @@ class RunLine:
     duration_s: float = 0.0
     active: bool = False
     """Whether a runner has it in its hands."""
+    given_up: bool = False
+    """Whether it was left unfinished for good."""
 
 
 def list_runs(site: Site) -> list[RunLine]:
@@ -45,15 +47,15 @@ def list_runs(site: Site) -> list[RunLine]:
 def run_line(site: Site, run_id: str, *, active: bool) -> RunLine:
     """One run of a site."""
     first, last = _ends(site.run_dir(run_id) / JOURNAL_NAME)
+    given_up = is_given_up(site.run_dir(run_id))
     at = first.get("at")
     began_at = float(at) if isinstance(at, int | float) else None
     try:
         outcome = RunOutcome(str(last.get("outcome"))) if last.get("type") == "run-finished" else None
-        return RunLine(
-            run_id, began_at, outcome, int(str(last.get("changed", 0))), float(str(last.get("duration_s", 0))), active
-        )
+        changed, duration_s = int(str(last.get("changed", 0))), float(str(last.get("duration_s", 0)))
     except ValueError:
-        return RunLine(run_id, began_at, None, active=active)
+        return RunLine(run_id, began_at, None, active=active, given_up=given_up)
+    return RunLine(run_id, began_at, outcome, changed, duration_s, active, given_up)
 
 
 def _ends(journal: Path) -> tuple[Mapping[str, object], Mapping[str, object]]:

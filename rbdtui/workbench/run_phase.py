@@ -25,6 +25,8 @@ class RunPhase(StrEnum):
     """It ends as soon as the steps under way have ended."""
     GONE = "gone"
     """Its runner is gone without an end."""
+    GIVEN_UP = "given_up"
+    """It was left unfinished for good."""
     DONE = "done"
     PARTIAL = "partial"
     FAILED = "failed"
@@ -40,6 +42,11 @@ class RunPhase(StrEnum):
         """Whether it can be taken up again."""
         return self in (RunPhase.GONE, RunPhase.FAILED, RunPhase.STOPPED)
 
+    @property
+    def can_be_given_up(self) -> bool:
+        """Whether it was left unfinished, so that a new run may be begun in its stead."""
+        return self.can_go_on or self is RunPhase.BROKEN
+
 
 _LIVE: Final = frozenset({RunPhase.RUNNING, RunPhase.ASKING, RunPhase.PAUSED, RunPhase.STOPPING})
 _ENDED: Final = {
@@ -52,6 +59,8 @@ _ENDED: Final = {
 
 def phase_of(run: RunFollower) -> RunPhase:
     """How a run stands now."""
+    if run.given_up and not run.alive:
+        return RunPhase.GIVEN_UP
     if run.error is not None:
         return RunPhase.BROKEN
     if not run.caught_up:

@@ -50,6 +50,8 @@ class RunFollower:
         self.client = client
         self.alive = client.alive()
         """Whether a runner has the run in its hands, as of the last look."""
+        self.given_up = client.given_up()
+        """Whether it was left unfinished for good."""
         self.error: Text | None = None
         """Why the journal cannot be read on; what was read before is still shown."""
         self.caught_up = False
@@ -100,6 +102,16 @@ class RunFollower:
 
         return self._background.submit(give())
 
+    def give_up(self) -> Future[None]:
+        """Leave the run for good; the future raises as `RunClient.give_up`."""
+
+        async def give() -> None:
+            self.client.give_up()
+            self.given_up = True
+            self._on_change()
+
+        return self._background.submit(give())
+
     def log(self, step_id: str) -> LogFile:
         """What a step's host said."""
         return LogFile(self.client.log_file(step_id))
@@ -136,7 +148,7 @@ class RunFollower:
         if self.error is None and self.records and not self.run_dir.exists():
             self.error = T("run_screen.banner.deleted", path=str(self.run_dir))
             self._on_change()
-        alive = self.client.alive()
-        if alive != self.alive:
-            self.alive = alive
+        alive, given_up = self.client.alive(), self.client.given_up()
+        if (alive, given_up) != (self.alive, self.given_up):
+            self.alive, self.given_up = alive, given_up
             self._on_change()

@@ -11,7 +11,7 @@ from concurrent.futures import Future, wait
 from pathlib import Path
 from typing import Final
 
-from rbdtui.engine.client import RunClient, find_active, latest_run
+from rbdtui.engine.client import RunClient, current_run
 from rbdtui.engine.events import FailurePolicy, RunOutcome
 from rbdtui.engine.inputs import RunOptions
 from rbdtui.engine.state import RunState, StepStatus
@@ -397,7 +397,7 @@ class Workbench:
 
     def look_for_run(self) -> None:
         """Look at the run under way, else at the newest."""
-        client = find_active(self.site) or latest_run(self.site)
+        client = current_run(self.site)
         if client is not None and (self.run is None or self.run.run_id != client.run_id):
             self._look_at(client)
 

@@ -97,4 +97,6 @@ class RunsDialog(Dialog[str]):
 def _phase(run: RunLine) -> RunPhase:
     if run.active:
         return RunPhase.RUNNING
+    if run.given_up:
+        return RunPhase.GIVEN_UP
     return RunPhase(run.outcome.value) if run.outcome is not None else RunPhase.GONE

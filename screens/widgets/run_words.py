@@ -29,6 +29,7 @@ PHASE_MARKS: Final = {
     RunPhase.PAUSED: Mark("‖", "=", "bold warning"),
     RunPhase.STOPPING: Mark("■", "#", "bold warning"),
     RunPhase.GONE: Mark("✗", "x", "bold error"),
+    RunPhase.GIVEN_UP: Mark("–", "-", "muted"),
     RunPhase.DONE: Mark("✓", "+", "bold success"),
     RunPhase.PARTIAL: Mark("!", "!", "bold warning"),
     RunPhase.FAILED: Mark("✗", "x", "bold error"),
@@ -69,6 +70,8 @@ def status_line(
 
 def banner_of(run: RunFollower, state: RunState, phase: RunPhase, matrix: Matrix) -> tuple[Text | None, str]:
     """The one sentence that matters most now, with its colour; None when all goes its way."""
+    if phase is RunPhase.GIVEN_UP:
+        return T("run_screen.banner.given_up"), "warning"
     if phase is RunPhase.BROKEN and run.error is not None:
         return T("run_screen.banner.broken", reason=run.error), "error"
     if phase is RunPhase.ASKING:

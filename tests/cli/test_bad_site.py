@@ -64,7 +64,7 @@ def make_directory(name: str) -> Callable[[Path], None]:
 
 
 def damaged_journal(site: Path) -> None:
-    write(site, "runs/20260101-000000-aaaa/events.jsonl", "nonsense\n{}\n")
+    write(site, "runs/20260101-000000-aaaa/events.jsonl", 'nonsense\n{"schema":1,"seq":2}\n')
 
 
 class Case(NamedTuple):

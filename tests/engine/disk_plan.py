@@ -2,8 +2,8 @@
 
 Arguments: ``--kill-after=N`` ends the process with SIGKILL behind its N-th journal line, ``--fail=STEP`` makes a step
 fail until ``SITE/repaired`` exists, ``--pace=SECONDS`` is what a step takes, ``--gate=SECONDS`` how long the gate
-waits, ``--absent`` finds no bundle, ``--health`` watches, ``--hang`` has hosts that never let go; then the run
-directory.
+waits, ``--slow=SECONDS`` how long it takes to begin, ``--absent`` finds no bundle, ``--health`` watches, ``--hang`` has
+hosts that never let go; then the run directory.
 """
 
 from __future__ import annotations
@@ -123,6 +123,7 @@ class Health:
 def assembler(options: argparse.Namespace) -> Callable[..., object]:
     @asynccontextmanager
     async def assemble(inputs: RunInputs, secret: Callable[[str], str]) -> AsyncIterator[RunParts]:
+        await asyncio.sleep(options.slow)
         if options.absent:
             raise StepError("step_not_proven", step=T("test.step"), node="n1")
         (inputs.site.path / "world").mkdir(exist_ok=True)
@@ -154,6 +155,7 @@ if __name__ == "__main__":
     parser.add_argument("--fail", default="")
     parser.add_argument("--pace", type=float, default=0.01)
     parser.add_argument("--gate", type=float, default=0.0)
+    parser.add_argument("--slow", type=float, default=0.0)
     parser.add_argument("--absent", action="store_true")
     parser.add_argument("--health", action="store_true")
     parser.add_argument("--hang", action="store_true")

@@ -11,13 +11,14 @@ import pytest
 from textual import events
 from textual.pilot import Pilot
 
+from rbdtui.engine.client import RunClient
 from rbdtui.engine.events import Choice, QuestionAnswered, QuestionAsked, RunFinished, RunOutcome
 from rbdtui.engine.inputs import JOURNAL_NAME
 from rbdtui.engine.protocol import Command
 from rbdtui.site import Site
 from rbdtui.words import T
 from rbdtui.workbench.faults import FaultLine
-from rbdtui.workbench.sections import RUN
+from rbdtui.workbench.sections import REVIEW, RUN
 from screens import clock
 from screens.dialogs.question import GRACE_S, QuestionDialog
 from screens.run import RunScreen
@@ -210,7 +211,7 @@ async def test_a_runner_that_does_not_listen_is_a_sentence(home: Path, opened: O
         async with opened(workbench) as pilot:
             await show_run(pilot)
             await pilot.press("p")
-            await until(pilot, lambda: "Nobody has run" in told(pilot))
+            await until(pilot, lambda: "does not answer" in told(pilot))
 
 
 async def test_a_runner_that_dies_under_the_screen_is_said_with_what_to_do(
@@ -282,3 +283,72 @@ async def test_two_terminals_see_the_same(home: Path, opened: Opened, monkeypatc
                 await pilot.press("x")  # has no meaning here, and ends what is told of the other terminal
             same = [pilot.app.screen.query_one(StepMatrix).text_lines for pilot in (first, second)]
             assert same[0] == same[1]
+
+
+# --- a new run in its stead ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("stage", "damaged"), [("gone", False), ("failed", False), ("gone", True)])
+async def test_a_run_left_unfinished_is_given_up_for_a_new_one(
+    home: Path, opened: Opened, monkeypatch: Patch, stage: str, damaged: bool
+) -> None:
+    with on_stage(home, stage, monkeypatch) as (workbench, run_dir):
+        if damaged:
+            journal = run_dir / JOURNAL_NAME
+            first, *others = journal.read_bytes().splitlines(keepends=True)
+            journal.write_bytes(b"".join([first, b"damaged\n", *others]))
+        async with opened(bench(workbench.site)) as pilot:
+            await show_run(pilot)
+            await caught_up(pilot)
+            if damaged:
+                assert f"`rbdtui run --new {workbench.site.path}` (b on the run screen)" in banner(pilot)
+            await pilot.press("b", "n")
+            await settled(pilot)
+            assert not RunClient(run_dir).given_up()
+            await pilot.press("b")
+            await until(pilot, lambda: pilot.app.screen.is_modal)
+            assert RUN_ID in program(pilot).text_on_screen()
+            await pilot.press("y")
+            await until(pilot, lambda: f"Run {RUN_ID} is given up" in told(pilot))
+            assert program(pilot).current_mode == REVIEW, "where a new one is started"
+            assert RunClient(run_dir).given_up()
+            assert workbench.session.interrupted_run() is None
+            await show_run(pilot)
+            assert "given up" in status(pilot)
+            assert "Start a new one from the review" in banner(pilot)
+            await pilot.press("b", "p")
+            await settled(pilot)
+            assert isinstance(pilot.app.screen, RunScreen), "neither has a meaning any more"
+            await pilot.press("o")
+            await until(pilot, lambda: "given up" in program(pilot).text_on_screen() and pilot.app.screen.is_modal)
+
+
+@pytest.mark.parametrize("stage", ["upload", "done"])
+async def test_a_run_under_way_or_well_ended_is_not_given_up(
+    home: Path, opened: Opened, monkeypatch: Patch, stage: str
+) -> None:
+    with on_stage(home, stage, monkeypatch) as (workbench, run_dir):
+        async with opened(workbench) as pilot:
+            await show_run(pilot)
+            await pilot.press("b")
+            await settled(pilot)
+            assert isinstance(pilot.app.screen, RunScreen)
+            assert not RunClient(run_dir).given_up()
+
+
+async def test_a_journal_that_cannot_be_read_is_a_sentence_where_a_run_is_started(
+    home: Path, opened: Opened, monkeypatch: Patch
+) -> None:
+    with on_stage(home, "gone", monkeypatch) as (workbench, run_dir):
+        journal = run_dir / JOURNAL_NAME
+        async with opened(bench(workbench.site)) as pilot:
+            await show_run(pilot)
+            await caught_up(pilot)
+            journal.write_bytes(b"damaged\n" + journal.read_bytes())
+            monkeypatch.setattr(type(program(pilot)), "ensure_unlocked", yes)
+            await pilot.press("p")
+            await until(pilot, lambda: "rbdtui run --new" in told(pilot))
+
+
+async def yes(*_: object) -> bool:
+    return True
