@@ -6,6 +6,7 @@ import gzip
 import hashlib
 import io
 import json
+import subprocess
 import tarfile
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -15,25 +16,32 @@ from tests.lab.base import FILES
 RKE2_VERSION = "v1.30.4+rke2r1"
 KUBERNETES_VERSION = "v1.30.4"
 _HYPERKUBE_NAMES = (
-    *("kubeadm", "kubelet", "kubectl", "etcd", "etcdctl"),
+    *("kubelet", "kubectl", "etcd", "etcdctl"),
     *("kube-apiserver", "kube-controller-manager", "kube-scheduler", "kube-proxy"),
 )
 _RUNTIME_FILES = (
     *("usr/bin/containerd", "usr/bin/containerd-shim-runc-v2", "usr/bin/ctr", "usr/sbin/runc"),
     *(f"usr/lib/cni/{plugin}" for plugin in ("bridge", "host-local", "loopback", "portmap")),
 )
-_IMAGES: Mapping[str, Sequence[str]] = {
+CORE, CANAL, TRAEFIK = "core", "canal", "traefik"
+_CORE_IMAGES: Mapping[str, Sequence[str]] = {
     "rke2-runtime": (
         f"docker.io/rancher/rke2-runtime:{RKE2_VERSION.replace('+', '-')}",
-        "registry.k8s.io/etcd:3.5.12-0",
-        *(
-            f"registry.k8s.io/{part}:{KUBERNETES_VERSION}"
-            for part in ("kube-apiserver", "kube-controller-manager", "kube-scheduler", "kube-proxy")
-        ),
+        "docker.io/rancher/hardened-kubernetes:v1.30.4-rke2r1-build20240815",
+        "docker.io/rancher/hardened-etcd:v3.5.13-k3s1-build20240531",
     ),
-    "pause": ("docker.io/rancher/mirrored-pause:3.6", "registry.k8s.io/pause:3.9"),
+    "pause": ("docker.io/rancher/mirrored-pause:3.6",),
+    "ingress": ("docker.io/rancher/nginx-ingress-controller:v1.10.4-hardened2",),
 }
-"""Image and the names that kubeadm v1.30.4 and containerd ask for."""
+_CANAL_IMAGES: Mapping[str, Sequence[str]] = {
+    "pause": (
+        "docker.io/rancher/hardened-calico:v3.28.1-build20240806",
+        "docker.io/rancher/hardened-flannel:v0.25.5-build20240801",
+    ),
+}
+_TRAEFIK_IMAGES: Mapping[str, Sequence[str]] = {"ingress": ("docker.io/rancher/mirrored-library-traefik:3.6.4",)}
+"""Layer, and the image names that it goes by in each of RKE2's archives."""
+_ENTRYPOINTS: Mapping[str, Sequence[str]] = {"pause": ("/pause",), "ingress": ("/ingress",)}
 
 _GOODRAIN = "registry.cn-hangzhou.aliyuncs.com/goodrain"
 _RAINBOND_PARTS = (
@@ -70,8 +78,11 @@ def program_archive(rke2: Path) -> bytes:
     return _archive(write)
 
 
-def kubernetes_images(hyperkube: Path, pause: Path, runtime: Path) -> bytes:
-    """`rke2-images.linux-amd64.tar.gz`, unpacked; `runtime` holds Debian's containerd, runc, CNI plugins."""
+def kubernetes_images(hyperkube: Path, pause: Path, runtime: Path) -> dict[str, bytes]:
+    """RKE2's image archives `core`, `canal` and `traefik`, and the first two in one under "": tar, unpacked.
+
+    `runtime` holds Debian's containerd, runc and CNI plugins.
+    """
 
     def write_runtime(tar: tarfile.TarFile) -> None:
         _add(tar, "bin/hyperkube", hyperkube.read_bytes(), 0o755)
@@ -80,8 +91,16 @@ def kubernetes_images(hyperkube: Path, pause: Path, runtime: Path) -> bytes:
         for path in _RUNTIME_FILES:
             _add(tar, f"bin/{Path(path).name}", (runtime / path).read_bytes(), 0o755)
 
-    pause_layer = _archive(lambda tar: _add(tar, "pause", pause.read_bytes(), 0o755))
-    return _image_archive({"rke2-runtime": _archive(write_runtime), "pause": pause_layer}, _IMAGES)
+    program = pause.read_bytes()
+
+    def small(name: str) -> bytes:
+        return _archive(lambda tar: _add(tar, name, program, 0o755))
+
+    layers = {name: small(name) for name in _ENTRYPOINTS}
+    layers["rke2-runtime"] = _archive(write_runtime)
+    both = {name: [*_CORE_IMAGES.get(name, ()), *_CANAL_IMAGES.get(name, ())] for name in layers}
+    wanted = {"": both, CORE: _CORE_IMAGES, CANAL: _CANAL_IMAGES, TRAEFIK: _TRAEFIK_IMAGES}
+    return {variant: _image_archive({name: layers[name] for name in names}, names) for variant, names in wanted.items()}
 
 
 def rainbond_images(rainbond: Path) -> bytes:
@@ -98,8 +117,14 @@ def rainbond_images(rainbond: Path) -> bytes:
 
 
 def write_compressed(path: Path, data: bytes) -> None:
-    """Write gzip that is the same for the same content."""
-    path.write_bytes(gzip.compress(data, 1, mtime=0))
+    """Write gzip or, where the name says so, zstd: the same for the same content."""
+    if path.suffix == ".zst":
+        packed = subprocess.run(
+            ["zstd", "-q", "-3", "-T2", "-c"], input=data, capture_output=True, check=True, timeout=600
+        )
+        path.write_bytes(packed.stdout)
+    else:
+        path.write_bytes(gzip.compress(data, 1, mtime=0))
 
 
 def write_checksums(directory: Path, name: str) -> None:
@@ -115,7 +140,7 @@ def _image_archive(layers: Mapping[str, bytes], names: Mapping[str, Sequence[str
         manifest = []
         for name, layer in layers.items():
             _add(tar, f"{name}/layer.tar", layer)
-            entry = {"Entrypoint": ["/pause"]} if name == "pause" else {}
+            entry = {"Entrypoint": list(_ENTRYPOINTS[name])} if name in _ENTRYPOINTS else {}
             config = {
                 "architecture": "amd64",
                 "os": "linux",

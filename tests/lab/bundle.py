@@ -61,25 +61,47 @@ def container_runtime(cache: Cache) -> Path:
     return cache.entry("runtime", digest(" ".join(_RUNTIME_PACKAGES)), build)
 
 
-def offline_bundle(cache: Cache, progress: Progress) -> Path:
-    """The bundle directory; the caller must not write into it."""
+def offline_bundle(cache: Cache, progress: Progress, *, split: bool = False) -> Path:
+    """The bundle directory; the caller must not write into it.
+
+    With `split`, the images of RKE2's core and of canal are archives of their own, as RKE2 releases them too.
+    """
 
     def build(place: Path) -> None:
+        whole = offline_bundle(cache, progress) if split else None
+        if whole is not None:
+            shutil.copytree(whole, place, dirs_exist_ok=True, ignore=shutil.ignore_patterns("rke2-images*", "*.txt"))
+            images = cache.entry("images", _bundle_key(), build_images, wait_s=_GO_BUILD_S)
+            for variant in (archive.CORE, archive.CANAL):
+                shutil.copy(images / _image_archive_name(variant), place)
+        else:
+            build_whole(place)
+        archive.write_checksums(place, "sha256sum-amd64.txt")
+
+    def build_images(place: Path) -> None:
         programs, runtime = built_programs(cache, progress), container_runtime(cache)
+        made = archive.kubernetes_images(programs / "hyperkube", programs / "pause", runtime)
+        for variant, data in made.items():
+            archive.write_compressed(place / _image_archive_name(variant), data)
+
+    def build_whole(place: Path) -> None:
+        programs = built_programs(cache, progress)
         debs = keepalived_image(cache, base_image(cache, progress), progress) / "debs"
+        images = cache.entry("images", _bundle_key(), build_images, wait_s=_GO_BUILD_S)
+        shutil.copy(images / _image_archive_name(""), place)
         archives = {
             "rke2.linux-amd64.tar.gz": archive.program_archive(programs / "rke2"),
-            "rke2-images.linux-amd64.tar.gz": archive.kubernetes_images(
-                programs / "hyperkube", programs / "pause", runtime
-            ),
             "rainbond-images-amd64.tar.gz": archive.rainbond_images(programs / "rainbond"),
         }
         for name, data in archives.items():
             archive.write_compressed(place / name, data)
-        archive.write_checksums(place, "sha256sum-amd64.txt")
         shutil.copytree(debs, place / PACKAGES)
 
-    return cache.entry("bundle", _bundle_key(), build, wait_s=_GO_BUILD_S)
+    return cache.entry("splitbundle" if split else "bundle", _bundle_key(), build, wait_s=_GO_BUILD_S)
+
+
+def _image_archive_name(variant: str) -> str:
+    return f"rke2-images{'-' + variant if variant else ''}.linux-amd64.tar.zst"
 
 
 def existing_bundle(cache: Cache) -> Path | None:

@@ -65,9 +65,9 @@ EOF
 
 ship_to() {
     on "$1" 'mkdir -p /var/tmp/rke2 /var/lib/rancher/rke2/agent/images'
-    copy "$1" /var/tmp/rke2/ "$bundle"/rke2.linux-amd64.tar.gz "$bundle"/rke2-images.linux-amd64.tar.gz "$bundle"/sha256sum-amd64.txt
+    copy "$1" /var/tmp/rke2/ "$bundle"/rke2.linux-amd64.tar.gz "$bundle"/rke2-images.linux-amd64.tar.zst "$bundle"/sha256sum-amd64.txt
     on "$1" 'cd /var/tmp/rke2 && sha256sum --quiet --ignore-missing -c sha256sum-amd64.txt && tar xzf rke2.linux-amd64.tar.gz -C /usr/local &&
-             mv rke2-images.linux-amd64.tar.gz /var/lib/rancher/rke2/agent/images/ && systemctl daemon-reload'
+             mv rke2-images.linux-amd64.tar.zst /var/lib/rancher/rke2/agent/images/ && systemctl daemon-reload'
 }
 
 configure() { # configure HOST NAME LINE…

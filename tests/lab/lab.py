@@ -143,6 +143,11 @@ class Lab:
         """The offline bundle, built when it is missing; shared by all labs, so not to be written into."""
         return offline_bundle(self._cache, self._progress)
 
+    @property
+    def split_bundle(self) -> Path:
+        """The same bundle with RKE2's core and canal images in archives of their own."""
+        return offline_bundle(self._cache, self._progress, split=True)
+
     # Up and down
 
     def up(self) -> Lab:

@@ -23,6 +23,7 @@ NEEDED_PROGRAMS = {
     "ssh-keygen": "openssh-client",
     "cc": "gcc",
     "dpkg": "dpkg",
+    "zstd": "zstd",
 }
 """Program and the Debian package that brings it."""
 

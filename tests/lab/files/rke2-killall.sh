@@ -1,23 +1,42 @@
 #!/bin/sh
-# Stops everything that RKE2 started, and takes its mounts, links and packet filter rules away.
-[ "$(id -u)" -eq 0 ] || exec sudo "$0" "$@"
+# Stops everything that RKE2 started, and takes its mounts, links, manifests and packet filter rules away.
+# What fails is passed over, and the end is always good, as with the real one.
+if [ "$(id -u)" -ne 0 ]; then
+    echo "$(basename "$0"): must be run as root" >&2
+    exit 1
+fi
+data=${RKE2_DATA_DIR:-/var/lib/rancher/rke2}
+PATH=$PATH:$data/bin
+export PATH
 
-kill_matching() {
-    ps -e -o pid= -o args= | grep -E "$1" | grep -v grep | while read -r pid _; do
-        for child in $(cat "/proc/$pid/task/$pid/children" 2>/dev/null); do
-            [ "$2" = and-children ] && kill -9 "$child" 2>/dev/null
-        done
-        kill -9 "$pid" 2>/dev/null
+with_descendants() {
+    for pid; do
+        echo "$pid"
+        with_descendants $(cat "/proc/$pid/task/"*/children 2>/dev/null)
     done
 }
 
-systemctl stop rke2-server.service rke2-agent.service 2>/dev/null
-kill_matching '/var/lib/rancher/rke2/(data|bin)'
-kill_matching 'containerd-shim-runc-v2' and-children
-sleep 1
-awk '{print $2}' /proc/self/mounts | grep -E '^(/run/k3s|/var/lib/kubelet/pods|/run/netns/cni-)' | sort -r | while read -r mount; do
-    umount -l "$mount"
+release_mounts() {
+    mounts=$(awk -v start="$1" 'index($2, start) == 1 { print $2 }' /proc/self/mounts | sort -r)
+    [ -z "$mounts" ] || { umount -- $mounts && rm -rf --one-file-system -- $mounts; }
+}
+
+set -x
+systemctl stop rke2-server.service || true
+systemctl stop rke2-agent.service || true
+shims=$(ps -e -o pid= -o args= | awk -v program="$data/data/[^/]*/bin/containerd-shim" '$2 ~ program { print $1 }')
+[ -z "$shims" ] || kill -9 $(with_descendants $shims) 2>/dev/null
+release_mounts /run/k3s
+release_mounts /var/lib/kubelet/pods
+release_mounts /run/netns/cni-
+for link in cni0 flannel.1 vxlan.calico cilium_vxlan kube-ipvs0; do
+    ip link delete "$link"
 done
-ip link delete cni0 2>/dev/null
-iptables-save | grep -vE 'KUBE-|CNI-' | iptables-restore
-exit 0
+for part in etcd kube-apiserver kube-controller-manager cloud-controller-manager kube-scheduler kube-proxy; do
+    rm -f "$data/agent/pod-manifests/$part.yaml"
+done
+for family in iptables ip6tables; do
+    $family-save | grep -Ev 'KUBE-|CNI-|cali-|cali:|CILIUM_|flannel' | $family-restore
+done
+set +x
+echo 'Rules of an older Canal may be left in the packet filter.'

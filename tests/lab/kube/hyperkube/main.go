@@ -17,7 +17,6 @@ import (
 	controllers "k8s.io/kubernetes/cmd/kube-controller-manager/app"
 	proxy "k8s.io/kubernetes/cmd/kube-proxy/app"
 	scheduler "k8s.io/kubernetes/cmd/kube-scheduler/app"
-	kubeadm "k8s.io/kubernetes/cmd/kubeadm/app"
 	kubelet "k8s.io/kubernetes/cmd/kubelet/app"
 )
 
@@ -38,15 +37,10 @@ func main() {
 	case "etcdctl":
 		ctlv3.MustStart()
 		return
-	case "kubeadm":
-		if err := kubeadm.Run(); err != nil {
-			os.Exit(1)
-		}
-		return
 	}
 	if command, ok := commands[name]; ok {
 		os.Exit(cli.Run(command()))
 	}
-	os.Stderr.WriteString("call me kubeadm, kubelet, kubectl, kube-apiserver, …\n")
+	os.Stderr.WriteString("call me kubelet, kubectl, kube-apiserver, …\n")
 	os.Exit(2)
 }

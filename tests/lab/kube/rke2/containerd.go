@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"log"
 	"net/url"
 	"os"
 	"os/exec"
@@ -12,41 +11,45 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-const containerdConfig = `version = 2
-root = "` + dataDir + `/agent/containerd"
+func containerdConfig() string {
+	return `version = 2
+root = "` + agentDir() + `/containerd"
 state = "/run/k3s/containerd"
 [grpc]
   address = "` + containerdSocket + `"
 [plugins."io.containerd.grpc.v1.cri"]
   restrict_oom_score_adj = true
-  sandbox_image = "rancher/mirrored-pause:3.6"
+  stream_server_address = "127.0.0.1"
+  stream_server_port = "10010"
+  sandbox_image = "` + pauseImage + `"
   [plugins."io.containerd.grpc.v1.cri".cni]
-    bin_dir = "` + binDir + `"
+    bin_dir = "` + cniBinDir + `"
   [plugins."io.containerd.grpc.v1.cri".registry]
-    config_path = "` + dataDir + `/agent/etc/containerd/certs.d"
+    config_path = "` + agentDir() + `/etc/containerd/certs.d"
 `
+}
 
 func prepareHost() {
-	for _, d := range []string{dataDir + "/agent/etc/containerd", dataDir + "/agent/containerd", dataDir + "/agent/logs", dataDir + "/server",
+	for _, d := range []string{agentDir() + "/etc/containerd", agentDir() + "/containerd", agentDir() + "/logs", agentDir() + "/images",
 		"/run/k3s/containerd", "/etc/cni/net.d", etcDir} {
 		must(os.MkdirAll(d, 0o755))
 	}
+	must(os.MkdirAll(manifestDir(), 0o700))
 	os.WriteFile("/proc/sys/net/ipv4/ip_forward", []byte("1"), 0)
-	must(os.WriteFile(dataDir+"/agent/etc/resolv.conf", []byte("nameserver 127.0.0.1\n"), 0o644))
-	must(os.WriteFile(dataDir+"/agent/etc/crictl.yaml", []byte("runtime-endpoint: unix://"+containerdSocket+"\n"), 0o644))
+	must(os.WriteFile(agentDir()+"/etc/crictl.yaml", []byte("runtime-endpoint: unix://"+containerdSocket+"\n"), 0o644))
 }
 
 func startContainerd() {
-	must(os.WriteFile(dataDir+"/agent/etc/containerd/config.toml", []byte(containerdConfig), 0o644))
+	must(os.WriteFile(agentDir()+"/etc/containerd/config.toml", []byte(containerdConfig()), 0o644))
 	writeRegistries()
-	go keep(program("containerd"), "-c", dataDir+"/agent/etc/containerd/config.toml")
-	for i := 0; i < 300; i++ {
+	go keep(program("containerd"), "-c", agentDir()+"/etc/containerd/config.toml")
+	for range 300 {
 		if exec.Command(program("ctr"), "-a", containerdSocket, "version").Run() == nil {
 			return
 		}
 		time.Sleep(200 * time.Millisecond)
 	}
-	log.Fatal("level=fatal msg=\"containerd did not answer in 60 s\"")
+	die("containerd did not answer in 60 s")
 }
 
 type registries struct {
@@ -68,10 +71,10 @@ func writeRegistries() {
 	}
 	var r registries
 	if err := yaml.UnmarshalStrict(data, &r); err != nil {
-		log.Fatalf("level=fatal msg=\"registries.yaml: %v\"", err)
+		die("registries.yaml: %v", err)
 	}
 	for host, mirror := range r.Mirrors {
-		dir := dataDir + "/agent/etc/containerd/certs.d/" + strings.Replace(host, "*", "_default", 1)
+		dir := agentDir() + "/etc/containerd/certs.d/" + strings.Replace(host, "*", "_default", 1)
 		must(os.MkdirAll(dir, 0o755))
 		text := ""
 		for _, endpoint := range mirror.Endpoint {
@@ -84,7 +87,7 @@ func writeRegistries() {
 func (r registries) hostSection(endpoint string) string {
 	u, err := url.Parse(endpoint)
 	if err != nil || u.Host == "" {
-		log.Fatalf("level=fatal msg=\"registries.yaml: bad endpoint %q\"", endpoint)
+		die("registries.yaml: bad endpoint %q", endpoint)
 	}
 	text := fmt.Sprintf("[host.%q]\n  capabilities = [\"pull\", \"resolve\"]\n", endpoint)
 	security := r.Configs[u.Host].TLS

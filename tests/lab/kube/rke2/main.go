@@ -1,13 +1,11 @@
-// A look-alike of RKE2 for the lab: the same files, units, ports, flags and failures as the real
+// A look-alike of RKE2 for the lab: the same files, units, ports, switches, words and failures as the real
 // supervisor shows to the outside, and behind them unmodified Kubernetes, etcd and containerd.
-// What it does not have: canal (a bridge and static routes stand in), the Helm controller, CoreDNS.
+// What it does not have: canal (a bridge and static routes stand in), the Helm controller, CoreDNS, the tunnel.
 package main
 
 import (
 	"fmt"
-	"log"
 	"net"
-	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -17,17 +15,22 @@ import (
 const (
 	rke2Version      = "v1.30.4+rke2r1"
 	kubeVersion      = "v1.30.4"
-	dataDir          = "/var/lib/rancher/rke2"
 	etcDir           = "/etc/rancher/rke2"
-	binDir           = dataDir + "/bin"
-	etcdDir          = dataDir + "/server/db/etcd"
-	tlsDir           = dataDir + "/server/tls"
+	nodeDir          = "/etc/rancher/node"
 	containerdSocket = "/run/k3s/containerd/containerd.sock"
-	adminConf        = "/etc/kubernetes/admin.conf"
-	agentConf        = dataDir + "/agent/admin.kubeconfig"
-	tokenFile        = dataDir + "/server/token"
-	localAPI         = "127.0.0.1:6444"
+	supervisorPort   = "9345"
+	apiPort          = "6443"
 )
+
+// dataDir is where everything is kept; the setting data-dir moves it.
+var dataDir = "/var/lib/rancher/rke2"
+
+func binDir() string      { return dataDir + "/bin" }
+func tlsDir() string      { return dataDir + "/server/tls" }
+func credDir() string     { return dataDir + "/server/cred" }
+func etcdDir() string     { return dataDir + "/server/db/etcd" }
+func agentDir() string    { return dataDir + "/agent" }
+func manifestDir() string { return dataDir + "/agent/pod-manifests" }
 
 // node is what this host is to be in the cluster.
 type node struct {
@@ -36,11 +39,11 @@ type node struct {
 	name     string
 	ip       string
 	join     string // address of the supervisor to join; empty: the first server
-	token    string
+	token    string // as it was given: bare, or K10<hash>::user:<password>
 }
 
 func main() {
-	log.SetFlags(log.LstdFlags | log.LUTC)
+	os.Unsetenv("NOTIFY_SOCKET")
 	verb := "--help"
 	if len(os.Args) > 1 {
 		verb = os.Args[1]
@@ -48,83 +51,108 @@ func main() {
 	switch verb {
 	case "--version", "-v":
 		fmt.Printf("rke2 version %s (lab look-alike, real Kubernetes %s)\n", rke2Version, kubeVersion)
-	case "server", "agent":
-		supervise(newNode(verb == "server"))
+	case "server":
+		runServer(newNode(true))
+	case "agent":
+		runAgent(newNode(false))
 	case "etcd-snapshot":
+		dataDir = readSettings(true).str("data-dir", dataDir)
 		saveSnapshot()
 	default:
 		fmt.Println("rke2 (lab look-alike): server | agent | etcd-snapshot save | --version")
 	}
 }
 
-func newNode(server bool) node {
-	s := readSettings()
-	n := node{settings: s, server: server, name: strings.ToLower(s.str("node-name", hostname())),
-		ip: s.str("node-ip", defaultIP()), join: s.str("server", ""), token: s.str("token", "")}
+func newNode(server bool) *node {
+	s := readSettings(server)
+	dataDir = strings.TrimRight(s.str("data-dir", dataDir), "/")
+	n := &node{settings: s, server: server, name: strings.ToLower(s.str("node-name", hostname())),
+		ip: s.str("node-ip", defaultIP()), join: strings.TrimRight(s.str("server", ""), "/"), token: s.str("token", "")}
+	if s.is("with-node-id") {
+		n.name += "-" + keptRandom(nodeDir+"/id", 4)
+	}
 	if file := s.str("token-file", ""); n.token == "" && file != "" {
 		n.token = strings.TrimSpace(string(must1(os.ReadFile(file))))
 	}
-	if !server && (n.join == "" || n.token == "") {
-		log.Fatal("level=fatal msg=\"--server and --token are required\"")
+	if !server && n.join == "" {
+		die("--server is required")
 	}
-	if server && n.token == "" {
-		if data, err := os.ReadFile(tokenFile); err == nil {
-			n.token = strings.TrimSpace(string(data))
-		} else {
-			n.token = digest(time.Now().String() + n.name)[:32]
-		}
+	if !server && n.token == "" {
+		die("--token is required")
 	}
-	n.token = n.token[strings.LastIndex(n.token, ":")+1:] // K10<ca hash>::server:<token> or the bare token
+	if server && n.join != "" && n.token == "" {
+		die("starting kubernetes: preparing server: failed to validate server configuration: not authorized")
+	}
 	return n
 }
 
-func (n node) kubeconfig() string {
-	if n.server {
-		return adminConf
+func (n *node) hasEtcd() bool { return n.server && !n.settings.is("disable-etcd") }
+func (n *node) hasAPI() bool  { return n.server && !n.settings.is("disable-apiserver") }
+
+// runServer is `rke2 server`: 9345 listens long before etcd and the API server are there.
+func runServer(n *node) {
+	say("info", "Starting rke2 server %s", rke2Version)
+	prepareHost()
+	member := exists(etcdDir() + "/member")
+	own := n.ownTokens(member)
+	var found *cluster
+	if n.join != "" {
+		found = n.meetCluster(member && n.hasEtcd())
 	}
-	return agentConf
+	n.certificates(found)
+	s := &supervisor{node: n, tokens: own, config: n.clusterConfig()}
+	go s.serve()
+	n.writeServerFiles(own)
+	time.Sleep(300 * time.Millisecond) // until 9345 listens
+
+	local := "https://127.0.0.1:" + supervisorPort
+	apis := n.balancers(local)
+	config := n.retrieveConfig(local)
+	startNode(n, local, config, apis)
+	if n.hasEtcd() {
+		n.startEtcd(found, member)
+	} else {
+		n.proxyEtcd(found)
+	}
+	s.etcdReady.Store(true)
+	if n.hasAPI() {
+		n.writeAPIServer()
+		waitAPI()
+		n.writeControllers()
+		n.announceAPI()
+	}
+	go s.watchCluster(apis)
+	if n.hasAPI() {
+		s.coreReady.Store(true)
+		createAddons(s.config)
+		_ = comparePassword(n.name, keptRandom(nodeDir+"/password", 16)) // so that no agent takes this name
+	}
+	notify("READY=1")
+	say("info", "rke2 is up and running")
+	select {}
 }
 
-func supervise(n node) {
-	log.Printf("level=info msg=\"Starting rke2 %s %s\"", map[bool]string{true: "server", false: "agent"}[n.server], rke2Version)
-	stageRuntime()
+// runAgent is `rke2 agent`: whatever the server says, it goes on asking within the process.
+func runAgent(n *node) {
+	say("info", "Starting rke2 agent %s", rke2Version)
 	prepareHost()
-	startContainerd()
-	importImages()
-
-	servers := &balancer{}
-	servers.load()
-	first := n.ip
-	if n.join != "" {
-		first = must1(url.Parse(n.join)).Hostname()
-	}
-	servers.add(net.JoinHostPort(first, "6443"))
-	go servers.serve()
-
-	if n.join != "" {
-		fetchAdmin(n.join, n.token, !n.server)
-	}
-	go keepKubelet(n)
-	if _, err := os.Stat("/etc/kubernetes/kubelet.conf"); err != nil {
-		enrol(n)
-	}
-	if n.server {
-		waitAPI("https://127.0.0.1:6443/readyz")
-		writeServerFiles(n)
-		go serveSupervisor(n.token)
-	}
-	go keep(program("kube-proxy"), "--kubeconfig="+n.kubeconfig(), "--cluster-cidr="+n.settings.str("cluster-cidr", "10.42.0.0/16"),
-		"--proxy-mode=iptables", "--conntrack-max-per-core=0", "--hostname-override="+n.name)
-	go network(n.kubeconfig(), n.name, servers)
-	waitNode(n.kubeconfig(), n.name)
+	local := "https://127.0.0.1:6444"
+	apis := n.balancers(local)
+	n.validateConnection(local)
+	config := n.retrieveConfig(local)
+	startNode(n, local, config, apis)
+	go n.followServers(local, apis)
 	notify("READY=1")
-	log.Print("level=info msg=\"rke2 is up and running\"")
+	say("info", "rke2 agent is up and running")
 	select {}
 }
 
 func saveSnapshot() {
 	name := fmt.Sprintf("%s/server/db/snapshots/on-demand-%s-%d", dataDir, hostname(), time.Now().Unix())
 	must(os.MkdirAll(filepath.Dir(name), 0o700))
-	must(run(program("etcdctl"), "--endpoints=https://127.0.0.1:2379", "--cacert="+tlsDir+"/etcd/server-ca.crt",
-		"--cert="+tlsDir+"/etcd/client.crt", "--key="+tlsDir+"/etcd/client.key", "snapshot", "save", name))
+	out, err := etcdctl("https://127.0.0.1:2379", "snapshot", "save", name)
+	fmt.Println(out)
+	must(err)
 }
+
+func hostPort(address string, port string) string { return net.JoinHostPort(address, port) }

@@ -1,16 +1,30 @@
 package main
 
 import (
+	"crypto/rand"
 	"crypto/sha256"
 	"encoding/hex"
-	"log"
+	"fmt"
 	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
+	"strings"
 	"syscall"
 	"time"
 )
+
+// say writes a line of the log in the form of the real one.
+func say(level, format string, a ...any) {
+	now := time.Now().UTC().Format(time.RFC3339)
+	fmt.Fprintf(os.Stderr, "time=%q level=%s msg=%q\n", now, level, fmt.Sprintf(format, a...))
+}
+
+func die(format string, a ...any) {
+	say("fatal", format, a...)
+	os.Exit(1)
+}
 
 // keep starts a program again and again, with its output in agent/logs.
 func keep(path string, args ...string) {
@@ -21,31 +35,31 @@ func keep(path string, args ...string) {
 }
 
 func child(path string, args ...string) {
+	// The kernel ends the child with the thread that made it, so that thread must not end before.
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
 	name := filepath.Base(path)
-	out := must1(os.OpenFile(dataDir+"/agent/logs/"+name+".log", os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o640))
+	out := must1(os.OpenFile(agentDir()+"/logs/"+name+".log", os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o640))
 	defer out.Close()
 	cmd := command(path, args...)
 	cmd.Stdout, cmd.Stderr = out, out
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	if err := cmd.Run(); err != nil {
-		log.Printf("level=error msg=\"%s exited: %v\"", name, err)
+		say("error", "%s exited: %v", strings.ToUpper(name[:1])+name[1:], err)
 	}
-}
-
-func run(path string, args ...string) error {
-	cmd := command(path, args...)
-	cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr
-	return cmd.Run()
 }
 
 func command(path string, args ...string) *exec.Cmd {
 	cmd := exec.Command(path, args...)
-	cmd.Env = append(os.Environ(), "PATH="+runtimeDir()+"/lab:"+binDir+":"+os.Getenv("PATH"))
+	cmd.Env = append(os.Environ(), "PATH="+runtimeDir()+"/lab:"+binDir()+":"+os.Getenv("PATH"))
 	return cmd
 }
 
+// notifySocket is systemd's, and not for the children.
+var notifySocket = os.Getenv("NOTIFY_SOCKET")
+
 func notify(state string) {
-	if path := os.Getenv("NOTIFY_SOCKET"); path != "" {
+	if path := notifySocket; path != "" {
 		if c, err := net.Dial("unixgram", path); err == nil {
 			c.Write([]byte(state))
 			c.Close()
@@ -61,7 +75,7 @@ func defaultIP() string {
 			return n.IP.String()
 		}
 	}
-	log.Fatal("level=fatal msg=\"no IPv4 address\"")
+	die("no IPv4 address")
 	return ""
 }
 
@@ -70,9 +84,31 @@ func digest(s string) string {
 	return hex.EncodeToString(h[:])
 }
 
+func random(bytes int) string {
+	data := make([]byte, bytes)
+	must1(rand.Read(data))
+	return hex.EncodeToString(data)
+}
+
+// keptRandom is a random text that is made once and kept in a file.
+func keptRandom(file string, bytes int) string {
+	if data, err := os.ReadFile(file); err == nil && len(data) > 0 {
+		return strings.TrimSpace(string(data))
+	}
+	made := random(bytes)
+	must(os.MkdirAll(filepath.Dir(file), 0o755))
+	must(os.WriteFile(file, []byte(made+"\n"), 0o600))
+	return made
+}
+
+func exists(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
+}
+
 func must(err error) {
 	if err != nil {
-		log.Fatalf("level=fatal msg=\"%v\"", err)
+		die("%v", err)
 	}
 }
 

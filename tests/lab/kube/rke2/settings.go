@@ -3,22 +3,35 @@ package main
 import (
 	"errors"
 	"fmt"
-	"log"
 	"os"
 	"path/filepath"
+	"sort"
 	"strings"
 
 	"sigs.k8s.io/yaml"
 )
 
-// The configuration keys that the real program knows; any other stops it, as there.
-var knownKeys = strings.Fields(`token token-file agent-token server tls-san node-name node-ip node-external-ip advertise-address bind-address
- cluster-cidr service-cidr cluster-dns cluster-domain service-node-port-range write-kubeconfig write-kubeconfig-mode data-dir debug
- system-default-registry private-registry embedded-registry cni disable disable-kube-proxy disable-cloud-controller disable-scheduler
- node-label node-taint profile selinux resolv-conf kubelet-arg kube-proxy-arg kube-apiserver-arg kube-controller-manager-arg
- kube-scheduler-arg etcd-arg etcd-expose-metrics etcd-disable-snapshots etcd-snapshot-name etcd-snapshot-schedule-cron
- etcd-snapshot-retention etcd-snapshot-dir cluster-init cluster-reset cluster-reset-restore-path snapshotter
- container-runtime-endpoint protect-kernel-defaults enable-servicelb ingress-controller secrets-encryption image-credential-provider-config`)
+// The configuration keys that both kinds of node know; any other is skipped with a warning, as in the real one.
+var sharedKeys = strings.Fields(`token token-file server node-name with-node-id node-ip node-external-ip bind-address data-dir debug
+ disable-default-registry-endpoint system-default-registry private-registry node-label node-taint selinux lb-server-port
+ image-credential-provider-bin-dir image-credential-provider-config container-runtime-endpoint default-runtime snapshotter
+ resolv-conf kubelet-arg kube-proxy-arg protect-kernel-defaults enable-pprof profile audit-policy-file
+ control-plane-resource-requests control-plane-resource-limits control-plane-probe-configuration kubelet-path
+ pod-security-admission-config-file pause-image runtime-image kube-proxy-image airgap-extra-registry cloud-provider-name
+ cloud-provider-config vpn-auth`)
+
+// The keys that a server knows beyond those.
+var serverKeys = strings.Fields(`agent-token agent-token-file tls-san tls-san-security advertise-address advertise-port
+ cluster-cidr service-cidr cluster-dns cluster-domain service-node-port-range write-kubeconfig write-kubeconfig-mode
+ write-kubeconfig-group embedded-registry cni disable disable-kube-proxy disable-cloud-controller disable-scheduler disable-apiserver
+ disable-controller-manager disable-etcd kube-apiserver-arg kube-controller-manager-arg kube-scheduler-arg
+ kube-cloud-controller-manager-arg etcd-arg etcd-expose-metrics etcd-disable-snapshots etcd-snapshot-name
+ etcd-snapshot-schedule-cron etcd-snapshot-retention etcd-snapshot-dir etcd-snapshot-compress etcd-s3 enable-servicelb
+ servicelb-namespace ingress-controller secrets-encryption supervisor-metrics egress-selector-mode helm-job-image
+ kube-apiserver-image kube-controller-manager-image kube-scheduler-image etcd-image cloud-controller-manager-image`)
+
+// The keys of the real one whose work this one cannot do: better no cluster than another one than was asked for.
+var refusedKeys = strings.Fields("cluster-reset cluster-reset-restore-path datastore-endpoint disable-agent rootless")
 
 type settings map[string]any
 
@@ -28,6 +41,8 @@ func (s settings) str(key, otherwise string) string {
 	}
 	return otherwise
 }
+
+func (s settings) is(key string) bool { return s.str(key, "") == "true" }
 
 func (s settings) list(key string) []string {
 	switch v := s[key].(type) {
@@ -43,7 +58,7 @@ func (s settings) list(key string) []string {
 	return nil
 }
 
-func readSettings() settings {
+func readSettings(server bool) settings {
 	s := settings{}
 	more, _ := filepath.Glob(etcDir + "/config.yaml.d/*.yaml")
 	for _, f := range append([]string{etcDir + "/config.yaml"}, more...) {
@@ -51,20 +66,56 @@ func readSettings() settings {
 		if errors.Is(err, os.ErrNotExist) {
 			continue
 		}
+		one := settings{}
 		if err == nil {
-			err = yaml.Unmarshal(data, &s)
+			err = yaml.Unmarshal(data, &one)
 		}
 		if err != nil {
-			log.Fatalf("level=fatal msg=\"%s: %v\"", f, err)
+			die("%s: %v", f, err)
+		}
+		s.lay(one)
+	}
+	return s.known(server)
+}
+
+// lay puts the keys of a later file over those of earlier ones; `key+` adds to a list.
+func (s settings) lay(over settings) {
+	for key, value := range over {
+		plain := strings.TrimSuffix(key, "+")
+		if plain == key {
+			s[key] = value
+			continue
+		}
+		joined := []any{}
+		for _, item := range append(s.list(plain), over.list(key)...) {
+			joined = append(joined, item)
+		}
+		s[plain] = joined
+	}
+}
+
+func (s settings) known(server bool) settings {
+	known := map[string]bool{}
+	for _, key := range sharedKeys {
+		known[key] = true
+	}
+	for _, key := range serverKeys {
+		known[key] = server
+	}
+	for _, key := range refusedKeys {
+		if _, ok := s[key]; ok {
+			die("the lab's look-alike cannot do what --%s asks for", key)
 		}
 	}
+	keys := make([]string, 0, len(s))
 	for key := range s {
-		known := false
-		for _, k := range knownKeys {
-			known = known || k == strings.TrimSuffix(key, "+")
-		}
-		if !known {
-			log.Fatalf("level=fatal msg=\"flag provided but not defined: -%s\"", key)
+		keys = append(keys, key)
+	}
+	sort.Strings(keys)
+	for _, key := range keys {
+		if !known[key] {
+			say("warning", "Unknown flag --%s found in config.yaml, skipping\n", key)
+			delete(s, key)
 		}
 	}
 	return s
