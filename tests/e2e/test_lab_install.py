@@ -90,7 +90,7 @@ def test_the_run_survives_its_runner_and_ends_with_a_cluster(site: LabSite) -> N
 
 
 ETCD_MEMBERS = (
-    "printf '{}' | /var/lib/rancher/rke2/bin/kubectl --kubeconfig /dev/null --server=https://127.0.0.1:2379 "
+    "printf '{}' | /var/lib/rancher/rke2/bin/kubectl --kubeconfig /dev/null --server=https://127.0.0.1:2382 "
     "--certificate-authority=/var/lib/rancher/rke2/server/tls/etcd/server-ca.crt "
     "--client-certificate=/var/lib/rancher/rke2/server/tls/etcd/client.crt "
     "--client-key=/var/lib/rancher/rke2/server/tls/etcd/client.key create --raw /v3/cluster/member/list -f -"

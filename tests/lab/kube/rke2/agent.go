@@ -27,8 +27,8 @@ func (n *node) balancers(own string) *balancer {
 	}
 	supervisors := newBalancer("127.0.0.1:6444", agentDir()+"/etc/rke2-agent-load-balancer.json", u.Host)
 	apis.follower = supervisors
-	go supervisors.serve()
-	go apis.serve()
+	supervisors.serve()
+	apis.serve()
 	return apis
 }
 

@@ -133,7 +133,7 @@ func (n *node) proxyEtcd(found *cluster) {
 		die("starting kubernetes: preparing server: --server is required where etcd is disabled")
 	}
 	proxy := newBalancer("127.0.0.1:2379", "", memberAddresses(found.members)...)
-	go proxy.serve()
+	proxy.serve()
 	go func() {
 		for range time.Tick(10 * time.Second) {
 			var info struct{ Members []member }

@@ -173,7 +173,8 @@ func askSupervisor(client *http.Client, url string, t token, headers map[string]
 		return data, err
 	}
 	var status struct{ Kind, Message string }
-	if json.Unmarshal(data, &status) == nil && status.Kind == "Status" && os.Getenv("LAB_RKE2_TOKEN_WORDS") != "401" {
+	older := res.StatusCode == http.StatusUnauthorized && os.Getenv("LAB_RKE2_TOKEN_WORDS") == "401"
+	if json.Unmarshal(data, &status) == nil && status.Kind == "Status" && !older {
 		return nil, errors.New(status.Message)
 	}
 	return nil, fmt.Errorf("%s: %s", url, res.Status)

@@ -145,14 +145,17 @@ func (b *balancer) set(addrs []string) {
 	}
 }
 
+// serve listens, and leads connections on from then.
 func (b *balancer) serve() {
 	l, err := net.Listen("tcp", b.listen)
 	if err != nil {
 		die("failed to start load balancer: %v", err)
 	}
-	for {
-		go b.forward(must1(l.Accept()))
-	}
+	go func() {
+		for {
+			go b.forward(must1(l.Accept()))
+		}
+	}()
 }
 
 func (b *balancer) forward(client net.Conn) {
