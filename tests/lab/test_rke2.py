@@ -223,6 +223,13 @@ def test_an_agent_with_a_wrong_token_asks_on_within_the_process(hosts: Hosts) ->
     assert (hosts.state("n3", "agent"), hosts.restarts("n3", "agent")) == ("activating", 0)
 
 
+def test_a_server_under_the_name_of_a_member_is_refused(hosts: Hosts) -> None:
+    hosts.configure("n2", node_name="n1", server=hosts.url("n1"))
+    hosts.start("n2")
+    words = "etcd cluster join failed: duplicate node name found, please use a unique name for this node"
+    assert "level=fatal" in hosts.wait_said("n2", words)
+
+
 def test_a_server_and_an_agent_join(hosts: Hosts) -> None:
     agent_token = hosts.lab.ssh("n1", "cat /var/lib/rancher/rke2/server/agent-token").stdout.strip()
     hosts.configure("n2", server=hosts.url("n1"), agent_token=AGENT_TOKEN)
@@ -265,8 +272,10 @@ def test_the_name_of_an_agent_is_guarded_by_its_password(hosts: Hosts) -> None:
     hosts.wait_ready("n1", "n2", "n3")
 
 
-def test_the_name_of_a_server_is_free_once_its_node_is_deleted(hosts: Hosts) -> None:
+def test_a_server_goes_with_its_node_and_can_come_again(hosts: Hosts) -> None:
     before = hosts.members()["n2"]
+    hosts.kubectl("delete node n2")
+    assert hosts.members().keys() == {"n1"}
     hosts.lab.ssh("n2", "/usr/local/bin/rke2-uninstall.sh")
     left = hosts.lab.ssh(
         "n2", "ls -d /var/lib/rancher /etc/rancher /usr/local/bin/rke2* /opt/cni /run/k3s", check=False
@@ -276,8 +285,6 @@ def test_the_name_of_a_server_is_free_once_its_node_is_deleted(hosts: Hosts) -> 
     hosts.ship("n2")
     hosts.configure("n2", server=hosts.url("n1"), agent_token=AGENT_TOKEN)
     hosts.start("n2")
-    hosts.wait_said("n2", "etcd cluster join failed: duplicate node name found, please use a unique name for this node")
-    hosts.kubectl("delete node n2")
     hosts.wait_active("n2")
     assert hosts.members().keys() == {"n1", "n2"}
     assert hosts.members()["n2"] != before

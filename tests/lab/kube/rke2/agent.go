@@ -86,9 +86,6 @@ func (n *node) tryConfig(local string) (clusterConfig, error) {
 		return config, prefixed("failed to retrieve configuration from server: ", err)
 	}
 	for _, name := range []string{"client-ca.crt", "server-ca.crt", "serving-kubelet.crt", "client-kubelet.crt", "client-kube-proxy.crt"} {
-		if name != "client-ca.crt" && name != "server-ca.crt" && exists(agentDir()+"/"+name) && n.server {
-			continue
-		}
 		data, err := askSupervisor(client, local+"/v1-rke2/"+name, t, headers)
 		if err != nil {
 			return config, err
