@@ -34,6 +34,25 @@ def free_space(view: NodeView) -> Iterator[Finding]:
             yield _room(view, "RBD-DISK-102", Severity.WARNING, path, mount, need.recommended_bytes)
 
 
+def room_for_all(view: NodeView) -> Iterator[Finding]:
+    """What shares a file system finds room on it together, also where each need alone is met."""
+    if view.ours:
+        return
+    by_mount: dict[Mount, list[str]] = {}
+    for path in needed_paths(view):
+        mount = view.facts.mount_of(path)
+        if mount is not None and mount.size_bytes:
+            by_mount.setdefault(mount, []).append(path)
+    for mount, paths in by_mount.items():
+        needs = [view.limits.disks[path].minimum_bytes for path in paths]
+        if max(needs) <= mount.available_bytes < sum(needs):
+            parts = [f"{path} {need / GIB:.1f}" for path, need in zip(paths, needs, strict=True)]
+            yield view.finding(
+                "RBD-DISK-111", Severity.ERROR, mount=mount.path, gib=round(mount.available_bytes / GIB, 1),
+                wanted=round(sum(needs) / GIB, 1), parts=" + ".join(parts), evidence="\n".join(parts),
+            )  # fmt: skip
+
+
 def _room(view: NodeView, code: str, severity: Severity, path: str, mount: Mount, wanted_bytes: int) -> Finding:
     return view.finding(
         code,
@@ -92,11 +111,18 @@ def usr_local(view: NodeView) -> Iterator[Finding]:
 
 
 def executable(view: NodeView) -> Iterator[Finding]:
-    """RKE2 runs its programs from its data directory, so that may not be mounted noexec."""
-    for path in ("/var/lib/rancher", "/usr/local"):
+    """No place that programs are run from is mounted noexec.
+
+    Those are RKE2's data, /opt for the network plug-ins in /opt/cni/bin, and /usr/local, unless that is a mount of its
+    own: RKE2 then goes to /opt/rke2 (rancher/rke2, install.sh).
+    """
+    said: set[str] = set()
+    for path in ("/var/lib/rancher", "/opt", "/usr/local"):
         mount = view.facts.mount_of(path)
-        if mount is not None and mount.no_exec:
-            yield view.finding("RBD-DISK-108", Severity.ERROR, path=path, mount=mount.path)
+        if mount is None or not mount.no_exec or mount.path in said or mount.path == "/usr/local":
+            continue
+        said.add(mount.path)
+        yield view.finding("RBD-DISK-108", Severity.ERROR, path=path, mount=mount.path)
 
 
 def local_file_systems(view: NodeView) -> Iterator[Finding]:

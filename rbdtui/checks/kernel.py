@@ -7,10 +7,14 @@ from typing import Final
 
 from rbdtui.checks.ports import uses_canal
 from rbdtui.checks.view import NodeView
+from rbdtui.facts.software import FAPOLICYD_RULES
 from rbdtui.findings import Finding, Severity
+from rbdtui.spec.rke2_keys import words_of
 
-_CONTROLLERS: Final = frozenset({"cpu", "cpuset", "memory", "pids"})
-"""What kubelet wants, in both versions of control groups."""
+_CONTROLLERS: Final = {1: frozenset({"memory", "pids"}), 2: frozenset({"cpu", "cpuset", "memory", "pids"})}
+"""What RKE2 does not start without, by version of control groups; of version 1 it misses cpu and cpuset with a warning
+only (k3s-io/k3s, pkg/cgroups/cgroups_linux.go)."""
+_CGROUP_1_ALLOWED: Final = "fail-cgroupv1=false"
 _SWITCHES: Final = ("net.ipv4.ip_forward", "net.bridge.bridge-nf-call-iptables")
 
 
@@ -19,12 +23,25 @@ def control_groups(view: NodeView) -> Iterator[Finding]:
     facts = view.facts
     if "cgroups" in facts.failed:
         return
-    if missing := _CONTROLLERS - facts.cgroup_controllers:
+    wanted = _CONTROLLERS.get(facts.cgroup_version, _CONTROLLERS[2])
+    if missing := wanted - facts.cgroup_controllers:
         shown = ", ".join(sorted(missing))
         evidence = f"cgroup v{facts.cgroup_version}: {' '.join(sorted(facts.cgroup_controllers))}"
         yield view.finding("RBD-KERN-101", Severity.ERROR, controllers=shown, evidence=evidence)
-    if closed := _CONTROLLERS & facts.cgroup_read_only:
+    if closed := wanted & facts.cgroup_read_only:
         yield view.finding("RBD-KERN-102", Severity.ERROR, controllers=", ".join(sorted(closed)))
+
+
+def control_group_version(view: NodeView) -> Iterator[Finding]:
+    """kubelet takes the host's version of control groups: from 1.35 on version 1 no more.
+
+    Source: Kubernetes' feature ``failCgroupV1``, true by default since 1.35; RKE2 leaves it so.
+    """
+    version = view.rke2_version
+    if view.facts.cgroup_version != 1 or version is None or not version.at_least(1, 35):
+        return
+    if _CGROUP_1_ALLOWED not in words_of(view.spec.kubernetes.settings.get("kubelet-arg")):
+        yield view.finding("RBD-KERN-107", Severity.ERROR, version=str(version), kernel=view.facts.kernel)
 
 
 def modules(view: NodeView) -> Iterator[Finding]:
@@ -84,6 +101,6 @@ def apparmor(view: NodeView) -> Iterator[Finding]:
 
 
 def fapolicyd(view: NodeView) -> Iterator[Finding]:
-    """No policy daemon forbids programs that came without a package."""
-    if "fapolicyd" in view.facts.active_units:
-        yield view.finding("RBD-SEC-103", Severity.WARNING)
+    """No policy daemon forbids programs that came without a package: kubelet and containerd would not be run."""
+    if "fapolicyd" in view.facts.active_units and FAPOLICYD_RULES not in view.facts.files:
+        yield view.finding("RBD-SEC-103", Severity.ERROR, path=FAPOLICYD_RULES)

@@ -18,7 +18,7 @@ def ports_free(view: NodeView) -> Iterator[Finding]:
     """Each program that has a port which the plan needs is named once, with all such ports."""
     taken: dict[tuple[bool, int, str], list[Listener]] = {}
     purposes: dict[tuple[bool, int, str], dict[str, None]] = {}
-    for need in listening_needs(view.spec, view.node):
+    for need in listening_needs(view.spec, view.node, view.rke2_version):
         for listener in view.facts.listeners:
             if (listener.protocol, listener.port) != (need.protocol, need.port) or _is_ours(view, listener):
                 continue

@@ -17,10 +17,13 @@ REGISTRY_NAMES: Final = ("goodrain.me", "region.goodrain.me")
 
 
 def host_name(view: NodeView) -> Iterator[Finding]:
-    """The host's own name is one that Kubernetes takes: labels of RFC 1123 in lower case."""
+    """The host's own name is one that Kubernetes takes: labels of RFC 1123 in lower case.
+
+    A warning only: the plan gives each node its name by ``node-name``.
+    """
     name = view.facts.hostname
     if name and not all(_LABEL.fullmatch(label) for label in name.split(".")):
-        yield view.finding("RBD-NAME-101", Severity.ERROR, hostname=name, evidence=name)
+        yield view.finding("RBD-NAME-101", Severity.WARNING, hostname=name, evidence=name)
 
 
 def host_name_resolves(view: NodeView) -> Iterator[Finding]:
@@ -79,7 +82,7 @@ def machine_id_set(view: NodeView) -> Iterator[Finding]:
 
 def unique_host_names(view: ClusterView) -> Iterator[Finding]:
     """No two hosts have the same name."""
-    yield from _doubles(view, "RBD-NAME-102", Severity.ERROR, lambda _, facts: facts.hostname.lower())
+    yield from _doubles(view, "RBD-NAME-102", Severity.WARNING, lambda _, facts: facts.hostname.lower())
 
 
 def unique_machine_ids(view: ClusterView) -> Iterator[Finding]:

@@ -10,11 +10,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
+from rbdtui.rke2_version import Rke2Version
 from rbdtui.spec.model import ClusterSpec, Node, Profile, Role
+from rbdtui.spec.rke2_keys import words_of
 
 CANAL: Final = "canal"
 """RKE2's network plug-in unless the spec's settings name another."""
-INGRESS: Final = "rke2-ingress-nginx"
+NGINX, TRAEFIK = "rke2-ingress-nginx", "rke2-traefik"
+"""RKE2's ingress until 1.35, and from 1.36 on (rancher/rke2 v1.36.3, pkg/bootstrap/bootstrap.go)."""
 
 RAINBOND_GATEWAY_PORTS: Final = (80, 443, 6060, 7070, 8443)
 """What users of Rainbond reach."""
@@ -46,15 +49,28 @@ _ALL: Final = (
     PortNeed(10248, "kubelet"),
     PortNeed(10249, "kube-proxy"),
     PortNeed(10256, "kube-proxy"),
+    PortNeed(10010, "containerd"),
 )
 _CONTROL_PLANE: Final = (
     PortNeed(6443, "kube-apiserver"),
     PortNeed(10257, "kube-controller-manager"),
+    PortNeed(10258, "cloud-controller-manager"),
     PortNeed(10259, "kube-scheduler"),
 )
 _SERVER: Final = (PortNeed(9345, "RKE2 supervisor"),)
-_ETCD: Final = (PortNeed(2379, "etcd"), PortNeed(2380, "etcd"), PortNeed(2381, "etcd"))
-_CANAL: Final = (PortNeed(8472, "canal VXLAN", "udp"), PortNeed(9099, "canal"))
+_ETCD: Final = (PortNeed(2379, "etcd"), PortNeed(2380, "etcd"), PortNeed(2381, "etcd"), PortNeed(2382, "etcd"))
+_ETCD_AT_RESTARTS: Final = tuple(PortNeed(port, "etcd") for port in range(2399, 2403))
+"""Of the temporary etcd that RKE2 until 1.32 starts at each restart of a server."""
+_ETCD_PROXY: Final = (PortNeed(2379, "RKE2 etcd proxy"),)
+"""On a server without etcd."""
+_BALANCERS: Final = (PortNeed(6443, "RKE2 balancer"), PortNeed(6444, "RKE2 balancer"))
+"""Where there is no API server: RKE2's own balancers for it and for 9345."""
+_NETWORK: Final = {
+    CANAL: (PortNeed(8472, "canal VXLAN", "udp"), PortNeed(9099, "canal")),
+    "calico": (PortNeed(4789, "calico VXLAN", "udp"), PortNeed(5473, "calico"), PortNeed(9099, "calico")),
+    "cilium": (PortNeed(8472, "cilium VXLAN", "udp"), PortNeed(4240, "cilium")),
+    "flannel": (PortNeed(8472, "flannel VXLAN", "udp"),),
+}
 _GATEWAY: Final = (
     *(PortNeed(port, "rbd-gateway") for port in RAINBOND_GATEWAY_PORTS),
     PortNeed(7080, "rbd-gateway"),
@@ -64,35 +80,44 @@ _GATEWAY: Final = (
     PortNeed(12379, "rbd-gateway"),
     PortNeed(9009, "rbd-gateway", essential=False),
 )
-_INGRESS: Final = (PortNeed(80, INGRESS, essential=False), PortNeed(443, INGRESS, essential=False))
+
+
+def _networks(spec: ClusterSpec) -> list[str]:
+    return words_of(spec.kubernetes.settings.get("cni")) or [CANAL]
 
 
 def uses_canal(spec: ClusterSpec) -> bool:
     """Whether the pods' network is RKE2's default, VXLAN by canal."""
-    return spec.kubernetes.settings.get("cni", CANAL) in (CANAL, [CANAL])
+    return CANAL in _networks(spec)
 
 
-def listening_needs(spec: ClusterSpec, node: Node) -> tuple[PortNeed, ...]:
-    """Everything that will listen on a node, by its roles."""
+def listening_needs(spec: ClusterSpec, node: Node, version: Rke2Version | None = None) -> tuple[PortNeed, ...]:
+    """Everything that will listen on a node, by its roles and the version of RKE2 where it is known."""
     needs = list(_ALL)
-    if Role.CONTROL_PLANE in node.roles:
-        needs += _CONTROL_PLANE
+    needs += _CONTROL_PLANE if Role.CONTROL_PLANE in node.roles else _BALANCERS
     if node.is_server:
         needs += _SERVER
     if Role.ETCD in node.roles:
         needs += _ETCD
-    if uses_canal(spec):
-        needs += _CANAL
+        needs += () if version is not None and version.at_least(1, 33) else _ETCD_AT_RESTARTS
+    elif node.is_server:
+        needs += _ETCD_PROXY
+    for network in _networks(spec):
+        needs += _NETWORK.get(network, ())
     if spec.profile is Profile.RAINBOND_6:
         needs += _GATEWAY if Role.GATEWAY in node.roles else ()
-    elif not _ingress_is_off(spec):
-        needs += _INGRESS
+    elif ingress := _ingress(spec, version):
+        needs += (PortNeed(80, ingress, essential=False), PortNeed(443, ingress, essential=False))
     return tuple(needs)
 
 
-def _ingress_is_off(spec: ClusterSpec) -> bool:
-    disabled = spec.kubernetes.settings.get("disable", [])
-    return INGRESS in (disabled if isinstance(disabled, list) else str(disabled).split(","))
+def _ingress(spec: ClusterSpec, version: Rke2Version | None) -> str:
+    """The ingress that RKE2 brings; '' when the settings turn it off."""
+    default = TRAEFIK if version is not None and version.at_least(1, 36) else NGINX
+    chosen = words_of(spec.kubernetes.settings.get("ingress-controller"))
+    name = f"rke2-{chosen[0]}" if chosen else default
+    off = name == "rke2-none" or name in words_of(spec.kubernetes.settings.get("disable"))
+    return "" if off else name
 
 
 def ways(spec: ClusterSpec, *, pair_budget: int = 2500) -> tuple[Way, ...]:

@@ -15,6 +15,8 @@ _NEEDED_TOOLS: Final = ("gzip", "iptables", "mount", "sha256sum", "systemctl", "
 _OTHER_CLUSTERS: Final = frozenset({"crio", "k3s", "k3s-agent", "kubelet", "rke2-agent", "rke2-server"})
 _OTHER_RUNTIMES: Final = frozenset({"containerd", "docker"})
 _OLD_PACKAGES: Final = frozenset({"kubelet", "rke2-agent", "rke2-common", "rke2-server"})
+_PODMAN_PATHS: Final = frozenset({"/etc/cni", "/opt/cni", "/var/lib/cni"})
+"""Alone they come from the packages of podman and containernetworking-plugins."""
 _CANAL_IGNORED: Final = "/etc/NetworkManager/conf.d/rke2-canal.conf"
 _KEEPALIVED_CONF: Final = "/etc/keepalived/keepalived.conf"
 
@@ -100,7 +102,9 @@ def leftovers(view: NodeView) -> Iterator[Finding]:
     if view.ours:
         return
     found = [*facts.leftovers, *sorted(facts.packages & _OLD_PACKAGES)]
-    if found:
+    if found and set(found) <= _PODMAN_PATHS:
+        yield view.finding("RBD-OLD-106", Severity.INFO, found=", ".join(found), evidence="\n".join(found))
+    elif found:
         yield view.finding("RBD-OLD-101", Severity.ERROR, found=", ".join(found), evidence="\n".join(found))
     if running := facts.active_units & _OTHER_CLUSTERS:
         yield view.finding("RBD-OLD-104", Severity.ERROR, units=", ".join(sorted(running)))

@@ -9,6 +9,7 @@ from typing import Protocol
 from rbdtui.checks.limits import Limits
 from rbdtui.facts.model import Interface, NodeFacts
 from rbdtui.findings import Finding, Place, Severity
+from rbdtui.rke2_version import Rke2Version
 from rbdtui.spec.model import ClusterSpec, GatewayMode, Node, Profile, Role
 from rbdtui.words import Text
 
@@ -21,6 +22,10 @@ class PackageSource(Protocol):
 
     def packages(self, os_id: str, os_version: str, arch: str) -> Iterable[object]:
         """Host packages for an operating system; empty when the bundle has none, `StepError` when it cannot be read."""
+        ...
+
+    def rke2_version(self, arch: str) -> Rke2Version | None:
+        """The version of RKE2 for an architecture; None when it cannot be told. Never raises."""
         ...
 
 
@@ -45,6 +50,11 @@ class NodeView:
         return Finding(
             code, severity, replace(place, node=self.node.name), {"node": self.node.name, **params}, evidence
         )
+
+    @property
+    def rke2_version(self) -> Rke2Version | None:
+        """The version that the bundle brings; None when nobody can tell."""
+        return self.bundle.rke2_version(self.facts.arch) if self.bundle is not None else None
 
     @property
     def ours(self) -> bool:

@@ -95,6 +95,7 @@ LEFTOVER_PATHS: Final = (
     "/usr/local/bin/k3s",
     "/usr/local/bin/rke2",
     "/usr/local/bin/rke2-uninstall.sh",
+    "/var/lib/calico",
     "/var/lib/cni",
     "/var/lib/docker",
     "/var/lib/etcd",
@@ -104,7 +105,10 @@ LEFTOVER_PATHS: Final = (
 """What installations of Kubernetes, Docker and Rainbond leave behind; directories count when they hold anything."""
 SYSTEMD: Final = "/run/systemd/system"
 """Is there when systemd is in charge."""
+FAPOLICYD_RULES: Final = "/etc/fapolicyd/rules.d/80-rke2.rules"
+"""Where RKE2's own install script allows its directories (rancher/rke2, install.sh)."""
 FILES: Final = (
+    FAPOLICYD_RULES,
     "/etc/NetworkManager/conf.d/rke2-canal.conf",
     "/etc/keepalived/keepalived.conf",
     SYSTEMD,

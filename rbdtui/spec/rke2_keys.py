@@ -77,6 +77,14 @@ PROFILES: Final = frozenset({"cis", "cis-1.23", "etcd"})
 """Values of ``profile``: all versions know ``cis``, early ones ``cis-1.23``, late ones ``etcd``."""
 
 
+def words_of(value: str | int | bool | list[str] | None) -> list[str]:
+    """The words of a setting that is a list, or a text with commas."""
+    if value is None:
+        return []
+    items = value if isinstance(value, list) else [str(value)]
+    return [word.strip() for item in items for word in str(item).split(",") if word.strip()]
+
+
 def base_key(key: str) -> str:
     """A key without the ``+`` that joins its list with that of an earlier file."""
     return key.removesuffix("+")

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from ipaddress import IPv4Interface
+from dataclasses import replace
+from ipaddress import IPv4Address, IPv4Interface, IPv4Network
 
-from rbdtui.facts.model import Interface, Listener
+from rbdtui.facts.model import Interface, Listener, Route
 from rbdtui.facts.software import SYSTEMD
 from rbdtui.spec.model import Profile
 from tests.checks.cases import (
@@ -25,6 +26,9 @@ from tests.checks.cases import (
 from tests.checks.support import VIP, claimed, spec_of
 
 NGINX = Listener("tcp", "0.0.0.0", 80, "nginx", 812, "nginx.service")
+ELSEWHERE = Route(IPv4Network("0.0.0.0/0"), IPv4Address("192.168.9.1"), "eth9")
+ETH9 = Interface("eth9", "52:54:00:aa:aa:a9", 1500, True, (IPv4Interface("192.168.9.7/24"),))
+WITH_RESOLVER = spec_of(settings={"resolv-conf": "/etc/rancher/rke2/resolv.conf"})
 
 NETWORK_CASES = (
     Case(
@@ -34,6 +38,23 @@ NETWORK_CASES = (
         says=("10.0.7.7/16",),
     ),
     Case("no default route", change(routes=()), {"RBD-NET-102": E}),
+    Case(
+        "the default route leads through another interface",
+        both(with_interface(ETH9), change(routes=(ELSEWHERE, Route(IPv4Network("10.0.0.0/16"), None, "eth0")))),
+        {"RBD-NET-109": W},
+        says=("eth0", "eth9", "canal"),
+    ),
+    Case(
+        "a second default route leads through the own interface",
+        both(with_interface(ETH9), lambda facts: replace(facts, routes=(ELSEWHERE, *facts.routes))),
+        {},
+    ),
+    Case(
+        "another default route without canal",
+        both(with_interface(ETH9), change(routes=(ELSEWHERE,))),
+        {},
+        spec_of(settings={"cni": "cilium"}),
+    ),
     Case("a bridge of an older cluster", route("10.42.3.0/24", "cni0"), {"RBD-NET-104": E}),
     Case("our own cluster's bridge", both(claimed, route("10.42.3.0/24", "cni0")), {}),
     Case("a route of the site over our range", route("10.40.0.0/13", "eth0", "10.0.0.1"), {"RBD-NET-105": W}),
@@ -54,6 +75,10 @@ NETWORK_CASES = (
     Case("nm-cloud-setup", change(enabled_units=frozenset({"nm-cloud-setup.timer"})), {"RBD-NET-107": W}),
     Case("wicked", running("wickedd"), {"RBD-NET-108": W}),
     Case("no resolv.conf", change(nameservers=None), {"RBD-DNS-101": W}),
+    Case("no resolv.conf, but the settings name one", change(nameservers=None), {}, WITH_RESOLVER),
+    Case("no resolver, but the settings name one", change(nameservers=()), {}, WITH_RESOLVER),
+    Case("what RKE2 does without a resolver", change(nameservers=()), {"RBD-DNS-103": I}, says=("8.8.8.8",)),
+    Case("what RKE2 does without the file", change(nameservers=None), {"RBD-DNS-101": W}, says=("8.8.8.8",)),
     Case("loopback resolver", change(nameservers=("127.0.0.53",)), {"RBD-DNS-102": W}),
     Case(
         "loopback resolver with a real one behind",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from rbdtui.facts.model import Firewall
-from rbdtui.facts.software import SYSTEMD
+from rbdtui.facts.software import FAPOLICYD_RULES, SYSTEMD
 from tests.checks.cases import (
     Case,
     E,
@@ -12,9 +12,12 @@ from tests.checks.cases import (
     both,
     change,
     running,
+    same,
     without,
 )
 from tests.checks.support import Packages, UnreadablePackages, claimed, spec_of
+
+VERSION_1 = change(cgroup_version=1, cgroup_controllers=frozenset({"cpu", "cpuset", "memory", "pids"}))
 
 SOFTWARE_CASES = (
     Case(
@@ -23,6 +26,31 @@ SOFTWARE_CASES = (
         {"RBD-KERN-101": E},
         says=("memory",),
     ),
+    Case(
+        "neither cpu nor cpuset in control groups of version 1",
+        change(cgroup_version=1, cgroup_controllers=frozenset({"memory", "pids"})),
+        {},
+    ),
+    Case(
+        "no cpuset in version 2", change(cgroup_controllers=frozenset({"cpu", "memory", "pids"})), {"RBD-KERN-101": E}
+    ),
+    Case("control groups of version 1 and RKE2 1.34", VERSION_1, {}, bundle=Packages(rke2="v1.34.10+rke2r1")),
+    Case(
+        "control groups of version 1 and RKE2 1.35",
+        VERSION_1,
+        {"RBD-KERN-107": E},
+        bundle=Packages(rke2="v1.35.0+rke2r1"),
+        says=("v1.35.0+rke2r1",),
+    ),
+    Case(
+        "control groups of version 1, allowed once more",
+        VERSION_1,
+        {},
+        spec_of(settings={"kubelet-arg": ["max-pods=200", "fail-cgroupv1=false"]}),
+        bundle=Packages(rke2="v1.36.3+rke2r1"),
+    ),
+    Case("control groups of version 1, version unknown", VERSION_1, {}, bundle=Packages(rke2="?")),
+    Case("control groups of version 2 and RKE2 1.36", same, {}, bundle=Packages(rke2="v1.36.3+rke2r1")),
     Case("control groups cannot be written", change(cgroup_read_only=frozenset({"cpu", "rdma"})), {"RBD-KERN-102": E}),
     Case(
         "modules that are not there",
@@ -63,7 +91,12 @@ SOFTWARE_CASES = (
     Case(
         "AppArmor without parser", both(change(apparmor_enabled=True), without("apparmor_parser")), {"RBD-SEC-102": W}
     ),
-    Case("fapolicyd", running("fapolicyd"), {"RBD-SEC-103": W}),
+    Case("fapolicyd", running("fapolicyd"), {"RBD-SEC-103": E}),
+    Case(
+        "fapolicyd with RKE2's rules",
+        both(running("fapolicyd"), change(files=frozenset({SYSTEMD, FAPOLICYD_RULES}))),
+        {},
+    ),
     Case("no iptables", without("iptables", "tar"), {"RBD-TOOL-101": E}, says=("iptables, tar",)),
     Case("no modprobe", without("modprobe"), {"RBD-TOOL-102": W}),
     Case("no keepalived, bundle has it", without("keepalived"), {"RBD-LB-101": I}, bundle=Packages("debian-12-amd64")),
@@ -104,6 +137,8 @@ SOFTWARE_CASES = (
         both(claimed, change(leftovers=("/etc/rancher",), active_units=frozenset({"chrony", "rke2-server"}))),
         {},
     ),
+    Case("of podman's packages", change(leftovers=("/etc/cni", "/opt/cni")), {"RBD-OLD-106": I}, says=("podman",)),
+    Case("of calico", change(leftovers=("/etc/cni", "/var/lib/calico")), {"RBD-OLD-101": E}, says=("/var/lib/calico",)),
     Case("RKE2 from packages", change(packages=frozenset({"keepalived", "rke2-common"})), {"RBD-OLD-101": E}),
     Case("another Kubernetes", running("k3s"), {"RBD-OLD-104": E}),
     Case("docker", running("docker"), {"RBD-OLD-105": W}),

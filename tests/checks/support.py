@@ -23,6 +23,7 @@ from rbdtui.facts.model import (
 )
 from rbdtui.facts.software import SYSTEMD, TOOLS
 from rbdtui.findings import Place
+from rbdtui.rke2_version import Rke2Version
 from rbdtui.spec.model import ClusterSpec, Profile
 
 GIB = 1024**3
@@ -129,12 +130,18 @@ class UnreadablePackages:
     def packages(self, os_id: str, os_version: str, arch: str) -> Iterable[object]:
         raise StepError("bundle_gone", path="packages")
 
+    def rke2_version(self, arch: str) -> Rke2Version | None:
+        return None
+
 
 class Packages:
     """A bundle that has host packages for some systems."""
 
-    def __init__(self, *systems: str) -> None:
-        self._systems = systems
+    def __init__(self, *systems: str, rke2: str = "v1.30.4+rke2r1") -> None:
+        self._systems, self._rke2 = systems, rke2
+
+    def rke2_version(self, arch: str) -> Rke2Version | None:
+        return Rke2Version.parse(self._rke2)
 
     def packages(self, os_id: str, os_version: str, arch: str) -> Iterable[object]:
         return ["keepalived.deb"] if f"{os_id}-{os_version}-{arch}" in self._systems else []

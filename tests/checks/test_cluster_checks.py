@@ -48,8 +48,8 @@ def with_nic(index: int, *, address: str = "", **changes: object) -> NodeFacts:
 CASES: tuple[tuple[str, Callable[[], Facts], dict[str, Severity], str], ...] = (
     ("all is well", three, {}, ""),
     ("nobody answered", dict, {}, ""),
-    ("one name for two", lambda: changed((2, 3), hostname="localhost"), {"RBD-NAME-102": E}, "node2, node3"),
-    ("names differ only in case", lambda: changed((1,), hostname="NODE2"), {"RBD-NAME-102": E}, "node1, node2"),
+    ("one name for two", lambda: changed((2, 3), hostname="localhost"), {"RBD-NAME-102": W}, "node2, node3"),
+    ("names differ only in case", lambda: changed((1,), hostname="NODE2"), {"RBD-NAME-102": W}, "node1, node2"),
     ("cloned", lambda: changed((1, 3), machine_id="a" * 32), {"RBD-ID-101": W}, "node1, node3"),
     (
         "copied with their hardware id",

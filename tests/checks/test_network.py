@@ -157,7 +157,7 @@ def test_what_listens_follows_the_roles() -> None:
     spec = spec_of(4)
     on = {node.name: {need.port for need in listening_needs(spec, node) if need.essential} for node in spec.nodes}
     assert {6443, 9345, 2379, 2380, 2381, 10250, 8472, 80, 443, 6060, 7070, 8443, 7080, 8889, 9180} <= on["node1"]
-    assert on["node4"] == {10250, 10248, 10249, 10256, 8472, 9099}
+    assert on["node4"] == {10250, 10248, 10249, 10256, 10010, 6443, 6444, 8472, 9099}
     etcd_only = spec.nodes[0].model_copy(update={"roles": [Role.ETCD]})
     assert {need.port for need in listening_needs(spec, etcd_only)} >= {9345, 2379}
     assert 6443 not in {need.port for need in listening_needs(spec, etcd_only)}

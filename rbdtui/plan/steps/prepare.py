@@ -80,7 +80,7 @@ class PrepareSystem(ResourceStep):
         return (
             KernelModules("/etc/modules-load.d/rbdtui.conf", first_line, REQUIRED_MODULES, HELPFUL_MODULES),
             KernelParameters("/etc/sysctl.d/90-rbdtui.conf", first_line, EXACT_PARAMETERS, LEAST_PARAMETERS),
-            # Kubelet does not start where this file is missing; an empty one says that nobody is to be asked.
+            # RKE2 gives its pods a public server where this file is missing or empty; the host's own programs want it.
             ManagedFile("/etc/resolv.conf", plain(f"{first_line}\n"), only_when_missing=True),
             WhereActive(
                 "NetworkManager.service",

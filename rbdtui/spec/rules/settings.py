@@ -10,6 +10,7 @@ from typing import Final
 from rbdtui.findings import Finding, Severity
 from rbdtui.spec import fields, rke2_keys
 from rbdtui.spec.model import Profile
+from rbdtui.spec.rke2_keys import words_of
 from rbdtui.spec.rules.base import RuleInput
 from rbdtui.words import T, Text
 
@@ -23,14 +24,6 @@ Settings = Mapping[str, str | int | bool | list[str]]
 
 def _path(key: str) -> str:
     return fields.join("kubernetes.settings", key)
-
-
-def words_of(value: str | int | bool | list[str] | None) -> list[str]:
-    """The words of a setting that is a list, or a text with commas."""
-    if value is None:
-        return []
-    items = value if isinstance(value, list) else [str(value)]
-    return [word.strip() for item in items for word in str(item).split(",") if word.strip()]
 
 
 def secrets(rule: RuleInput) -> Iterator[Finding]:
