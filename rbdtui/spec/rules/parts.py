@@ -11,8 +11,8 @@ from typing import Final
 
 from rbdtui.findings import Finding, Severity
 from rbdtui.spec import fields, rke2_keys
+from rbdtui.spec.rke2_keys import words_of
 from rbdtui.spec.rules.base import RuleInput
-from rbdtui.spec.rules.settings import words_of
 
 POD_NETWORKS: Final = ("canal", "calico", "cilium", "flannel")
 INGRESS_CONTROLLERS: Final = ("ingress-nginx", "traefik")
