@@ -73,10 +73,15 @@ class KnownHosts:
         return list(self._entries.match(_pattern(address, port), "", None)[2])
 
     def pin(self, keys: Iterable[SeenHostKey]) -> None:
-        """Pin keys as the operator confirmed them; each host named forgets all that was pinned for it before."""
+        """Pin keys as the operator confirmed them; each host named forgets all that was pinned for it before.
+
+        As with ``ssh-keygen -R`` a line that speaks for such a host goes as a whole, in whatever form it names it (in
+        a list, hashed, by a pattern): what else it spoke for is to be confirmed again. Lines with a mark, as
+        ``@revoked``, stay. Raises `HostKeyFileError` when a line cannot be understood.
+        """
         confirmed = [key for key in keys if key.public_key]
         patterns = {_pattern(key.address, key.port) for key in confirmed}
-        lines = [line for line in self._lines() if not _is_for(line, patterns)]
+        lines = self._lines_without(patterns)
         for key in confirmed:
             line = f"{_pattern(key.address, key.port)} {key.public_key}"
             if line not in lines:
@@ -84,13 +89,25 @@ class KnownHosts:
         self._write(lines)
 
     def forget(self, address: str, port: int) -> bool:
-        """Unpin a host; False when nothing was pinned."""
-        lines = self._lines()
-        kept = [line for line in lines if not _is_for(line, {_pattern(address, port)})]
-        if kept == lines:
+        """Unpin a host, as `pin` does before it pins; False when nothing was pinned."""
+        kept = self._lines_without({_pattern(address, port)})
+        if kept == self._lines():
             return False
         self._write(kept)
         return True
+
+    def _lines_without(self, patterns: set[str]) -> list[str]:
+        """The lines that trust no key of these hosts; judged by what `pinned_keys` judges by."""
+        kept = []
+        for number, line in enumerate(self._lines(), 1):
+            try:
+                entry = asyncssh.import_known_hosts(line)
+            except ValueError as error:
+                detail = f"{self._path.name}:{number}: {_reason(error)}"
+                raise HostKeyFileError("", path=str(self._path), detail=detail) from error
+            if not any(entry.match(pattern, "", None)[0] for pattern in patterns):
+                kept.append(line)
+        return kept
 
     def _lines(self) -> list[str]:
         try:
@@ -140,11 +157,6 @@ def signature_algorithms(keys: Iterable[asyncssh.SSHKey]) -> list[str]:
 
 def _pattern(address: str, port: int) -> str:
     return address if port == 22 else f"[{address}]:{port}"
-
-
-def _is_for(line: str, patterns: set[str]) -> bool:
-    words = line.split()
-    return len(words) >= 3 and not words[0].startswith(("#", "@")) and set(words[0].split(",")) <= patterns
 
 
 def _reason(error: Exception) -> str:

@@ -67,6 +67,77 @@ def test_pinning_again_replaces_all_that_the_host_had_and_nothing_else(file: Pat
     assert file.read_text().startswith(f"# mine\n\n10.0.0.9 {public_text(RSA)} comment\n")
 
 
+def hashed(tmp_path: Path, line: str) -> str:
+    """The line as ``ssh-keygen -H`` hides its host."""
+    other = tmp_path / "hashed"
+    other.write_text(line)
+    subprocess.run(["ssh-keygen", "-q", "-H", "-f", str(other)], check=True, capture_output=True)
+    assert "10.0.0.1" not in other.read_text()
+    return other.read_text()
+
+
+FORMS = {
+    "plain": "10.0.0.1 {key}\n",
+    "with a comment": "10.0.0.1 {key} root@n1\n",
+    "in a list": "n1,10.0.0.1 {key}\n",
+    "last of a long list": "n1,n1.example.com,10.0.0.7,10.0.0.1 {key}\n",
+    "by a star": "10.0.0.* {key}\n",
+    "by question marks": "10.0.0.? {key}\n",
+    "by everything": "* {key}\n",
+    "by a list of patterns": "!10.0.0.9,10.0.0.* {key}\n",
+    "by a network": "10.0.0.0/24 {key}\n",
+    "twice": "10.0.0.1 {key}\nn1,10.0.0.1 {key}\n",
+    "after blanks": "   10.0.0.1   {key}\n",
+}
+
+
+@pytest.mark.parametrize("hide", [False, True], ids=["readable", "hashed"])
+@pytest.mark.parametrize("form", FORMS)
+def test_no_old_key_stays_trusted_however_the_file_names_the_host(file: Path, form: str, hide: bool) -> None:
+    line = FORMS[form].format(key=public_text(OTHER))
+    if hide and not any(sign in line for sign in "*?!/"):
+        line = hashed(file.parent, line)
+    file.write_text(line)
+    known = KnownHosts(file)
+    assert set(prints(known.pinned_keys("10.0.0.1", 22))) == {fingerprint(OTHER)}
+    known.pin([seen(ED25519)])
+    assert prints(known.pinned_keys("10.0.0.1", 22)) == prints([ED25519])
+    file.write_text(line)
+    assert known.forget("10.0.0.1", 22)
+    assert known.pinned_keys("10.0.0.1", 22) == []
+
+
+@pytest.mark.parametrize("form", ["[10.0.0.1]:2222 {key}\n", "n1,[10.0.0.1]:2222 {key}\n", "[10.0.0.1]:* {key}\n"])
+def test_a_port_of_its_own_counts_in_every_form_and_leaves_the_common_one_alone(file: Path, form: str) -> None:
+    file.write_text(f"10.0.0.1 {public_text(RSA)}\n" + form.format(key=public_text(OTHER)))
+    known = KnownHosts(file)
+    known.pin([seen(ED25519, port=2222)])
+    assert prints(known.pinned_keys("10.0.0.1", 2222)) == prints([ED25519])
+    assert prints(known.pinned_keys("10.0.0.1", 22)) == prints([RSA])
+
+
+def test_what_openssh_takes_out_goes_here_too_and_what_it_leaves_stays(file: Path) -> None:
+    key = public_text(OTHER)
+    lines = ["# mine\n", f"n1,10.0.0.1 {key}\n", f"@revoked 10.0.0.1 {key}\n", f"@cert-authority * {key}\n"]
+    lines += [f"!10.0.0.1,10.0.0.* {key}\n", f"10.0.0.2 {key}\n", f"10.0.0.* {key}\n", hashed(file.parent, lines[1])]
+    theirs = file.parent / "theirs"
+    theirs.write_text("".join(lines))
+    file.write_text("".join(lines))
+    subprocess.run(["ssh-keygen", "-R", "10.0.0.1", "-f", str(theirs)], check=True, capture_output=True)
+    KnownHosts(file).forget("10.0.0.1", 22)
+    assert file.read_text() == theirs.read_text()
+
+
+def test_a_line_that_cannot_be_understood_is_named_and_nothing_is_written(file: Path) -> None:
+    before = f"10.0.0.1 {public_text(OTHER)}\n@strange 10.0.0.1 {public_text(OTHER)}\n"
+    file.write_text(before)
+    with pytest.raises(HostKeyFileError, match="known_hosts:2:"):
+        KnownHosts(file).pin([seen(ED25519)])
+    with pytest.raises(HostKeyFileError, match="known_hosts:2:"):
+        KnownHosts(file).forget("10.0.0.1", 22)
+    assert file.read_text() == before
+
+
 def test_forgetting_says_whether_there_was_something(file: Path) -> None:
     known = KnownHosts(file)
     known.pin([seen(ED25519), seen(RSA, port=2222)])
