@@ -6,6 +6,7 @@ import sys
 from collections.abc import Sequence
 
 from rbdtui.process import keep_memory_private
+from rbdtui.terminal_text import PLAIN_SIGNS_HANDLER
 from rbdtui.words import LANGUAGES, T, language_of_environment, use_language
 
 
@@ -25,7 +26,7 @@ def main() -> None:
     arguments = sys.argv[1:]
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
-            stream.reconfigure(errors="backslashreplace")
+            stream.reconfigure(errors=PLAIN_SIGNS_HANDLER)
     use_language(language_of_environment())
     wanted = language_of_arguments(arguments)
     if wanted is not None:
@@ -34,7 +35,9 @@ def main() -> None:
             sys.exit(2)
         use_language(wanted)
     from rbdtui.cli.app import run_command_line
+    from rbdtui.cli.output import clean_last_words
 
+    clean_last_words()
     sys.exit(run_command_line(arguments))
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from rbdtui.terminal_text import sanitize_line
 from rbdtui.words import Text
 
 
@@ -33,7 +34,7 @@ class Place:
 
     def __str__(self) -> str:
         where = f"cluster.yaml:{self.line}:{self.column}" if self.line else ""
-        return " ".join(part for part in (self.node, where, self.field) if part)
+        return sanitize_line(" ".join(part for part in (self.node, where, self.field) if part))
 
 
 @dataclass(frozen=True, slots=True)

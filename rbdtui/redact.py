@@ -14,6 +14,7 @@ from collections.abc import Iterable, Iterator
 from typing import Final, TextIO
 from urllib.parse import quote
 
+from rbdtui.terminal_text import sanitize_line
 from rbdtui.words import Text
 
 MARK: Final = "******"
@@ -60,7 +61,7 @@ class Redactor:
 
 
 class RedactingStream:
-    """A text stream that takes secrets out of whole lines before it passes them on; for ``sys.stderr``."""
+    """A text stream for ``sys.stderr``: passes on whole lines, without secrets and without what acts on a terminal."""
 
     def __init__(self, target: TextIO, redactor: Redactor) -> None:
         self._target = target
@@ -71,16 +72,19 @@ class RedactingStream:
         """Take text; what stands behind the last line break waits for the next one or for `flush`."""
         *lines, self._pending = (self._pending + text).split("\n")
         if lines:
-            self._target.write("".join(f"{self._redactor.text(line)}\n" for line in lines))
+            self._target.write("".join(f"{self._clean(line)}\n" for line in lines))
             self._target.flush()
         return len(text)
 
     def flush(self) -> None:
         """Pass on what is there, even without a line break."""
         if self._pending:
-            self._target.write(self._redactor.text(self._pending))
+            self._target.write(self._clean(self._pending))
             self._pending = ""
         self._target.flush()
+
+    def _clean(self, line: str) -> str:
+        return self._redactor.text(sanitize_line(self._redactor.text(line)))
 
     def fileno(self) -> int:
         """The file descriptor behind it."""

@@ -17,6 +17,7 @@ from functools import cache
 from typing import Final
 
 from rbdtui.paths import assets_dir
+from rbdtui.terminal_text import sanitize_line
 
 LANGUAGES: Final = ("en", "zh")
 """Languages of the catalogue, the first is the fallback."""
@@ -76,21 +77,34 @@ def T(key: str, /, **params: str | int | float | Text) -> Text:  # noqa: N802 - 
 def say(text: Text, language: str | None = None) -> str:
     """The sentence in the given (default: the current) language.
 
-    A key that the catalogue lacks (a journal from a newer version) is shown as key and parameters.
+    Parameters may be words of a server or a file: each is one line in which nothing acts on a terminal. A key that
+    the catalogue lacks (a journal from a newer version) is shown as key and parameters.
     """
     wanted = language or current_language()
     template = catalogue(wanted).get(text.key) or catalogue(LANGUAGES[0]).get(text.key)
-    params = {name: say(value, wanted) if isinstance(value, Text) else value for name, value in text.params.items()}
+    params = {name: _said(value, wanted) for name, value in text.params.items()}
     if template is None:
-        return " ".join([text.key, *(f"{name}={value}" for name, value in params.items())])
+        return sanitize_line(" ".join([text.key, *(f"{name}={value}" for name, value in params.items())]))
     return _Formatter().vformat(template, (), params)
 
 
+def _said(value: str | int | float | Text, language: str) -> str | int | float:
+    if isinstance(value, Text):
+        return say(value, language)
+    return sanitize_line(value) if isinstance(value, str) else value
+
+
 class _Formatter(string.Formatter):
-    """Fills templates; a parameter that is not there stays visible instead of raising."""
+    """Fills templates; a parameter that is not there, or of another kind, stays visible instead of raising."""
 
     def get_value(self, key: int | str, args: object, kwargs: Mapping[str, object]) -> object:
         return kwargs.get(str(key), "{" + str(key) + "}")
+
+    def format_field(self, value: object, format_spec: str) -> str:
+        try:
+            return format(value, format_spec)
+        except (TypeError, ValueError):
+            return str(value)
 
 
 @cache

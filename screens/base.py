@@ -32,7 +32,8 @@ words of keys that ``screens_shell.toml`` does not have yet. Everything else com
 - Fields of a form are `screens.widgets.field.Field` and `Choice` with ``resting=True``: letters are taken only after
   Enter, so that single keys (1, 2, q, …) keep their meaning; in dialogs they take letters at once.
 - Signs come from ``self.glyphs``; colours from the theme's names in tcss (``$success``, ``$text-muted``…), in a rich
-  Text by ``self.style("error")``. Text of hosts goes through `rbdtui.workbench.clean`.
+  Text by ``self.style("error")``. Text of hosts goes through `rbdtui.terminal_text`; the last gate,
+  for what was forgotten, is `screens.gate`.
 - ``next_hint`` says quietly above the keys what leads on from here, while nothing else is said there.
 - ``self.tell(T(…), bad=True)`` says a sentence above the keys until the next key; a good one goes by itself, too;
   ``await self.done(future)`` waits in a worker for a future of the workbench and tells its error.
@@ -62,8 +63,8 @@ from textual.screen import ModalScreen, Screen
 from textual.widget import Widget
 
 from rbdtui.paths import asset
+from rbdtui.terminal_text import sanitize
 from rbdtui.words import Text, current_language
-from rbdtui.workbench.clean import harmless
 from screens.head import head_left, head_mark, head_right, rail_entries
 from screens.messages import Changed
 from screens.next_step import next_step
@@ -109,7 +110,7 @@ class Words(Widget):
     def render(self) -> RenderResult:
         """The sentence in the language of now."""
         said = self.text() if callable(self.text) else self.text
-        return said if isinstance(said, Line) else Line(harmless(str(said)))
+        return said if isinstance(said, Line) else Line(sanitize(str(said)))
 
 
 class OurScreen(Screen[R]):

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from rbdtui.terminal_text import clean_line
 from rbdtui.words import T
-from rbdtui.workbench.clean import clean_line
 from screens.sections import SECTION_SCREENS
 from screens.widgets.frame import RailEntry
 

@@ -6,7 +6,7 @@ import os
 import shlex
 import subprocess
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar
@@ -14,14 +14,16 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 from textual import events
 from textual.app import App, SuspendNotSupported
 from textual.css.query import NoMatches
-from textual.filter import Monochrome, NoColor
+from textual.filter import LineFilter, Monochrome, NoColor
 from textual.geometry import Size
 from textual.screen import Screen
 
 from rbdtui.atomic import write_atomic
+from rbdtui.terminal_text import sanitize
 from rbdtui.words import T, Text, current_language, switch_language
 from rbdtui.workbench.errors import sentence_of
 from screens.base import LEAST_COLUMNS, LEAST_ROWS, Dialog, OurScreen
+from screens.gate import TerminalGate
 from screens.keys import key_words
 from screens.paths import short_path
 from screens.settings import Settings, save_settings
@@ -33,6 +35,7 @@ if TYPE_CHECKING:
 
 Answer = TypeVar("Answer")
 
+TERMINAL_GATE: Final = TerminalGate()
 MOST_COLUMNS: Final = 400
 MOST_ROWS: Final = 200
 """A terminal that says it is larger is not believed: a picture of that size would take seconds to draw."""
@@ -60,6 +63,10 @@ class MannerlyApp(App[int]):
         if self.no_color:
             self._filters = [NoColor() if isinstance(each, Monochrome) else each for each in self._filters]
         self.theme = self._theme_of(settings)
+
+    def get_line_filters(self) -> Sequence[LineFilter]:
+        """What every line goes through before it is written; nothing goes round the gate."""
+        return [TERMINAL_GATE, *super().get_line_filters()]
 
     def _theme_of(self, settings: Settings) -> str:
         """Without colours there is one theme only; Textual would turn the others into greys."""
@@ -189,7 +196,7 @@ class MannerlyApp(App[int]):
         file = place / "crash.txt"
         with suppress(OSError):
             place.mkdir(mode=0o700, parents=True, exist_ok=True)
-            write_atomic(file, traceback.format_exc().encode("utf-8", "replace"))
+            write_atomic(file, sanitize(traceback.format_exc()).encode())
         if self.workbench is not None:
             self.workbench.keep_now()
         self.farewell.append(T("shell.crashed", file=short_path(file)))

@@ -8,8 +8,8 @@ from typing import Final
 from rich.text import Text as Line
 
 from rbdtui.findings import Finding, Severity
+from rbdtui.terminal_text import clean_line
 from rbdtui.words import T, Text
-from rbdtui.workbench.clean import clean_line
 from rbdtui.workbench.live import LiveNode, LiveState
 from rbdtui.workbench.node_rows import DATA_PATH, Mark, NodeRow, findings_by_node, in_field, size
 from rbdtui.workbench.operations import text_at, value_at

@@ -11,8 +11,8 @@ from rich.text import Text as Line
 
 from rbdtui.findings import Finding, Severity
 from rbdtui.plan.step import Change
+from rbdtui.terminal_text import clean_line, clean_lines
 from rbdtui.words import T
-from rbdtui.workbench.clean import clean_line, clean_lines
 from rbdtui.workbench.plan_rows import Outlook, PlanRow
 from screens.base import OurScreen
 from screens.dialogs.changes import detail_text

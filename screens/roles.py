@@ -15,9 +15,9 @@ from textual.widgets import Static
 from rbdtui.findings import Finding, Severity
 from rbdtui.spec.model import GatewayMode, Role
 from rbdtui.spec.survival import Fate, Outcome, what_if_dies
+from rbdtui.terminal_text import clean_line
 from rbdtui.words import T
 from rbdtui.workbench import sections
-from rbdtui.workbench.clean import clean_line
 from rbdtui.workbench.operations import field_of, nodes_in, text_at, uses_builds, value_at
 from rbdtui.workbench.roles import (
     COUNT_RULES,

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from rbdtui.redact import MARK, RedactingStream, Redactor
 from rbdtui.words import T, Text
+from tests.hostile import ALL, leaked
 
 NASTY = "pa'ss \"w$o`rd\\ 中 %&+/"
 
@@ -85,6 +86,16 @@ def test_a_stream_sees_a_secret_that_comes_in_pieces() -> None:
     stream.write("er22")
     stream.flush()
     assert target.getvalue() == f"one {MARK} two\nthree {MARK}"
+
+
+def test_a_stream_passes_on_nothing_that_acts_on_a_terminal() -> None:
+    target = io.StringIO()
+    stream = RedactingStream(target, Redactor(["hunter22"]))
+    stream.write(f"{ALL}\n{ALL}")
+    stream.write("hun\x1b[0mter22\n")
+    stream.flush()
+    assert leaked(target.getvalue()) == []
+    assert "hunter22" not in target.getvalue()
 
 
 def test_the_values_do_not_show_in_a_repr() -> None:

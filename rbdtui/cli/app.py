@@ -12,7 +12,7 @@ import click
 
 from rbdtui import __version__
 from rbdtui.cli.options import Group
-from rbdtui.cli.output import CommandError, Exit, tell
+from rbdtui.cli.output import CommandError, Exit, evidence_lines, tell
 from rbdtui.cli.screen import SCREEN_COMMAND, means_screen
 from rbdtui.errors import SentenceError, StepError
 from rbdtui.transport.base import TransportError
@@ -38,6 +38,10 @@ VERBS: Final[Mapping[str, tuple[str, str]]] = {
     "schema": ("rbdtui.cli.schema", "schema"),
 }
 """Module and name of every verb, in the order of the work; a verb is imported when it is named."""
+
+
+TOLD_LINES: Final = 100
+"""Of what was seen of an error."""
 
 
 class Program(Group):
@@ -104,8 +108,8 @@ def _tell_error(error: CommandError | SentenceError | StepError | TransportError
     """What cannot be done, what was seen where that is kept apart, and what to do where there is more to say."""
     tell(error.text)
     if isinstance(error, StepError):
-        for line in error.evidence.splitlines():
-            tell(f"  | {line}")
+        for line in evidence_lines(error.evidence, most=TOLD_LINES, indent=2):
+            tell(line)
     if not isinstance(error, SentenceError) and error.remedy is not None:
         tell(error.remedy)
     return error.exit_status if isinstance(error, CommandError) else Exit.USAGE

@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import sys
-
-import click
-from rich.console import Console
 
 from rbdtui.cli.lanes import LiveLanes, finish_text, record_lines
 from rbdtui.cli.options import Common
-from rbdtui.cli.output import Exit, answer, tell
+from rbdtui.cli.output import Exit, answer, answer_json, clean_console, evidence_lines, tell
 from rbdtui.engine.client import CommandError as RefusedError
 from rbdtui.engine.client import RunClient
 from rbdtui.engine.events import Choice, QuestionAsked, Record, RunOutcome
@@ -27,13 +23,17 @@ _EXITS = {
 }
 
 
+TOLD_LINES = 5
+"""Of what a failed step said last."""
+
+
 class Follower:
     """One terminal, or one pipe, that looks at a run."""
 
     def __init__(self, client: RunClient, *, as_json: bool, common: Common) -> None:
         self._client = client
         self._as_json = as_json
-        self._console = Console(stderr=True, no_color=not common.color, highlight=False, markup=False)
+        self._console = clean_console(color=common.color)
         self._can_ask = sys.stdin.isatty() and sys.stderr.isatty() and not as_json
         draws = sys.stderr.isatty() and sys.stdout.isatty() and not as_json and not self._console.is_dumb_terminal
         self._lanes = (
@@ -71,7 +71,7 @@ class Follower:
 
     def _show(self, record: Record) -> None:
         if self._as_json:
-            click.echo(json.dumps(record.to_json(), ensure_ascii=False))
+            answer_json(record.to_json(), one_line=True)
         elif self._lanes is not None:
             self._lanes.show(record, self._state)
         else:
@@ -103,8 +103,9 @@ class Follower:
         tell("")
         tell(question.text)
         if failure is not None:
-            for line in failure.evidence.splitlines()[-5:]:
-                tell(f"  | {line}")
+            last = failure.evidence.rstrip("\n").split("\n")[-TOLD_LINES:]
+            for line in evidence_lines("\n".join(last), most=TOLD_LINES, indent=2):
+                tell(line)
             tell(f"  {failure.remedy}")
         words = " · ".join(
             f"[{choice.value[0]}] {T(f'run.choice.{choice.value}')}" for choice in question.choices

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -12,7 +12,7 @@ import click
 from rich.cells import cell_len
 
 from rbdtui.cli.options import Command, Common, json_option, site_argument
-from rbdtui.cli.output import CommandError, Exit, answer, answer_json, tell_progress
+from rbdtui.cli.output import CommandError, Exit, Styled, answer, answer_json, styled, tell_progress
 from rbdtui.cli.passphrases import PromptOrFile
 from rbdtui.probes.model import (
     Health,
@@ -91,54 +91,65 @@ async def _watch(monitor: HealthMonitor, *, as_json: bool, ascii_only: bool) -> 
             await asking
 
 
-def state_mark(state: ProbeState, *, ascii_only: bool) -> str:
+def state_mark(state: ProbeState, *, ascii_only: bool) -> Styled:
     """Sign and word for a state, coloured."""
     fancy, plain, colour = _MARKS[state]
     word = T(f"health.state.{state.value}")  # words: health.state.*
-    return click.style(f"{plain if ascii_only else fancy} {word}", fg=colour)
+    return styled(f"{plain if ascii_only else fancy} {word}", colour=colour)
 
 
-def health_lines(snapshot: HealthSnapshot, *, ascii_only: bool, verbose: bool = False) -> list[str]:
+def health_lines(snapshot: HealthSnapshot, *, ascii_only: bool, verbose: bool = False) -> list[Styled]:
     """The picture for reading: the verdict, a line for each host, a line for each way to the gateway ports, the rest.
 
     What is not good is told in full below; ``verbose`` tells everything in full.
     """
-    lines = [click.style(str(snapshot.headline), bold=True)]
+    lines = [styled(snapshot.headline, bold=True)]
     per_host = _table(snapshot, _HOST_KINDS, lambda key: key.kind.value, ascii_only=ascii_only)
     gateways = _table(snapshot, (ProbeKind.GATEWAY,), lambda key: str(key.port), ascii_only=ascii_only)
     for table in (per_host, gateways):
-        lines += ["", *table] if table else []
+        lines += [styled(), *table] if table else []
     told = [s for s in snapshot.probes if verbose or not s.state.good or s.key.kind in _TOLD_KINDS]
-    lines += [""] if told else []
+    lines += [styled()] if told else []
     for status in told:
-        lines.append(f"{pad(status.key.id, 18)} {state_mark(status.state, ascii_only=ascii_only)}  {status.detail}")
+        mark = state_mark(status.state, ascii_only=ascii_only)
+        lines.append(pad(styled(status.key.id), 18) + " " + mark + f"  {status.detail}")
     return lines
 
 
 def _table(
     snapshot: HealthSnapshot, kinds: Collection[ProbeKind], column: Callable[[ProbeKey], str], *, ascii_only: bool
-) -> list[str]:
+) -> list[Styled]:
     """Targets as rows, questions as columns, a sign and the latency in each cell."""
     chosen = [status for status in snapshot.probes if status.key.kind in kinds]
     columns = list(dict.fromkeys(column(status.key) for status in chosen))
     rows = list(dict.fromkeys(status.key.target for status in chosen))
     cells = {(s.key.target, column(s.key)): _cell(s, ascii_only=ascii_only) for s in chosen}
-    grid = [["", *columns], *([row, *(cells.get((row, name), "") for name in columns)] for row in rows)]
+    grid = [list(map(styled, ["", *columns]))]
+    grid += [[styled(row), *(cells.get((row, name), styled()) for name in columns)] for row in rows]
     widths = [max(cell_len(click.unstyle(line[index])) for line in grid) + 2 for index in range(len(columns) + 1)]
-    return ["".join(map(pad, line, widths)).rstrip() for line in grid] if rows else []
+    return [_row(line, widths) for line in grid] if rows else []
 
 
-def _cell(status: ProbeStatus, *, ascii_only: bool) -> str:
+def _row(cells: Sequence[Styled], widths: Sequence[int]) -> Styled:
+    last = max((index for index, cell in enumerate(cells) if cell), default=0)
+    line = styled()
+    for cell, width in zip(cells[:last], widths, strict=False):
+        line += pad(cell, width)
+    return line + cells[last]
+
+
+def _cell(status: ProbeStatus, *, ascii_only: bool) -> Styled:
     latency = "" if status.latency_ms is None or not status.state.good else f" {status.latency_ms:.0f}ms"
     return state_mark(status.state, ascii_only=ascii_only) + latency
 
 
-def pad(text: str, cells: int) -> str:
+def pad(text: Styled, cells: int) -> Styled:
     """The text filled up with blanks to so many cells of a terminal."""
     return text + " " * max(0, cells - cell_len(click.unstyle(text)))
 
 
-def event_line(event: HealthEvent, *, ascii_only: bool) -> str:
+def event_line(event: HealthEvent, *, ascii_only: bool) -> Styled:
     """A change with its time."""
     stamp = time.strftime("%H:%M:%S", time.localtime(event.at))
-    return f"{stamp} {pad(event.key.id, 18)} {state_mark(event.new, ascii_only=ascii_only)}  {event.detail}"
+    mark = state_mark(event.new, ascii_only=ascii_only)
+    return styled(f"{stamp} ") + pad(styled(event.key.id), 18) + " " + mark + f"  {event.detail}"

@@ -11,6 +11,7 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
+from rbdtui.cli.output import plain_signs_needed
 from rbdtui.words import LANGUAGES, T
 
 
@@ -89,7 +90,7 @@ class Command(click.Command):
         no_color = ctx.params.pop("no_color") or bool(os.environ.get("NO_COLOR"))
         ctx.color = False if no_color else None
         ctx.params["common"] = Common(
-            ascii_only=ctx.params.pop("ascii_only"),
+            ascii_only=ctx.params.pop("ascii_only") or plain_signs_needed(),
             slow_link=ctx.params.pop("slow_link"),
             color=not no_color,
             passphrase_file=ctx.params.pop("passphrase_file"),

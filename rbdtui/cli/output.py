@@ -1,16 +1,32 @@
-"""What goes where: the answer to stdout, everything else to stderr, and the exit statuses."""
+"""What goes where: the answer to stdout, everything else to stderr, and the exit statuses.
+
+Nothing is written but through here: words are cleaned first and coloured afterwards, so that what a server, a file or
+the network says cannot act on the terminal.
+"""
 
 from __future__ import annotations
 
-import json
+import logging
+import shutil
 import sys
+import threading
+import traceback
 from collections.abc import Iterable
 from enum import IntEnum
+from types import TracebackType
+from typing import TYPE_CHECKING
 
 import click
 
 from rbdtui.findings import Finding, Severity, count_by_severity
+from rbdtui.terminal_text import clean_lines, drop_unprintable, sanitize, sanitize_line, shows_signs, to_json_text
 from rbdtui.words import T, Text
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+EVIDENCE_LINES = 6
+"""Of a finding; the rest stands in its published form."""
 
 
 class Exit(IntEnum):
@@ -34,19 +50,49 @@ class CommandError(Exception):
         self.exit_status = exit_status
 
 
+class Styled(str):
+    """A line that may be written as it is: its words were cleaned, and its colours are our own.
+
+    Only `styled` makes one, and adding to one cleans what is added; every other operation gives an ordinary string,
+    which loses its colours when it is written.
+    """
+
+    __slots__ = ()
+
+    def __add__(self, other: str) -> Styled:
+        return Styled(str.__add__(self, other if isinstance(other, Styled) else sanitize_line(other)))
+
+
+def styled(text: Text | str = "", *, colour: str | None = None, bold: bool | None = None) -> Styled:
+    """Words cleaned, then coloured."""
+    words = sanitize_line(str(text))
+    return Styled(click.style(words, fg=colour, bold=bold) if colour or bold else words)
+
+
 def answer(text: Text | str = "") -> None:
-    """One line of the answer, to stdout."""
-    click.echo(str(text))
+    """One line of the answer, or several, to stdout."""
+    click.echo(_fit_for_terminal(text))
 
 
-def answer_json(data: object) -> None:
-    """The answer as JSON, to stdout."""
-    click.echo(json.dumps(data, ensure_ascii=False, indent=None if sys.stdout.isatty() is False else 2))
+def answer_json(data: object, *, one_line: bool = False) -> None:
+    """The answer as JSON, to stdout: UTF-8 whatever the locale, since elsewhere all but ASCII is escaped."""
+    utf8 = (sys.stdout.encoding or "").lower().replace("-", "") == "utf8"
+    indent = 2 if sys.stdout.isatty() and not one_line else None
+    click.echo(to_json_text(data, indent=indent, ascii_only=not utf8))
 
 
 def tell(text: Text | str) -> None:
-    """One line beside the answer, to stderr."""
-    click.echo(str(text), err=True)
+    """One line beside the answer, or several, to stderr."""
+    click.echo(_fit_for_terminal(text), err=True)
+
+
+def _fit_for_terminal(text: Text | str) -> str:
+    return str(text) if isinstance(text, Styled) else sanitize(str(text))
+
+
+def plain_signs_needed() -> bool:
+    """Whether the encoding of the terminal or the pipe lacks our signs, as GBK does."""
+    return not (shows_signs(sys.stdout.encoding) and shows_signs(sys.stderr.encoding))
 
 
 def tell_progress(text: Text | str) -> None:
@@ -58,14 +104,19 @@ def tell_progress(text: Text | str) -> None:
 _MARKS = {Severity.ERROR: ("✗", "x", "red"), Severity.WARNING: ("!", "!", "yellow"), Severity.INFO: ("·", "-", "cyan")}
 
 
-def finding_lines(finding: Finding, *, ascii_only: bool) -> list[str]:
+def finding_lines(finding: Finding, *, ascii_only: bool) -> list[Styled]:
     """A finding for reading: mark, code and place; the sentence; what was seen; what to do."""
     fancy, plain, colour = _MARKS[finding.severity]
     word = str(T(f"cli.severity.{finding.severity.value}"))  # words: cli.severity.*
-    head = click.style(f"{plain if ascii_only else fancy} {word}", fg=colour, bold=True)
-    lines = [f"{head} {finding.code} {finding.place}".rstrip(), f"    {finding.message}"]
-    lines += [f"    | {line}" for line in finding.evidence.splitlines()[:6]]
-    return [*lines, f"    {'->' if ascii_only else '→'} {finding.remedy}"]
+    head = styled(f"{plain if ascii_only else fancy} {word}", colour=colour, bold=True)
+    lines = [head + f" {finding.code} {finding.place}".rstrip(), styled(f"    {finding.message}")]
+    lines += evidence_lines(finding.evidence, most=EVIDENCE_LINES)
+    return [*lines, styled(f"    {'->' if ascii_only else '→'} {finding.remedy}")]
+
+
+def evidence_lines(evidence: str, *, most: int, indent: int = 4) -> list[Styled]:
+    """The first lines of what was seen, each behind a bar, so that none passes for a word of ours."""
+    return [styled(f"{' ' * indent}| {line}") for line in clean_lines(evidence.rstrip("\n"), most) if evidence]
 
 
 def answer_findings(findings: Iterable[Finding], *, ascii_only: bool, verbose: bool, as_json: bool = False) -> None:
@@ -88,3 +139,48 @@ def findings_json(findings: Iterable[Finding]) -> dict[str, object]:
     """The published form of ``check --json``."""
     listed = list(findings)
     return {"findings": [finding.to_json() for finding in listed], "counts": count_by_severity(listed)}
+
+
+def hanging(head: str, text: str, *, indent: int = 4) -> list[Styled]:
+    """A head and words behind it; in a terminal they go on below, indented, so that none begins a row of its own."""
+    if not sys.stdout.isatty():
+        return [styled(f"{head}  {text}")]
+    from rich.cells import chop_cells
+
+    room = max(20, shutil.get_terminal_size().columns - indent)
+    return [styled(head), *(styled(f"{' ' * indent}{row}") for row in chop_cells(sanitize_line(text), room))]
+
+
+def clean_console(*, color: bool) -> Console:
+    """A console of rich on stderr whose text is cleaned as it is written; moves of the cursor are rich's own alone."""
+    from rich.cells import cell_len
+    from rich.console import Console
+    from rich.segment import Segment
+
+    def clean(segment: Segment) -> Segment:
+        if segment.control:
+            return segment
+        lines = (drop_unprintable(line, cell_len) for line in segment.text.split("\n"))
+        return segment._replace(text="\n".join(lines))
+
+    class CleanConsole(Console):
+        def _render_buffer(self, buffer: Iterable[Segment]) -> str:
+            return super()._render_buffer(map(clean, buffer))
+
+    return CleanConsole(stderr=True, no_color=not color, highlight=False, markup=False)
+
+
+def clean_last_words() -> None:
+    """Have also what Python itself says of errors that nobody caught, and of warnings that are logged, cleaned."""
+
+    def say(kind: type[BaseException], error: BaseException | None, where: TracebackType | None) -> None:
+        tell("".join(traceback.format_exception(kind, error, where)).rstrip())
+
+    class CleanFormatter(logging.Formatter):
+        def format(self, record: logging.LogRecord) -> str:
+            return sanitize(super().format(record))
+
+    sys.excepthook = say
+    threading.excepthook = lambda caught: say(caught.exc_type, caught.exc_value, caught.exc_traceback)
+    if logging.lastResort is not None:
+        logging.lastResort.setFormatter(CleanFormatter())

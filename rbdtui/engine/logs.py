@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Final
 
 from rbdtui.redact import Redactor
+from rbdtui.terminal_text import last_state, sanitize_line
 from rbdtui.words import T
 
 LIMIT_BYTES: Final = 50 * 1024 * 1024
@@ -64,8 +65,11 @@ class StepLogs:
         self._add(step_id, f"--- {T('log.attempt', attempt=attempt, when=when)} ---\n")
 
     def line(self, step_id: str, text: str) -> None:
-        """Keep one line, with its time."""
-        clean = self._redactor.text(text).rstrip("\r\n").replace("\n", "\\n")
+        """Keep one line, with its time; nothing in it acts on the terminal of whoever reads the file."""
+        told = self._redactor.text(text).rstrip("\r\n").replace("\n", "\\n")
+        clean = sanitize_line(last_state(told))
+        if clean != told:
+            clean = self._redactor.text(clean)  # a secret may have been cut in two by what is gone now
         if len(clean) > LINE_LIMIT_CHARS:
             clean = f"{clean[:LINE_LIMIT_CHARS]} [+{len(clean) - LINE_LIMIT_CHARS}]"
         self._add(step_id, f"{self._time()} {clean}\n")

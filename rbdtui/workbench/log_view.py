@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Final
 
-from rbdtui.workbench.clean import clean_line
+from rbdtui.terminal_text import clean_line
 
 BLOCK_BYTES: Final = 64 * 1024
 SHOWN_BYTES: Final = 16 * 1024

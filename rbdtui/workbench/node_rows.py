@@ -10,9 +10,9 @@ from typing import Final
 
 from rbdtui.facts.model import NodeFacts
 from rbdtui.findings import Finding, Severity
+from rbdtui.terminal_text import clean_line
 from rbdtui.transport.endpoints import DEFAULT_PORT, DEFAULT_USER
 from rbdtui.words import T, Text
-from rbdtui.workbench.clean import clean_line
 from rbdtui.workbench.draft import Data
 from rbdtui.workbench.live import LiveNode, LiveSnapshot, LiveState
 from rbdtui.workbench.operations import NodeData, field_of, nodes_in, text_at

@@ -14,8 +14,8 @@ from typing import Final
 
 from rbdtui.spec.model import Role
 from rbdtui.spec.values import NAME_PATTERN, label_like
+from rbdtui.terminal_text import clean_line
 from rbdtui.words import T, Text
-from rbdtui.workbench.clean import clean_line
 from rbdtui.workbench.draft import Data
 from rbdtui.workbench.operations import (
     MOST_NODES,

@@ -10,8 +10,8 @@ from textual.containers import VerticalScroll
 from textual.widget import Widget
 
 from rbdtui.engine.state import StepState
+from rbdtui.terminal_text import clean_lines
 from rbdtui.words import T, Text
-from rbdtui.workbench.clean import clean_lines
 from screens.base import Dialog, OurScreen, Words
 
 

@@ -14,8 +14,8 @@ from textual.widget import Widget
 from textual.widgets import OptionList
 from textual.widgets.option_list import Option
 
+from rbdtui.terminal_text import clean_line
 from rbdtui.words import T, Text
-from rbdtui.workbench.clean import clean_line
 from rbdtui.workbench.draft import Data
 from rbdtui.workbench.operations import nodes_in
 from rbdtui.workbench.roles import LEAST_NODES, Preset, RoleChange, preset_changes, preset_leaves_vip

@@ -9,8 +9,8 @@ from textual.containers import VerticalScroll
 from textual.widget import Widget
 
 from rbdtui.probes.model import HealthSnapshot, ProbeStatus
+from rbdtui.terminal_text import clean_lines
 from rbdtui.words import T, Text
-from rbdtui.workbench.clean import clean_lines
 from screens import clock
 from screens.base import Dialog, Words
 from screens.widgets.marks import PROBE_MARKS, state_word

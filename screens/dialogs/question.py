@@ -13,8 +13,8 @@ from textual.widgets import OptionList
 from textual.widgets.option_list import Option
 
 from rbdtui.engine.events import Choice, QuestionAsked, StepFailed
+from rbdtui.terminal_text import clean_lines
 from rbdtui.words import T, Text
-from rbdtui.workbench.clean import clean_lines
 from rbdtui.workbench.run_view import RunFollower
 from screens import clock
 from screens.base import Dialog, Words, css, key

@@ -12,9 +12,9 @@ from textual.widgets import Static
 
 from rbdtui.findings import Finding
 from rbdtui.spec.model import GatewayMode, Profile
+from rbdtui.terminal_text import clean_line
 from rbdtui.words import T
 from rbdtui.workbench.balancer import Forward, Holder, forwards, gateways_in, gives_up_on_failed_api, holders
-from rbdtui.workbench.clean import clean_line
 from rbdtui.workbench.draft import Data
 from rbdtui.workbench.operations import text_at
 from rbdtui.workbench.workbench import Workbench

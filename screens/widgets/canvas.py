@@ -14,7 +14,7 @@ from textual.geometry import Region, Size
 from textual.strip import Strip
 from textual.widget import Widget
 
-from rbdtui.workbench.clean import clean_line
+from rbdtui.terminal_text import clean_line
 from screens.theme import rich_colour
 
 

@@ -10,7 +10,7 @@ from textual.geometry import Region
 from textual.message import Message
 from textual.widgets import Input
 
-from rbdtui.workbench.clean import clean_line
+from rbdtui.terminal_text import clean_line
 from screens.base import key
 from screens.widgets.field import TextLine
 

@@ -17,8 +17,8 @@ from textual.widget import Widget
 from textual.widgets import Input
 
 from rbdtui.findings import Finding, Severity
+from rbdtui.terminal_text import clean_line
 from rbdtui.words import Text
-from rbdtui.workbench.clean import clean_line
 from screens.theme import rich_colour
 from screens.widgets.frame import signs
 

@@ -9,8 +9,8 @@ from textual.binding import Binding, BindingType
 from textual.message import Message
 
 from rbdtui.findings import Finding, Severity
+from rbdtui.terminal_text import clean_line
 from rbdtui.words import T, Text
-from rbdtui.workbench.clean import clean_line
 from rbdtui.workbench.sections import REVIEW, SECTIONS, section_of
 from screens.theme import Glyphs
 from screens.widgets.canvas import Span, Spans, cut

@@ -14,8 +14,8 @@ from textual.reactive import reactive
 from textual.timer import Timer
 from textual.widget import Widget
 
+from rbdtui.terminal_text import sanitize
 from rbdtui.words import T, Text
-from rbdtui.workbench.clean import harmless
 from rbdtui.workbench.sections import SectionState
 from screens.theme import Glyphs, rich_colour
 
@@ -139,7 +139,7 @@ class MessageLine(Widget, can_focus=False):
     def render(self) -> RenderResult:
         """The sentence, in as many lines as it takes."""
         if self.said or self.hint is None:
-            return Line(harmless(str(self.said)))
+            return Line(sanitize(str(self.said)))
         return Line.assemble((f"{signs(self).pointer} ", rich_colour(self.app, "accent")), str(self.hint))
 
     def watch_said(self) -> None:

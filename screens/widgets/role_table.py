@@ -10,8 +10,8 @@ from rich.cells import cell_len
 
 from rbdtui.findings import Severity
 from rbdtui.spec.model import Role
+from rbdtui.terminal_text import clean_line
 from rbdtui.words import T
-from rbdtui.workbench.clean import clean_line
 from screens.widgets.cell_table import CellTable, Column, Row, TableCell
 from screens.widgets.frame import signs
 

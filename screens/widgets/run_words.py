@@ -9,8 +9,8 @@ from rich.cells import cell_len
 
 from rbdtui.engine.events import Record
 from rbdtui.engine.state import RunState, StepState, StepStatus
+from rbdtui.terminal_text import clean_line
 from rbdtui.words import T, Text
-from rbdtui.workbench.clean import clean_line
 from rbdtui.workbench.gateway_view import GatewayView
 from rbdtui.workbench.matrix import Matrix
 from rbdtui.workbench.replay import Replay

@@ -7,8 +7,8 @@ from textual.app import RenderResult
 from textual.reactive import reactive
 from textual.widget import Widget
 
+from rbdtui.terminal_text import sanitize
 from rbdtui.words import Text
-from rbdtui.workbench.clean import harmless
 from screens.widgets.canvas import look_style
 
 
@@ -24,7 +24,7 @@ class Said(Widget, can_focus=False):
         page = Line()
         for index, (text, look) in enumerate(self.lines):
             page.append("\n" if index else "")
-            page.append(harmless(str(text)), style=look_style(self, look))
+            page.append(sanitize(str(text)), style=look_style(self, look))
         return page
 
     def watch_lines(self, lines: tuple[tuple[Text, str], ...]) -> None:

@@ -13,9 +13,9 @@ from textual.reactive import reactive
 from textual.widget import Widget
 
 from rbdtui.spec.values import SECRET_PREFIX
+from rbdtui.terminal_text import clean_line
 from rbdtui.words import T, Text
 from rbdtui.workbench import operations
-from rbdtui.workbench.clean import clean_line
 from rbdtui.workbench.workbench import Workbench
 from screens.base import OurScreen, R, key
 from screens.theme import rich_colour

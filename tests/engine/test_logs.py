@@ -7,9 +7,12 @@ import time
 from datetime import datetime
 from pathlib import Path
 
+import pytest
+
 from rbdtui.engine import logs as logs_module
 from rbdtui.engine.logs import LINE_LIMIT_CHARS, StepLogs, log_file
 from rbdtui.redact import Redactor
+from tests.hostile import POISONS, leaked
 
 
 async def written(run_dir: Path, lines: list[str], limit_bytes: int = 1 << 20, secret: str = "") -> list[str]:
@@ -42,6 +45,25 @@ async def test_an_endless_line_is_cut_behind_the_redaction(tmp_path: Path) -> No
     assert "hunt" not in line
     assert len(line) < LINE_LIMIT_CHARS + 100
     assert line.endswith("]")
+
+
+@pytest.mark.parametrize("poison", POISONS)
+async def test_nothing_in_a_log_acts_on_the_terminal_of_its_reader(tmp_path: Path, poison: str) -> None:
+    (line,) = await written(tmp_path, [f"begin {POISONS[poison]} end"])
+    assert leaked(line) == []
+    assert line.endswith(" end")
+
+
+async def test_a_secret_in_two_pieces_does_not_become_whole_by_cleaning(tmp_path: Path) -> None:
+    assert (
+        "hunter22"
+        not in (await written(tmp_path, ["is hun\x1b[0mter22 or hunt\x1b]0;x\x07er22"], secret="hunter22"))[0]
+    )
+
+
+async def test_a_progress_bar_leaves_its_last_state(tmp_path: Path) -> None:
+    (line,) = await written(tmp_path, ["reading 1%\rreading 50%\rreading 100%\r\n"])
+    assert line.partition(" ")[2] == "reading 100%"
 
 
 async def test_a_log_is_bounded_and_says_so_once(tmp_path: Path) -> None:
