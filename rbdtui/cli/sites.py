@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import shlex
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import click
@@ -10,15 +12,15 @@ from click.shell_completion import get_completion_class
 
 from rbdtui.cli.asking import agreed
 from rbdtui.cli.options import Command, Common, Group, site_argument
-from rbdtui.cli.output import CommandError, Exit, answer, tell
+from rbdtui.cli.output import CommandError, Exit, Styled, answer, hanging, styled, tell
 from rbdtui.cli.passphrases import PromptOrFile, read_secret_value
 from rbdtui.paths import as_typed, asset
 from rbdtui.session import Session
 from rbdtui.site import Site
 from rbdtui.spec.template import EXAMPLES, fill_example
-from rbdtui.transport.hostkeys import KeyState, SeenHostKey
 from rbdtui.vault import is_secret_name
 from rbdtui.words import T
+from rbdtui.workbench.host_keys import HostKeys, KeyState, by_host
 
 
 @click.command(cls=Command, help=str(T("cli.help.init")))
@@ -36,39 +38,61 @@ def init(site: Path, example: str, common: Common) -> None:
 @click.command(cls=Command, help=str(T("cli.help.trust")))
 @site_argument()
 @click.option("--yes", is_flag=True, help=str(T("cli.option.trust_yes")))
-def trust(site: Path, yes: bool, common: Common) -> int:
-    """Show every host's key and pin what the operator confirms."""
+@click.option("--replace", multiple=True, metavar="NODE", help=str(T("cli.option.trust_replace")))
+def trust(site: Path, yes: bool, replace: tuple[str, ...], common: Common) -> int:
+    """Show every host's key and pin what the operator confirms; a changed one only when its node is named."""
     session = Session.open(site, PromptOrFile(common.passphrase_file))
-    seen = asyncio.run(session.scan_host_keys())
-    for key in seen:
-        answer(_key_line(key))
-    failed = [key for key in seen if key.error is not None]
-    shown = [key for key in seen if key.error is None]
-    open_keys = [key for key in shown if key.state in (KeyState.NEW, KeyState.CHANGED)]
-    if open_keys:
-        if any(key.state is KeyState.CHANGED for key in open_keys):
-            tell(T("cli.trust.changed_warning"))
-        question = T("cli.trust.confirm", count=len(open_keys))
-        if not yes and not agreed(question, instead=T("cli.trust.needs_yes")):
-            tell(T("cli.trust.nothing_pinned"))
-            return Exit.FINDINGS
-        places = {(key.address, key.port) for key in open_keys}
-        session.known_hosts.pin(key for key in shown if (key.address, key.port) in places)
-        tell(T("cli.trust.pinned", count=len(open_keys), file=str(session.site.known_hosts_file)))
-    elif not failed:
+    hosts = by_host(asyncio.run(session.scan_host_keys()))
+    if unknown := sorted(set(replace) - {host.node for host in hosts}):
+        known = ", ".join(dict.fromkeys(host.node for host in hosts))
+        raise CommandError(T("cli.trust.no_such_node", given=", ".join(unknown), known=known))
+    for line in _key_lines(hosts):
+        answer(line)
+    failed = [host for host in hosts if host.error is not None]
+    kept_out = [host for host in hosts if host.changed and host.node not in replace]
+    chosen = [host for host in hosts if host.new or (host.changed and host.node in replace)]
+    if any(host.changed for host in hosts):
+        tell(T("cli.trust.changed_warning"))
+    if chosen and not _pin(session, chosen, yes=yes):
+        return Exit.FINDINGS
+    if kept_out:
+        options = " ".join(dict.fromkeys(f"--replace {shlex.quote(host.node)}" for host in kept_out))
+        nodes = ", ".join(dict.fromkeys(host.node for host in kept_out))
+        tell(T("cli.trust.replace_how", nodes=nodes, site=as_typed(site), options=options))
+    elif not chosen and not failed:
         tell(T("cli.trust.all_pinned"))
-    for error in (key.error for key in failed if key.error is not None):
-        tell(error.remedy)
-    return Exit.FINDINGS if failed else Exit.GOOD
+    for remedy in dict.fromkeys(str(host.error.remedy) for host in failed if host.error is not None):
+        tell(remedy)
+    return Exit.FINDINGS if failed or kept_out else Exit.GOOD
 
 
-def _key_line(key: SeenHostKey) -> str:
-    where = f"{key.node}  {key.address}:{key.port}"
-    if key.error is not None:
-        return f"{where}  {key.error.text}"
-    state = T(f"cli.trust.state.{key.state.value}")  # words: cli.trust.state.*
-    line = f"{where}  {key.algorithm} {key.fingerprint}  {state}"
-    return f"{line} ({key.pinned_fingerprint})" if key.state is KeyState.CHANGED else line
+def _pin(session: Session, hosts: Sequence[HostKeys], *, yes: bool) -> bool:
+    """Pin what was shown of these hosts, if that is agreed to."""
+    keys = [key for host in hosts for key in host.keys]
+    if not yes and not agreed(T("cli.trust.confirm", count=len(keys)), instead=T("cli.trust.needs_yes")):
+        tell(T("cli.trust.nothing_pinned"))
+        return False
+    session.known_hosts.pin(keys)
+    tell(T("cli.trust.pinned", count=len(keys), file=str(session.site.known_hosts_file)))
+    return True
+
+
+def _key_lines(hosts: Sequence[HostKeys]) -> Iterator[Styled]:
+    """A line for each key; below all of them why the other hosts showed none."""
+    for host in hosts:
+        for key in host.keys:
+            word = "needless" if host.needless(key) else key.state.value
+            line = f"{_where(host)}  {key.algorithm} {key.fingerprint}  {T(f'cli.trust.state.{word}')}"
+            yield styled(  # words: cli.trust.state.*
+                f"{line} ({key.pinned_fingerprint})" if key.state is KeyState.CHANGED else line
+            )
+    for host in hosts:
+        if host.error is not None:
+            yield from hanging(_where(host), str(host.error.text))
+
+
+def _where(host: HostKeys) -> str:
+    return f"{host.node}  {host.address}:{host.port}"
 
 
 @click.group(name="secret", cls=Group, help=str(T("cli.help.secret")))

@@ -25,6 +25,10 @@ class HostKeys:
         """Whether it shows another key than the one that is pinned."""
         return any(key.state is KeyState.CHANGED for key in self.keys)
 
+    def needless(self, key: SeenHostKey) -> bool:
+        """Whether a key is of a further type beside one that is pinned: nothing vouches for it, so it is not pinned."""
+        return key.state is KeyState.NEW and any(other.state is KeyState.PINNED for other in self.keys)
+
     @property
     def new(self) -> bool:
         """Whether it is to be confirmed, and nothing speaks against it."""
@@ -32,7 +36,10 @@ class HostKeys:
 
 
 def by_host(seen: Iterable[SeenHostKey]) -> list[HostKeys]:
-    """What was seen, host by host: changed ones first, then new ones, those that showed none, confirmed ones."""
+    """What was seen, host by host: changed ones first, then new ones, confirmed ones, and those that showed none.
+
+    Words of others, as errors have them, so never stand above a fingerprint that is to be compared.
+    """
     grouped: dict[tuple[str, str, int], list[SeenHostKey]] = {}
     for key in seen:
         grouped.setdefault((key.node, key.address, key.port), []).append(key)
@@ -43,7 +50,7 @@ def by_host(seen: Iterable[SeenHostKey]) -> list[HostKeys]:
         )
         for (node, address, port), keys in grouped.items()
     ]  # fmt: skip
-    return sorted(hosts, key=lambda host: (not host.changed, not host.new, host.error is None))
+    return sorted(hosts, key=lambda host: (host.error is not None, not host.changed, not host.new))
 
 
 __all__ = ["HostKeys", "KeyState", "SeenHostKey", "by_host"]

@@ -1,4 +1,7 @@
-"""Host keys to be compared and confirmed: one server's, or those of all that are new."""
+"""Host keys to be compared and confirmed: one server's, or those of all that are new.
+
+A key is confirmed only once it has been on the screen, so the list is read to its end first, page after page.
+"""
 
 from __future__ import annotations
 
@@ -18,6 +21,7 @@ from rbdtui.words import T, Text
 from rbdtui.workbench.host_keys import HostKeys, KeyState, SeenHostKey, by_host
 from screens.base import Dialog, Words, key
 from screens.dialogs.confirm import ConfirmDialog
+from screens.widgets.hanging import hanging
 
 
 class TrustDialog(Dialog[int]):
@@ -27,7 +31,7 @@ class TrustDialog(Dialog[int]):
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        key("y,enter", "trust_new", "confirm_new"),
+        key("y", "trust_new", "confirm_new"),
         key("c", "trust_changed", "confirm_changed"),
         key("g", "scan", "again"),
     ]
@@ -43,6 +47,10 @@ class TrustDialog(Dialog[int]):
         self._seen: list[SeenHostKey] = []
         self._scanning = False
         self._pinned = 0
+        self._laid_out = False
+        """Whether the list on the screen is the one that was drawn last."""
+        self._read_lines = 0
+        """How many lines of the list, from its beginning on, have been on the screen."""
 
     @property
     def _hosts(self) -> list[HostKeys]:
@@ -60,6 +68,7 @@ class TrustDialog(Dialog[int]):
 
     def on_mount(self) -> None:
         """Ask the servers for their keys."""
+        self.watch(self.query_one("#keys", VerticalScroll), "scroll_y", self._note_read, init=False)
         self.action_scan()
 
     def action_scan(self) -> None:
@@ -107,9 +116,35 @@ class TrustDialog(Dialog[int]):
         elif not page.plain:
             page.append(str(T("trust.nobody")), style=self.style("muted"))
         page.rstrip()
+        self._laid_out, self._read_lines = False, 0
         self.query_one("#key-list", Static).update(page)
+        self.call_after_refresh(self._shown)
         self.refresh_bindings()
         self.show_keys()
+
+    def on_resize(self) -> None:
+        """The list is laid out anew."""
+        self._read_lines = 0
+        self.call_after_refresh(self._shown)
+
+    def _shown(self) -> None:
+        self._laid_out = True
+        self._note_read()
+
+    def _note_read(self) -> None:
+        """Count what is in sight now, when all above it was in sight before."""
+        keys = self.query_one("#keys", VerticalScroll)
+        if self._laid_out and keys.scroll_offset.y <= self._read_lines:
+            self._read_lines = max(self._read_lines, keys.scroll_offset.y + keys.size.height)
+
+    def _read_to_the_end(self) -> bool:
+        """Whether every line was in sight; if not, the next ones are shown, and that is said."""
+        keys = self.query_one("#keys", VerticalScroll)
+        if self._laid_out and self._read_lines >= keys.virtual_size.height:
+            return True
+        keys.scroll_to(y=max(0, self._read_lines - 1), animate=False)
+        self.tell(T("trust.read_on"))
+        return False
 
     def _append_host(self, page: Line, host: HostKeys) -> None:
         state, name = self._state(host)
@@ -117,12 +152,14 @@ class TrustDialog(Dialog[int]):
         page.append(f"  {host.address}:{host.port}  ", style="not bold default")
         page.append(f"{state}\n", style=self.style(name, bold=True))
         if host.error is not None:
-            page.append(f"  {host.error.text}\n", style="default")
+            page.append(f"{hanging(self.query_one('#key-list'), '', str(host.error.text))}\n", style="default")
         for shown in host.keys:
-            page.append(f"  {shown.algorithm}\n    {shown.fingerprint}", style="default")
+            page.append(f"  {shown.algorithm} {shown.fingerprint}", style="default")
             if shown.state is KeyState.CHANGED:
-                page.append(f"\n    {shown.pinned_fingerprint}", style=self.style("error"))
-                page.append(f"  {T('trust.was')}", style=self.style("error"))
+                page.append(f"\n  {' ' * len(shown.algorithm)} {shown.pinned_fingerprint}", style=self.style("error"))
+                page.append(f"\n  {' ' * len(shown.algorithm)} {T('trust.was')}", style=self.style("error"))
+            elif host.needless(shown):
+                page.append(f"\n  {' ' * len(shown.algorithm)} {T('trust.needless')}", style=self.style("muted"))
             page.append("\n")
         if host.changed:
             page.append(f"  {T('trust.warning')}\n", style=self.style("error"))
@@ -148,12 +185,15 @@ class TrustDialog(Dialog[int]):
     # --- what is done ----------------------------------------------------------------------------------------
 
     def action_trust_new(self) -> None:
-        """Pin all keys that are new."""
-        self._pin([host for host in self._hosts if host.new])
+        """Pin all keys that are new, once all have been in sight."""
+        if self._read_to_the_end():
+            self._pin([host for host in self._hosts if host.new])
 
     @work(group="dialog", exit_on_error=False)
     async def action_trust_changed(self) -> None:
         """Pin a key in place of another one, after the name has been typed."""
+        if not self._read_to_the_end():
+            return
         changed = [host for host in self._hosts if host.changed]
         question = ConfirmDialog(T("trust.changed"), T("trust.replace", node=self._node), type_name=self._node)
         if await self.program.ask(question):

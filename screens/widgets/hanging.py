@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from rich.cells import cell_len
+from rich.cells import cell_len, chop_cells
 from textual.widget import Widget
 
 _PIECES: Final = re.compile(r"[⺀-￯][，。：；！？、）」]*|[^\s⺀-￯]+[，。：；！？、）」]*|\s+")
@@ -23,9 +23,9 @@ def hanging(widget: Widget, sign: str, text: str, *, indent: int = 3) -> str:
 
 
 def broken(text: str, cells: int) -> list[str]:
-    """A sentence in lines of at most so many cells, as far as its words allow; at least one line."""
+    """A sentence in lines of at most so many cells; at least one line. A word that is longer is broken, too."""
     lines = [""]
-    for piece in _PIECES.findall(text):
+    for piece in (part for word in _PIECES.findall(text) for part in chop_cells(word, cells)):
         if cell_len(lines[-1]) + cell_len(piece.rstrip()) <= cells:
             lines[-1] += piece
         elif not piece.isspace():
