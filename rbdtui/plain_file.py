@@ -73,7 +73,8 @@ def _look(path: Path, root: Path) -> int:
     parts = path.relative_to(root).parts
     if not parts or ".." in parts:
         raise NotPlainError(path, "outside")
-    here = os.open(root, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    # Really opened, unlike what follows, so that a disk which is mounted on demand is mounted.
+    here = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     for depth, part in enumerate(parts):
         try:
             below = os.open(part, _LOOK, dir_fd=here)

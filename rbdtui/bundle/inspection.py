@@ -8,8 +8,10 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+import math
 import os
 import threading
+import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -21,6 +23,9 @@ from rbdtui.plain_file import open_plain
 
 _CHUNK_BYTES: Final = 4 << 20
 _SCHEMA: Final = 2
+_LARGEST_BYTES: Final = 16 << 30
+"""RKE2's images have two, not packed; a file with a hole can pretend any size, and would be read for hours."""
+_SAVE_EVERY_S: Final = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +35,7 @@ class Inspected:
     size_bytes: int
     mtime_ns: int
     sha256: str
+    """Empty for what is damaged anyway."""
     form: Format
     contents: Contents | None
     """None for a file whose contents are nobody's concern."""
@@ -48,6 +54,7 @@ class Inspector:
     _known: dict[str, Inspected] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _is_loaded: bool = False
+    _saved_at_s: float = -math.inf
 
     def inspect(self, path: Path, within: Path, *, contents: bool) -> Inspected:
         """Look at a file below a directory; raises `NotPlainError`, or `OSError` when it cannot be read."""
@@ -57,13 +64,7 @@ class Inspector:
             known = self._known.get(str(path))
             if known is not None and known.is_of(status) and (known.contents is not None or not contents):
                 return known
-            form = format_of(file.read(HEAD_BYTES))
-            inside = None
-            if contents:
-                file.seek(0)
-                inside = look_into(file, form, status.st_size)
-            found = Inspected(status.st_size, status.st_mtime_ns, _sha256(file), form, inside)
-            self._known[str(path)] = found
+            self._known[str(path)] = found = _look(file, status, contents=contents)
             self._save()
             return found
 
@@ -78,11 +79,27 @@ class Inspector:
                 self._known = {path: _inspected(entry) for path, entry in document["files"].items()}
 
     def _save(self) -> None:
-        if self.cache_file is None:
+        """Keep all that is known; not for each of many small files."""
+        now = time.monotonic()
+        if self.cache_file is None or now - self._saved_at_s < _SAVE_EVERY_S:
             return
+        self._saved_at_s = now
         document = {"schema": _SCHEMA, "files": {path: asdict(entry) for path, entry in self._known.items()}}
         with contextlib.suppress(OSError):
             write_atomic(self.cache_file, json.dumps(document).encode())
+
+
+def _look(file: BinaryIO, status: os.stat_result, *, contents: bool) -> Inspected:
+    form = format_of(file.read(HEAD_BYTES))
+    inside, digest = None, ""
+    if status.st_size > _LARGEST_BYTES:
+        form, inside = Format.OTHER, Contents(is_whole=False, trouble="larger than any file of a bundle")
+    elif contents:
+        file.seek(0)
+        inside = look_into(file, form, status.st_size)
+    if form is not Format.OTHER and (inside is None or inside.is_whole):
+        digest = _sha256(file)
+    return Inspected(status.st_size, status.st_mtime_ns, digest, form, inside)
 
 
 def _inspected(entry: Mapping[str, object]) -> Inspected:

@@ -24,6 +24,8 @@ _SUMS_NAME: Final = re.compile(r"sha256sum-\w+\.txt")
 _PACKAGE_SUMS_NAME: Final = re.compile(r"sha256sums?(-[\w.-]+)?(\.txt)?", re.IGNORECASE)
 _PACKAGE_FORMATS: Final = {".deb": Format.DEB, ".rpm": Format.RPM}
 _PACKAGES: Final = "packages"
+_MOST_CANDIDATES: Final = 30
+"""Archives that are looked into for RKE2's program, when none has its name."""
 
 
 class Fault(StrEnum):
@@ -179,9 +181,12 @@ class OfflineBundle:
     def _find_by_contents(self, arch: str) -> Path | None:
         """An archive under another name that holds RKE2's program for this architecture."""
         known = {name for kind in KINDS for other in ("amd64", "arm64") for name in names_of(kind, other)}
-        for path in sorted((*self.directory.glob("*.tar.gz"), *self.directory.glob("*.tgz"))):
-            if path.name in known:
-                continue
+        try:
+            names = {name for name in os.listdir(self.directory) if name.endswith((".tar.gz", ".tgz"))} - known
+        except OSError:
+            return None
+        likely = sorted(names, key=lambda name: ("rke2" not in name, name))
+        for path in (self.directory / name for name in likely[:_MOST_CANDIDATES]):
             try:
                 contents = self.inspector.inspect(path, self.directory, contents=True).contents
             except OSError:
@@ -240,7 +245,7 @@ def _fault_of(path: Path, inspected: Inspected, arch: str, expected: str) -> tup
     contents, size = inspected.contents, f"{inspected.size_bytes} bytes"
     named = {"tgz": Format.GZIP.value}.get(path.suffix[1:], path.suffix[1:])
     if inspected.form not in (Format.GZIP, Format.ZSTD, Format.TAR):
-        return Fault.DAMAGED, size, size
+        return Fault.DAMAGED, size, f"{size}\n{contents.trouble}" if contents is not None else size
     if contents is not None and not contents.is_whole:
         return Fault.DAMAGED, size, f"{size}\n{contents.trouble}"
     if contents is not None and contents.arch and contents.arch != arch:

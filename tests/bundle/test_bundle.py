@@ -154,6 +154,8 @@ def test_a_bundle_that_disappears_and_comes_back(tmp_path: Path) -> None:
     with pytest.raises(StepError) as caught:
         bundle.file(RKE2, "amd64")
     assert caught.value.code == "bundle_absent"
+    assert bundle.rke2_version("amd64") is None
+    assert [finding.code for finding in verify_bundle(bundle, spec(), [facts()])] == ["RBD-BUNDLE-001"] * 2
     shutil.move(tmp_path / "unplugged", directory)
     assert bundle.file(RKE2, "amd64") == before
 

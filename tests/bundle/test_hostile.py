@@ -230,6 +230,36 @@ def test_a_list_of_digests_is_a_few_lines(bundle: Path, place: str, content: byt
     assert bool(codes) != is_used
 
 
+def hole(head: bytes) -> Callable[[Path], None]:
+    """A file that says it is a TiB long."""
+
+    def make(path: Path) -> None:
+        path.write_bytes(head)
+        os.truncate(path, 1 << 40)
+
+    return make
+
+
+@pytest.mark.timeout(30)
+@pytest.mark.parametrize("head", [b"", b"\x1f\x8b\x08", deb(), b"x" * 257 + b"ustar"])
+@pytest.mark.parametrize("name", [PROGRAM, IMAGES_GZ, f"packages/{SYSTEM}/keepalived.deb"])
+def test_a_file_of_any_size_is_not_read_for_hours(bundle: Path, name: str, head: bytes) -> None:
+    replaced(bundle / name, hole(head))
+    assert errors(bundle) == ["RBD-BUNDLE-003"]
+
+
+@pytest.mark.timeout(60)
+def test_thousands_of_files_are_not_looked_into(bundle: Path, tmp_path: Path) -> None:
+    (bundle / PROGRAM).rename(bundle / "rke2-of-somebody.tgz")
+    for number in range(3000):
+        (bundle / f"{number}.tgz").write_bytes(b"\x1f\x8b\x08 no archive")
+        (bundle / "packages" / SYSTEM / f"{number}.deb").write_bytes(deb(str(number)))
+    looked = open_bundle(bundle, cache_file=tmp_path / "cache.json")
+    assert looked.file(RKE2, "amd64").path.name == "rke2-of-somebody.tgz"
+    assert looked.rke2_version("amd64") is not None
+    assert len(verify_bundle(looked, spec(), [LACKING])) > 3000, "each package that the list does not name"
+
+
 # --- the way in ---
 
 
