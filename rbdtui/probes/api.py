@@ -5,11 +5,13 @@ from __future__ import annotations
 import ssl
 from typing import Final
 
+from rbdtui.probes.kubeconfig import Kubeconfig
 from rbdtui.probes.model import Answer, ProbeKey, ProbeState
 from rbdtui.probes.ways import Limits, Reply, Target, Ways, by_way, trouble_text
 from rbdtui.probes.wire import HttpAnswer, Place, Trouble, WireError, http_get, trusting_context
 from rbdtui.words import T, Text
 
+_FOR_THE_KNOWN: Final = "/api/v1/nodes?limit=1"
 _UP_WITHOUT_CREDENTIALS: Final = (401, 403)
 """Statuses that prove a running API server to somebody whom it does not know."""
 
@@ -45,6 +47,35 @@ async def _readyz(place: Place, target: Target, tls: ssl.SSLContext, limits: Lim
         tls=tls,
         server_name=target.address,
     )
+
+
+async def use(ways: Ways, target: Target, credentials: Kubeconfig, limits: Limits) -> Reply[HttpAnswer]:
+    """Ask for what only those get who are known, with exactly what a kubeconfig holds; never raises."""
+    tls = credentials.identity()
+
+    async def question(place: Place) -> HttpAnswer:
+        return await http_get(
+            place,
+            _FOR_THE_KNOWN,
+            host=f"{target.address}:{target.port}",
+            connect_s=limits.connect_s,
+            answer_s=limits.answer_s,
+            tls=tls,
+            server_name=target.address,
+            token=credentials.token,
+        )
+
+    return await ways.ask(target, question)
+
+
+def refusal(reply: Reply[HttpAnswer]) -> Text | None:
+    """Why credentials are of no use, after `use`; None when they are, or when the answer says nothing of them."""
+    if reply.value is not None:
+        status = reply.value.status
+        return T("probe.kubeconfig.refused", status=status) if status in _UP_WITHOUT_CREDENTIALS else None
+    if reply.trouble in (Trouble.CERTIFICATE, Trouble.TLS_REFUSED):
+        return T("probe.kubeconfig.foreign", reason=reply.evidence[:200])
+    return None
 
 
 def _judge(reply: Reply[HttpAnswer], target: Target, foreign: list[str]) -> tuple[ProbeState, Text]:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from rbdtui.probes.kubeconfig import Kubeconfig
+from rbdtui.probes.kubeconfig import Kubeconfig, in_memory
 from rbdtui.probes.model import Answer, ProbeKey, ProbeKind, ProbeState
 from rbdtui.probes.ways import Limits, Reply, Target, Ways, by_way
 from rbdtui.probes.wire import Place, Trouble, WireError, connection
@@ -21,6 +20,7 @@ if TYPE_CHECKING:
     from kubernetes.aio.client import ApiClient
 
 _COMPONENTS: Final = "/apis/rainbond.io/v1alpha1/namespaces/rbd-system/rbdcomponents?limit=1"
+_BODY_LIMIT_BYTES: Final = 16 << 20
 _PRESSURES: Final = ("MemoryPressure", "DiskPressure", "PIDPressure", "NetworkUnavailable")
 
 
@@ -90,16 +90,20 @@ def _question(target: Target, credentials: Kubeconfig, limits: Limits) -> Callab
 @asynccontextmanager
 async def _client(place: Place, target: Target, credentials: Kubeconfig) -> AsyncIterator[ApiClient]:
     """A client for the target through a place; the certificate is checked against the target's address."""
+    from aiohttp import TraceConfig
     from kubernetes.aio.client import ApiClient, Configuration
 
-    with _in_memory(credentials.certificate) as certificate, _in_memory(credentials.key) as key:
+    redirects = TraceConfig()
+    redirects.on_request_redirect.append(_refuse)
+    with in_memory(credentials.certificate) as certificate, in_memory(credentials.key) as key:
         configuration = Configuration(
             host=f"https://{place.address}:{place.port}",
             ca_cert_data=credentials.authority,
             cert_file=certificate,
             key_file=key,
             tls_server_name=target.address,
-            client_session_kwargs={"trust_env": False},
+            client_session_kwargs={"trust_env": False, "auto_decompress": False},
+            trace_configs=[redirects],
         )
         configuration.disable_strict_ssl_verification = True
         client = ApiClient(configuration)
@@ -107,27 +111,22 @@ async def _client(place: Place, target: Target, credentials: Kubeconfig) -> Asyn
         yield client
 
 
-@contextmanager
-def _in_memory(content: bytes) -> Iterator[str | None]:
-    """A path under which a library that wants a file can read bytes that never touch a disk; None for no bytes."""
-    if not content:
-        yield None
-        return
-    descriptor = os.memfd_create("rbdtui", os.MFD_CLOEXEC)
-    try:
-        os.write(descriptor, content)
-        yield f"/proc/self/fd/{descriptor}"
-    finally:
-        os.close(descriptor)
-
-
 async def _get(client: ApiClient, path: str, credentials: Kubeconfig) -> tuple[int, bytes]:
     """Status and raw body: the client's typed calls take seconds to import, and refuse objects that lack a field."""
     headers = {"Authorization": f"Bearer {credentials.token}"} if credentials.token else {}
     url = f"{client.configuration.host}{path}"
     answer = await client.call_api("GET", url, header_params={"Accept": "application/json", **headers})
-    body: bytes = await answer.read()  # type: ignore[no-untyped-call]
-    return answer.status, body
+    body = bytearray()
+    async for piece in answer.response.content.iter_any():
+        body += piece
+        if len(body) > _BODY_LIMIT_BYTES:
+            raise ValueError(f"more than {_BODY_LIMIT_BYTES >> 20} MiB")
+    return answer.status, bytes(body)
+
+
+async def _refuse(*_: object) -> None:
+    """The API has no reason to send anybody elsewhere; who does is not followed."""
+    raise ValueError("redirected")
 
 
 async def _nodes(client: ApiClient, credentials: Kubeconfig) -> tuple[KubeNode, ...]:

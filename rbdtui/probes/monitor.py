@@ -149,7 +149,7 @@ def _api_questions(around: Surroundings) -> list[Question]:
     shared = _api_key(around.spec)
     if shared.target not in targets:
         targets[shared.target] = Target(str(around.spec.api_address), shared.port)
-    return [ApiQuestion(around, label, target) for label, target in targets.items()]
+    return [ApiQuestion(around, label, target, is_shared=label == shared.target) for label, target in targets.items()]
 
 
 def _vip_questions(around: Surroundings, gateways: list[Node], *, with_keepalived: bool) -> list[Question]:

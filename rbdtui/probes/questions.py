@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final, Protocol
 
-from rbdtui.probes.api import ask_api
+from rbdtui.probes.api import ask_api, refusal, use
 from rbdtui.probes.cluster import KubeNode, ask_cluster, judge_node, read_kubectl_lines
 from rbdtui.probes.etcd import (
     METRICS_PORT,
@@ -39,7 +39,7 @@ from rbdtui.probes.ways import Readiness, Target, Ways
 from rbdtui.spec.model import ClusterSpec, Node, Profile, Role
 from rbdtui.transport.base import Host, TransportError
 from rbdtui.transport.scripts import PREFIX, script
-from rbdtui.words import T
+from rbdtui.words import T, Text
 
 Post = Callable[[Answer], None]
 API_PORT: Final = 6443
@@ -94,14 +94,33 @@ class Surroundings:
     rainbond_asked: asyncio.Event = field(default_factory=asyncio.Event)
     """Set once it has been asked for, whatever came of it."""
 
+    _read: tuple[tuple[int, ...], Kubeconfig | KubeconfigError] | None = None
+    """The kubeconfig, and what its file was like when it was read."""
+
     def credentials(self) -> Kubeconfig | None:
         """The operator's kubeconfig, which the last step of an installation writes; None when there is none to use."""
-        if self.kubeconfig is None:
-            return None
+        found = self._kubeconfig()
+        return found if isinstance(found, Kubeconfig) else None
+
+    def unusable(self) -> str:
+        """Why a kubeconfig that is there cannot be used, raw; empty when it can, or there is none."""
+        found = self._kubeconfig()
+        return str(found) if isinstance(found, KubeconfigError) else ""
+
+    def _kubeconfig(self) -> Kubeconfig | KubeconfigError | None:
         try:
-            return read_kubeconfig(self.kubeconfig)
-        except KubeconfigError:
+            seen = self.kubeconfig.stat() if self.kubeconfig is not None else None
+        except OSError:
+            seen = None
+        if seen is None or self.kubeconfig is None:
             return None
+        look = (seen.st_dev, seen.st_ino, seen.st_size, seen.st_mtime_ns)
+        if self._read is None or self._read[0] != look:
+            try:
+                self._read = look, read_kubeconfig(self.kubeconfig)
+            except KubeconfigError as error:
+                self._read = look, error
+        return self._read[1]
 
     def expectation(self) -> Expectation:
         """What should be behind the gateway ports now."""
@@ -217,11 +236,12 @@ class HolderQuestion:
 
 
 class ApiQuestion:
-    """The Kubernetes API at one address."""
+    """The Kubernetes API at one address; at the one that all use, also whether the kubeconfig is of use there."""
 
-    def __init__(self, around: Surroundings, label: str, target: Target) -> None:
+    def __init__(self, around: Surroundings, label: str, target: Target, *, is_shared: bool = False) -> None:
         self._around = around
         self._target = target
+        self._is_shared = is_shared
         self._key = ProbeKey(ProbeKind.API, label, target.port)
         self.keys = (self._key,)
         self.interval_s = around.settings.cadence.api_s
@@ -230,7 +250,16 @@ class ApiQuestion:
     async def ask(self, post: Post) -> None:
         credentials = self._around.credentials()
         proof = credentials.proof() if credentials else None
-        post(await ask_api(self._around.ways, self._key, self._target, proof, self._around.settings.limits))
+        answer = await ask_api(self._around.ways, self._key, self._target, proof, self._around.settings.limits)
+        if self._is_shared and answer.state.good and (fault := await self._fault(credentials)):
+            answer = replace(answer, state=ProbeState.DEGRADED, detail=T("probe.kubeconfig.useless", reason=fault))
+        post(answer)
+
+    async def _fault(self, credentials: Kubeconfig | None) -> Text | str | None:
+        """Why the operator's kubeconfig is of no use; None when it is, or when there is none yet."""
+        if credentials is None:
+            return self._around.unusable() or None
+        return refusal(await use(self._around.ways, self._target, credentials, self._around.settings.limits))
 
 
 class EtcdQuestion:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import re
 import ssl
 import time
 from collections.abc import AsyncIterator
@@ -17,6 +18,8 @@ from typing import Final
 
 BODY_LIMIT_BYTES: Final = 1 << 20
 _EVIDENCE_CHARACTERS: Final = 2000
+_LENGTH: Final = re.compile(r"[0-9]{1,18}")
+_STATUS: Final = re.compile(r"[0-9]{3}(?![0-9])")
 
 
 class Trouble(StrEnum):
@@ -166,11 +169,16 @@ async def http_get(
     answer_s: float,
     tls: ssl.SSLContext | None = None,
     server_name: str | None = None,
+    token: str = "",
 ) -> HttpAnswer:
-    """Ask for a path; any HTTP status is an answer. Raises `WireError`."""
+    """Ask for a path; any HTTP status is an answer, and no redirection is followed. Raises `WireError`.
+
+    A ``token`` is shown as a bearer's, so ``tls`` must then prove the server.
+    """
     begin = time.perf_counter()
     limits = {"connect_s": connect_s, "handshake_s": answer_s}
-    request = f"GET {path} HTTP/1.0\r\nHost: {host}\r\nUser-Agent: rbdtui\r\nAccept: */*\r\n\r\n"
+    bearer = f"Authorization: Bearer {token}\r\n" if token else ""
+    request = f"GET {path} HTTP/1.0\r\nHost: {host}\r\nUser-Agent: rbdtui\r\nAccept: */*\r\n{bearer}\r\n"
     async with connection(place, tls=tls, server_name=server_name, **limits) as (reader, writer):
         try:
             async with asyncio.timeout(answer_s):
@@ -197,7 +205,7 @@ async def _read_head(reader: asyncio.StreamReader) -> tuple[int, str]:
         raise WireError(Trouble.CLOSED)
     head = raw.decode("latin-1").strip()
     version, _, rest = head.partition(" ")
-    if not version.startswith("HTTP/1") or not rest[:3].isdecimal():
+    if not version.startswith("HTTP/1") or not _STATUS.match(rest):
         raise WireError(Trouble.NOT_HTTP, head)
     return int(rest[:3]), head
 
@@ -207,7 +215,7 @@ async def _read_body(reader: asyncio.StreamReader, head: str) -> bytes:
     wanted = BODY_LIMIT_BYTES
     for line in head.splitlines()[1:]:
         name, _, value = line.partition(":")
-        if name.lower() == "content-length" and value.strip().isdecimal():
+        if name.lower() == "content-length" and _LENGTH.fullmatch(value.strip()):
             wanted = min(wanted, int(value))
     body = bytearray()
     while len(body) < wanted:

@@ -218,6 +218,40 @@ async def test_nothing_answers(authority: Authority, tmp_path: Path) -> None:
     assert set(states(snapshot).values()) == {"down", "unknown"}
 
 
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        ("client-certificate-data", "x-client-certificate-data", "x-client-certificate-data"),
+        ('"user": {', '"user": {"exec": {"command": "sh"}, ', "exec"),
+        ('"server":', '"insecure-skip-tls-verify": true, "server":', "insecure-skip-tls-verify"),
+        ("{", "[" * 1000, "not the shape of a kubeconfig"),
+    ],
+    ids=["no certificate", "exec", "insecure", "nested"],
+)
+async def test_a_kubeconfig_that_is_of_no_use_is_not_healthy(
+    authority: Authority, tmp_path: Path, old: str, new: str, words: str
+) -> None:
+    async with scene(authority, tmp_path) as cluster:
+        for host in cluster.hosts.values():
+            host.scripts["kube-nodes"] = lambda: "".join(f"{n}\tTrue\t{a}\tv1\t{{}}\n" for n, a in NODES.items())
+        cluster.kubeconfig.write_text(cluster.kubeconfig.read_text().replace(old, new))
+        snapshot = await cluster.monitor().once()
+    assert states(snapshot)["api@VIP"] == "degraded"
+    assert snapshot.health is Health.DEGRADED
+    assert words in str(snapshot.by_id["api@VIP"].detail)
+
+
+async def test_a_kubeconfig_that_the_api_refuses_is_not_healthy(authority: Authority, tmp_path: Path) -> None:
+    async with scene(authority, tmp_path) as cluster, AsyncExitStack() as stack:
+        for host in cluster.hosts.values():
+            host.scripts["kube-nodes"] = lambda: "".join(f"{n}\tTrue\t{a}\tv1\t{{}}\n" for n, a in NODES.items())
+        refuses = targets.http({"/readyz": (401, b""), "/api/v1/nodes": (401, b"{}")})
+        cluster.network[VIP, 6443] = await stack.enter_async_context(serve(refuses, authority.server(VIP)))
+        snapshot = await cluster.monitor().once()
+    assert states(snapshot) == {"api@VIP": "degraded"}
+    assert "its credentials are refused (HTTP 401)" in str(snapshot.by_id["api@VIP"].detail)
+
+
 async def test_without_kubeconfig_a_server_tells_of_the_nodes(authority: Authority, tmp_path: Path) -> None:
     lines = "".join(f"{name}\tTrue\t{address}\tv1.30.4\t{{}}\n" for name, address in NODES.items())
     async with scene(authority, tmp_path) as cluster:

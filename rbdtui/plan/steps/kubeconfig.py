@@ -1,8 +1,9 @@
-"""The operator's kubeconfig in the site, with the API's fixed address."""
+"""The operator's kubeconfig in the site: our own text around a server's certificates, with the API's fixed address."""
 
 from __future__ import annotations
 
-import re
+import asyncio
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar, Final
@@ -11,52 +12,142 @@ from rbdtui.atomic import write_atomic
 from rbdtui.plan.cluster import api_url
 from rbdtui.plan.step import Change, ChangeKind, Probe, Step, StepContext, StepError
 from rbdtui.plan.steps.finish import server_names
-from rbdtui.transport.files import read_file
+from rbdtui.probes.api import refusal, use
+from rbdtui.probes.kubeconfig import MOST_BYTES, Kubeconfig, KubeconfigError, parse_kubeconfig
+from rbdtui.probes.ways import Limits, Readiness, Target, Ways
+from rbdtui.transport.base import TransportError
+from rbdtui.transport.files import read_start
 from rbdtui.words import T
 
 SERVER_KUBECONFIG: Final = "/etc/rancher/rke2/rke2.yaml"
+_LIMITS: Final = Limits(connect_s=5.0, answer_s=10.0, script_s=10.0)
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """What one server offers."""
+
+    server: str
+    credentials: Kubeconfig | None
+    fault: str = ""
+    """Why it cannot be used, raw; empty with credentials, and where there is none yet."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Use:
+    """What came of a request."""
+
+    good: bool
+    evidence: str
+    asked: bool = True
+    """Whether any way led to the API."""
 
 
 @dataclass(frozen=True, slots=True)
 class WriteKubeconfig(Step):
-    """Put a kubeconfig for the operator into the site, with the API's fixed address."""
+    """Put a kubeconfig for the operator into the site, after a request with it was answered."""
 
     name: ClassVar[str] = "kubeconfig"
+    wait_s: ClassVar[float] = 30.0
+    """The address may be on its way to another gateway, and an API that has just started knows nobody yet."""
+    look_every_s: ClassVar[float] = 2.0
 
     async def probe(self, context: StepContext) -> Probe:
-        """Whether the site's kubeconfig is the cluster's."""
-        wanted = await self._wanted(context)
-        file = _kubeconfig_file(context)
-        if wanted is None or not file.is_file():
+        """Whether the site's kubeconfig holds a server's credentials as we write them, and the API takes them."""
+        present = _present(_file(context))
+        if present is None:
             return Probe(satisfied=False)
-        private = file.stat().st_mode & 0o077 == 0
-        return Probe(private and file.read_bytes() == wanted, api_url(context.spec))
+        for found in await _offers(context):
+            if found.credentials is not None and found.credentials.text(api_url(context.spec)) == present:
+                used = await _use(context, found.credentials)
+                return Probe(used.good or not used.asked, used.evidence)
+        return Probe(satisfied=False)
 
     async def describe(self, context: StepContext) -> list[Change]:
         """The file; its content is a secret and is not shown."""
         if (await self.probe(context)).satisfied:
             return []
-        title = T("plan.change.kubeconfig", path=str(_kubeconfig_file(context)), url=api_url(context.spec))
+        title = T("plan.change.kubeconfig", path=str(_file(context)), url=api_url(context.spec))
         return [Change(ChangeKind.FILE, title)]
 
     async def apply(self, context: StepContext) -> None:
-        """Fetch it from a server, change the address, and write it for the operator alone; raises `StepError`."""
-        wanted = await self._wanted(context)
-        if wanted is None:
-            raise StepError("no_kubeconfig", path=SERVER_KUBECONFIG, retryable=True)
-        file = _kubeconfig_file(context)
+        """Take a server's credentials, use them, and write them for the operator alone; raises `StepError`."""
+        offers = await _offers(context)
+        good = [(found.server, found.credentials) for found in offers if found.credentials is not None]
+        if not good:
+            faults = [f"{found.server}: {found.fault}" for found in offers if found.fault]
+            if not faults:
+                raise StepError("no_kubeconfig", path=SERVER_KUBECONFIG, retryable=True)
+            raise StepError("kubeconfig_refused", path=SERVER_KUBECONFIG, evidence="\n".join(faults), retryable=True)
+        credentials = await self._first_of_use(context, good)
         try:
-            write_atomic(file, wanted)
+            write_atomic(_file(context), credentials.text(api_url(context.spec)))
         except OSError as error:
-            raise StepError("site_not_writable", path=str(file), evidence=str(error)) from error
+            raise StepError("site_not_writable", path=str(_file(context)), evidence=str(error)) from error
 
-    async def _wanted(self, context: StepContext) -> bytes | None:
-        for server in server_names(context):
-            content = await read_file(context.hosts[server], SERVER_KUBECONFIG)
-            if content is not None:
-                return re.sub(rb"(?m)^(\s*server:).*$", rb"\1 " + api_url(context.spec).encode(), content)
-        return None
+    async def _first_of_use(self, context: StepContext, offers: list[tuple[str, Kubeconfig]]) -> Kubeconfig:
+        """The first credentials that the API takes, asked until it does; raises `StepError`."""
+        url = api_url(context.spec)
+        deadline = time.monotonic() + self.wait_s
+        while True:
+            said = []
+            for server, credentials in offers:
+                used = await _use(context, credentials)
+                if used.good:
+                    return credentials
+                if not used.asked:
+                    context.report.note(T("plan.note.kubeconfig_not_used", url=url))
+                    return credentials
+                said.append(f"{server}: {used.evidence}")
+            if time.monotonic() > deadline:
+                raise StepError("kubeconfig_useless", url=url, evidence="\n".join(said), retryable=True)
+            await asyncio.sleep(self.look_every_s)
 
 
-def _kubeconfig_file(context: StepContext) -> Path:
+async def _offers(context: StepContext) -> list[_Found]:
+    return [await _offer(context, server) for server in server_names(context)]
+
+
+async def _offer(context: StepContext, server: str) -> _Found:
+    try:
+        content = await read_start(context.hosts[server], SERVER_KUBECONFIG, MOST_BYTES + 1)
+        if content is None:
+            return _Found(server, None)
+        credentials = parse_kubeconfig(content)
+        if not credentials.certificate:
+            return _Found(server, None, "no client-certificate-data")
+        return _Found(server, credentials)
+    except (KubeconfigError, TransportError) as error:
+        return _Found(server, None, str(error))
+
+
+async def _use(context: StepContext, credentials: Kubeconfig) -> _Use:
+    """Ask the API at its fixed address, straight from here or else through a server."""
+    spec = context.spec
+    hosts = {name: context.hosts[name] for name in server_names(context)}
+    # Simulated hosts live on loopback, where this machine's own services would answer for them.
+    straight = not spec.api_address.is_loopback
+    target = Target(str(spec.api_address), spec.kubernetes.api.port)
+    reply = await use(Ways(hosts, Readiness(), _LIMITS, straight=straight), target, credentials, _LIMITS)
+    if reply.value is not None and reply.value.status == 200:
+        return _Use(True, api_url(spec))
+    fault = refusal(reply)
+    evidence = str(fault) if fault is not None else reply.evidence or str(reply.trouble or "")
+    if reply.value is not None and fault is None:
+        evidence = reply.value.evidence[:500]
+    return _Use(False, evidence, asked=reply.told)
+
+
+def _file(context: StepContext) -> Path:
     return context.site_dir / "kubeconfig"
+
+
+def _present(file: Path) -> bytes | None:
+    """What the operator alone can read there; None for anything else."""
+    try:
+        if not file.is_file() or file.stat().st_mode & 0o077:
+            return None
+        with file.open("rb") as stream:
+            return stream.read(MOST_BYTES + 1)
+    except OSError:
+        return None
