@@ -23,7 +23,7 @@ from rbdtui.errors import StepError
 from rbdtui.facts.model import NodeFacts
 from rbdtui.findings import Finding
 from rbdtui.plan.builder import build_plan
-from rbdtui.plan.cluster import TOKEN_SECRET, VRRP_SECRET
+from rbdtui.plan.cluster import AGENT_TOKEN_SECRET, TOKEN_SECRET, VRRP_SECRET
 from rbdtui.plan.step import Plan, Reporter, StepContext
 from rbdtui.plan.steps.claim import cluster_id
 from rbdtui.site import Site, SiteError
@@ -115,7 +115,12 @@ class Session:
     def run_secrets(self) -> dict[str, str]:
         """All that a run may need, with those added that rbdtui makes itself; makes the vault when there is none."""
         vault = self.unlock(create=True)
-        for name, generate in ((TOKEN_SECRET, generate_token), (VRRP_SECRET, generate_vrrp_password)):
+        own = {
+            TOKEN_SECRET: generate_token,
+            AGENT_TOKEN_SECRET: generate_token,
+            VRRP_SECRET: generate_vrrp_password,
+        }
+        for name, generate in own.items():
             if name not in vault:
                 vault.set(name, generate())
         return {name: vault.get(name) for name in vault.names()}

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from rbdtui.facts.model import NodeFacts
-from rbdtui.plan.cluster import api_is_on_vip, first_server, has_vip
+from rbdtui.plan.cluster import api_is_on_vip, first_server, has_vip, precedes_the_api
 from rbdtui.plan.step import JUMP_LANE, Plan, Step
 from rbdtui.plan.steps.claim import ClaimHost
 from rbdtui.plan.steps.finish import ClusterProof, LabelNode
@@ -49,7 +49,7 @@ def build_plan(spec: ClusterSpec, facts: Mapping[str, NodeFacts]) -> Plan:
     for node in spec.nodes:
         _prepare(lanes, spec, node)
     opened = _open_cluster(lanes, spec)
-    _join(lanes, spec, opened)
+    _join(lanes, spec, facts, opened)
     _finish(lanes, spec, opened)
     return Plan(tuple(lanes.steps))
 
@@ -59,7 +59,7 @@ def _prepare(lanes: _Lanes, spec: ClusterSpec, node: Node) -> None:
     kinds: list[type[Step]] = [ClaimHost, HostsFile, PrepareSystem]
     if has_vip(spec) and Role.GATEWAY in node.roles:
         kinds += [InstallHostPackages, Keepalived]
-    kinds += [ShipBundle, UnpackRke2, ConfigureRke2]
+    kinds += [ShipBundle, UnpackRke2]
     for kind in kinds:
         lanes.add(kind, node.name)
 
@@ -69,29 +69,43 @@ def _open_cluster(lanes: _Lanes, spec: ClusterSpec) -> list[str]:
     gates = []
     if has_vip(spec):
         gates.append(lanes.add(VipUp, JUMP_LANE, *(f"{Keepalived.name}@{node.name}" for node in spec.gateways)))
+    lanes.add(ConfigureRke2, first_server(spec).name)
     first = lanes.add(StartFirstServer, first_server(spec).name, *gates)
     if api_is_on_vip(spec) and Role.CONTROL_PLANE in first_server(spec).roles:
         return [first, lanes.add(VipToServer, JUMP_LANE, first)]
     return [first]
 
 
-def _join(lanes: _Lanes, spec: ClusterSpec, opened: list[str]) -> None:
-    """Servers one at a time, because etcd takes one new member at a time; agents as soon as there is a cluster."""
+def _join(lanes: _Lanes, spec: ClusterSpec, facts: Mapping[str, NodeFacts], opened: list[str]) -> None:
+    """Servers one at a time, because etcd takes one new member at a time; agents as soon as there is a cluster.
+
+    Whoever joins is configured once the cluster has begun, because its token names the cluster's CA. Where servers run
+    already, agents come last: they may be given a token, or a newer kubelet, that the servers must know before
+    (docs.rke2.io, upgrades/manual_upgrade).
+    """
+    for node in [*spec.servers[1:], *spec.agents]:
+        lanes.add(ConfigureRke2, node.name, opened[0])
     turn = opened
     for node in spec.servers[1:]:
         lanes.add(ApiReached, node.name, *turn)
         turn = [lanes.add(StartServer, node.name)]
     api_comes_late = Role.CONTROL_PLANE not in first_server(spec).roles
     for node in spec.agents:
-        lanes.add(ApiReached, node.name, *(turn if api_comes_late else opened))
+        lanes.add(ApiReached, node.name, *(turn if api_comes_late or _has_servers(spec, facts) else opened))
         lanes.add(StartAgent, node.name)
+
+
+def _has_servers(spec: ClusterSpec, facts: Mapping[str, NodeFacts]) -> bool:
+    """Whether RKE2 was found on one of the servers, so that this is not the first run to its end."""
+    known = [facts[node.name] for node in spec.servers if node.name in facts]
+    return any(StartServer.unit in each.active_units | each.enabled_units for each in known)
 
 
 def _finish(lanes: _Lanes, spec: ClusterSpec, opened: list[str]) -> None:
     """Labels, the check of the gateways one after the other, kubeconfig, proof."""
     joined = [*opened, *(lanes.last[node.name] for node in spec.servers)]
     for node in spec.nodes_with(Role.WORKER):
-        lanes.add(LabelNode, node.name)
+        lanes.add(LabelNode, node.name, *(joined if precedes_the_api(spec, node) else ()))
     turn = joined
     for node in reversed(spec.gateways):
         if has_check(spec, node):

@@ -16,19 +16,11 @@ SUPERVISOR_PORT: Final = 9345
 CONFIG_FILE: Final = "/etc/rancher/rke2/config.yaml"
 REGISTRIES_FILE: Final = "/etc/rancher/rke2/registries.yaml"
 TOKEN_SECRET: Final = "rke2-token"  # noqa: S105 - the name of a secret
+AGENT_TOKEN_SECRET: Final = "rke2-agent-token"  # noqa: S105 - the name of a secret
 VRRP_SECRET: Final = "vrrp-password"  # noqa: S105 - the name of a secret
 
-AGENT_SETTINGS: Final = frozenset(
-    {
-        "debug", "data-dir", "disable-default-registry-endpoint", "node-label", "node-taint", "selinux",
-        "lb-server-port",
-        "image-credential-provider-bin-dir", "image-credential-provider-config", "container-runtime-endpoint",
-        "snapshotter", "private-registry", "system-default-registry", "node-external-ip", "resolv-conf", "kubelet-arg",
-        "kube-proxy-arg", "protect-kernel-defaults", "enable-pprof", "profile", "audit-policy-file",
-        "control-plane-resource-requests", "control-plane-resource-limits",
-    }
-)  # fmt: skip
-"""Settings that an agent takes too; all others are a server's. Source: docs.rke2.io/reference/linux_agent_config."""
+JOIN_NAME: Final = "join.rbdtui.internal"
+"""Stands for all nodes with etcd in every node's hosts file; who connects to it tries them one after the other."""
 
 _PLAIN_KEY: Final = re.compile(r"(?!(?:y|n|yes|no|on|off|true|false|null)\Z)[a-z][a-z0-9-]*")
 """A key that no reader of YAML takes for anything but a text."""
@@ -51,6 +43,13 @@ def etcd_nodes(spec: ClusterSpec) -> list[Node]:
     return spec.nodes_with(Role.ETCD)
 
 
+def precedes_the_api(spec: ClusterSpec, node: Node) -> bool:
+    """Whether a server comes before the first one with an API, so that nobody can know its node when it has started."""
+    return node.is_server and not any(
+        Role.CONTROL_PLANE in other.roles for other in spec.servers[: spec.servers.index(node) + 1]
+    )
+
+
 def has_vip(spec: ClusterSpec) -> bool:
     """Whether keepalived on the gateways carries an address."""
     return spec.gateway.mode is GatewayMode.KEEPALIVED and spec.gateway.vip is not None
@@ -61,19 +60,31 @@ def api_is_on_vip(spec: ClusterSpec) -> bool:
     return has_vip(spec) and spec.kubernetes.api.mode is ApiMode.VIP
 
 
-def join_address(spec: ClusterSpec) -> str:
-    """Where all nodes but the first server register, now and whenever they start again.
+def join_address(spec: ClusterSpec, node: Node) -> str:
+    """Where a node registers, now and whenever it starts again; an address or `JOIN_NAME`.
 
     The API's fixed address (the VIP or the balancer) rather than the first server's: what stands in ``server:`` is
     asked again by an agent that restarts, and that must work while the first server is dead. The price is that the
     holder of a VIP must be a ready server while nodes join; the step ``vip-to-server`` sees to that, and the gate
-    ``api-reached`` proves it from each node right before it joins. Where the first server has no API of its own (etcd
-    alone), nothing can answer on the fixed address yet, and the first server's own address it is.
+    ``api-reached`` proves it from each node right before it joins.
+
+    Three kinds of nodes turn to the nodes with etcd instead. A control plane without etcd asks ``server:`` at every
+    start and ends when nobody answers; its own kind, which the fixed address leads to, could not answer either after a
+    power cut of all. Where the first server has no API, nothing answers on the fixed address until the last servers are
+    there. A first server that was set up anew must not find itself.
     """
     first = first_server(spec)
-    if spec.kubernetes.api.mode is ApiMode.FIRST_SERVER or Role.CONTROL_PLANE not in first.roles:
-        return str(first.address)
-    return str(spec.api_address)
+    if node is first or Role.CONTROL_PLANE not in first.roles or (node.is_server and Role.ETCD not in node.roles):
+        return JOIN_NAME
+    return str(first.address if spec.kubernetes.api.mode is ApiMode.FIRST_SERVER else spec.api_address)
+
+
+def join_places(spec: ClusterSpec, node: Node) -> list[str]:
+    """The addresses behind `join_address` that are not the node's own; one that answers is enough."""
+    address = join_address(spec, node)
+    if address != JOIN_NAME:
+        return [address]
+    return [str(member.address) for member in etcd_nodes(spec) if member is not node]
 
 
 def api_url(spec: ClusterSpec) -> str:
@@ -90,6 +101,7 @@ def certificate_names(spec: ClusterSpec) -> list[str]:
         names.append(str(spec.gateway.vip.ip))
     for node in spec.servers:
         names += [node.name, str(node.address)]
+    names.append(JOIN_NAME)
     return list(dict.fromkeys(names))
 
 
@@ -111,19 +123,21 @@ def vip_interface(spec: ClusterSpec, node: Node, facts: Mapping[str, NodeFacts])
     return interface.name
 
 
-def rke2_settings(spec: ClusterSpec, node: Node) -> dict[str, Setting]:
-    """The keys of RKE2's config.yaml for a node, without the token.
+def rke2_settings(spec: ClusterSpec, node: Node, *, begins: bool, selinux: bool = False) -> dict[str, Setting]:
+    """The keys of RKE2's config.yaml for a node, without tokens; ``begins``: the cluster begins with it.
 
-    Of ``kubernetes.settings`` a node gets what its kind of RKE2 takes; the lists ``tls-san`` and ``disable`` are joined
-    with ours, other keys of ours win. Those that must be equal on all servers are: they come from the spec alone.
-    Sources: docs.rke2.io, reference/server_config and reference/linux_agent_config.
+    All nodes get ``kubernetes.settings``: RKE2 skips what its kind does not know. The lists ``tls-san`` and ``disable``
+    are joined with ours, other keys of ours win. Those that must be equal on all servers are: they come from the spec
+    alone. Sources: docs.rke2.io, reference/server_config and reference/linux_agent_config.
     """
     own: dict[str, Setting] = {"node-name": node.name, "node-ip": str(node.address)}
-    if node.name != first_server(spec).name:
-        own["server"] = f"https://{join_address(spec)}:{SUPERVISOR_PORT}"
+    if not begins:
+        own["server"] = f"https://{join_address(spec, node)}:{SUPERVISOR_PORT}"
     extra = dict(spec.kubernetes.settings)
+    if selinux:
+        extra.setdefault("selinux", True)
     if not node.is_server:
-        return {**{key: value for key, value in extra.items() if key in AGENT_SETTINGS}, **own}
+        return {**extra, **own}
     own["tls-san"] = list(dict.fromkeys([*certificate_names(spec), *_as_list(extra.get("tls-san"))]))
     own["cluster-cidr"] = str(spec.kubernetes.pod_cidr)
     own["service-cidr"] = str(spec.kubernetes.service_cidr)
@@ -135,8 +149,13 @@ def rke2_settings(spec: ClusterSpec, node: Node) -> dict[str, Setting]:
 
 
 def _disabled_parts(spec: ClusterSpec) -> list[str]:
-    """RKE2's bundled ingress would take 80 and 443 from Rainbond's gateway; without Rainbond it may keep them."""
-    return ["rke2-ingress-nginx"] if spec.profile is Profile.RAINBOND_6 else []
+    """RKE2's bundled ingress would take 80 and 443 from Rainbond's gateway; without Rainbond it may keep them.
+
+    It is ingress-nginx, and Traefik from v1.36 on; a name that a version does not have does no harm.
+    """
+    if spec.profile is not Profile.RAINBOND_6:
+        return []
+    return ["rke2-ingress-nginx", "rke2-traefik", "rke2-traefik-crd"]
 
 
 def _role_switches(node: Node) -> dict[str, Setting]:

@@ -96,6 +96,11 @@ class EtcdView:
     errors: tuple[str, ...] = ()
     """What the member complains of, or why it could not be asked."""
 
+    @property
+    def has_leader(self) -> bool:
+        """Whether the members agree on somebody."""
+        return self.leader not in ("", "0")
+
 
 async def etcd_seen_by(host: Host) -> EtcdView:
     """Ask the member on one host. The shape of the answers: etcd.io, v3.5 gRPC gateway (rpc.proto)."""

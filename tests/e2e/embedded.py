@@ -17,7 +17,7 @@ from rbdtui.engine.inputs import RunOptions
 from rbdtui.engine.lock import holder_of
 from rbdtui.facts.model import NodeFacts
 from rbdtui.findings import has_errors
-from rbdtui.plan.cluster import TOKEN_SECRET, VRRP_SECRET
+from rbdtui.plan.cluster import AGENT_TOKEN_SECRET, TOKEN_SECRET, VRRP_SECRET
 from rbdtui.session import Session
 from rbdtui.simulator.demo_site import write_demo_site
 from rbdtui.simulator.fleet import Build, SimulatedFleet
@@ -27,7 +27,11 @@ from rbdtui.words import say
 SPEED = 20.0
 RATE_BYTES_PER_S = 1_000_000.0
 """Of simulated seconds: slow enough for an upload to be caught half-way."""
-SECRETS = {TOKEN_SECRET: "the-same-token-in-every-fleet", VRRP_SECRET: "the-same"}
+SECRETS = {
+    TOKEN_SECRET: "the-same-token-in-every-fleet",
+    AGENT_TOKEN_SECRET: "the-same-for-agents",
+    VRRP_SECRET: "the-same",
+}
 RUN_LIMIT_S = 240.0
 LACKS_KEEPALIVED = (Build(), Build(), Build(keepalived=False), Build())
 

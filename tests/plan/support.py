@@ -27,7 +27,11 @@ from rbdtui.transport.pool import HostPool
 from rbdtui.words import Text
 
 SPEED = 50.0
-SECRETS = {"rke2-token": "canary-of-the-token", "vrrp-password": "canaryPW"}
+SECRETS = {
+    "rke2-token": "canary-of-the-token",
+    "rke2-agent-token": "canary-of-the-agents",
+    "vrrp-password": "canaryPW",
+}
 
 
 Sections = Mapping[str, Mapping[str, object]]

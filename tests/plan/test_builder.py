@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from rbdtui.facts.model import NodeFacts
 from rbdtui.plan.builder import build_plan
 from rbdtui.plan.step import Plan, StepKind, Undoable
 from rbdtui.spec.model import ClusterSpec, Role
@@ -67,6 +68,8 @@ def test_any_plan_is_in_order(spec: ClusterSpec) -> None:
     servers, agents = of_kind(plan, "rke2-server"), of_kind(plan, "rke2-agent")
     assert in_series([first, *servers], done), "servers join one at a time"
     assert all(first in done[agent] for agent in agents)
+    configs = of_kind(plan, "rke2-config")
+    assert [config for config in configs if first not in done[config]] == [f"rke2-config@{spec.servers[0].name}"]
     assert all(vip in done[first] for vip in of_kind(plan, "vip-up", "keepalived"))
     assert in_series(of_kind(plan, "keepalived-check"), done), "gateways are touched one at a time"
     assert all(done[check] >= {first, *servers} for check in of_kind(plan, "keepalived-check"))
@@ -105,6 +108,23 @@ def test_agents_wait_for_an_api_where_the_first_server_has_none() -> None:
     spec = spec_of({"e1": ("etcd",), "c1": ("control-plane", "gateway"), "w1": ("worker",)})
     done = behind(build_plan(spec, {}))
     assert "rke2-server@c1" in done["rke2-agent@w1"]
+
+
+def test_where_servers_run_already_agents_are_the_last() -> None:
+    spec = three_servers_and_an_agent()
+    unit = frozenset({"rke2-server.service"})
+    for facts in (NodeFacts("n2", 0.0, active_units=unit), NodeFacts("n2", 0.0, enabled_units=unit)):
+        done = behind(build_plan(spec, {"n2": facts}))
+        assert "rke2-server@n3" in done["rke2-agent@n4"]
+    agent_runs = NodeFacts("n4", 0.0, active_units=frozenset({"rke2-agent.service"}))
+    assert "rke2-server@n3" not in behind(build_plan(spec, {"n4": agent_runs}))["rke2-agent@n4"]
+
+
+def test_a_node_that_no_api_can_know_yet_is_labelled_when_there_is_one() -> None:
+    spec = spec_of({"e1": ("etcd", "worker"), "e2": ("etcd", "worker"), "c1": ("control-plane", "gateway")})
+    done = behind(build_plan(spec, {}))
+    assert {"rke2-server@c1"} <= done["node-labels@e1"] & done["node-labels@e2"]
+    assert "rke2-server@c1" not in done["rke2-server@e2"]
 
 
 @pytest.mark.parametrize("mode", MODES[1:])

@@ -12,15 +12,18 @@ from hypothesis import strategies as st
 from rbdtui.errors import StepError
 from rbdtui.facts.model import NodeFacts
 from rbdtui.plan.cluster import (
+    JOIN_NAME,
     Setting,
     api_url,
     certificate_names,
     gateway_priority,
     join_address,
+    join_places,
     rke2_settings,
     vip_interface,
     yaml_of,
 )
+from rbdtui.plan.steps.prepare import hosts_lines
 from rbdtui.spec.model import ClusterSpec
 from tests.plan.support import ALL_IN_ONE, SERVER, spec_of, three_servers_and_an_agent
 
@@ -29,7 +32,7 @@ CRITICAL = ("cluster-cidr", "service-cidr", "cluster-dns", "cluster-domain", "di
 
 
 def settings_of(spec: ClusterSpec, node: str) -> dict[str, Setting]:
-    return rke2_settings(spec, spec.node(node))
+    return rke2_settings(spec, spec.node(node), begins=node == spec.servers[0].name)
 
 
 def test_the_first_server_joins_nobody_and_all_others_join_the_fixed_address() -> None:
@@ -48,18 +51,46 @@ def test_the_first_server_joins_nobody_and_all_others_join_the_fixed_address() -
 )
 def test_where_nodes_register_and_where_the_api_is(api: dict[str, object], address: str, url: str) -> None:
     spec = three_servers_and_an_agent(kubernetes={"api": api})
-    assert join_address(spec) == address
+    for name in ("n2", "n4"):
+        assert join_address(spec, spec.node(name)) == address
+        assert join_places(spec, spec.node(name)) == [address]
     assert api_url(spec) == url
 
 
-def test_a_first_server_without_an_api_is_joined_at_its_own_address() -> None:
-    spec = spec_of({"e1": ("etcd",), "c1": ("control-plane", "gateway"), "c2": ("control-plane", "gateway")})
-    assert join_address(spec) == "10.0.0.11"
+HALVES = {"e1": ("etcd",), "e2": ("etcd",), "c1": ("control-plane", "gateway"), "w1": ("worker",)}
+
+
+@pytest.mark.parametrize(
+    ("first", "of_c1", "of_others"), [(SERVER, JOIN_NAME, "10.0.0.100"), ((), JOIN_NAME, JOIN_NAME)]
+)
+def test_who_finds_nobody_on_the_fixed_address_turns_to_etcd(
+    first: tuple[str, ...], of_c1: str, of_others: str
+) -> None:
+    """A control plane without etcd always; all others where the first server has no API."""
+    spec = spec_of({**HALVES, **({"n1": first} if first else {})})
+    assert join_address(spec, spec.node("c1")) == of_c1
+    assert {join_address(spec, spec.node(name)) for name in ("e2", "w1")} == {of_others}
+    members = [str(node.address) for node in spec.nodes if "etcd" in node.roles]
+    assert join_places(spec, spec.node("c1")) == members
+    assert hosts_of(spec, JOIN_NAME) == members
+    assert JOIN_NAME in certificate_names(spec)
+
+
+def test_a_first_server_that_was_set_up_anew_does_not_join_itself() -> None:
+    spec = three_servers_and_an_agent()
+    assert join_address(spec, spec.node("n1")) == JOIN_NAME
+    assert join_places(spec, spec.node("n1")) == ["10.0.0.12", "10.0.0.13"]
+
+
+def hosts_of(spec: ClusterSpec, name: str) -> list[str]:
+    """The addresses of a name in the order of the hosts file."""
+    return [line.split()[0] for line in hosts_lines(spec) if name in line.split()[1:]]
 
 
 def test_certificates_are_good_for_every_way_to_the_api() -> None:
     names = certificate_names(three_servers_and_an_agent(kubernetes={"api": VIP_API}))
-    assert names == ["10.0.0.100", "api.site-a.lan", "n1", "10.0.0.11", "n2", "10.0.0.12", "n3", "10.0.0.13"]
+    assert names == ["10.0.0.100", "api.site-a.lan", "n1", "10.0.0.11", "n2", "10.0.0.12", "n3", "10.0.0.13",
+                     JOIN_NAME]  # fmt: skip
 
 
 def test_critical_settings_are_the_same_on_all_servers() -> None:
@@ -77,7 +108,7 @@ def test_lists_are_joined_and_our_own_keys_win() -> None:
     own = settings_of(spec, "n1")
     assert own["node-name"] == "n1"
     assert own["debug"] is True
-    assert own["disable"] == ["rke2-ingress-nginx", "rke2-metrics-server"]
+    assert own["disable"] == ["rke2-ingress-nginx", "rke2-traefik", "rke2-traefik-crd", "rke2-metrics-server"]
     assert "kube.example" in own["tls-san"]  # type: ignore[operator]
 
 
@@ -85,12 +116,20 @@ def test_the_bundled_ingress_is_only_in_the_way_of_rainbond() -> None:
     assert "disable" not in settings_of(three_servers_and_an_agent(), "n1")
 
 
-def test_an_agent_gets_only_what_an_agent_knows() -> None:
-    extra = {"kubelet-arg": ["max-pods=200"], "etcd-snapshot-retention": 9, "cni": "canal"}
+def test_an_agent_gets_the_operators_settings_and_of_ours_those_that_are_for_it() -> None:
+    extra = {"kubelet-arg": ["max-pods=200"], "default-runtime": "crun", "cni": "canal"}
     own = settings_of(three_servers_and_an_agent(kubernetes={"settings": extra}), "n4")
-    assert own == {
-        "kubelet-arg": ["max-pods=200"], "node-name": "n4", "node-ip": "10.0.0.14", "server": "https://10.0.0.100:9345",
-    }  # fmt: skip
+    assert own == {**extra, "node-name": "n4", "node-ip": "10.0.0.14", "server": "https://10.0.0.100:9345"}
+
+
+@pytest.mark.parametrize(("own", "value"), [({}, True), ({"selinux": False}, False)])
+def test_where_selinux_is_enforced_containers_are_confined_unless_the_operator_says_no(
+    own: dict[str, object], value: bool
+) -> None:
+    spec = three_servers_and_an_agent(kubernetes={"settings": own})
+    for name in ("n1", "n4"):
+        assert rke2_settings(spec, spec.node(name), begins=False, selinux=True)["selinux"] is value
+    assert "selinux" not in settings_of(three_servers_and_an_agent(), "n1")
 
 
 @pytest.mark.parametrize(

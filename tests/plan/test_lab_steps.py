@@ -35,7 +35,11 @@ from tests.plan.walk import walk
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(900)]
 
-SECRETS = {"rke2-token": "the-token-of-the-lab", "vrrp-password": "k33p-l1v"}
+SECRETS = {
+    "rke2-token": "the-token-of-the-lab",
+    "rke2-agent-token": "the-token-of-its-agents",
+    "vrrp-password": "k33p-l1v",
+}
 OURS = "/etc /usr/local /opt /var/lib/rbdtui"
 FINGERPRINT = (
     f"find {OURS} -xdev \\( -type f -o -type l \\) ! -path '*/dpkg/*' -exec stat -c '%n %a %U' {{}} + "
@@ -193,7 +197,7 @@ def test_mistakes_of_the_first_server_are_told_by_its_own_words(site: Site) -> N
 
 def test_the_rest_of_the_plan_heals_all_that_but_a_wrong_token_stops_the_agent(site: Site) -> None:
     async def install(context: StepContext) -> None:
-        wrong = replace(context, secret=lambda name: "not-the-token" if name == "rke2-token" else SECRETS[name])
+        wrong = replace(context, secret=lambda name: "not-the-token" if name == "rke2-agent-token" else SECRETS[name])
         plan = site.plan()
         for step in plan.steps:
             if step.id == "rke2-agent@n2":

@@ -236,10 +236,11 @@ async def test_nobody_or_several_with_the_address(
 async def test_a_whole_small_cluster_is_labelled_proven_and_handed_over(tmp_path: Path) -> None:
     async with bench(tmp_path, 4) as at:
         nodes = ("node1", "node2", "node3", "node4")
-        await asyncio.gather(*(lay_down(at, at.context, node) for node in nodes))
         await asyncio.gather(*(carry_out(Keepalived(node), at.context) for node in nodes[:3]))
+        await lay_down(at, at.context, "node1")
         await carry_out(StartFirstServer("node1"), at.context)
         await carry_out(VipToServer(""), at.context)
+        await asyncio.gather(*(lay_down(at, at.context, node) for node in nodes[1:]))
         assert (await ClusterProof("").probe(at.context)).evidence != ""
         for step in (StartServer("node2"), StartServer("node3"), StartAgent("node4"), LabelNode("node4")):
             assert await carry_out(step, at.context)

@@ -30,6 +30,8 @@ class LabelNode(Step):
     """Give a worker its role label."""
 
     name: ClassVar[str] = "node-labels"
+    wait_s: ClassVar[float] = 180.0
+    look_every_s: ClassVar[float] = 1.0
 
     async def probe(self, context: StepContext) -> Probe:
         """Whether the node bears the label."""
@@ -47,7 +49,9 @@ class LabelNode(Step):
         return [Change(ChangeKind.COMMAND, T("plan.change.label", node=self.node, label=WORKER_LABEL), command)]
 
     async def apply(self, context: StepContext) -> None:
-        """Label the node through the first server that answers; raises `StepError`."""
+        """Label the node through the first server that answers, once the API knows it; raises `StepError`."""
+        async with context.waiting():
+            await self._see_node(context)
         said = ""
         for server in server_names(context):
             done = await context.hosts[server].run(script("kube-label"), self.node, f"{WORKER_LABEL}=true")
@@ -55,6 +59,15 @@ class LabelNode(Step):
                 return
             said = done.error_text
         raise StepError("label_refused", node=self.node, label=WORKER_LABEL, evidence=said, retryable=True)
+
+    async def _see_node(self, context: StepContext) -> None:
+        """A server without an API may have started before there was one that its node could register with."""
+        deadline = time.monotonic() + self.wait_s
+        while self.node not in (answer := await nodes_seen_by_any(context, server_names(context))).nodes:
+            if time.monotonic() > deadline:
+                evidence = answer.reason or f"node {self.node}: absent"
+                raise StepError("label_refused", node=self.node, label=WORKER_LABEL, evidence=evidence, retryable=True)
+            await asyncio.sleep(self.look_every_s)
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +157,7 @@ def etcd_faults(node: Node, view: EtcdView, planned: Sequence[Node]) -> list[str
         faults.append(f"etcd on {node.name}: members {sorted(seen)}, planned {sorted(expected)}")
     faults += [f"etcd on {node.name}: {m.peer_address} not started" for m in view.members if not m.is_started]
     faults += [f"etcd on {node.name}: {m.peer_address} is a learner" for m in view.members if m.is_learner]
-    if view.leader in ("", "0"):
+    if not view.has_leader:
         faults.append(f"etcd on {node.name}: no leader")
     return faults
 

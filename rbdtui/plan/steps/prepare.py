@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import ClassVar, Final
 
 from rbdtui.paths import asset
-from rbdtui.plan.cluster import has_vip
+from rbdtui.plan.cluster import JOIN_NAME, etcd_nodes, has_vip
 from rbdtui.plan.content import plain
 from rbdtui.plan.resources.base import Resource
 from rbdtui.plan.resources.files import ManagedBlock, ManagedFile, header
@@ -33,7 +33,7 @@ BUILT_IN_REGISTRY_NAMES: Final = ("goodrain.me", "region.goodrain.me")
 
 
 def hosts_lines(spec: ClusterSpec) -> tuple[str, ...]:
-    """The lines of our block in ``/etc/hosts``: nodes, the API's name, and Rainbond's own names.
+    """The lines of our block in ``/etc/hosts``: nodes, names of the API and of those to join, Rainbond's own names.
 
     The block stands at the top of the file because the first match wins, also over the line that Rainbond's operator
     appends later (goodrain/rainbond-operator, hosts-job).
@@ -41,6 +41,7 @@ def hosts_lines(spec: ClusterSpec) -> tuple[str, ...]:
     lines = [f"{node.address} {node.name}" for node in spec.nodes]
     if spec.kubernetes.api.domain:
         lines.append(f"{spec.api_address} {spec.kubernetes.api.domain}")
+    lines += [f"{node.address} {JOIN_NAME}" for node in etcd_nodes(spec)]
     if spec.profile is Profile.RAINBOND_6 and (address := gateway_address(spec)):
         lines.append(f"{address} {' '.join(BUILT_IN_REGISTRY_NAMES)}")
     return tuple(lines)

@@ -6,21 +6,68 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
-from rbdtui.plan.cluster import CONFIG_FILE, REGISTRIES_FILE, TOKEN_SECRET, rke2_settings, yaml_of, yaml_scalar
-from rbdtui.plan.content import Content, SecretRef, fill, fill_asset
+from rbdtui.plan.cluster import (
+    AGENT_TOKEN_SECRET,
+    CONFIG_FILE,
+    REGISTRIES_FILE,
+    TOKEN_SECRET,
+    rke2_settings,
+    yaml_of,
+    yaml_scalar,
+)
+from rbdtui.plan.content import Content, SecretRef, fill_asset
+from rbdtui.plan.identity import Joining, joining_of
 from rbdtui.plan.resources.base import Resource
 from rbdtui.plan.resources.files import ManagedFile, header
-from rbdtui.plan.step import StepContext
-from rbdtui.plan.steps.base import ResourceStep
+from rbdtui.plan.step import StepContext, StepError
+from rbdtui.plan.steps.base import StepOfResources
 from rbdtui.spec.model import Profile
 
 
-def config_yaml(context: StepContext, node_name: str) -> Content:
-    """``/etc/rancher/rke2/config.yaml`` of a node."""
+def config_yaml(context: StepContext, node_name: str, joining: Joining) -> Content:
+    """``/etc/rancher/rke2/config.yaml`` of a node; while there is no cluster to join, it only looks like it will.
+
+    Agents get a token of their own, which makes nobody a server. Whoever joins gets the full form, which names the
+    cluster's CA; the first server cannot, because RKE2 makes the CA at its first start.
+    """
     spec = context.spec
-    settings = yaml_of(rke2_settings(spec, spec.node(node_name))).replace("$", "$$")
-    template = f"{header(spec.name)}\ntoken: $token\n{settings}"
-    return fill(template, {"token": SecretRef(TOKEN_SECRET)}, lambda name: yaml_scalar(context.secret(name)))
+    node = spec.node(node_name)
+    facts = context.facts.get(node_name)
+    enforces_selinux = facts is not None and facts.selinux == "enforcing"
+    tokens = {"token": _Token.of(node.is_server, joining)}
+    if node.is_server:
+        tokens["agent-token"] = _Token(AGENT_TOKEN_SECRET)
+    settings = yaml_of(rke2_settings(spec, node, begins=joining.begins, selinux=enforces_selinux))
+    shown = "".join(f"{key}: {token}\n" for key, token in tokens.items())
+    actual = "".join(f"{key}: {yaml_scalar(token.value(context))}\n" for key, token in tokens.items())
+    first_line = header(spec.name)
+    return Content(f"{first_line}\n{shown}{settings}", f"{first_line}\n{actual}{settings}".encode(), has_secret=True)
+
+
+@dataclass(frozen=True, slots=True)
+class _Token:
+    """A token as it stands in a configuration."""
+
+    secret: str
+    """Name of its password in the vault."""
+    user: str = ""
+    """Of the full form; empty for the short one."""
+    ca: str = ""
+
+    @classmethod
+    def of(cls, is_server: bool, joining: Joining) -> _Token:
+        """What a node joins with."""
+        if joining.begins:
+            return cls(TOKEN_SECRET)
+        return cls(TOKEN_SECRET, "server", joining.ca) if is_server else cls(AGENT_TOKEN_SECRET, "node", joining.ca)
+
+    def value(self, context: StepContext) -> str:
+        """What RKE2 reads."""
+        password = context.secret(self.secret)
+        return f"K10{self.ca}::{self.user}:{password}" if self.user else password
+
+    def __str__(self) -> str:
+        return f"K10…::{self.user}:{SecretRef(self.secret)}" if self.user else str(SecretRef(self.secret))
 
 
 def registries_yaml(context: StepContext) -> Content | None:
@@ -35,14 +82,22 @@ def registries_yaml(context: StepContext) -> Content | None:
 
 
 @dataclass(frozen=True, slots=True)
-class ConfigureRke2(ResourceStep):
-    """Write RKE2's configuration."""
+class ConfigureRke2(StepOfResources):
+    """Write RKE2's configuration; of a node that joins, once there is a cluster."""
 
     name: ClassVar[str] = "rke2-config"
 
-    def resources(self, context: StepContext) -> Sequence[Resource]:
+    async def apply(self, context: StepContext) -> None:
+        """Write it; raises `StepError` while no server can say which CA the cluster has."""
+        joining = await joining_of(context, self.node)
+        if not joining.begins and not joining.ca:
+            raise StepError("no_cluster_ca", node=self.node, retryable=True)
+        await StepOfResources.apply(self, context)
+
+    async def all_resources(self, context: StepContext) -> Sequence[Resource]:
         """One or two files, root's alone: both hold a password."""
-        files = [ManagedFile(CONFIG_FILE, config_yaml(context, self.node), mode=0o600)]
+        joining = await joining_of(context, self.node)
+        files = [ManagedFile(CONFIG_FILE, config_yaml(context, self.node, joining), mode=0o600)]
         if registries := registries_yaml(context):
             files.append(ManagedFile(REGISTRIES_FILE, registries, mode=0o600))
         return files

@@ -7,8 +7,17 @@ import time
 from dataclasses import dataclass
 from typing import ClassVar, Final
 
-from rbdtui.plan.cluster import API_PORT, SUPERVISOR_PORT, api_servers, api_url, first_server, join_address
-from rbdtui.plan.kube import nodes_seen_by_any
+from rbdtui.plan.cluster import (
+    API_PORT,
+    SUPERVISOR_PORT,
+    api_servers,
+    api_url,
+    join_address,
+    join_places,
+    precedes_the_api,
+)
+from rbdtui.plan.identity import joining_of
+from rbdtui.plan.kube import etcd_seen_by, nodes_seen_by_any
 from rbdtui.plan.resources.units import Started, digest_of, unit_action, unit_change, unit_states
 from rbdtui.plan.step import Change, Probe, Step, StepContext, StepError, StepKind
 from rbdtui.plan.steps.rke2_config import config_yaml, registries_yaml
@@ -61,7 +70,7 @@ class _StartRke2(Step):
         (state,) = await unit_states(host, self.unit)
         if state.active != "active" or not state.is_enabled:
             return Probe(satisfied=False, evidence=str(state))
-        if await Started(self.unit).read(host) != await asyncio.to_thread(self._inputs, context):
+        if await Started(self.unit).read(host) != await self._inputs(context):
             return Probe(satisfied=False, evidence=f"{self.unit}: older configuration")
         not_ready = await self._why_not_ready(context)
         return Probe(satisfied=not not_ready, evidence=not_ready or str(state))
@@ -78,7 +87,7 @@ class _StartRke2(Step):
         """Start RKE2 and follow its log until the node is ready; raises `StepError` with the last lines."""
         host = context.hosts[self.node]
         before = await look(host, self.unit, "")
-        inputs = await asyncio.to_thread(self._inputs, context)
+        inputs = await self._inputs(context)
         if before.active not in AT_REST and await Started(self.unit).read(host) != inputs:
             await unit_action(host, self.unit, "stop", timeout_s=180.0)
             before = await look(host, self.unit, before.cursor)
@@ -121,10 +130,15 @@ class _StartRke2(Step):
                 raise StepError("rke2_not_ready", node=self.node, evidence=evidence, retryable=True)
             await asyncio.sleep(LOOK_EVERY_S)
 
-    def _inputs(self, context: StepContext) -> str:
+    async def _inputs(self, context: StepContext) -> str:
+        """The digest of what RKE2 is started with; raises `StepError` while nobody knows the cluster to join."""
+        joining = await joining_of(context, self.node)
+        if not joining.begins and not joining.ca:
+            raise StepError("no_cluster_ca", node=self.node, retryable=True)
         registries = registries_yaml(context)
-        archive = rke2_archive(context, self.node).sha256
-        return digest_of([archive, config_yaml(context, self.node), *([registries] if registries else [])])
+        archive = await asyncio.to_thread(rke2_archive, context, self.node)
+        config = config_yaml(context, self.node, joining)
+        return digest_of([archive.sha256, config, *([registries] if registries else [])])
 
     async def _why_not_ready(self, context: StepContext, progress: Progress | None = None) -> str:
         """What is still missing, raw; empty when the node is ready."""
@@ -135,14 +149,25 @@ class _StartRke2(Step):
             return f"{SUPERVISOR_PORT}: closed"
         if Role.CONTROL_PLANE in roles and not seen.api:
             return f"{API_PORT}: not ready"
-        if self.node == first_server(spec).name and Role.CONTROL_PLANE not in roles:
-            return ""  # etcd alone comes first: there is no API yet that could know this node
+        if precedes_the_api(spec, spec.node(self.node)):
+            return await self._why_not_in_etcd(context)
         servers = [self.node] if Role.CONTROL_PLANE in roles else [node.name for node in api_servers(spec)]
         answer = await nodes_seen_by_any(context, servers)
         node = answer.nodes.get(self.node)
         if node is None:
             return answer.reason or f"node {self.node}: absent"
         return "" if node.is_ready else f"node {self.node}: Ready={node.ready}"
+
+    async def _why_not_in_etcd(self, context: StepContext) -> str:
+        """What keeps its member of etcd from having a vote, raw; its node is awaited when there is an API."""
+        view = await etcd_seen_by(context.hosts[self.node])
+        if view.errors:
+            return f"etcd: {view.errors[0]}"
+        address = str(context.spec.node(self.node).address)
+        own = [member for member in view.members if member.peer_address == address]
+        if not any(member.is_started and not member.is_learner for member in own):
+            return f"etcd: {address} has no vote"
+        return "" if view.has_leader else "etcd: no leader"
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,10 +202,13 @@ class ApiReached(Step):
     wait_s: ClassVar[float] = 120.0
 
     async def probe(self, context: StepContext) -> Probe:
-        """Whether both ports can be connected to from the node."""
-        seen = await self._look(context)
-        # A host whose sshd does not forward cannot tell; joining itself will.
-        passed = all(result.reach in (Reach.OPEN, Reach.FORBIDDEN) for result in seen.values())
+        """Whether 9345 of one of the places can be connected to from the node, and the API's port where it is there."""
+        spec, node = context.spec, context.spec.node(self.node)
+        supervisors = await self._look(context, join_places(spec, node), SUPERVISOR_PORT)
+        seen, passed = supervisors, any(map(_may_pass, supervisors.values()))
+        if join_address(spec, node) == str(spec.api_address):
+            api = await self._look(context, [str(spec.api_address)], spec.kubernetes.api.port)
+            seen, passed = {**seen, **api}, passed and all(map(_may_pass, api.values()))
         return Probe(passed, "\n".join(f"{where}: {result.reach.value}" for where, result in seen.items()))
 
     async def describe(self, context: StepContext) -> list[Change]:
@@ -192,16 +220,19 @@ class ApiReached(Step):
         deadline = time.monotonic() + self.wait_s
         while not (probe := await self.probe(context)).satisfied:
             if time.monotonic() > deadline:
+                places = ", ".join(join_places(context.spec, context.spec.node(self.node)))
                 raise StepError(
-                    "api_not_reached", node=self.node, address=join_address(context.spec), url=api_url(context.spec),
+                    "api_not_reached", node=self.node, address=places, url=api_url(context.spec),
                     evidence=probe.evidence, retryable=True,
                 )  # fmt: skip
             await asyncio.sleep(LOOK_EVERY_S)
 
-    async def _look(self, context: StepContext) -> dict[str, ReachResult]:
-        spec, host = context.spec, context.hosts[self.node]
-        places = [(join_address(spec), SUPERVISOR_PORT)]
-        if join_address(spec) == str(spec.api_address):
-            places.append((join_address(spec), spec.kubernetes.api.port))
-        seen = await asyncio.gather(*(host.reach(address, port) for address, port in places))
-        return {f"{address}:{port}": result for (address, port), result in zip(places, seen, strict=True)}
+    async def _look(self, context: StepContext, addresses: list[str], port: int) -> dict[str, ReachResult]:
+        host = context.hosts[self.node]
+        seen = await asyncio.gather(*(host.reach(address, port) for address in addresses))
+        return {f"{address}:{port}": result for address, result in zip(addresses, seen, strict=True)}
+
+
+def _may_pass(result: ReachResult) -> bool:
+    """A host whose sshd does not forward cannot tell; joining itself will."""
+    return result.reach in (Reach.OPEN, Reach.FORBIDDEN)

@@ -14,8 +14,9 @@ from urllib.parse import urlsplit
 from rbdtui.simulator.call import Call, Verbs
 from rbdtui.simulator.files import FileSystem
 from rbdtui.simulator.kubernetes.cluster import DATA_DIR, Cluster, cluster_of
-from rbdtui.simulator.kubernetes.layout import BIN_DIR, KUBECONFIG
+from rbdtui.simulator.kubernetes.layout import BIN_DIR, ETCD_DATA_DIR, KUBECONFIG, TLS_DIR
 from rbdtui.simulator.kubernetes.ports import ETCD_HTTP_PORT, LOOPBACK
+from rbdtui.simulator.kubernetes.tokens import Token
 from rbdtui.simulator.machine import Machine
 from rbdtui.simulator.units import Systemd
 from rbdtui.simulator.verbs.files import make_state_dir, sha256
@@ -111,6 +112,21 @@ def _etcd_port(text: str, machine: Machine) -> int:
         return int(named.group(1))
     ports = [int(port) for port in _PORT_CHOICE.findall(text)]
     return next((port for port in ports if machine.listener(LOOPBACK, port) is not None), ports[0])
+
+
+async def rke2_identity(call: Call) -> int:
+    """``rke2-identity``."""
+    files = call.machine.files
+    directory = f"{DATA_DIR}/server"
+    token = Token.parse(files.text(f"{directory}/token").strip())
+    certificates = files.text(f"{TLS_DIR}/server-ca.crt")
+    settings = files.text("/etc/rancher/rke2/config.yaml").splitlines()
+    call.line(f"etcd={_yes(files.is_dir(ETCD_DATA_DIR))}")
+    call.line(f"joined={_yes(any(line.startswith('server:') for line in settings))}")
+    call.line(f"token-ca={token.ca_hash if token.user == 'server' else ''}")
+    call.line(f"ca={sha256(certificates.encode()) if certificates else ''}\n")
+    call.out(certificates)
+    return 0
 
 
 async def rke2_state(call: Call) -> int:
@@ -218,6 +234,7 @@ VERBS: Verbs = {
     "etcd-members": etcd_members,
     "kube-label": kube_label,
     "kube-nodes": kube_nodes,
+    "rke2-identity": rke2_identity,
     "rke2-progress": rke2_progress,
     "rke2-state": rke2_state,
     "rke2-uninstall": rke2_uninstall,
