@@ -1,4 +1,4 @@
-"""How nodes come to their cluster: with which token, at whose address, in which order, and when they are set up anew."""
+"""How nodes come to their cluster: with which token, at whose address, and what becomes of one that is set up anew."""
 
 from __future__ import annotations
 
@@ -337,7 +337,7 @@ async def test_a_first_server_that_was_set_up_anew_joins_its_cluster_and_makes_n
         await carry_out(StartFirstServer("node1"), at.context)
         assert set(at.fleet.network.clusters.values()) == {cluster}
         assert sorted(member.node_name for member in cluster.members) == ["node1", "node2", "node3"]
-        assert await changed_by(at.context) == ["node-labels@node1"]
+        assert await changed_by(at.context) == ["node-labels@node1", "kubeconfig"]
         assert await changed_by(at.context) == []
 
 
