@@ -26,6 +26,13 @@ def own_address(view: NodeView) -> Iterator[Finding]:
         )
 
 
+def lent_address(view: NodeView) -> Iterator[Finding]:
+    """The node's address is its own: etcd, certificates and the plan name it, and a lease may end."""
+    if str(view.node.address) in view.facts.leases:
+        field = f"nodes[{view.spec.nodes.index(view.node)}].address"
+        yield view.finding("RBD-NET-113", Severity.WARNING, field=field, address=str(view.node.address))
+
+
 def default_route(view: NodeView) -> Iterator[Finding]:
     """There is a default route: RKE2 does not start without."""
     if "routes" not in view.facts.failed and not any(route.destination == _DEFAULT for route in view.facts.routes):

@@ -22,6 +22,14 @@ def kept_right(view: NodeView) -> Iterator[Finding]:
         yield view.finding("RBD-TIME-104", Severity.WARNING)
 
 
+def synchronised(view: NodeView) -> Iterator[Finding]:
+    """The service that keeps the clock right has really reached its source."""
+    facts = view.facts
+    if facts.clock_synchronised is False and facts.active_units & _SYNC_UNITS:
+        services = ", ".join(sorted(facts.active_units & _SYNC_UNITS))
+        yield view.finding("RBD-TIME-106", Severity.WARNING, services=services)
+
+
 def skew(view: ClusterView) -> Iterator[Finding]:
     """No clock is off the others; what is said is what is proven, with the uncertainty of the measurement taken off."""
     clocks = {node.name: facts.clock for node, facts in view.answered() if facts.clock is not None}

@@ -125,6 +125,21 @@ def executable(view: NodeView) -> Iterator[Finding]:
         yield view.finding("RBD-DISK-108", Severity.ERROR, path=path, mount=mount.path)
 
 
+def xfs_knows_types(view: NodeView) -> Iterator[Finding]:
+    """An XFS under RKE2's data tells the type of a file with its name: overlayfs wants it (``ftype=1``)."""
+    mount = view.facts.mount_of("/var/lib/rancher")
+    if view.facts.xfs_ftype == 0:
+        at = mount.path if mount is not None else "/var/lib/rancher"
+        yield view.finding("RBD-DISK-112", Severity.ERROR, mount=at, evidence="ftype=0")
+
+
+def changeable(view: NodeView) -> Iterator[Finding]:
+    """What the plan writes has not been made immutable."""
+    if view.facts.immutable:
+        shown = " ".join(view.facts.immutable)
+        yield view.finding("RBD-DISK-113", Severity.ERROR, paths=shown, evidence=shown)
+
+
 def local_file_systems(view: NodeView) -> Iterator[Finding]:
     """Data of containers and etcd lies on a disk of the host, not across the network."""
     for path in _DATA_PATHS:

@@ -87,10 +87,29 @@ def settings(view: NodeView) -> Iterator[Finding]:
 
 
 def selinux(view: NodeView) -> Iterator[Finding]:
-    """An enforcing SELinux has RKE2's policy."""
+    """An enforcing SELinux has RKE2's policy, now or at the next boot; containers are confined by a setting only.
+
+    Source: rancher/rke2-docs, security/selinux (installations from an archive).
+    """
     facts = view.facts
-    if facts.selinux == "enforcing" and "packages" not in facts.failed and "rke2-selinux" not in facts.packages:
-        yield view.finding("RBD-SEC-101", Severity.ERROR, evidence="enforcing")
+    modes = (facts.selinux, facts.selinux_at_boot if facts.selinux in ("enforcing", "permissive") else "")
+    if "enforcing" not in modes or "packages" in facts.failed:
+        return
+    if "rke2-selinux" not in facts.packages:
+        code = "RBD-SEC-101" if facts.selinux == "enforcing" else "RBD-SEC-104"
+        yield view.finding(
+            code, Severity.ERROR, evidence=f"now {facts.selinux}, at boot {facts.selinux_at_boot or '?'}"
+        )
+
+
+def hardening_profile(view: NodeView) -> Iterator[Finding]:
+    """A hardening profile finds its user: RKE2's server does not start without.
+
+    Source: rancher/rke2 v1.30.4 and v1.36.3, pkg/cli/cmds/profile_linux.go; the kernel's settings are the plan's work.
+    """
+    profile = words_of(view.spec.kubernetes.settings.get("profile"))
+    if profile and view.node.is_server and "users" not in view.facts.failed and "etcd" not in view.facts.users:
+        yield view.finding("RBD-SEC-105", Severity.ERROR, field="kubernetes.settings", profile=profile[0])
 
 
 def apparmor(view: NodeView) -> Iterator[Finding]:

@@ -74,6 +74,12 @@ def old_registry_lines(view: NodeView) -> Iterator[Finding]:
             yield view.finding("RBD-OLD-103", Severity.WARNING, name=names[0], address=entry.address, evidence=line)
 
 
+def hosts_file_kept(view: NodeView) -> Iterator[Finding]:
+    """The lines of the plan in /etc/hosts outlive the next boot."""
+    if view.facts.hosts_rewritten:
+        yield view.finding("RBD-NAME-106", Severity.WARNING)
+
+
 def machine_id_set(view: NodeView) -> Iterator[Finding]:
     """The machine id has been made; an image that was never booted has an empty one."""
     if "machine_id" not in view.facts.failed and not re.fullmatch(r"[0-9a-f]{32}", view.facts.machine_id):

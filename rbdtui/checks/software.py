@@ -84,6 +84,8 @@ def network_managers(view: NodeView) -> Iterator[Finding]:
         yield view.finding("RBD-NET-106", Severity.INFO, path=_CANAL_IGNORED)
     if {"nm-cloud-setup", "nm-cloud-setup.timer"} & (running | facts.enabled_units):
         yield view.finding("RBD-NET-107", Severity.WARNING)
+    if "systemd-networkd" in running and view.carries_vip and not facts.networkd_keeps:
+        yield view.finding("RBD-NET-114", Severity.WARNING)
     if {"wicked", "wickedd"} & running:
         yield view.finding("RBD-NET-108", Severity.WARNING)
 

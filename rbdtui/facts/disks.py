@@ -112,6 +112,14 @@ def _mount(entry: MountEntry, space: PathSpace) -> Mount:
 
 _MOUNT_TABLE_BYTES: Final = 512 * KIB
 """A host full of containers has hundreds of mounts; of each, what counts stands before the layers of its overlay."""
+
+
+def parse_ftype(text: str) -> int | None:
+    """The number behind ``ftype=`` in what ``xfs_info`` says; None when it says nothing of it."""
+    match = re.search(r"\bftype=([01])\b", text)
+    return int(match[1]) if match else None
+
+
 MOUNT_TABLE: Fact[tuple[MountEntry, ...]] = Fact(
     "mount_table",
     f"cut -b 1-1000 /proc/self/mounts | head -c {_MOUNT_TABLE_BYTES + 1}",
@@ -138,4 +146,18 @@ done""",
     parse_path_spaces,
     {},
     limit_s=8,
+)
+XFS_FTYPE: Fact[int | None] = Fact(
+    "xfs_ftype",
+    """path=$(readlink -m /var/lib/rancher)
+while [ ! -e "$path" ]; do
+  path=${path%/*}
+  [ -n "$path" ] || path=/
+done
+command -v xfs_info >/dev/null || exit 0
+on=$(df -P -T "$path" 2>/dev/null | sed -n '2{/ xfs /s/.*% //p;}')
+[ -z "$on" ] || xfs_info "$on" 2>/dev/null
+exit 0""",
+    parse_ftype,
+    None,
 )

@@ -200,6 +200,22 @@ class NodeFacts:
     leftovers: tuple[str, ...] = ()
     """Paths of earlier installations that exist."""
     claim: Claim | None = None
+    selinux_at_boot: str = ""
+    """What ``/etc/selinux/config`` asks for, in the same words; empty where it says nothing."""
+    leases: frozenset[str] = frozenset()
+    """Addresses that are only lent (DHCP)."""
+    clock_synchronised: bool | None = None
+    """Whether the clock has been set by its source; None when nobody can tell."""
+    hosts_rewritten: bool = False
+    """Whether cloud-init writes ``/etc/hosts`` anew at each boot."""
+    immutable: tuple[str, ...] = ()
+    """Of what the plan writes: files and directories that not even root may change."""
+    networkd_keeps: bool = False
+    """Whether systemd-networkd leaves addresses alone that it did not set."""
+    xfs_ftype: int | None = None
+    """Of the file system under ``/var/lib/rancher``; None where that is no XFS or does not say."""
+    users: frozenset[str] = frozenset()
+    """Of the users that matter: those that exist with a group of their name."""
     failed: Mapping[str, str] = field(default_factory=dict)
     """Facts that could not be had: name to raw reason."""
 

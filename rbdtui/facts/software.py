@@ -37,6 +37,7 @@ UNITS: Final = (
     "openntpd.service",
     "rke2-agent.service",
     "rke2-server.service",
+    "systemd-networkd.service",
     "systemd-timesyncd.service",
     "ufw.service",
     "wicked.service",
@@ -259,3 +260,14 @@ exit 0""",
     parse_firewall,
     Firewall(),
 )
+USERS_FOUND: Fact[frozenset[str]] = Fact(
+    "users",
+    """if command -v getent >/dev/null; then
+  ! { getent passwd etcd && getent group etcd; } >/dev/null || echo etcd
+else
+  ! { grep -q '^etcd:' /etc/passwd && grep -q '^etcd:' /etc/group; } || echo etcd
+fi""",
+    parse_names,
+    frozenset(),
+)
+"""Users that exist together with a group of the same name."""

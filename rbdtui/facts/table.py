@@ -4,9 +4,17 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from rbdtui.facts.disks import MOUNT_TABLE, PATH_SPACES, place_on_mounts
+from rbdtui.facts.disks import MOUNT_TABLE, PATH_SPACES, XFS_FTYPE, place_on_mounts
 from rbdtui.facts.fact import Answers, Fact
 from rbdtui.facts.kernel import APPARMOR, CGROUPS, KERNEL_MODULES, SELINUX, SYSCTL
+from rbdtui.facts.later import (
+    CLOCK_SYNCHRONISED,
+    HOSTS_REWRITTEN,
+    IMMUTABLE,
+    LEASES,
+    NETWORKD_KEEPS,
+    SELINUX_AT_BOOT,
+)
 from rbdtui.facts.model import Clock, NodeFacts
 from rbdtui.facts.network import INTERFACES, NAMESERVERS, ROUTES
 from rbdtui.facts.ports import SOCKET_OWNERS, SOCKETS, join_listeners
@@ -18,6 +26,7 @@ from rbdtui.facts.software import (
     PACKAGES_INSTALLED,
     SYSTEMD_UNITS,
     TOOLS_FOUND,
+    USERS_FOUND,
 )
 from rbdtui.facts.system import (
     CPU_COUNT,
@@ -55,11 +64,19 @@ FACTS: Final[tuple[Fact[Any], ...]] = (
     LEFTOVERS,
     CLAIM,
     FIREWALL,
+    SELINUX_AT_BOOT,
+    LEASES,
+    HOSTS_REWRITTEN,
+    IMMUTABLE,
+    NETWORKD_KEEPS,
+    USERS_FOUND,
     SYSTEMD_UNITS,
     PACKAGES_INSTALLED,
     SOCKET_OWNERS,
     PATH_SPACES,
     HOSTNAME_ADDRESSES,
+    XFS_FTYPE,
+    CLOCK_SYNCHRONISED,
 )
 """In the order in which they are asked: those that can hang come last."""
 
@@ -109,5 +126,13 @@ def assemble(node: str, answers: Answers, *, clock: Clock | None, gathered_at: f
         files=value(FILES_FOUND),
         leftovers=value(LEFTOVERS),
         claim=value(CLAIM),
+        selinux_at_boot=value(SELINUX_AT_BOOT),
+        leases=value(LEASES),
+        clock_synchronised=value(CLOCK_SYNCHRONISED),
+        hosts_rewritten=value(HOSTS_REWRITTEN),
+        immutable=value(IMMUTABLE),
+        networkd_keeps=value(NETWORKD_KEEPS),
+        xfs_ftype=value(XFS_FTYPE),
+        users=value(USERS_FOUND),
         failed=answers.failed,
     )

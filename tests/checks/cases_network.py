@@ -63,6 +63,16 @@ NETWORK_CASES = (
         with_interface(Interface("eth1", "52:54:00:aa:aa:ab", 1500, True, (IPv4Interface("10.43.1.1/24"),))),
         {"RBD-NET-104": E},
     ),
+    Case("an address from DHCP", change(leases=frozenset({"10.0.0.11"})), {"RBD-NET-113": W}, says=("10.0.0.11",)),
+    Case("another interface's address from DHCP", change(leases=frozenset({"192.168.1.7"})), {}),
+    Case("networkd", running("systemd-networkd"), {"RBD-NET-114": W}),
+    Case("networkd that keeps addresses", both(running("systemd-networkd"), change(networkd_keeps=True)), {}),
+    Case(
+        "networkd without a VIP",
+        running("systemd-networkd"),
+        {},
+        spec_of(gateway={"mode": "external", "address": "10.0.0.9"}),
+    ),
     Case("NetworkManager", running("NetworkManager"), {"RBD-NET-106": I}),
     Case(
         "NetworkManager that leaves the pods alone",

@@ -17,6 +17,7 @@ from tests.checks.cases import (
 )
 from tests.checks.support import Packages, UnreadablePackages, claimed, spec_of
 
+HARDENED = spec_of(settings={"profile": "cis"})
 VERSION_1 = change(cgroup_version=1, cgroup_controllers=frozenset({"cpu", "cpuset", "memory", "pids"}))
 
 SOFTWARE_CASES = (
@@ -88,6 +89,21 @@ SOFTWARE_CASES = (
     Case("SELinux without policy", change(selinux="enforcing"), {"RBD-SEC-101": E}),
     Case("SELinux with policy", change(selinux="enforcing", packages=frozenset({"rke2-selinux"})), {}),
     Case("SELinux permissive", change(selinux="permissive"), {}),
+    Case("SELinux permissive for good", change(selinux="permissive", selinux_at_boot="permissive"), {}),
+    Case(
+        "SELinux enforcing at the next boot",
+        change(selinux="permissive", selinux_at_boot="enforcing"),
+        {"RBD-SEC-104": E},
+        says=("next boot",),
+    ),
+    Case(
+        "SELinux enforcing at the next boot, with policy",
+        change(selinux="permissive", selinux_at_boot="enforcing", packages=frozenset({"keepalived", "rke2-selinux"})),
+        {},
+    ),
+    Case("SELinux off at the kernel's command line", change(selinux="disabled", selinux_at_boot="enforcing"), {}),
+    Case("a hardening profile without its user", same, {"RBD-SEC-105": E}, HARDENED, says=("profile: cis",)),
+    Case("a hardening profile with its user", change(users=frozenset({"etcd"})), {}, HARDENED),
     Case(
         "AppArmor without parser", both(change(apparmor_enabled=True), without("apparmor_parser")), {"RBD-SEC-102": W}
     ),

@@ -162,6 +162,18 @@ SYSTEM_CASES = (
         mount_with(Mount("/usr", "/dev/sdb1", "xfs", 50 * GIB, 40 * GIB, no_exec=True), "/usr/local"),
         {"RBD-DISK-108": E},
     ),
+    Case("an old XFS under the data", change(xfs_ftype=0), {"RBD-DISK-112": E}, says=("ftype=0",)),
+    Case("an XFS that knows types", change(xfs_ftype=1), {}),
+    Case(
+        "a hosts file that nobody may change",
+        change(immutable=("/etc/hosts",)),
+        {"RBD-DISK-113": E},
+        says=("/etc/hosts",),
+    ),
+    Case("cloud-init writes the hosts file", change(hosts_rewritten=True), {"RBD-NAME-106": W}),
+    Case("a clock that was never set", change(clock_synchronised=False), {"RBD-TIME-106": W}, says=("chrony",)),
+    Case("a clock that was set", change(clock_synchronised=True), {}),
+    Case("a clock that nothing sets", change(clock_synchronised=False, active_units=frozenset()), {"RBD-TIME-104": W}),
     Case("data on NFS", mount_with(NFS, "/var/lib/rancher"), {"RBD-DISK-109": W}),
     Case(
         "data behind a link",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ from rbdtui.plan.step import ChangeKind, StepContext, Undoable
 from rbdtui.plan.steps.claim import CLAIM_FILE, ClaimHost
 from rbdtui.plan.steps.prepare import HostsFile, PrepareSystem
 from rbdtui.simulator.state import fleet_state
-from rbdtui.spec.model import Profile
+from rbdtui.spec.model import ClusterSpec, Profile
 from tests.plan.support import bench, carry_out
 
 
@@ -94,6 +95,22 @@ async def test_a_prepared_system(tmp_path: Path) -> None:
         assert machine.sysctl["fs.inotify.max_user_watches"] == "1000000", "a host's own higher value stays"
         assert "fs.inotify.max_user_watches = 1000000" in at.file("/etc/sysctl.d/90-rbdtui.conf")
         assert await nothing_left(PrepareSystem("node1"), at.context)
+
+
+@pytest.mark.parametrize(
+    ("settings", "set_"), [({"profile": "cis"}, True), ({"protect-kernel-defaults": True}, True), ({}, False)]
+)
+async def test_a_hardening_profile_finds_the_kernels_settings(
+    tmp_path: Path, settings: dict[str, object], set_: bool
+) -> None:
+    async with bench(tmp_path) as at:
+        at.machine().sysctl |= {"vm.overcommit_memory": "0", "kernel.panic": "0"}
+        data = at.context.spec.model_dump(mode="json")
+        data["kubernetes"]["settings"] = settings
+        context = replace(at.context, spec=ClusterSpec.model_validate(data))
+        await carry_out(PrepareSystem("node1"), context)
+        found = [at.machine().sysctl[key] for key in ("vm.overcommit_memory", "kernel.panic")]
+        assert found == (["1", "10"] if set_ else ["0", "0"])
 
 
 async def test_a_missing_resolver_file_is_made_and_an_existing_one_is_not_touched(tmp_path: Path) -> None:

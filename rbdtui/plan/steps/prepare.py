@@ -16,6 +16,7 @@ from rbdtui.plan.resources.units import RunningUnit, StoppedUnits, WhereActive, 
 from rbdtui.plan.step import StepContext
 from rbdtui.plan.steps.base import ResourceStep
 from rbdtui.spec.model import ClusterSpec, GatewayMode, Profile
+from rbdtui.spec.rke2_keys import words_of
 
 REQUIRED_MODULES: Final = ("overlay", "br_netfilter")
 HELPFUL_MODULES: Final = ("vxlan",)
@@ -24,12 +25,26 @@ EXACT_PARAMETERS: Final = {
     "net.ipv4.ip_forward": "1",
     "net.bridge.bridge-nf-call-iptables": "1",
 }
+HARDENED_PARAMETERS: Final = {
+    "vm.overcommit_memory": "1",
+    "vm.panic_on_oom": "0",
+    "kernel.panic": "10",
+    "kernel.panic_on_oops": "1",
+}
+"""What RKE2 with the profile ``cis`` and kubelet with ``protect-kernel-defaults`` do not start without: rancher/rke2,
+pkg/cli/cmds/profile_linux.go."""
 LEAST_PARAMETERS: Final = {
     "fs.inotify.max_user_instances": 8192,
     "fs.inotify.max_user_watches": 524288,
 }
 BUILT_IN_REGISTRY_NAMES: Final = ("goodrain.me", "region.goodrain.me")
 """Names that Rainbond 6 maps to its first gateway only; here they lead to the address that moves."""
+
+
+def is_hardened(spec: ClusterSpec) -> bool:
+    """Whether RKE2 or kubelet will look at the kernel's parameters and end where they are not as they want them."""
+    settings = spec.kubernetes.settings
+    return bool(words_of(settings.get("profile"))) or settings.get("protect-kernel-defaults") in (True, "true")
 
 
 def hosts_lines(spec: ClusterSpec) -> tuple[str, ...]:
@@ -77,10 +92,11 @@ class PrepareSystem(ResourceStep):
         """In this order: the bridge's parameters exist only once its module is loaded."""
         first_line = header(context.spec.name)
         devices = asset("templates", "networkmanager.conf").read_text(encoding="utf-8")
+        parameters = {**EXACT_PARAMETERS, **(HARDENED_PARAMETERS if is_hardened(context.spec) else {})}
         network_manager = plain(f"{first_line}\n{devices}")
         return (
             KernelModules("/etc/modules-load.d/rbdtui.conf", first_line, REQUIRED_MODULES, HELPFUL_MODULES),
-            KernelParameters("/etc/sysctl.d/90-rbdtui.conf", first_line, EXACT_PARAMETERS, LEAST_PARAMETERS),
+            KernelParameters("/etc/sysctl.d/90-rbdtui.conf", first_line, parameters, LEAST_PARAMETERS),
             # RKE2 gives its pods a public server where this file is missing or empty; the host's own programs want it.
             ManagedFile("/etc/resolv.conf", plain(f"{first_line}\n"), only_when_missing=True),
             WhereActive(

@@ -183,6 +183,14 @@ ANSWERS: Final[Mapping[str, Callable[[Machine], str]]] = {
     "selinux": lambda machine: {"enforcing": "1\n", "permissive": "0\n", "disabled": "disabled\n"}.get(
         machine.system.selinux, ""
     ),
+    "selinux_at_boot": lambda machine: f"{machine.system.selinux}\n",
+    "leases": lambda _: "",
+    "clock_synchronised": lambda _: "yes\n",
+    "hosts_rewritten": lambda _: "",
+    "immutable": lambda _: "--------------e------- /etc/hosts\n",
+    "networkd_keeps": lambda _: "",
+    "xfs_ftype": lambda _: "",
+    "users": lambda _: "",
     "apparmor": lambda machine: "Y\n" if "apparmor_parser" in machine.tools else "",
     "tools": _lines_of(TOOLS, lambda machine, name: name in machine.tools),
     "files": _lines_of(FILES, lambda machine, path: machine.files.exists(path)),
