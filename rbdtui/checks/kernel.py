@@ -80,7 +80,7 @@ def settings(view: NodeView) -> Iterator[Finding]:
         ("fs.inotify.max_user_watches", limits.inotify_watches),
     )
     for key, floor in floors:
-        if found.get(key, "").isdigit() and int(found[key]) < floor:
+        if len(value := found.get(key, "")) < 19 and value.isdecimal() and int(value) < floor:
             changed.append(f"{key} = {found[key]} -> {floor}")
     if changed:
         yield view.finding("RBD-KERN-106", Severity.INFO, settings="; ".join(changed), evidence="\n".join(changed))

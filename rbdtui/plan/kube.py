@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from rbdtui.plan.step import StepContext
+from rbdtui.transport.answers import UNREADABLE
 from rbdtui.transport.base import Host, TransportError
 from rbdtui.transport.scripts import script
 
@@ -59,7 +60,7 @@ def _node(line: str) -> KubeNode:
     name, ready, addresses, _version, labels = line.split("\t", 4)
     try:
         parsed = json.loads(labels)
-    except ValueError:
+    except UNREADABLE:
         parsed = {}
     values = {str(key): str(value) for key, value in parsed.items()} if isinstance(parsed, dict) else {}
     return KubeNode(name, ready, addresses.split(" ")[0], values)
@@ -117,8 +118,8 @@ async def etcd_seen_by(host: Host) -> EtcdView:
             leader=str(status.get("leader", "")),
             errors=tuple(str(error) for error in status.get("errors") or ()),
         )
-    except (ValueError, AttributeError, TypeError) as error:
-        return EtcdView(errors=(f"{error}: {answer.text[:300]}",))
+    except UNREADABLE as error:
+        return EtcdView(errors=(f"{type(error).__name__}: {answer.text[:300]}",))
 
 
 def _member(data: dict[str, object]) -> EtcdMember:

@@ -6,7 +6,7 @@ import asyncio
 from dataclasses import dataclass
 
 from rbdtui.plan.step import Change, Plan, Step, StepContext, StepError
-from rbdtui.transport.base import TransportError, UploadProgress
+from rbdtui.transport.base import TransportError, UploadProgress, unexpected
 from rbdtui.words import Text
 
 
@@ -56,3 +56,5 @@ async def _preview_step(step: Step, context: StepContext) -> PreviewedStep:
         return PreviewedStep(step, satisfied=False, changes=tuple(await step.describe(context)))
     except (StepError, TransportError) as error:
         return PreviewedStep(step, satisfied=False, unknown=error.text)
+    except Exception as error:  # one server's odd answer must not take the other servers' plan with it
+        return PreviewedStep(step, satisfied=False, unknown=unexpected(step.node or step.id, error))

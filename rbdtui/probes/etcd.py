@@ -17,6 +17,7 @@ from typing import Final
 from rbdtui.probes.model import CLUSTER, Answer, ProbeKey, ProbeKind, ProbeState
 from rbdtui.probes.ways import Limits, Ways
 from rbdtui.probes.wire import HttpAnswer, Place, http_get
+from rbdtui.transport.answers import LARGEST_NUMBER, UNREADABLE, whole_number
 from rbdtui.transport.base import Host, TransportError
 from rbdtui.transport.scripts import script
 from rbdtui.words import T
@@ -93,8 +94,8 @@ def read_metrics(health: HttpAnswer, metrics: HttpAnswer) -> EtcdMember:
 def _whole(number: str) -> int:
     """A Prometheus number such as ``2.4576e+07``."""
     try:
-        return int(float(number))
-    except (ValueError, OverflowError):
+        return min(int(float(number)), LARGEST_NUMBER)
+    except UNREADABLE:
         return 0
 
 
@@ -120,11 +121,11 @@ def read_gateway_answers(text: str) -> EtcdMember | EtcdSilence:
             has_leader=leader != "0",
             is_leader=leader == own_id,
             is_learner=any(str(m.get("ID")) == own_id and m.get("isLearner") is True for m in members),
-            size_bytes=int(status.get("dbSize", 0)),
+            size_bytes=whole_number(str(status.get("dbSize", 0))),
             members=len(members),
             evidence=text,
         )
-    except (ValueError, KeyError, TypeError, AttributeError):
+    except UNREADABLE:
         return EtcdSilence(True, text)
 
 

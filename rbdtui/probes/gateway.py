@@ -17,6 +17,7 @@ from cryptography import x509
 from rbdtui.probes.model import Answer, ProbeKey, ProbeState
 from rbdtui.probes.ways import Limits, Reply, Target, by_way, trouble_text
 from rbdtui.probes.wire import Place, Trouble, WireError, http_get, tls_hello, trusting_context
+from rbdtui.transport.answers import UNREADABLE
 from rbdtui.words import T, Text
 
 GATEWAY_PORTS: Final = (80, 443, 6060, 7070, 8443)
@@ -130,7 +131,7 @@ def certificate_names(der: bytes) -> list[str]:
     try:
         extensions = x509.load_der_x509_certificate(der).extensions
         names = extensions.get_extension_for_class(x509.SubjectAlternativeName).value
-    except (ValueError, x509.ExtensionNotFound):
+    except (*UNREADABLE, x509.ExtensionNotFound, x509.InvalidVersion):
         return []
     addresses = [str(address) for address in names.get_values_for_type(x509.IPAddress)]
     return [*names.get_values_for_type(x509.DNSName), *addresses]

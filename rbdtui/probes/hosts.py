@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import statistics
 import time
 from collections.abc import Mapping
@@ -16,6 +17,8 @@ from rbdtui.words import T
 DISK_PATHS: Final = ("/", "/var/lib/rancher")
 SUPERVISOR_PORT: Final = "9345"
 _MIB: Final = 1024
+_COUNT: Final = re.compile(r"[0-9]{1,18}")
+_TIME: Final = re.compile(r"[0-9]{1,12}(\.[0-9]{1,9})?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +92,7 @@ def parse_sample(result: CommandResult, sent: float, arrived: float) -> HostSamp
         fields = rest.split(" ")
         if word == "time":
             clock = _clock(rest, sent, arrived)
-        elif word == "disk" and len(fields) >= 4 and all(number.isdecimal() for number in fields[:3]):
+        elif word == "disk" and len(fields) >= 4 and all(_COUNT.fullmatch(number) for number in fields[:3]):
             disks.append(Disk(" ".join(fields[3:]), int(fields[0]), int(fields[2])))
         elif word == "unit":
             units[fields[0]] = dict(pair.split("=", 1) for pair in fields[1:] if "=" in pair)
@@ -104,10 +107,9 @@ def parse_sample(result: CommandResult, sent: float, arrived: float) -> HostSamp
 
 
 def _clock(text: str, sent: float, arrived: float) -> ClockReading | None:
-    try:
-        host_time = float(text)
-    except ValueError:
+    if not _TIME.fullmatch(text):
         return None
+    host_time = float(text)
     return ClockReading(host_time - (sent + arrived) / 2, abs(arrived - sent) / 2)
 
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
+from rbdtui.transport.answers import parse_answer, whole_number
 from rbdtui.transport.base import (
     CommandResult,
     Host,
     OutputTooLargeError,
-    RemoteScriptError,
     UploadMismatchError,
 )
 from rbdtui.transport.failures import check
@@ -63,10 +64,7 @@ async def file_states(host: Host, paths: Sequence[str]) -> dict[str, FileState |
     for start in range(0, len(paths), _PATHS_PER_CALL):
         some = paths[start : start + _PATHS_PER_CALL]
         result = await host.must(script("file-state"), *some, timeout_s=300)
-        lines = result.text.splitlines()
-        if len(lines) != len(some):
-            raise RemoteScriptError(host.name, "file-state", result)
-        states.update((path, _parse_state(line)) for path, line in zip(some, lines, strict=True))
+        states |= parse_answer(host.name, "file-state", partial(_parse_states, some, result.text))
     return states
 
 
@@ -95,11 +93,15 @@ async def remove_file(host: Host, path: str, *, backup_dir: str = "") -> bool:
     return _word(result) == "removed"
 
 
+def _parse_states(paths: Sequence[str], text: str) -> dict[str, FileState | None]:
+    return {path: _parse_state(line) for path, line in zip(paths, text.splitlines(), strict=True)}
+
+
 def _parse_state(line: str) -> FileState | None:
     if line == "absent":
         return None
     digest, mode, owner, size = line.split(" ")
-    return FileState("" if digest == "other" else digest, int(mode, 8), owner, int(size))
+    return FileState("" if digest == "other" else digest, whole_number(mode, 8, most=0o7777), owner, whole_number(size))
 
 
 def _word(result: CommandResult) -> str:

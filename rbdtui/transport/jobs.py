@@ -17,7 +17,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from rbdtui.transport.base import Host, JobLostError, JobStoppedError, RemoteScriptError, RemoteTimeoutError
+from rbdtui.transport.answers import parse_answer, whole_number
+from rbdtui.transport.base import Host, JobLostError, JobStoppedError, RemoteTimeoutError
 from rbdtui.transport.scripts import Script, script
 
 _MOST_STARTS: Final = 3
@@ -31,8 +32,16 @@ _TIMED_OUT: Final = 124
 _UNIT_LENGTH: Final = 120
 _MOST_LOG_BYTES: Final = 256 * 1024
 """Of a log in one answer; the script ``job-follow`` knows this number too."""
+_MOST_TOLD_BYTES: Final = 16 * 1024 * 1024
+"""Of a job's log that is told, in no more lines than follow; what it writes beyond that stays on the host."""
+_MOST_TOLD_LINES: Final = 200_000
+_LONGEST_LINE: Final = 64 * 1024
+"""Characters; a longer line is told in pieces."""
+_LONGEST_TAIL_LINE: Final = 1000
 _BEYOND_BYTES: Final = 2**40
 """An offset behind the end of any log."""
+
+_STATES: Final = frozenset({"running", "ended", "lost", "absent"})
 
 OnLine = Callable[[str], None]
 
@@ -63,21 +72,33 @@ class _Answer:
 
 
 class _Lines:
-    """Cuts a growing log into lines, by bytes, so that nothing is lost or repeated between two answers."""
+    """Cuts a growing log into lines, by bytes, so that nothing is lost or repeated between two answers.
+
+    It holds one unfinished line and the tail at most, and tells a bounded part of a log without end.
+    """
 
     def __init__(self, on_line: OnLine | None) -> None:
         self._on_line = on_line
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
         self._unfinished = ""
+        self._told = 0
         self.offset_bytes = 0
         self.tail: deque[str] = deque(maxlen=_TAIL_LINES)
 
     def feed(self, data: bytes) -> None:
         """Take the next bytes of the log."""
         self.offset_bytes += len(data)
-        *lines, self._unfinished = (self._unfinished + self._decoder.decode(data)).split("\n")
-        for line in lines:
+        *lines, last = (self._unfinished + self._decoder.decode(data)).split("\n")
+        for line in lines[: max(0, _MOST_TOLD_LINES - self._told)]:
             self._tell(line)
+        whole = len(last) - len(last) % _LONGEST_LINE
+        if whole:
+            self._tell(last[:whole])
+        self._unfinished = last[whole:]
+        if self.offset_bytes > _MOST_TOLD_BYTES or self._told >= _MOST_TOLD_LINES:
+            self.finish()
+            self._tell("[...]")
+            self.offset_bytes = _BEYOND_BYTES
 
     def finish(self) -> None:
         """Take the log as ended."""
@@ -87,9 +108,11 @@ class _Lines:
             self._tell(last)
 
     def _tell(self, line: str) -> None:
-        self.tail.append(line)
+        self._told += 1
+        self.tail.append(line[:_LONGEST_TAIL_LINE])
         if self._on_line is not None:
-            self._on_line(line)
+            for start in range(0, max(1, len(line)), _LONGEST_LINE):
+                self._on_line(line[start : start + _LONGEST_LINE])
 
 
 async def run_job(
@@ -168,8 +191,12 @@ async def _ask(host: Host, name: str, offset_bytes: int, *, wait_s: int = _WAIT_
         script("job-follow"), name, str(offset_bytes), str(wait_s), timeout_s=wait_s + 30,
         output_limit_bytes=2 * _MOST_LOG_BYTES,
     )  # fmt: skip
-    header, _, log = result.stdout.partition(b"\n")
-    words = header.decode("ascii", "replace").split()
-    if len(words) != 3 or not words[2].isdigit() or len(log) != int(words[2]):
-        raise RemoteScriptError(host.name, "job-follow", result)
-    return _Answer(words[0], int(words[1]) if words[0] == "ended" else -1, log)
+    return parse_answer(host.name, "job-follow", lambda: _answer(result.stdout))
+
+
+def _answer(stdout: bytes) -> _Answer:
+    header, _, log = stdout.partition(b"\n")
+    state, status, count = header[:200].decode("ascii").split()
+    if state not in _STATES or len(log) != whole_number(count):
+        raise ValueError(header[:200])
+    return _Answer(state, whole_number(status, most=255) if state == "ended" else -1, log)

@@ -12,6 +12,7 @@ from typing import Final
 
 import asyncssh
 
+from rbdtui.transport.answers import parse_answer
 from rbdtui.transport.base import (
     DEFAULT_TIMEOUT_S,
     CommandResult,
@@ -184,7 +185,8 @@ class SshHost:
         result = await self._run_once(
             Invocation(script("upload-state"), delivery.state_args, b"", True, delivery.limit_s)
         )
-        remainder = parse_remainder(check(self.name, "upload-state", result, path=delivery.target).text)
+        told = check(self.name, "upload-state", result, path=delivery.target).text
+        remainder = parse_answer(self.name, "upload-state", lambda: parse_remainder(told))
         if remainder is None:
             delivery.meter.finish()
             return False

@@ -18,6 +18,7 @@ from typing import Final
 import asyncssh
 
 from rbdtui.plain_file import open_plain
+from rbdtui.transport.answers import whole_number
 from rbdtui.transport.base import CommandResult, NoSpaceError, SourceError, UploadMismatchError, UploadProgress
 from rbdtui.transport.exchange import Exchange
 from rbdtui.transport.failures import check, is_disk_trouble
@@ -53,12 +54,14 @@ class Remainder:
 
 
 def parse_remainder(text: str) -> Remainder | None:
-    """Read the answer of the script ``upload-state``; None when the file is there already."""
+    """Read the answer of the script ``upload-state``; None when the file is there already. Raises `ValueError`."""
     word, *rest = text.split()
     if word == "done":
         return None
+    if word != "part":
+        raise ValueError(text[:200])
     offset, digest, free = rest
-    return Remainder(int(offset), digest, int(free))
+    return Remainder(whole_number(offset), digest, whole_number(free))
 
 
 class Source:

@@ -117,4 +117,4 @@ def _settings(wanted: Mapping[str, str], present: Mapping[str, str]) -> list[str
 
 
 def _number(text: str) -> int:
-    return int(text) if text.isdigit() else 0
+    return int(text) if text.isdecimal() and len(text) < 19 else 0
