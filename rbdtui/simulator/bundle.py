@@ -26,7 +26,7 @@ def write_bundle(directory: Path, *, arch: str = "amd64", images_bytes: int = 12
     directory.mkdir(parents=True, exist_ok=True)
     files = {
         f"rke2.linux-{arch}.tar.gz": _compressed(_program_archive(arch)),
-        f"rke2-images.linux-{arch}.tar.gz": _compressed(_image_archive(images_bytes)),
+        f"rke2-images.linux-{arch}.tar.gz": _compressed(_image_archive(arch, images_bytes)),
     }
     for name, content in files.items():
         (directory / name).write_bytes(content)
@@ -72,7 +72,7 @@ def _noise(seed: str, size_bytes: int) -> bytes:
 def _program_archive(arch: str) -> bytes:
     script = b"#!/bin/sh\n# A simulated RKE2 has nothing to stop.\nexit 0\n"
     files = {
-        "bin/rke2": (elf_program(arch), 0o755),
+        "bin/rke2": (elf_program(arch) + RKE2_VERSION.encode(), 0o755),
         "bin/rke2-killall.sh": (script, 0o755),
         "bin/rke2-uninstall.sh": (script, 0o755),
         "share/rke2/LICENSE.txt": (b"Simulated.\n", 0o644),
@@ -104,14 +104,14 @@ ExecStart=/usr/local/bin/rke2 {kind}
 """
 
 
-def _image_archive(size_bytes: int) -> bytes:
+def _image_archive(arch: str, size_bytes: int) -> bytes:
     """As ``docker save`` writes it: a manifest, and for each image a configuration and a layer."""
     files: dict[str, tuple[bytes, int]] = {}
     manifest = []
     tag = RKE2_VERSION.replace("+", "-")
     for name in _IMAGES:
         layer = _noise(name, size_bytes // len(_IMAGES))
-        config = json.dumps({"architecture": "amd64", "os": "linux", "rootfs": {"type": "layers", "diff_ids": []}})
+        config = json.dumps({"architecture": arch, "os": "linux", "rootfs": {"type": "layers", "diff_ids": []}})
         digest = hashlib.sha256(config.encode() + layer).hexdigest()
         files[f"{digest}.json"] = (config.encode(), 0o644)
         files[f"{digest}/layer.tar"] = (layer, 0o644)

@@ -16,6 +16,8 @@ from rbdtui.bundle.verify import verify_bundle
 from rbdtui.errors import StepError
 from rbdtui.facts.model import NodeFacts, OsRelease
 from rbdtui.findings import Severity
+from rbdtui.simulator.bundle import write_bundle
+from rbdtui.simulator.kubernetes.cluster import RKE2_VERSION
 from rbdtui.spec.model import ClusterSpec
 from tests.bundle.archives import (
     IMAGES_GZ,
@@ -224,3 +226,14 @@ def test_the_version_of_rke2_is_told_by_its_program(tmp_path: Path) -> None:
     assert version.at_least(1, 28)
     (directory / PROGRAM).unlink()
     assert open_bundle(directory).rke2_version("amd64") is None
+
+
+@pytest.mark.parametrize("arch", ["amd64", "arm64"])
+def test_the_bundle_of_simulated_hosts_is_as_good_as_a_real_one(tmp_path: Path, arch: str) -> None:
+    directory = write_bundle(tmp_path, arch=arch, images_bytes=4096)
+    (directory / f"sha256sum-{arch}.txt").unlink()
+    lacking = NodeFacts("n1", 0.0, os=OsRelease(id="debian", version_id="12"), arch=arch, tools=frozenset({"tar"}))
+    bundle = open_bundle(directory)
+    codes = {finding.code for finding in verify_bundle(bundle, spec(), [lacking])}
+    assert codes == {"RBD-BUNDLE-007", "RBD-BUNDLE-008"}
+    assert str(bundle.rke2_version(arch)) == RKE2_VERSION
