@@ -298,6 +298,10 @@ _KERNEL_SETTINGS: Final = {
     "fs.inotify.max_user_instances": "128",
     "fs.inotify.max_user_watches": "65536",
     "vm.swappiness": "60",
+    "vm.overcommit_memory": "0",
+    "vm.panic_on_oom": "0",
+    "kernel.panic": "0",
+    "kernel.panic_on_oops": "0",
 }
 
 
