@@ -19,7 +19,7 @@ from tests.lab import BASTION_USER, OP_PASSWORD, OP_USER, Lab
 
 PASSPHRASE = "Vault-pass-phrase-42"
 API_PORT = 6443
-_SPEC = """# Three servers and an agent in the lab; this comment belongs to the operator.
+FOUR_HOSTS = """# Three servers and an agent in the lab; this comment belongs to the operator.
 apiVersion: rbdtui/v1
 name: lab-site
 profile: kubernetes-only
@@ -43,33 +43,46 @@ gateway: {{mode: keepalived, vip: {vip}/26, virtual_router_id: 87}}
 """
 
 
+_ETCD_MEMBERS = (
+    "printf '{}' | /var/lib/rancher/rke2/bin/kubectl --kubeconfig /dev/null --server=https://127.0.0.1:2382 "
+    "--certificate-authority=/var/lib/rancher/rke2/server/tls/etcd/server-ca.crt "
+    "--client-certificate=/var/lib/rancher/rke2/server/tls/etcd/client.crt "
+    "--client-key=/var/lib/rancher/rke2/server/tls/etcd/client.key create --raw /v3/cluster/member/list -f -"
+)
+
+
 @dataclass(slots=True)
 class LabSite:
     """A site directory for a lab, and the command line on it."""
 
     lab: Lab
     path: Path
+    spec: str = FOUR_HOSTS
+    """cluster.yaml with {names} in place of what the lab knows."""
+    bundle: Path = field(init=False)
     vip: str = field(init=False)
 
     def __post_init__(self) -> None:
         self.vip = self.lab.vips[0]
+        self.bundle = self.lab.bundle
 
     def write(self) -> None:
         """What an operator would do: init, fill in, keep the secret, pin the keys (twice: the bastion's first)."""
         self.path.parent.joinpath("passphrase").write_text(PASSPHRASE + "\n")
         assert self.rbdtui("init", str(self.path)).returncode == 0
-        assert self.lab.bastion is not None
+        bastion = self.lab.bastion.address if self.lab.bastion else ""
         addresses = {name: host.address for name, host in self.lab.hosts.items()}
         self.path.joinpath("cluster.yaml").write_text(
-            _SPEC.format(
-                bundle=self.lab.bundle, key=self.lab.key, op=OP_USER, vip=self.vip, bastion=self.lab.bastion.address,
+            self.spec.format(
+                bundle=self.bundle, key=self.lab.key, op=OP_USER, vip=self.vip, bastion=bastion,
                 bastion_user=BASTION_USER, bastion_key=self.lab.bastion_key, **addresses,
             )
         )  # fmt: skip
         assert self.rbdtui("secret", "set", str(self.path), "sudo", stdin=OP_PASSWORD).returncode == 0
-        assert self.rbdtui("trust", str(self.path), "--yes").returncode == 1, (
-            "hosts behind an unpinned bastion are told"
-        )
+        if bastion:
+            assert self.rbdtui("trust", str(self.path), "--yes").returncode == 1, (
+                "hosts behind an unpinned bastion are told"
+            )
         done = self.rbdtui("trust", str(self.path), "--yes")
         assert done.returncode == 0, done.stdout + done.stderr
 
@@ -93,6 +106,15 @@ class LabSite:
         journal = self.run_dir() / "events.jsonl"
         lines = journal.read_text().split("\n")[:-1] if journal.exists() else []
         return [json.loads(line) for line in lines]
+
+    def seen(self, kind: str, step: str) -> list[dict[str, object]]:
+        """Events of one type about one step in the newest run, oldest first."""
+        return [event for event in self.events() if event["type"] == kind and event["step"] == step]
+
+    def wait_event(self, kind: str, step: str, limit_s: float = 400.0) -> dict[str, object]:
+        """Wait for an event about a step; gives the newest."""
+        wait_for(lambda: bool(self.seen(kind, step)), limit_s, f"{kind} of {step}")
+        return self.seen(kind, step)[-1]
 
     def kill_runner_in(self, step: str, limit_s: float = 600.0) -> None:
         """Wait until a step is under way and end the runner as a power failure of the jump host would."""
@@ -121,6 +143,24 @@ class LabSite:
             for node in listed["items"]
             if any(c["type"] == "Ready" and c["status"] == "True" for c in node["status"]["conditions"])
         )
+
+    def wait_ready(self, host: str, *names: str, limit_s: float = 300.0) -> None:
+        """Wait until exactly these nodes are Ready, asked on a host through the virtual address."""
+        wait_for(lambda: self.ready_nodes(host) == sorted(names), limit_s, f"{names} to be Ready", every_s=1)
+
+    def etcd_voters(self, host: str) -> list[str]:
+        """Full names of etcd's voting members, as the member on a host knows them; fails when somebody has no vote."""
+        members = json.loads(self.lab.inside(host, _ETCD_MEMBERS).stdout)["members"]
+        assert not any(member.get("isLearner") for member in members), members
+        return sorted(member["name"] for member in members)
+
+    def api_answers(self) -> bool:
+        """Whether the API answers through the virtual address, asked from this machine without the product."""
+        done = subprocess.run(
+            ["openssl", "s_client", "-connect", f"{self.vip}:{API_PORT}", "-verify_quiet"],
+            input=b"", capture_output=True, timeout=3, check=False,
+        )  # fmt: skip
+        return b"BEGIN CERTIFICATE" in done.stdout
 
     def vip_holders(self, *, off: str = "") -> list[str]:
         """Hosts that have the virtual address now; the one without power is not asked."""
