@@ -155,7 +155,7 @@ def test_ports_and_nodes_of_a_first_server(hosts: Hosts) -> None:
     own = hosts.lab.hosts["n1"].address
     assert {port for port, where in found.items() if "127.0.0.1" in where} >= LOOPBACK_OF_A_SERVER
     assert {port for port, where in found.items() if own in where} == {2379, 2380}
-    assert {port for port, where in found.items() if "*" in where} == {6443, 9345, 10250}
+    assert {port for port, where in found.items() if "*" in where} == {6443, 9345, 10250, 10260}
     assert 6444 not in found
     labels = json.loads(hosts.kubectl("get node n1 -o json"))["metadata"]["labels"]
     roles = {name.partition("/")[2] for name in labels if name.startswith("node-role.kubernetes.io/")}

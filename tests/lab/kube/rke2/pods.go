@@ -76,5 +76,6 @@ func (n *node) writeControllers() {
 	}
 	if !s.is("disable-cloud-controller") {
 		go holdPort("tcp", "127.0.0.1:10258") // where the real one's cloud-controller-manager listens
+		go holdPort("tcp", ":10260")
 	}
 }
