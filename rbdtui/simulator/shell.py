@@ -9,11 +9,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from rbdtui.simulator.call import Call, Input, Verbs
+from rbdtui.simulator.call import BytesInput, Call, Input, Verbs
 from rbdtui.simulator.machine import Machine, Sudo, User
 from rbdtui.transport.scripts import OUTPUT_MARK, PREFIX
 
-_EVAL: Final = re.compile(r'eval "\$\(head -c (\d+)\)"')
+_EVAL: Final = re.compile(r'(?:exec <"\$1" && shift && )?eval "\$\(head -c (\d+)\)"(?: # \w+)?')
+_WHO: Final = 'exec <"$1" && shift && id -u'
+_FEED: Final = re.compile(r"(?P<read>.*IFS= read -r pw; )?.*\bsudo (?P<options>-[^$]*?) timeout ")
 _PASSWORD_LINE_BYTES: Final = 4096
 
 
@@ -53,6 +55,10 @@ async def _run(session: Session, words: list[str], verbs: Verbs) -> int:
             return await _run(session, rest, verbs)
         case ["sudo", *rest]:
             return await _sudo(session, rest, verbs)
+        case ["cat", "|", "sh", "-c", text, name, limit, command, *args] if fed := _FEED.match(text):
+            return await _feed(session, fed, ["timeout", "-k", "5", limit, "sh", "-c", command, name, *args], verbs)
+        case ["sh", "-c", text, name, *_] if text == _WHO and name.startswith(PREFIX):
+            return await _run(session, ["id", "-u"], verbs)
         case ["timeout", *rest]:
             return await _timeout(session, rest, verbs)
         case ["env", *rest]:
@@ -123,6 +129,15 @@ async def _read_line(stdin: Input) -> str:
     while len(line) < _PASSWORD_LINE_BYTES and (byte := await stdin.read(1)) not in {b"", b"\n"}:
         line += byte
     return line.decode("utf-8", "replace")
+
+
+async def _feed(session: Session, fed: re.Match[str], words: list[str], verbs: Verbs) -> int:
+    """A shell that gives sudo one line of standard input and leaves the rest to the command."""
+    line = await _read_line(session.stdin) if fed["read"] else None
+    rest, session.stdin = session.stdin, BytesInput(b"" if line is None else line.encode() + b"\n")
+    refused = await _sudo(session, shlex.split(fed["options"]), verbs)
+    session.stdin = rest
+    return refused or await _run(session, words, verbs)
 
 
 async def _sudo(session: Session, words: list[str], verbs: Verbs) -> int:

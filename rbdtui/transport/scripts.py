@@ -33,25 +33,19 @@ class Script:
     name: str
     text: str
 
-    def command(self, args: tuple[str, ...], *, limit_s: float) -> str:
+    def command(self, args: tuple[str, ...], *, limit_s: float, tag: str = "") -> str:
         """The remote command line; the script's text is expected first on standard input, then the payload.
 
         Nothing secret may be in ``args``: they are visible in the host's process list. ``limit_s`` ends the script
-        on the host even when the link is gone.
+        on the host even when the link is gone. ``tag`` only makes its processes known by their command lines.
         """
-        size = len(self.wire_text())
-        words = [
-            "timeout",
-            "-k",
-            "5",
-            f"{limit_s:g}",
-            "sh",
-            "-c",
-            f'eval "$(head -c {size})"',
-            PREFIX + self.name,
-            *args,
-        ]
-        return shlex.join(words)
+        return shlex.join(
+            ["timeout", "-k", "5", f"{limit_s:g}", "sh", "-c", self.loader(tag), PREFIX + self.name, *args]
+        )
+
+    def loader(self, tag: str = "") -> str:
+        """What a shell runs to take the script's text from its standard input."""
+        return f'eval "$(head -c {len(self.wire_text())})"' + (f" # {tag}" if tag else "")
 
     def wire_text(self) -> bytes:
         """The bytes sent before the payload; in braces, so that a shell refuses one that arrived only in part."""

@@ -24,7 +24,7 @@ from rbdtui.transport.base import (
     SudoPasswordWrongError,
     UploadProgress,
 )
-from rbdtui.transport.become import Elevation, find_elevation
+from rbdtui.transport.become import Elevation, find_elevation, password_was_refused
 from rbdtui.transport.credentials import Credentials
 from rbdtui.transport.endpoints import Endpoint
 from rbdtui.transport.exchange import Exchange, LinkLostError, OutputLimitError
@@ -163,12 +163,22 @@ class SshHost:
 
     async def _run_once(self, invocation: Invocation) -> CommandResult:
         elevation = await self._elevate() if invocation.root else Elevation()
+        exchange, result = await self._try(invocation, elevation)
+        if not exchange.started and elevation.by_sudo:
+            # sudo's rules or password are no longer what they were; the script has not begun.
+            self._reconsider(elevation, result)
+            exchange, result = await self._try(invocation, await self._elevate())
+        if not exchange.started:
+            raise ShellUnusableError(self.name, user=self._endpoint.user, detail=exchange.noise[-300:])
+        return result
+
+    async def _try(self, invocation: Invocation, elevation: Elevation) -> tuple[Exchange, CommandResult]:
         script = invocation.script
         limit_bytes = invocation.output_limit_bytes or self._limits.output_bytes
         exchange = Exchange(output_limit_bytes=limit_bytes, on_line=invocation.on_line)
         result = await self._exchange(
             exchange,
-            elevation.prefix + script.command(invocation.args, limit_s=invocation.timeout_s),
+            elevation.command(script, invocation.args, limit_s=invocation.timeout_s),
             elevation.input + script.wire_text() + invocation.payload,
             script.name,
             invocation.timeout_s,
@@ -176,11 +186,9 @@ class SshHost:
         killed = result.exit_status in _KILLED and result.duration_s >= invocation.timeout_s
         if killed or result.exit_status == _TIMED_OUT:
             raise RemoteTimeoutError(self.name, script=script.name, limit_s=invocation.timeout_s)
-        if not exchange.started:
-            raise ShellUnusableError(self.name, user=self._endpoint.user, detail=exchange.noise[-300:])
-        return result
+        return exchange, result
 
-    async def _deliver(self, delivery: Delivery) -> bool:
+    async def _deliver(self, delivery: Delivery, *, again: bool = True) -> bool:
         """One try of an upload; False when the file was there already."""
         result = await self._run_once(
             Invocation(script("upload-state"), delivery.state_args, b"", True, delivery.limit_s)
@@ -195,16 +203,30 @@ class SshHost:
         delivery.meter.start(offset)
         elevation = await self._elevate()
         receive = script("upload-receive")
-        command = receive.command(delivery.receive_args(offset), limit_s=LONGEST_UPLOAD_S)
+        command = elevation.command(receive, delivery.receive_args(offset), limit_s=LONGEST_UPLOAD_S)
         exchange = Exchange(output_limit_bytes=self._limits.output_bytes)
         with self._link_errors(receive.name, delivery.limit_s):
-            async with self._link.session(elevation.prefix + command, exchange) as channel:
+            async with self._link.session(command, exchange) as channel:
                 channel.write(elevation.input + receive.wire_text())
                 await send(delivery.source, channel, exchange, delivery.meter)
                 async with asyncio.timeout(delivery.limit_s):
                     result = await exchange.finish()
+        if not exchange.started and elevation.by_sudo and again:
+            self._reconsider(elevation, result)
+            return await self._deliver(delivery, again=False)
         delivery.check_result(self.name, result)
         return True
+
+    def _reconsider(self, elevation: Elevation, result: CommandResult) -> None:
+        """Forget how to become root; raises `SudoPasswordWrongError` where sudo refused the password we still have."""
+        if self._elevation is elevation:
+            self._elevation = None
+        if not (elevation.input and password_was_refused(result)):
+            return
+        if self._credentials.sudo_password(self._endpoint) == elevation.input[:-1].decode():
+            error = SudoPasswordWrongError(self.name, user=self._endpoint.user)
+            self._credentials.note_refusal(self._endpoint, self._endpoint.sudo_password, error)
+            raise error
 
     async def _elevate(self) -> Elevation:
         async with self._elevating:

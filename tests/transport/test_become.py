@@ -61,6 +61,16 @@ class Shell:
             SudoForbiddenError,
         ),
         (WANTS_PASSWORD, (1, "sudo: Account expired or PAM config lacks an account section\n"), SudoForbiddenError),
+        (
+            (1, "sudo: interactive authentication is required\n"),
+            (1, "sudo: Authentication failed, try again.\nsudo: Maximum 3 incorrect authentication attempts\n"),
+            SudoPasswordWrongError,
+        ),
+        (
+            (1, "sudo: interactive authentication is required\n"),
+            (1, "sudo: I'm sorry ops. I'm afraid I can't do that\n"),
+            SudoForbiddenError,
+        ),
         ((1, "sudo: sorry, you must have a tty to run sudo\n"), (0, ""), SudoTtyError),
         (WANTS_PASSWORD, (1, "sudo: sorry, you must have a tty to run sudo\n"), SudoTtyError),
         ((127, "env: 'sudo': No such file or directory\n"), (0, ""), SudoAbsentError),
@@ -92,8 +102,16 @@ async def test_sudo_without_a_password_gets_none() -> None:
     assert all(stdin == b"" for _, stdin in shell.given)
 
 
-async def test_a_password_that_is_not_named_is_not_guessed() -> None:
-    shell = Shell(WANTS_PASSWORD, (0, ""))
+@pytest.mark.parametrize("words", ["interactive authentication is required", "words of a sudo that nobody knows yet"])
+async def test_a_password_at_hand_is_tried_whatever_sudo_said_before(words: str) -> None:
+    shell = Shell((1, f"sudo: {words}\n"), (0, ""))
+    elevation = await find_elevation("n1", "ops", shell, lambda: NASTY)
+    assert elevation.input == NASTY.encode() + b"\n"
+
+
+@pytest.mark.parametrize("words", ["a password is required", "interactive authentication is required"])
+async def test_a_password_that_is_not_named_is_not_guessed(words: str) -> None:
+    shell = Shell((1, f"sudo: {words}\n"), (0, ""))
     with pytest.raises(SudoPasswordMissingError):
         await find_elevation("n1", "ops", shell, lambda: None)
     assert len(shell.given) == 2
