@@ -28,7 +28,8 @@ def own_address(view: NodeView) -> Iterator[Finding]:
 
 def lent_address(view: NodeView) -> Iterator[Finding]:
     """The node's address is its own: etcd, certificates and the plan name it, and a lease may end."""
-    if str(view.node.address) in view.facts.leases:
+    interface = view.facts.interface_of(view.node.address)
+    if interface is not None and view.node.address in interface.leased:
         field = f"nodes[{view.spec.nodes.index(view.node)}].address"
         yield view.finding("RBD-NET-113", Severity.WARNING, field=field, address=str(view.node.address))
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from ipaddress import IPv4Address
 from typing import Final
 
 from rbdtui.checks.network import VipAnswer
@@ -18,6 +20,7 @@ _VIP_TIMEOUT_S: Final = 2.5
 _STALE_AFTER_S: Final = 9.0
 """By then the kernel has given up a neighbour that no longer answers: 5 s of delay, then three probes."""
 _PER_HOST: Final = 16
+_OTHERS: Final = 2
 
 
 async def try_ways(host: Host, ways: Sequence[Way], addresses: Mapping[str, str]) -> dict[Way, ReachResult]:
@@ -51,12 +54,33 @@ async def look_for_vip(host: Host, spec: ClusterSpec) -> VipAnswer:
     answer = await _look_once(host, address, spec.kubernetes.api.port)
     if not answer.macs and answer.reach is not None and answer.reach.reach is Reach.UNREACHABLE:
         answer = await _look_once(host, address, spec.kubernetes.api.port)
-    if answer.macs and answer.reach is not None and answer.reach.reach not in (Reach.OPEN, Reach.REFUSED):
+    if _only_neighbour(answer):
         forgotten = await host.must(script("neighbour"), address, "forget")
         if "forgotten" not in forgotten.text:
             await asyncio.sleep(_STALE_AFTER_S)
         answer = await _look_once(host, address, spec.kubernetes.api.port)
+    if _only_neighbour(answer):
+        others = [await _look_once(host, str(other), spec.kubernetes.api.port) for other in _others(spec)]
+        answer = replace(answer, for_all=bool(others) and all(other.macs == answer.macs for other in others))
     return answer
+
+
+def _only_neighbour(answer: VipAnswer) -> bool:
+    """Whether somebody has the hardware address, but nobody takes or refuses a connection."""
+    return bool(answer.macs) and answer.reach is not None and answer.reach.reach not in (Reach.OPEN, Reach.REFUSED)
+
+
+def _others(spec: ClusterSpec) -> list[IPv4Address]:
+    """Two addresses of the VIP's network that the plan gives to nobody.
+
+    The network of a cloud answers to every address by itself, with one hardware address for all of them.
+    """
+    vip = spec.gateway.vip
+    assert vip is not None
+    planned = {vip.ip, spec.api_address, *(node.address for node in spec.nodes)}
+    size = vip.network.num_addresses
+    places = (vip.network[size - 2 - number] for number in range(min(size - 2, len(planned) + _OTHERS)))
+    return [place for place in places if place not in planned][:_OTHERS]
 
 
 async def _look_once(host: Host, address: str, port: int) -> VipAnswer:

@@ -26,6 +26,10 @@ _VRRP_MAC: Final = re.compile(r"00:00:5e:00:01:([0-9a-f]{2})")
 """The hardware address of a virtual router; its last byte is the router id (RFC 5798)."""
 
 
+_CLOUD_MACS: Final = frozenset({"ee:ff:ff:ff:ff:ff"})
+"""What the networks of Alibaba's cloud answer with for every address."""
+
+
 @dataclass(frozen=True, slots=True)
 class VipAnswer:
     """What a gateway host sees of the VIP from outside."""
@@ -38,6 +42,8 @@ class VipAnswer:
     """Whether the host holds the address itself."""
     tried: bool = True
     """Whether the host could be made to ask for the address at all."""
+    for_all: bool = False
+    """Whether the same hardware address answers to other addresses of the network: the network itself does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +123,13 @@ def _vip(view: ClusterView, answers: Mapping[str, VipAnswer]) -> Iterator[Findin
         if not answer.macs and answer.reach is not None and answer.reach.reach in _FREE:
             silent.append(name)
     held_by_us = any(facts.interface_of(vip.ip) and view.is_ours(node.name) for node, facts in view.answered())
+    for_all = _CLOUD_MACS | {mac for answer in answers.values() if answer.for_all for mac in answer.macs}
+    if proxies := sorted(for_all & seen.keys()):
+        common = {"vip": str(vip.ip), "mac": proxies[0]}
+        yield view.finding("RBD-VIP-111", Severity.WARNING, field="gateway.vip", evidence=proxies[0], **common)
     for mac, witnesses in seen.items():
+        if mac in for_all:
+            continue
         yield _taken(view, str(vip.ip), mac, own_macs.get(mac, ""), witnesses)
     if answers and not seen and not any(answer.tried for answer in answers.values()):
         yield view.finding(

@@ -1,4 +1,4 @@
-"""Facts on what changes a host behind its owner's back: the next boot, a lease that ends, services that tidy up."""
+"""Facts on what changes a host behind its owner's back: the next boot, services that tidy up."""
 
 from __future__ import annotations
 
@@ -40,12 +40,6 @@ def parse_mode(word: str) -> str:
     return mode if mode in _MODES else ""
 
 
-def parse_leases(text: str) -> frozenset[str]:
-    """The addresses, without their prefixes, of ``ip -o -4 addr show dynamic``."""
-    rows = (line.split() for line in text.splitlines())
-    return frozenset(row[3].partition("/")[0] for row in rows if len(row) > 3 and row[2] == "inet")
-
-
 def parse_immutable(text: str) -> tuple[str, ...]:
     """The paths that ``lsattr -d`` shows as immutable or append-only."""
     rows = (line.partition(" ") for line in text.splitlines())
@@ -57,9 +51,6 @@ SELINUX_AT_BOOT: Fact[str] = Fact(
     "sed -n 's/^[[:space:]]*SELINUX=//p' /etc/selinux/config 2>/dev/null || :",
     _last_word(parse_mode, ""),
     "",
-)
-LEASES: Fact[frozenset[str]] = Fact(
-    "leases", "! command -v ip >/dev/null || ip -o -4 addr show dynamic", parse_leases, frozenset()
 )
 CLOCK_SYNCHRONISED: Fact[bool | None] = Fact(
     "clock_synchronised",

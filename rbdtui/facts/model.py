@@ -82,6 +82,8 @@ class Interface:
     mtu: int = 1500
     up: bool = True
     addresses: tuple[IPv4Interface, ...] = ()
+    leased: tuple[IPv4Address, ...] = ()
+    """Of the addresses, those that are only lent (DHCP); where the host has no ``ip``, nobody can tell."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,8 +204,6 @@ class NodeFacts:
     claim: Claim | None = None
     selinux_at_boot: str = ""
     """What ``/etc/selinux/config`` asks for, in the same words; empty where it says nothing."""
-    leases: frozenset[str] = frozenset()
-    """Addresses that are only lent (DHCP)."""
     clock_synchronised: bool | None = None
     """Whether the clock has been set by its source; None when nobody can tell."""
     hosts_rewritten: bool = False

@@ -53,12 +53,15 @@ def parse_interfaces(text: str) -> tuple[Interface, ...]:
     """Read our own ``link`` lines, then ``ip -o -4 addr`` or the two tables of the kernel."""
     parts = sections(text)
     links = [_link(line) for line in parts["link"] if line]
+    lent: dict[str, list[IPv4Address]] = {}
     if "ip" in parts:
-        held = _addresses_of_ip(parts["ip"])
+        held, lent = _addresses_of_ip(parts["ip"])
     else:
         routes = parse_routes("\n".join(parts["route"]))
         held = _addresses_of_tables(parts["fib_trie"], routes)
-    return tuple(replace(link, addresses=tuple(held.get(link.name, ()))) for link in links)
+    return tuple(
+        replace(link, addresses=tuple(held.get(link.name, ())), leased=tuple(lent.get(link.name, ()))) for link in links
+    )
 
 
 def _link(line: str) -> Interface:
@@ -66,8 +69,12 @@ def _link(line: str) -> Interface:
     return Interface(name, mac.lower(), whole_number(mtu), bool(whole_number(flags, 16) & _IFF_UP))
 
 
-def _addresses_of_ip(lines: Iterable[str]) -> dict[str, list[IPv4Interface]]:
+def _addresses_of_ip(
+    lines: Iterable[str],
+) -> tuple[dict[str, list[IPv4Interface]], dict[str, list[IPv4Address]]]:
+    """All addresses by interface, and those of them that are marked ``dynamic``: their life is limited."""
     held: dict[str, list[IPv4Interface]] = {}
+    lent: dict[str, list[IPv4Address]] = {}
     for line in lines:
         number, name, family, address, *more = [*line.split(), "", "", "", ""]
         if number.removesuffix(":").isdecimal() and family == "inet" and address:
@@ -75,7 +82,9 @@ def _addresses_of_ip(lines: Iterable[str]) -> dict[str, list[IPv4Interface]]:
             prefix = (more[1] if more[0] == "peer" else address).partition("/")[2] or "32"
             own = IPv4Interface(f"{address.partition('/')[0]}/{prefix}")
             held.setdefault(name.partition("@")[0], []).append(own)
-    return held
+            if "dynamic" in line.partition("\\")[0].split():
+                lent.setdefault(name.partition("@")[0], []).append(own.ip)
+    return held, lent
 
 
 def _addresses_of_tables(trie: Iterable[str], routes: Iterable[Route]) -> dict[str, list[IPv4Interface]]:

@@ -11,7 +11,6 @@ from rbdtui.facts.later import (
     CLOCK_SYNCHRONISED,
     HOSTS_REWRITTEN,
     IMMUTABLE,
-    LEASES,
     NETWORKD_KEEPS,
     SELINUX_AT_BOOT,
 )
@@ -65,7 +64,6 @@ FACTS: Final[tuple[Fact[Any], ...]] = (
     CLAIM,
     FIREWALL,
     SELINUX_AT_BOOT,
-    LEASES,
     HOSTS_REWRITTEN,
     IMMUTABLE,
     NETWORKD_KEEPS,
@@ -127,7 +125,6 @@ def assemble(node: str, answers: Answers, *, clock: Clock | None, gathered_at: f
         leftovers=value(LEFTOVERS),
         claim=value(CLAIM),
         selinux_at_boot=value(SELINUX_AT_BOOT),
-        leases=value(LEASES),
         clock_synchronised=value(CLOCK_SYNCHRONISED),
         hosts_rewritten=value(HOSTS_REWRITTEN),
         immutable=value(IMMUTABLE),

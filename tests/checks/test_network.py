@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rbdtui.checks import NetworkAnswers, VipAnswer, check_network
+from rbdtui.checks.ask import look_for_vip
 from rbdtui.checks.ports import Way, listening_needs, ways
 from rbdtui.findings import Finding, Severity
 from rbdtui.spec.model import ClusterSpec, Profile, Role
@@ -17,6 +18,7 @@ from rbdtui.transport.base import Reach, ReachResult
 from rbdtui.words import LANGUAGES, say
 from tests.checks.cases import KUBERNETES, RAINBOND, E, W
 from tests.checks.cases import holding_vip as held
+from tests.checks.scripted_host import ScriptedHost
 from tests.checks.support import VIP, claimed, good_facts, mac, place, spec_of
 
 FOREIGN_MAC = "00:0c:29:01:02:03"
@@ -94,6 +96,37 @@ def test_a_foreign_machine_has_the_vip() -> None:
     assert codes(findings) == {"RBD-VIP-105": E}
     assert FOREIGN_MAC in str(findings[0].message)
     assert "node1, node2" in str(findings[0].message)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        pytest.param(VipAnswer(outcome(Reach.TIMED_OUT), (FOREIGN_MAC,), for_all=True), id="seen at other addresses"),
+        pytest.param(VipAnswer(outcome(Reach.TIMED_OUT), ("ee:ff:ff:ff:ff:ff",)), id="a cloud's known one"),
+    ],
+)
+def test_a_network_that_answers_for_every_address_is_no_proof(answer: VipAnswer) -> None:
+    findings = judged(NetworkAnswers(vip={"node1": answer, "node2": answer}))
+    assert codes(findings) == {"RBD-VIP-111": Severity.WARNING}
+    assert "allowed_address_pairs" in str(findings[0].remedy)
+
+
+@pytest.mark.parametrize(
+    ("elsewhere", "for_all"), [(FOREIGN_MAC, True), ("02:00:00:00:00:99", False), ("", False)], ids=str
+)
+async def test_other_addresses_are_asked_for_once_the_vip_has_an_answer(elsewhere: str, for_all: bool) -> None:
+    def neighbours(args: tuple[str, ...]) -> str:
+        if "forget" in args:
+            return "forgotten\n"
+        found = FOREIGN_MAC if args[0] == VIP else elsewhere
+        return f"neighbour {found} eth0\n" if found else ""
+
+    host = ScriptedHost("node1", {}, reaches=lambda address, port: Reach.TIMED_OUT, neighbours=neighbours)
+    answer = await look_for_vip(host, spec_of())
+    assert answer.for_all is for_all
+    asked = {address for address, _ in host.reached} - {VIP}
+    assert len(asked) == 2
+    assert not asked & {str(node.address) for node in spec_of().nodes}
 
 
 def test_a_virtual_router_has_the_vip() -> None:

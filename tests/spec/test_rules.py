@@ -275,6 +275,7 @@ CASES = [
         "",
     ),
     ("RBD-API-027", "error", [("{mode: vip}", "{}\n  settings: {profile: cis-2}")], "kubernetes.settings.profile", ""),
+    ("RBD-API-030", "warning", [("{mode: vip}", "{}\n  settings: {profile: cis}")], "kubernetes.settings.profile", ""),
     (
         "RBD-API-028",
         "error",
@@ -421,7 +422,6 @@ def test_the_api_shares_an_external_balancer_only_on_a_free_port() -> None:
         pytest.param("secrets-encryption: true", id="a name with secret in it"),
         pytest.param("etcd-s3-config-secret: backup", id="the name of a secret"),
         pytest.param("kube-apiserver-extra-mount: [/a:/b]", id="a composed name"),
-        pytest.param("profile: cis", id="hardened"),
         pytest.param("cluster-dns: 10.43.0.53", id="a DNS of the services"),
         pytest.param("disable: [rke2-metrics-server]", id="a part that is not needed"),
         pytest.param("{cni: cilium, disable-kube-proxy: true}", id="cilium instead of kube-proxy"),

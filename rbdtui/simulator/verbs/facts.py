@@ -184,7 +184,6 @@ ANSWERS: Final[Mapping[str, Callable[[Machine], str]]] = {
         machine.system.selinux, ""
     ),
     "selinux_at_boot": lambda machine: f"{machine.system.selinux}\n",
-    "leases": lambda _: "",
     "clock_synchronised": lambda _: "yes\n",
     "hosts_rewritten": lambda _: "",
     "immutable": lambda _: "--------------e------- /etc/hosts\n",

@@ -91,8 +91,10 @@ def cluster_dns(rule: RuleInput) -> Iterator[Finding]:
 
 
 def profile(rule: RuleInput) -> Iterator[Finding]:
-    """The hardening profile is one that RKE2 knows; with another it does not start."""
+    """The hardening profile is one that RKE2 knows; with another it does not start. What it wants is said."""
     for word in words_of(rule.spec.kubernetes.settings.get("profile")):
-        if word not in rke2_keys.PROFILES:
+        if word in rke2_keys.PROFILES:
+            yield rule.finding("RBD-API-030", Severity.WARNING, _path("profile"), word, profile=word)
+        else:
             known_ones = ", ".join(sorted(rke2_keys.PROFILES))
             yield rule.finding("RBD-API-027", Severity.ERROR, _path("profile"), word, profile=word, known=known_ones)
