@@ -124,7 +124,8 @@ async def _have_etcd(context: StepContext, names: Sequence[str]) -> bool:
 
 async def _cluster_ca(context: StepContext, *, besides: str) -> str:
     """The digest of the cluster's CA, from the first server that has one; empty when none has."""
-    names = sorted((node.name for node in context.spec.servers), key=lambda name: name == besides)
+    names = [node.name for node in context.spec.servers]
+    names.sort(key=lambda name: (not context.takes_part(name), name == besides))
     for name in names:
         identity = await _asked(context, name)
         if identity is None or not identity.token_ca or not identity.ca:

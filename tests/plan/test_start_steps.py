@@ -27,6 +27,7 @@ from rbdtui.simulator.call import Call
 from rbdtui.simulator.verbs import VERBS
 from rbdtui.transport.base import RemoteAnswerError
 from tests.plan.support import SERVER, SPEED, Bench, bench, carry_out, spec_of
+from tests.waiting import until
 
 UNIT = "rke2-server.service"
 
@@ -145,6 +146,24 @@ async def test_a_wrong_token_is_recognised_and_a_right_one_heals_it(
         assert "not authorized" in caught.value.evidence
         await carry_out(ConfigureRke2(node), at.context)
         await carry_out(kind(node), at.context)
+
+
+@pytest.mark.parametrize(("node", "kind"), [("node2", StartServer), ("node4", StartAgent)])
+async def test_an_address_that_is_away_for_a_minute_is_waited_for(
+    tmp_path: Path, node: str, kind: type[StartServer | StartAgent]
+) -> None:
+    async with bench(tmp_path, 4) as at:
+        await lay_down(at, at.context, "node1")
+        await carry_out(Keepalived("node1"), at.context)
+        await carry_out(StartFirstServer("node1"), at.context)
+        await lay_down(at, at.context, node)
+        await at.machine().systemd.stop("keepalived")
+        starting = asyncio.create_task(carry_out(kind(node), at.context))
+        await until(lambda: any("failed to get CA certs" in line for line in at.heard.lines))
+        await at.fleet.tempo.sleep(60.0)
+        assert not starting.done()
+        at.machine().start_unit("keepalived")
+        await starting
 
 
 async def test_a_damaged_archive_is_recognised_although_rke2_goes_on(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from rbdtui.plan.cluster import (
 )
 from rbdtui.plan.content import Content, SecretRef, fill_asset
 from rbdtui.plan.identity import Joining, joining_of
-from rbdtui.plan.resources.base import Resource
+from rbdtui.plan.resources.base import Resource, Target
 from rbdtui.plan.resources.files import ManagedFile, header
 from rbdtui.plan.step import StepContext, StepError
 from rbdtui.plan.steps.base import StepOfResources
@@ -92,11 +92,15 @@ class ConfigureRke2(StepOfResources):
         joining = await joining_of(context, self.node)
         if not joining.begins and not joining.ca:
             raise StepError("no_cluster_ca", node=self.node, retryable=True)
-        await StepOfResources.apply(self, context)
+        target = Target.of(context, self.node)
+        for file in self._files(context, joining):
+            await file.settle(target)
 
     async def all_resources(self, context: StepContext) -> Sequence[Resource]:
         """One or two files, root's alone: both hold a password."""
-        joining = await joining_of(context, self.node)
+        return self._files(context, await joining_of(context, self.node))
+
+    def _files(self, context: StepContext, joining: Joining) -> list[ManagedFile]:
         files = [ManagedFile(CONFIG_FILE, config_yaml(context, self.node, joining), mode=0o600)]
         if registries := registries_yaml(context):
             files.append(ManagedFile(REGISTRIES_FILE, registries, mode=0o600))
