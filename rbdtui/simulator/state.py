@@ -8,19 +8,24 @@ from typing import Final
 
 from rbdtui.simulator.files import Kind
 from rbdtui.simulator.fleet import SimulatedFleet
-from rbdtui.simulator.kubernetes.cluster import Cluster
+from rbdtui.simulator.kubernetes.cluster import Cluster, cluster_of
 from rbdtui.simulator.machine import Machine
 from rbdtui.simulator.units import Active
 
 UNREPEATABLE: Final = (
     "/etc/rancher/rke2/rke2.yaml",
+    "/var/lib/rbdtui/started/rke2-",
+    "/var/lib/rancher/rke2/server/agent-token",
     "/var/lib/rancher/rke2/agent/client-kubelet.crt",
     "/var/lib/rancher/rke2/agent/server-ca.crt",
     "/var/lib/rancher/rke2/server/node-token",
     "/var/lib/rancher/rke2/server/tls",
     "/var/lib/rancher/rke2/server/token",
 )
-"""Files into which a cluster's certificates get, which are never the same twice; their content does not count."""
+"""Files into which a cluster's certificates get, which are never the same twice; their content does not count.
+
+In other files the digest of the CA is as good as any other.
+"""
 VOLATILE: Final = ("/run", "/tmp", "/proc", "/sys")  # noqa: S108 - of the simulated machines
 
 
@@ -46,14 +51,17 @@ def machine_state(machine: Machine) -> dict[str, object]:
 
 
 def _files(machine: Machine) -> Iterable[tuple[str, str]]:
+    cluster = cluster_of(machine)
+    ca_digest = cluster.server_authority.digest.encode() if cluster is not None else b""
     for path in machine.files.walk():
         if path.startswith(VOLATILE):
             continue
         entry = machine.files.get(path, follow=False)
         if entry is None:
             continue
+        content = bytes(entry.content).replace(ca_digest, b"CA") if ca_digest else entry.content
         detail = {
-            Kind.FILE: "" if path.startswith(UNREPEATABLE) else hashlib.sha256(entry.content).hexdigest(),
+            Kind.FILE: "" if path.startswith(UNREPEATABLE) else hashlib.sha256(content).hexdigest(),
             Kind.LINK: entry.target,
             Kind.DIRECTORY: "",
         }[entry.kind]
