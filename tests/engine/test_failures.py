@@ -20,7 +20,7 @@ from rbdtui.engine.events import (
 )
 from rbdtui.engine.executor import CommandRefusedError
 from rbdtui.engine.state import StepStatus
-from rbdtui.plan.step import Probe, Step, StepContext, StepError, StepKind
+from rbdtui.plan.step import Probe, RetryPolicy, Step, StepContext, StepError, StepKind
 from rbdtui.transport.base import (
     CommandResult,
     ConnectionLostError,
@@ -218,6 +218,37 @@ async def test_a_step_that_takes_too_long(tmp_path: Path) -> None:
         assert await run.outcome() is RunOutcome.FAILED
         assert [event.code for event in run.events() if isinstance(event, StepFailed)] == ["step_out_of_time"]
         assert world.running == set(), "the step was cut off"
+
+
+async def test_a_step_that_ran_out_of_time_is_tried_again(tmp_path: Path) -> None:
+    world, release = World(), asyncio.Event()
+    world.actions["a@n1"] = held(release)
+    async with executing(tmp_path, lanes(world, ["n1"], ["a"], time_limit_s=0.2, retry=RetryPolicy(1))) as run:
+        await run.until(lambda: run.state.questions)
+        assert run.state.steps["a@n1"].failure is not None
+        assert run.state.steps["a@n1"].failure.code == "step_out_of_time"
+        release.set()
+        run.executor.retry(None, "op")
+        assert await run.outcome() is RunOutcome.DONE
+
+
+async def test_a_secret_that_was_missing_is_handed_over(tmp_path: Path) -> None:
+    """Set, the run stopped and started again."""
+    world, secrets = World(), dict[str, str]()
+
+    async def action(context: StepContext, attempt: int) -> None:
+        if "sudo" not in secrets:
+            raise StepError("secret_not_handed_over", name="sudo")
+        context.report.line(context.secret("sudo"))
+
+    world.actions["a@n1"] = action
+    async with executing(tmp_path, lanes(world, ["n1"], ["a"])) as run:
+        await run.until(lambda: run.state.questions)
+        run.executor.stop("op")
+        assert await run.outcome() is RunOutcome.STOPPED
+    secrets["sudo"] = "hunter22"
+    async with executing(tmp_path, lanes(world, ["n1"], ["a"]), secrets=secrets) as run:
+        assert await run.outcome() is RunOutcome.DONE
 
 
 async def test_a_timeout_of_the_steps_own_is_not_ours(tmp_path: Path) -> None:
