@@ -1,9 +1,12 @@
-# Writes standard input to a file, atomically, and only if something differs: content, mode or owner.
-# Arguments: PATH MODE OWNER:GROUP SHA256 BACKUP_DIR ("" for none). The old file is kept as BACKUP_DIR/PATH, once.
+# Writes a file, atomically, and only if something differs: content, mode or owner.
+# Arguments: PATH MODE OWNER:GROUP BACKUP_DIR ("" for none). The old file is kept as BACKUP_DIR/PATH, once.
+# Standard input: a line with the SHA256 of the content, then the content. A command line would show the digest to every
+# user of the host, and a short secret in a known frame can be found from it.
 # Prints "written" or "same". Exit: 0; 6 what arrived does not have the SHA256.
 # shellcheck shell=sh
 set -eu
-path=$1 mode=$2 owner=$3 sha256=$4 backup_dir=$5
+path=$1 mode=$2 owner=$3 backup_dir=$4
+read -r sha256
 [ ! -L "$path" ] || path=$(readlink -f -- "$path")
 if [ -f "$path" ] && [ "$(stat -c '%a %U:%G' -- "$path")" = "$mode $owner" ]; then
   sum=$(sha256sum < "$path")

@@ -15,11 +15,21 @@ service=rbdtui-$unit.service
 [ -d $home ] || mkdir -m 0700 $home || [ -d $home ]
 mkdir -p $home/jobs
 lock=/run/rbdtui-job-$unit.lock
+# A process is known by its number and the time of its start (proc(5), stat, field 22): numbers come again.
+began() {
+  [ -n "${1%%*[!0-9]*}" ] && read -r line < "/proc/$1/stat" || return 0
+  # shellcheck disable=SC2086
+  set -- ${line##*) }
+  echo "${20:-}"
+} 2> /dev/null
+is_alive() { [ -n "$2" ] && [ "$(began "$1")" = "$2" ]; }
 tries=0
 until mkdir -- "$lock" 2> /dev/null; do
-  holder=$(cat -- "$lock/holder" 2> /dev/null || echo none)
+  holder='' since=''
+  { read -r holder since < "$lock/holder"; } 2> /dev/null || true
   tries=$((tries + 1))
-  if [ ! -d "/proc/$holder" ] && { [ "$holder" != none ] || [ $tries -gt 10 ]; }; then
+  # A lock without a holder may be a moment old: its holder is about to sign.
+  if ! is_alive "$holder" "$since" && { [ -n "$since" ] || [ $tries -gt 10 ]; }; then
     rm -rf -- "$lock"
   elif [ $tries -gt 40 ]; then
     exit 9
@@ -28,7 +38,7 @@ until mkdir -- "$lock" 2> /dev/null; do
 done
 trap 'rm -rf -- "$lock"' EXIT
 trap 'exit 1' HUP INT TERM
-echo $$ > "$lock/holder"
+echo "$$ $(began $$)" > "$lock/holder"
 
 said=started
 known=$(cat -- "$directory/digest" 2> /dev/null || echo none)

@@ -8,7 +8,7 @@ archive='' prefix=/usr/local program=no units=no
 if [ -f /var/lib/rbdtui/rke2-unpacked ]; then
 	read -r archive prefix </var/lib/rbdtui/rke2-unpacked || true
 fi
-[ -x "$prefix/bin/rke2" ] && program=yes
+[ -x "$prefix/bin/rke2" ] && [ -s "$prefix/bin/rke2" ] && program=yes
 for directory in "$prefix/lib/systemd/system" /etc/systemd/system; do
 	[ -f "$directory/rke2-server.service" ] && [ -f "$directory/rke2-agent.service" ] && units=yes
 done

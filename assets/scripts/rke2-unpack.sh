@@ -20,13 +20,16 @@ else
 	rm -f $probe
 fi
 rm -f /var/lib/rbdtui/rke2-unpacked
-tar -xzf "$archive" -C $prefix || exit 3
+# Who packed the archive must not own programs that root runs.
+tar --no-same-owner -xzf "$archive" -C $prefix || exit 3
 if [ $prefix != /usr/local ]; then
 	sed -i "s|/usr/local|$prefix|" $prefix/lib/systemd/system/rke2-server.service \
 		$prefix/lib/systemd/system/rke2-agent.service $prefix/bin/rke2-uninstall.sh
 	mv -f $prefix/lib/systemd/system/rke2-server.service $prefix/lib/systemd/system/rke2-agent.service /etc/systemd/system/
 fi
 systemctl daemon-reload
+# The note must not outlive what it tells of when the power goes.
+sync
 mkdir -p /var/lib/rbdtui
 printf '%s %s\n' "$expected" "$prefix" >/var/lib/rbdtui/rke2-unpacked.new
 mv -f /var/lib/rbdtui/rke2-unpacked.new /var/lib/rbdtui/rke2-unpacked

@@ -78,8 +78,9 @@ async def write_file(
     """
     digest = hashlib.sha256(content).hexdigest()
     limit_s = _WRITE_LIMIT_S + len(content) / _SLOWEST_LINK_BYTES_PER_S
-    args = (path, f"{mode:o}", owner, digest, backup_dir)
-    result = await host.run(script("file-write"), *args, payload=content, timeout_s=limit_s)
+    args = (path, f"{mode:o}", owner, backup_dir)
+    payload = f"{digest}\n".encode() + content
+    result = await host.run(script("file-write"), *args, payload=payload, timeout_s=limit_s)
     if result.exit_status == _MISMATCH:
         raise UploadMismatchError(host.name, path=path)
     check(host.name, "file-write", result, path=path)

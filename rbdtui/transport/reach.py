@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Final
@@ -13,6 +14,8 @@ import asyncssh
 from rbdtui.transport.base import Reach, ReachResult, TransportError
 
 _BLOCK_BYTES: Final = 64 * 1024
+_NO_INODE: Final = "0"
+"""Of an end that no process holds any more; its user is then told as 0 (Linux, net/ipv4/tcp_ipv4.c)."""
 
 Connect = Callable[[], Awaitable[asyncssh.SSHClientConnection]]
 
@@ -58,10 +61,16 @@ def _meaning(error: asyncssh.ChannelOpenError) -> Reach:
 
 @contextlib.asynccontextmanager
 async def forwarded_port(connect: Connect, address: str, port: int) -> AsyncIterator[int]:
-    """Listen on a free loopback port; every connection to it is made anew by the host, also after a lost link."""
+    """Listen on a free loopback port; every connection to it is made anew by the host, also after a lost link.
+
+    Other users of this machine reach the port as well as we do; whoever is not us is hung up on.
+    """
     running: set[asyncio.Task[None]] = set()
 
     def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if not is_own_connection(writer.get_extra_info("peername")[1], writer.get_extra_info("sockname")[1]):
+            writer.transport.abort()
+            return
         task = asyncio.create_task(_relay(connect, address, port, reader, writer))
         running.add(task)
         task.add_done_callback(running.discard)
@@ -74,6 +83,23 @@ async def forwarded_port(connect: Connect, address: str, port: int) -> AsyncIter
         for task in list(running):
             task.cancel()
         await asyncio.gather(*running, return_exceptions=True)
+
+
+def is_own_connection(from_port: int, to_port: int) -> bool:
+    """Whether the process at the other end of a connection over 127.0.0.1 is one of this user's.
+
+    The kernel tells of each end whose it is (proc(5), ``/proc/net/tcp``); an end that was closed is nobody's.
+    """
+    ends = (f"0100007F:{from_port:04X}", f"0100007F:{to_port:04X}")
+    try:
+        with open("/proc/self/net/tcp", encoding="ascii") as table:
+            for line in table:
+                words = line.split()
+                if tuple(words[1:3]) == ends:
+                    return words[9] != _NO_INODE and int(words[7]) == os.geteuid()
+    except (OSError, ValueError, IndexError):
+        return False
+    return False
 
 
 async def _relay(

@@ -200,3 +200,46 @@ def test_lines_of_the_log_are_cut_before_they_are_sent(tmp_path: Path) -> None:
     assert "active=activating\nrestarts=3\n" in head
     assert head.endswith("cursor=s=1;i=2")
     assert lines.splitlines() == ["x" * 600, "level=info msg=short"]
+
+
+UNINSTALL = """\
+#!/bin/sh
+set -ex
+remove_self() { rm -f /usr/local/bin/rke2-uninstall.sh; }
+trap remove_self EXIT
+rm -f /usr/local/bin/rke2
+FAILS
+rm -rf /etc/rancher/rke2 /var/lib/rancher/rke2
+"""
+"""As RKE2's own: it ends at the first failure, and removes itself all the same."""
+
+
+def apart(tmp_path: Path, *commands: str) -> subprocess.CompletedProcess[str]:
+    """Commands where the directories of RKE2 are empty and nobody else's."""
+    mounts = "".join(
+        f"mkdir -p {place}; mount -t tmpfs tmpfs {place}; "
+        for place in ("/usr/local/bin", "/var/lib/rancher", "/etc/rancher", "/var/lib/rbdtui", "/opt/rke2")
+    )
+    return subprocess.run(
+        ["unshare", "--mount", "sh", "-c", f"set -e; {mounts}{'; '.join(commands)}"],
+        capture_output=True, text=True, timeout=60, check=False, cwd=tmp_path,
+    )  # fmt: skip
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root for mounts of its own")
+@pytest.mark.parametrize(("fails", "statuses"), [("", "0 0"), ("false", "3 4")])
+def test_gone_is_said_only_of_what_is_gone(tmp_path: Path, fails: str, statuses: str) -> None:
+    """A script of RKE2 that failed has removed itself: the next try finds none, and must not take that for success."""
+    (tmp_path / "theirs").write_text(UNINSTALL.replace("FAILS", fails))
+    (tmp_path / "ours").write_text(script("rke2-uninstall").text)
+    answer = apart(
+        tmp_path,
+        "mkdir /var/lib/rancher/rke2 /etc/rancher/rke2",
+        "install -m 755 theirs /usr/local/bin/rke2-uninstall.sh",
+        "touch /usr/local/bin/rke2",
+        "first=0; sh ours > /dev/null 2> words || first=$?",
+        "second=0; sh ours > /dev/null 2>> words || second=$?",
+        "echo $first $second; cat words",
+    )
+    assert answer.stdout.splitlines()[0] == statuses, answer.stderr
+    assert ("/var/lib/rancher/rke2 is still there" in answer.stdout) == bool(fails)

@@ -40,7 +40,8 @@ class Step:
 
 
 def write(path: str, content: bytes, *, mode: str = "644", backup: str = "", claimed: str = "") -> Step:
-    return Step("file-write", (path, mode, OWNER, claimed or digest(content), backup), content)
+    told = (claimed or digest(content)).encode() + b"\n"
+    return Step("file-write", (path, mode, OWNER, backup), told + content)
 
 
 SCENARIOS: dict[str, tuple[Step, ...]] = {

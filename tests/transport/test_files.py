@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import os
 import subprocess
@@ -85,10 +86,10 @@ def test_any_name_of_a_file_is_just_a_name(tmp_path: Path, name: str) -> None:
     path = str(tmp_path / "names") + "/" + name
     write, state = script("file-write"), script("file-state")
     digest = hashlib.sha256(CONTENT).hexdigest()
-    args = (path, "644", "root:root", digest, "")
+    args = (path, "644", "root:root", "")
     done = subprocess.run(
         ["sh", "-c", write.command(args, limit_s=20)],
-        input=write.wire_text() + CONTENT,
+        input=write.wire_text() + digest.encode() + b"\n" + CONTENT,
         capture_output=True,
         check=False,
         timeout=30,
@@ -149,10 +150,30 @@ async def test_a_directory_in_the_way_is_an_error(host: SshHost, workplace: Path
 
 async def test_what_arrives_damaged_is_not_put_in_place(host: SshHost, workplace: Path) -> None:
     digest = hashlib.sha256(CONTENT).hexdigest()
-    args = (str(workplace / "file"), "644", "root:root", digest, "")
-    result = await host.run(script("file-write"), *args, payload=CONTENT[:-1])
+    args = (str(workplace / "file"), "644", "root:root", "")
+    result = await host.run(script("file-write"), *args, payload=digest.encode() + b"\n" + CONTENT[:-1])
     assert result.exit_status == 6
     assert list(workplace.iterdir()) == []
+
+
+async def test_the_digest_of_what_is_written_is_in_no_command_line(host: SshHost, workplace: Path) -> None:
+    """Anybody on the host can read command lines, and a short secret in a known frame can be found from its digest."""
+    content = b"auth_pass short\n"
+    seen: list[str] = []
+
+    async def look() -> None:
+        lists = Script(
+            "lists", "for i in 1 2 3 4 5 6 7 8 9; do cat /proc/[0-9]*/cmdline; sleep 0.1; done | tr '\\0' ' '\n"
+        )
+        seen.append((await host.run(lists)).text)
+
+    async def write() -> None:
+        for number in range(6):
+            await write_file(host, str(workplace / f"f{number}"), content, mode=0o600)
+
+    await asyncio.gather(look(), write())
+    assert "rbdtui/file-write" in seen[0]
+    assert hashlib.sha256(content).hexdigest() not in seen[0]
 
 
 # --- disks in trouble

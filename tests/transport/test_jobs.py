@@ -9,6 +9,7 @@ import asyncio
 import hashlib
 import os
 import signal
+import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -57,6 +58,7 @@ case $verb in
 esac
 exit 0
 """
+LOCK = "/run/rbdtui-job-u.lock"
 COUNT = Script("count", 'i=0; while [ $i -lt "$1" ]; do i=$((i + 1)); echo "line $i"; sleep "$2"; done\n')
 
 
@@ -127,6 +129,35 @@ async def test_a_job_runs_as_a_unit_and_leaves_nothing_behind(box: Box, job_host
     assert box.starts == ["rbdtui-r1-step"]
     assert list(box.jobs.iterdir()) == []
     assert (box.disk / "lib" / "rbdtui").stat().st_mode & 0o777 == 0o700
+
+
+@pytest.mark.parametrize(
+    "holder",
+    [
+        pytest.param("", id="killed before it signed"),
+        pytest.param("1 5", id="its number is another process's now"),
+        pytest.param("4194303 77", id="no such process"),
+        pytest.param("x/../1 1", id="nonsense"),
+    ],
+)
+async def test_a_lock_whose_holder_is_gone_holds_nobody_up(box: Box, job_host: SshHost, holder: str) -> None:
+    await job_host.must(Script("lock", 'mkdir "$1"; printf "%s\\n" "$2" > "$1/holder"\n'), LOCK, holder)
+    assert (await run_job(job_host, "u", Script("work", "echo done\n"), timeout_s=30)).tail == ("done",)
+
+
+async def test_a_lock_whose_holder_lives_is_waited_for(box: Box, job_host: SshHost) -> None:
+    """Another start of the same unit has it, and is not done yet."""
+    hold = Script(
+        "hold",
+        'mkdir "$1"; read -r line < /proc/$$/stat; set -- "$1" ${line##*) }; shift 20\n'
+        'echo "$$ $1" > "LOCK/holder"; sleep 2; rm -r LOCK\n'.replace("LOCK", LOCK),
+    )
+    holding = asyncio.create_task(job_host.must(hold, LOCK))
+    await asyncio.sleep(0.5)
+    began_at = time.monotonic()
+    assert (await run_job(job_host, "u", Script("work", "echo done\n"), timeout_s=30)).ok
+    assert time.monotonic() - began_at > 1.0
+    await holding
 
 
 async def test_a_job_that_fails_says_so_and_can_be_started_anew(box: Box, job_host: SshHost) -> None:

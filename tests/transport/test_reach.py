@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import socket
+import sys
 import time
 
 import pytest
@@ -87,6 +89,41 @@ async def test_a_forward_carries_bytes_both_ways_for_many_at_once(host: SshHost)
         assert answers == [question[::-1] for question in questions]
     with pytest.raises(ConnectionRefusedError):
         await asyncio.open_connection("127.0.0.1", port)
+
+
+ASK = """
+import os, socket, sys
+os.setgid(65534), os.setuid(int(sys.argv[2]))
+asking = socket.socket()
+asking.settimeout(20)
+asking.connect((b"127.0.0.1", int(sys.argv[1])))
+asking.sendall(b"who is there?")
+asking.shutdown(socket.SHUT_WR)
+try:
+    print(asking.recv(100))
+except ConnectionResetError:
+    print("reset")
+"""
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root to be somebody else")
+@pytest.mark.parametrize(("uid", "answer"), [(65534, ("reset", "b''")), (0, ("b'who is there?'",))])
+async def test_a_forward_serves_nobody_but_us(host: SshHost, uid: int, answer: tuple[str, ...]) -> None:
+    heard: list[bytes] = []
+
+    async def echo(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        heard.append(await reader.read(100))
+        writer.write(heard[-1])
+        writer.close()
+
+    server = await asyncio.start_server(echo, "127.0.0.1", 0)
+    async with server, host.forward("127.0.0.1", server.sockets[0].getsockname()[1]) as port:
+        asking = await asyncio.create_subprocess_exec(
+            sys.executable, "-c", ASK, str(port), str(uid), stdout=asyncio.subprocess.PIPE
+        )
+        told, _ = await asyncio.wait_for(asking.communicate(), 60)
+    assert told.decode().strip() in answer
+    assert bool(heard) == (uid == 0)
 
 
 async def test_a_forward_outlives_the_link(sshd: RealSshd, connect: Connect) -> None:

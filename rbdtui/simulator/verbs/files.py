@@ -84,8 +84,10 @@ async def file_state(call: Call) -> int:
 
 
 async def file_write(call: Call) -> int:
-    """``file-write PATH MODE OWNER:GROUP SHA256 BACKUP_DIR``, the content on standard input."""
-    path, mode, owner, digest, backup_dir = call.args
+    """``file-write PATH MODE OWNER:GROUP BACKUP_DIR``; on standard input a line with the digest, then the content."""
+    path, mode, owner, backup_dir = call.args
+    line, _, content = (await call.payload()).partition(b"\n")
+    digest = line.decode("ascii", "replace")
     files = call.machine.files
     path = files.resolve(path)
     old = files.get(path)
@@ -98,7 +100,6 @@ async def file_write(call: Call) -> int:
     make_state_dir(files, path, backup_dir)
     files.mkdir(posixpath.dirname(path))
     keep_backup(files, path, backup_dir)
-    content = await call.payload()
     if sha256(content) != digest:
         return 6
     if not {*owner.split(":")} <= {"root", *call.machine.users}:
