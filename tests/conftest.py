@@ -28,7 +28,7 @@ def lab_refusal() -> str | None:
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Skip lab tests where no lab can be, and remember why."""
-    marked = [item for item in items if item.get_closest_marker("lab")]
+    marked = [item for item in items if item.get_closest_marker("lab") or item.get_closest_marker("lab_long")]
     reason = lab_refusal() if marked else None
     if reason is None:
         return
@@ -47,7 +47,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
         count, reason = skipped
         terminalreporter.section("NOT TESTED ON REAL HOSTS", sep="!", red=True, bold=True)
         terminalreporter.line(f"{count} lab tests were skipped: {reason}")
-        terminalreporter.line("They run as root with: RBDTUI_LAB=1 .venv/bin/pytest -m lab")
+        terminalreporter.line("They run as root with: RBDTUI_LAB=1 .venv/bin/pytest -m 'lab or lab_long'")
 
 
 @pytest.fixture(autouse=True)

@@ -20,7 +20,7 @@ import pytest
 from tests.lab import Lab
 from tests.lab.shell import wait_for
 
-pytestmark = [pytest.mark.lab, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.lab_long, pytest.mark.timeout(400)]
 
 TOKEN, AGENT_TOKEN = "the-token", "agents-only"
 IMAGES = "/var/lib/rancher/rke2/agent/images"
