@@ -106,7 +106,7 @@ class Booted:
     def power_off(self) -> None:
         """Pull the plug: every process dies at once, the disk stays as it is."""
         cgroup.kill_all(self.group)
-        # The kernel takes the cable away when it gets round to it, and until then the host could not be switched on again.
+        # The kernel takes the cable away in its own time, and until then the host could not be switched on again.
         run(["ip", "link", "delete", self.cable], check=False)
         wait_for(f"{self.host.name}: end of its cable", lambda: not self._has_cable(), timeout_s=BOOT_S)
 
