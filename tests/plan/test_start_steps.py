@@ -166,6 +166,28 @@ async def test_an_address_that_is_away_for_a_minute_is_waited_for(
         await starting
 
 
+async def test_what_is_put_right_by_hand_is_read_by_an_agent_that_is_still_running(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An agent asks on within its process, with the token that it read at its start."""
+    monkeypatch.setattr(rke2_words, "LASTING", [(words, key, limit_s / SPEED) for words, key, limit_s in LASTING])
+    more = "/etc/rancher/rke2/config.yaml.d/50-by-hand.yaml"
+    async with bench(tmp_path, 4) as at:
+        await lay_down(at, at.context, "node1")
+        await carry_out(Keepalived("node1"), at.context)
+        await carry_out(StartFirstServer("node1"), at.context)
+        await lay_down(at, at.context, "node4")
+        at.machine("node4").files.put(more, b"token: of-another-cluster\n")
+        with pytest.raises(StepError) as caught:
+            await StartAgent("node4").apply(at.context)
+        assert caught.value.code == "rke2_token"
+        started = await look(at.context.hosts["node4"], StartAgent.unit, "")
+        assert started.active == "activating"
+        assert await Started(StartAgent.unit).read(at.context.hosts["node4"]) == ""
+        at.machine("node4").files.remove(more)
+        await carry_out(StartAgent("node4"), at.context)
+
+
 async def test_a_damaged_archive_is_recognised_although_rke2_goes_on(tmp_path: Path) -> None:
     async with bench(tmp_path) as at:
         await lay_down(at, at.context, "node1")

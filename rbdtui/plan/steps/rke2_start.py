@@ -122,7 +122,12 @@ class _StartRke2(Step):
             cursor = progress.cursor
             for line in progress.lines:
                 context.report.line(line)
-            watch.take(progress)
+            try:
+                watch.take(progress)
+            except StepError:
+                # RKE2 goes on with what it read at its start: once somebody puts that right, it has to be started anew.
+                await Started(self.unit).forget(host)
+                raise
             if progress.active == "active" and not (reason := await self._why_not_ready(context, progress)):
                 return
             if time.monotonic() > deadline:
