@@ -53,6 +53,10 @@ _VRRP_PASSWORD_LENGTH: Final = 8
 """keepalived reads no more of auth_pass (keepalived.conf(5))."""
 
 
+LEAST_PASSPHRASE_CHARS: Final = 8
+"""What front ends take for a new vault; one that is there opens with whatever it was made with."""
+
+
 class VaultError(SentenceError):
     """The vault cannot do what was asked; the sentence is ``vault.<kind>``."""
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -26,3 +28,20 @@ def test_a_process_loads_only_what_it_needs(module: str, forbidden: tuple[str, .
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 0, done.stderr
     assert done.stdout.split() == []
+
+
+WRITERS = {
+    "rbdtui/cli/output.py": {"click.echo", "click.style"},
+    "rbdtui/__main__.py": {"print"},
+    "rbdtui/simulator/__main__.py": {"sys.stdout.write", "sys.stderr.write"},
+    "rbdtui/spec/schema.py": {"sys.stdout.write"},
+}
+"""Who may write past everybody else, and how: the first cleans all that it writes, the others have only our words."""
+WRITES = re.compile(r"\b(click\.(?:echo|secho|style|echo_via_pager)|(?<!\.)print|Console|sys\.std(?:out|err)\.write)\(")
+
+
+def test_nothing_is_written_to_a_terminal_but_by_those_who_clean_it() -> None:
+    root = Path(__file__).resolve().parent.parent
+    files = [*(root / "rbdtui").rglob("*.py"), *(root / "screens").rglob("*.py")]
+    writing = {str(file.relative_to(root)): set(WRITES.findall(file.read_text(encoding="utf-8"))) for file in files}
+    assert {name: found for name, found in writing.items() if found} == WRITERS

@@ -11,7 +11,7 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
-from rbdtui.cli.output import plain_signs_needed
+from rbdtui.cli.output import answer, plain_signs_needed
 from rbdtui.words import LANGUAGES, T
 
 
@@ -52,7 +52,7 @@ click.Context.formatter_class = OurFormatter
 
 def _show_help(context: click.Context, _: click.Parameter, wanted: bool) -> None:
     if wanted and not context.resilient_parsing:
-        click.echo(context.get_help(), color=context.color)
+        answer(context.get_help())
         context.exit()
 
 

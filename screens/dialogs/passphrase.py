@@ -10,11 +10,10 @@ from textual import work
 from textual.binding import BindingType
 from textual.widget import Widget
 
+from rbdtui.vault import LEAST_PASSPHRASE_CHARS
 from rbdtui.words import T, Text
 from screens.base import Dialog, Words, key
 from screens.widgets.field import Field
-
-LEAST_CHARACTERS = 8
 
 
 class PassphraseDialog(Dialog[bool]):
@@ -39,7 +38,7 @@ class PassphraseDialog(Dialog[bool]):
     def body(self) -> Iterable[Widget]:
         """Why it is asked for, and one field or two."""
         yield Words(self._why, classes="paragraph")
-        hint = T("passphrase.new_hint", least=LEAST_CHARACTERS) if self._new else T("passphrase.hint")
+        hint = T("passphrase.new_hint", least=LEAST_PASSPHRASE_CHARS) if self._new else T("passphrase.hint")
         yield Field(T("passphrase.label"), password=True, id="first", hint=hint)
         if self._new:
             yield Field(T("passphrase.again"), password=True, id="second")
@@ -62,8 +61,8 @@ class PassphraseDialog(Dialog[bool]):
     def _problem(self, typed: str) -> Text | None:
         if not self._new:
             return None if typed else T("passphrase.empty")
-        if len(typed) < LEAST_CHARACTERS:
-            return T("passphrase.short", least=LEAST_CHARACTERS)
+        if len(typed) < LEAST_PASSPHRASE_CHARS:
+            return T("passphrase.short", least=LEAST_PASSPHRASE_CHARS)
         return None if self.query_one("#second", Field).value == typed else T("passphrase.differ")
 
     @work(group="brief", exit_on_error=False)

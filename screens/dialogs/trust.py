@@ -47,6 +47,8 @@ class TrustDialog(Dialog[int]):
         self._seen: list[SeenHostKey] = []
         self._scanning = False
         self._pinned = 0
+        self._page = Line()
+        """What the list shows."""
         self._laid_out = False
         """Whether the list on the screen is the one that was drawn last."""
         self._read_lines = 0
@@ -116,7 +118,7 @@ class TrustDialog(Dialog[int]):
         elif not page.plain:
             page.append(str(T("trust.nobody")), style=self.style("muted"))
         page.rstrip()
-        self._laid_out, self._read_lines = False, 0
+        self._page, self._laid_out, self._read_lines = page, False, 0
         self.query_one("#key-list", Static).update(page)
         self.call_after_refresh(self._shown)
         self.refresh_bindings()

@@ -99,5 +99,6 @@ def fill_vault(site: Path, secrets: Mapping[str, str]) -> Path:
     for name, value in secrets.items():
         vault.set(name, value)
     file = site / "passphrase"
+    file.touch(mode=0o600)
     file.write_text(PASSPHRASE)
     return file

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import json
+import os
 import re
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -16,6 +19,7 @@ from rbdtui.cli.output import Exit
 from rbdtui.vault import Vault
 from rbdtui.words import LANGUAGES, use_language
 from tests.cli import console
+from tests.screens.terminal import terminal
 
 VERBS = (
     "init", "trust", "secret", "check", "plan", "run", "attach", "pause", "resume", "retry", "stop", "health", "bundle",
@@ -26,6 +30,7 @@ VERBS = (
 @pytest.fixture
 def passphrase_file(tmp_path: Path) -> str:
     file = tmp_path / "passphrase"
+    file.touch(mode=0o600)
     file.write_text("correct horse\n")
     return str(file)
 
@@ -178,6 +183,71 @@ def test_the_language_can_be_named_anywhere(site: Path) -> None:
     wrong = console.run("", "attach", site, "--lang", "xx")
     assert before.words == behind.words
     assert (wrong.status, "en, zh" in wrong.err) == (Exit.USAGE, True)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("mode", [0o600, 0o400, 0o640, 0o604, 0o620, 0o666])
+def test_a_passphrase_that_others_can_read_or_change_is_told_of(
+    site: Path, passphrase_file: str, mode: int, language: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path(passphrase_file).chmod(mode)
+    use_language(language)
+    assert run_command_line(["secret", "list", str(site), "--passphrase-file", passphrase_file]) == Exit.GOOD
+    said = capsys.readouterr().err
+    assert (f"chmod 600 {passphrase_file}" in said) == (mode & 0o077 != 0)
+    assert (f"{mode:04o}" in said) == (mode & 0o077 != 0)
+    assert said.count("\n") == (mode & 0o077 != 0)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_new_vault_takes_no_short_passphrase_and_an_old_one_opens_with_it(
+    site: Path, passphrase_file: str, language: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    use_language(language)
+    words = ["secret", "set", str(site), "sudo", "--passphrase-file", passphrase_file]
+    for short in ("x", "seven 7"):
+        Path(passphrase_file).write_text(short)
+        monkeypatch.setattr("sys.stdin", io.StringIO("value"))
+        assert run_command_line(words) == Exit.USAGE
+        said = capsys.readouterr().err
+        assert passphrase_file in said
+        assert "8" in said
+        assert short not in said.replace(passphrase_file, "").split()
+        assert not (site / "secrets.enc").exists()
+    Vault.create(site / "secrets.enc", "seven 7", work=2**14)
+    monkeypatch.setattr("sys.stdin", io.StringIO("value"))
+    assert run_command_line(words) == Exit.GOOD
+
+
+def test_a_short_passphrase_that_is_typed_is_asked_for_again(site: Path, tmp_path: Path) -> None:
+    with terminal("secret", "set", site, "sudo", home=tmp_path) as shown:
+        shown.wait_for("new vault", 30.0)
+        shown.type("short\n")
+        shown.wait_for("Once more")
+        shown.type("short\n")
+        shown.wait_for("at least 8")
+        assert not (site / "secrets.enc").exists()
+        for _ in range(2):
+            shown.type("long enough\n")
+            shown.wait_for(lambda _: True)
+            time.sleep(0.3)
+        shown.wait_for("Value of sudo")
+        for _ in range(2):
+            shown.type("value\n")
+            time.sleep(0.3)
+        assert shown.ended() == Exit.GOOD
+    assert Vault.open(site / "secrets.enc", "long enough").get("sudo") == "value"
+
+
+def test_a_terminal_in_gbk_gets_json_in_utf8_and_signs_it_has(site: Path) -> None:
+    words = [sys.executable, "-m", "rbdtui", "--lang", "zh", "check", str(site), "--only", "rules"]
+    gbk = {**os.environ, "PYTHONIOENCODING": "gbk"}
+    said = subprocess.run([*words, "--json"], capture_output=True, env=gbk, timeout=60, check=False).stdout
+    findings = json.loads(said.decode("utf-8"))["findings"]
+    assert any(re.search("[\u4e00-\u9fff]", finding["message"]) for finding in findings)
+    shown = subprocess.run(words, capture_output=True, env=gbk, timeout=60, check=False).stdout.decode("gbk")
+    assert "\\u" not in shown
+    assert re.search("[\u4e00-\u9fff]", shown)
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])

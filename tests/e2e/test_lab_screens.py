@@ -115,7 +115,9 @@ async def enters_servers(operator: Operator, lab: Lab) -> None:
     dialog = operator.app.screen
     assert isinstance(dialog, TrustDialog)
     await operator.until(lambda: dialog.check_action("trust_new", ()))
-    await operator.press("y")
+    for _ in range(len(lab.hosts)):
+        if operator.app.screen is dialog:
+            await operator.press("y")
     await operator.until(lambda: states() == {LiveState.OK})
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from textual import events
+from textual.containers import VerticalScroll
 from textual.pilot import Pilot
 from textual.widgets import Static
 
@@ -293,6 +294,43 @@ async def test_new_keys_are_trusted_and_a_changed_one_is_not(opened: Opened, hom
             await until(pilot, lambda: scanned(pilot, 3), 20.0)
             await press(pilot, "y", "escape")
             assert workbench.live.nodes[first].state is LiveState.KEY_CHANGED
+
+
+async def test_no_key_is_confirmed_that_was_not_on_the_screen(opened: Opened, home: Path) -> None:
+    async with SimulatedFleet(9, speed=20.0) as fleet:
+        site = write_demo_site(home / "fleet", fleet)
+        async with opened(bench(site, ask_servers=True, simulated=True)) as pilot:
+            await press(pilot, "T")
+            await until(pilot, lambda: scanned(pilot, 9), 20.0)
+            dialog = pilot.app.screen
+            assert isinstance(dialog, TrustDialog)
+            keys = dialog.query_one("#keys", VerticalScroll)
+            wanted = {key.fingerprint for key in dialog._seen}
+            read: set[str] = set()
+            for _ in range(20):
+                await settled(pilot)
+                whole = dialog._page.plain.splitlines()
+                top = keys.scroll_offset.y
+                read |= {word for line in whole[top : top + keys.size.height] for word in line.split()} & wanted
+                assert not site.known_hosts_file.exists()
+                assert isinstance(pilot.app.screen, TrustDialog)
+                if read == wanted:
+                    break
+                await press(pilot, "y")
+            assert read == wanted
+            await press(pilot, "y")
+            await until(pilot, lambda: site.known_hosts_file.exists() and pilot.app.screen is not dialog)
+
+
+async def test_a_jump_to_the_end_is_not_reading(opened: Opened, home: Path) -> None:
+    async with SimulatedFleet(9, speed=20.0) as fleet:
+        site = write_demo_site(home / "fleet", fleet)
+        async with opened(bench(site, ask_servers=True, simulated=True)) as pilot:
+            await press(pilot, "T")
+            await until(pilot, lambda: scanned(pilot, 9), 20.0)
+            await press(pilot, "end", "y", "enter")
+            assert isinstance(pilot.app.screen, TrustDialog)
+            assert not site.known_hosts_file.exists()
 
 
 async def test_a_login_of_its_own(opened: Opened, site: Site) -> None:
