@@ -77,9 +77,9 @@ def test_nobody_on_the_network_forges_a_key_that_is_to_be_confirmed(
 ) -> None:
     site, fingerprint = spoofed
     with terminal(site.path, home=home, size=(100, 40), env={"RBDTUI_LANG": language}) as shown:
-        shown.wait_for("evil13")
+        shown.wait_for("evil13", 60.0)
         shown.type("T")
-        seen = shown.wait_for(lambda text: fingerprint in text and "evil0" in text.partition(fingerprint)[2], 30.0)
+        seen = shown.wait_for(lambda text: fingerprint in text and "evil0" in text.partition(fingerprint)[2], 60.0)
         rows = [row.strip(" │┃|") for row in seen.partition(fingerprint)[2].splitlines()]
         assert [row for row in rows if row.startswith(("node1 ", "ssh-ed25519"))] == []
         shown.type("\x1b[6~\x1b[6~\x1b[6~\x1b[6~\x1b[F")
@@ -112,7 +112,7 @@ def test_no_word_of_a_run_acts(site: Site, home: Path, language: str) -> None:
     run_dir = write_run(site, story.records(60.0))
     log_file(run_dir, "host-packages@node2").write_bytes((AS_SENT + b"\n") * 50)
     with terminal(site.path, home=home, size=(120, 40), env={"RBDTUI_LANG": language}) as shown:
-        shown.wait_for("forged", 30.0)
+        shown.wait_for("forged", 60.0)
         for keys in ("\r", "\x1b", "\x1b[B\x1b[B\x1b[B\x1b[C\x1b[C", "\r", "t", "g", "o", "c", "\x1b", "?"):
             shown.type(keys)
             settles(shown)
@@ -130,7 +130,7 @@ def test_no_file_acts(site: Site, home: Path, size: tuple[int, int]) -> None:
     (site.path / "facts").mkdir(mode=0o700)
     (site.path / "facts" / "server2.json").write_text(poison)
     with terminal(site.path, home=home, size=size) as shown:
-        shown.wait_for("server2", 30.0)
+        shown.wait_for("server2", 60.0)
         for number in "123456789h?":
             shown.type(number)
             settles(shown)
