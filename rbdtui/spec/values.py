@@ -18,7 +18,7 @@ SECRET_PATTERN: Final = f"^{SECRET_PREFIX}{SECRET_NAME_PATTERN}$"
 _LABEL = re.compile(NAME_PATTERN.removesuffix("$") + r"\Z")
 _DOMAIN = re.compile(DOMAIN_PATTERN.removesuffix("$") + r"\Z")
 _SECRET = re.compile(SECRET_PATTERN.removesuffix("$") + r"\Z")
-_HOST_NAME = re.compile(r"[A-Za-z0-9]([-A-Za-z0-9_]{0,62})?(\.[A-Za-z0-9]([-A-Za-z0-9_]{0,62})?)*\.?\Z")
+_HOST_NAME = re.compile(r"(?=.{1,300}\Z)[A-Za-z0-9]([-A-Za-z0-9_]{0,62})?(\.[A-Za-z0-9]([-A-Za-z0-9_]{0,62})?)*\.?\Z")
 _INTERFACE = re.compile(r"[A-Za-z0-9_][-A-Za-z0-9_.]{0,14}\Z")
 _LINE_END_OR_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _LONGEST_DOMAIN = 253

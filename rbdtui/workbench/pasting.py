@@ -57,7 +57,7 @@ _NAMES: Final = re.compile(
     re.ASCII,
 )
 _HOST_NAME: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,252}\Z", re.ASCII)
-_IPV6: Final = re.compile(r"[0-9a-fA-F:.]*:[0-9a-fA-F:.]*:[0-9a-fA-F:.]*(?:%\w+)?(?:/[0-9]{1,3})?\Z", re.ASCII)
+_IPV6: Final = re.compile(r"(?=[^:]*:[^:]*:)[0-9a-fA-F:.]{2,45}(?:%\w{1,32})?(?:/[0-9]{1,3})?\Z", re.ASCII)
 _LARGEST_PORT: Final = 65535
 
 
