@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import posixpath
 import re
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -11,6 +12,8 @@ import pytest
 import yaml
 
 from rbdtui.plan.step import StepError
+from rbdtui.plan.steps.gates import VipToServer
+from rbdtui.plan.steps.keepalived import Keepalived
 from rbdtui.plan.steps.kubeconfig import SERVER_KUBECONFIG, WriteKubeconfig
 from rbdtui.plan.steps.rke2_start import StartFirstServer
 from rbdtui.probes.kubeconfig import read_kubeconfig
@@ -157,3 +160,20 @@ async def test_where_no_way_leads_to_the_api_that_is_said(at: Bench, monkeypatch
     await STEP.apply(at.context)
     assert any("was not tried out" in str(note) for note in at.heard.notes)
     assert (at.context.site_dir / "kubeconfig").exists()
+
+
+async def test_another_server_stands_in_for_one_whose_kubeconfig_is_refused(tmp_path: Path) -> None:
+    async with bench(tmp_path, 3) as at:
+        await lay_down(at, at.context, "node1")
+        for node in ("node1", "node2", "node3"):
+            await carry_out(Keepalived(node), at.context)
+        await carry_out(StartFirstServer("node1"), at.context)
+        await carry_out(VipToServer(""), at.context)
+        good = offered(at)
+        at.machine("node2").files.mkdir(posixpath.dirname(SERVER_KUBECONFIG))
+        at.machine("node2").files.write(SERVER_KUBECONFIG, good.encode())
+        old, new = EVILS["exec"]
+        offer(at, good.replace(old, new, 1))
+        await carry_out(STEP, at.context)
+        assert "exec" not in (at.context.site_dir / "kubeconfig").read_text()
+        assert ["node1" in str(note) and "user: exec" in str(note) for note in at.heard.notes] == [True]

@@ -79,6 +79,11 @@ class WriteKubeconfig(Step):
             if not faults:
                 raise StepError("no_kubeconfig", path=SERVER_KUBECONFIG, retryable=True)
             raise StepError("kubeconfig_refused", path=SERVER_KUBECONFIG, evidence="\n".join(faults), retryable=True)
+        for found in offers:
+            if found.fault:
+                context.report.note(
+                    T("plan.note.kubeconfig_refused", node=found.server, path=SERVER_KUBECONFIG, reason=found.fault)
+                )
         credentials = await self._first_of_use(context, good)
         try:
             write_atomic(_file(context), credentials.text(api_url(context.spec)))
