@@ -63,7 +63,7 @@ def holders(fleet: SimulatedFleet) -> list[str]:
 
 
 async def test_the_address_moves_when_its_holder_dies_and_stays_when_it_returns() -> None:
-    async with SimulatedFleet(3, speed=SPEED) as fleet:
+    async with SimulatedFleet(3, speed=SPEED / 5) as fleet:
         start_keepalived(fleet)
         await eventually(lambda: holders(fleet) == ["node1"])
         await fleet.power_off("node1")
@@ -146,7 +146,7 @@ async def test_keepalived_judges_a_configuration(
 
 async def test_packages_come_from_files(log_in: Login, tmp_path: Path) -> None:
     bundle = write_bundle(tmp_path / "b", images_bytes=1000)
-    (package,) = (bundle / "packages" / "debian-12-amd64").iterdir()
+    (package,) = (bundle / "packages" / "debian-12-amd64").glob("*.deb")
     async with SimulatedFleet(1, speed=SPEED, builds=[Build(keepalived=False)]) as fleet, log_in(fleet) as hosts:
         host, machine = hosts["node1"], fleet.machines["node1"]
         assert (await host.must(script("packages-state"), "keepalived")).text == "keepalived\n"
