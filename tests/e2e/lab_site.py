@@ -43,6 +43,7 @@ gateway: {{mode: keepalived, vip: {vip}/26, virtual_router_id: 87}}
 """
 
 
+ETCD_LIMIT_S = 180.0
 _ETCD_MEMBERS = (
     "printf '{}' | /var/lib/rancher/rke2/bin/kubectl --kubeconfig /dev/null --server=https://127.0.0.1:2382 "
     "--certificate-authority=/var/lib/rancher/rke2/server/tls/etcd/server-ca.crt "
@@ -149,7 +150,16 @@ class LabSite:
         wait_for(lambda: self.ready_nodes(host) == sorted(names), limit_s, f"{names} to be Ready", every_s=1)
 
     def etcd_voters(self, host: str) -> list[str]:
-        """Full names of etcd's voting members, as the member on a host knows them; fails when somebody has no vote."""
+        """Full names of etcd's voting members, as the member on a host knows them; fails when somebody has no vote.
+
+        A node is Ready before its member is: it only needs some API server, and its own static pods come later.
+        """
+        wait_for(
+            lambda: self.lab.inside(host, _ETCD_MEMBERS, check=False).returncode == 0,
+            ETCD_LIMIT_S,
+            f"etcd on {host} to answer",
+            every_s=1,
+        )
         members = json.loads(self.lab.inside(host, _ETCD_MEMBERS).stdout)["members"]
         assert not any(member.get("isLearner") for member in members), members
         return sorted(member["name"] for member in members)
