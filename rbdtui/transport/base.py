@@ -216,6 +216,12 @@ class HostKeyFileError(TransportError):
     code = "RBD-SSH-017"
 
 
+class LoginShellHangsError(TransportError):
+    """The account logs in, but its login shell does not come to the command."""
+
+    code, retryable = "RBD-SSH-018", True
+
+
 class RemoteScriptError(TransportError):
     """A script ended with something else than 0 where that was not expected."""
 

@@ -6,10 +6,11 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Callable
+from typing import cast
 
 import asyncssh
 
-from rbdtui.transport.base import CommandResult
+from rbdtui.transport.base import CommandResult, TransportError
 from rbdtui.transport.scripts import OUTPUT_MARK
 
 _MOST_ERROR_BYTES = 256 * 1024
@@ -41,12 +42,23 @@ class Exchange(asyncssh.SSHClientSession[bytes]):
         output_limit_bytes: int,
         on_line: Callable[[str], None] | None = None,
         whole_output: bool = False,
+        tag: str = "",
     ) -> None:
+        self.tag = tag
+        """What the command's processes are known by on the host."""
+        self.given_up = False
+        """Whether it is being ended on the host as it does not begin."""
+        self.ending: asyncio.Task[None] | None = None
+        """Ends the command on the host where it was given up before it began."""
+        self.verdict: TransportError | None = None
+        """What is to be said of a command that never began."""
         self._limit_bytes = output_limit_bytes
         self._on_line = on_line
         self._out = bytearray()
         self._error_out = bytearray()
         self._start: int | None = 0 if whole_output else None
+        self._sign: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._marked = False
         self._next_line = 0
         self._searched = 0
         self._failure: Exception | None = None
@@ -75,6 +87,7 @@ class Exchange(asyncssh.SSHClientSession[bytes]):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._writable.set()
+        self._give_sign()
         if not self._closed.done():
             self._closed.set_result(None)
 
@@ -89,13 +102,58 @@ class Exchange(asyncssh.SSHClientSession[bytes]):
         """Whether the channel is closed."""
         return self._closed.done()
 
+    @property
+    def connection(self) -> asyncssh.SSHClientConnection | None:
+        """The connection that carries it."""
+        return None if self._channel is None else cast(asyncssh.SSHClientConnection, self._channel.get_connection())
+
+    @property
+    def silent(self) -> bool:
+        """Whether nothing has shown yet that the login shell came to its command, and the channel is open."""
+        return not self._sign.done()
+
+    @property
+    def answered(self) -> bool:
+        """Whether the login shell came to its command: the script ran, or it ended with an exit status of its own."""
+        if self._marked or self._channel is None:
+            return self._marked
+        status = self._channel.get_exit_status()
+        return not self.given_up and status is not None and status >= 0
+
+    @property
+    def age_s(self) -> float:
+        """Seconds since it was made."""
+        return time.monotonic() - self._began_at
+
+    async def sign(self) -> None:
+        """Wait until the script itself runs, or the channel is closed."""
+        await asyncio.shield(self._sign)
+
+    async def closed(self) -> None:
+        """Wait until the channel is closed."""
+        await asyncio.shield(self._closed)
+
+    def on_sign(self, call: Callable[[], None]) -> None:
+        """Have something called when the script itself runs, or the channel is closed."""
+        self._sign.add_done_callback(lambda _: call())
+
+    def abandon(self) -> None:
+        """Wait for no sign any more."""
+        self._give_sign()
+
+    def kill(self) -> None:
+        """Ask sshd to kill the command."""
+        if self._channel is not None:
+            with contextlib.suppress(OSError):
+                self._channel.kill()
+
     async def writable(self) -> None:
         """Wait until more may be written; returns at once when the channel is closed."""
         await self._writable.wait()
 
     async def finish(self) -> CommandResult:
         """Wait for the end; raises `LinkLostError`, `OutputLimitError` or what ``on_line`` raised."""
-        await self._closed
+        await self.closed()
         if self._failure is not None:
             raise self._failure
         assert self._channel is not None
@@ -126,6 +184,10 @@ class Exchange(asyncssh.SSHClientSession[bytes]):
             with contextlib.suppress(OSError):
                 self._channel.abort()
 
+    def _give_sign(self) -> None:
+        if not self._sign.done():
+            self._sign.set_result(None)
+
     def _tell_lines(self) -> None:
         if self._start is None:
             place = self._out.find(OUTPUT_MARK, max(0, self._next_line - len(OUTPUT_MARK)))
@@ -133,6 +195,8 @@ class Exchange(asyncssh.SSHClientSession[bytes]):
                 self._next_line = len(self._out)
                 return
             self._start = self._next_line = place + len(OUTPUT_MARK)
+            self._marked = True
+            self._give_sign()
         if self._on_line is None:
             return
         while (end := self._out.find(b"\n", max(self._next_line, self._searched))) >= 0:

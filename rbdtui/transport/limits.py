@@ -21,6 +21,8 @@ class Limits:
     """For the TCP connection, and for asking sshd on a host to make one."""
     login_timeout_s: float = 30.0
     """From the TCP connection to the end of the login."""
+    shell_start_s: float = 60.0
+    """From the start of a command until the login shell, and sudo, have come to it."""
     keepalive_interval_s: float = 10.0
     keepalive_count: int = 3
     """Unanswered keepalives after which the link counts as lost."""

@@ -16,13 +16,18 @@ from rbdtui.transport.base import (
     ConnectionLostError,
     ConnectRefusedError,
     ConnectTimeoutError,
+    LoginShellHangsError,
     ShellUnusableError,
+    TransportError,
     UnreachableError,
 )
+from rbdtui.transport.endings import end_on_host
 from rbdtui.transport.endpoints import Endpoint
 from rbdtui.transport.exchange import Exchange
 from rbdtui.transport.limits import Limits
 from rbdtui.transport.routes import Routes, SharedConnection
+from rbdtui.transport.shells import shells_of
+from rbdtui.words import T
 
 LINK_ERRORS: Final = (
     BastionError,
@@ -37,6 +42,12 @@ _LONELY_S: Final = 8.0
 """How long sshd may refuse while no other session of ours is open: it needs a moment to bury the one before."""
 _MODEST_FOR_S: Final = 60.0
 """How long after a refusal we open no more sessions than sshd allowed then."""
+
+_LEAVING_S: Final = 1.5
+"""How long a shell that was given up is waited for when we log out."""
+_SURELY_HUNG_S: Final = 10.0
+_LOOK_EVERY_S: Final = 0.25
+_ENDINGS_LIMIT_S: Final = 25.0
 
 Result = TypeVar("Result")
 
@@ -57,6 +68,12 @@ class Link:
         self._most_sessions = limits.sessions_per_host
         self._refused_at = 0.0
         self._hopeless_at: float | None = None
+        self._shells = shells_of(endpoint)
+        self._proving = asyncio.Lock()
+        self._proven: asyncssh.SSHClientConnection | None = None
+        self._prover: Exchange | None = None
+        self._endings: set[asyncio.Task[None] | asyncio.Task[bool]] = set()
+        self._leaving = 0.0
 
     async def connection(self) -> asyncssh.SSHClientConnection:
         """The open connection; raises `TransportError`."""
@@ -84,14 +101,127 @@ class Link:
     async def session(self, command: str, exchange: Exchange) -> AsyncIterator[asyncssh.SSHClientChannel[bytes]]:
         """Start a command on a channel of its own, as soon as there are few enough; closes it at the end.
 
-        Raises `ConnectionLostError`; what ends the exchange itself is for its `finish` to say.
+        The first one on a connection goes alone until its shell shows a sign, so that no pile comes to be where shells
+        hang. One that is left by a `TimeoutError` before it began is ended on the host, see `verdict`; one that is left
+        otherwise gets the rest of its time to begin. Raises `ConnectionLostError`, and `LoginShellHangsError` while it
+        is too early to ask such a host again; what ends the exchange itself is for its `finish` to say.
         """
-        channel = await self._open(command, exchange)
+        await self._wait_for_proof(exchange)
+        try:
+            channel = await self._open(command, exchange)
+        except BaseException:
+            exchange.abandon()
+            raise
+        patience_s = self._limits.shell_start_s
         try:
             yield channel
+        except TimeoutError:
+            patience_s = 0.0
+            raise
+        finally:
+            if exchange.silent:
+                exchange.ending = asyncio.create_task(self._end(exchange, patience_s))
+                self._endings.add(exchange.ending)
+                exchange.ending.add_done_callback(self._ending_done)
+            else:
+                if not exchange.answered:
+                    self._shells.unended.add(exchange.tag)
+                exchange.stop()
+                await self._give_back()
+
+    async def verdict(self, exchange: Exchange) -> TransportError | None:
+        """What is to be said of a command that never began, once all was done to end it; None where it did begin."""
+        if exchange.ending is not None:
+            await asyncio.wait({exchange.ending})
+        return exchange.verdict
+
+    async def _wait_for_proof(self, exchange: Exchange) -> None:
+        """Wait until a shell of this connection has shown a sign, unless this exchange is the one to see to it."""
+        self._shells.check(self.endpoint.node)
+        connection = await self.connection()
+        if connection is self._proven:
+            return
+        await self._proving.acquire()
+        try:
+            if connection is not self._proven:
+                await self._shells.take_turn()
+                self._shells.check(self.endpoint.node)
+                self._prover = exchange
+                exchange.on_sign(lambda: self._seen(exchange, connection))
+                return
+        except BaseException:
+            self._stop_proving()
+            raise
+        self._proving.release()
+
+    def _seen(self, exchange: Exchange, connection: asyncssh.SSHClientConnection) -> None:
+        if exchange.given_up:
+            # Whoever waits is to hear of it first.
+            return
+        self._stop_proving()
+        if not exchange.answered:
+            return
+        self._proven = connection
+        self._shells.note_sign()
+        if self._shells.unended and not self._leaving:
+            self._endings.add(sweep := asyncio.create_task(self._sweep(connection)))
+            sweep.add_done_callback(self._ending_done)
+
+    def _stop_proving(self) -> None:
+        self._prover = None
+        self._shells.give_turn()
+        self._proving.release()
+
+    async def _end(self, exchange: Exchange, patience_s: float) -> None:
+        """See to it that a command which was given up before it began does not stay on the host."""
+        try:
+            await self._wait_for_sign(exchange, patience_s)
+            if not exchange.silent:
+                return
+            exchange.given_up, self._proven = True, None
+            self._shells.unended.add(exchange.tag)
+            ended = await self._sweep(exchange.connection, exchange)
+            exchange.verdict = LoginShellHangsError(
+                self.endpoint.node,
+                user=self.endpoint.user,
+                limit_s=round(exchange.age_s),
+                outcome=T("transport.ended") if ended else T("transport.not_ended", tag=exchange.tag),
+                pause_s=self._shells.pause_s,
+            )
+            if exchange.age_s > _SURELY_HUNG_S or not patience_s:
+                self._shells.note_hang(exchange.verdict)
         finally:
             exchange.stop()
+            exchange.abandon()
+            if exchange.given_up and self._prover is exchange:
+                self._stop_proving()
             await self._give_back()
+
+    async def _wait_for_sign(self, exchange: Exchange, patience_s: float) -> None:
+        until = time.monotonic() + patience_s - exchange.age_s
+        while exchange.silent and time.monotonic() < until:
+            if self._leaving:
+                until = min(until, self._leaving + _LEAVING_S)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(_LOOK_EVERY_S):
+                    await exchange.sign()
+
+    async def _sweep(
+        self, connection: asyncssh.connection.SSHConnection | None, exchange: Exchange | None = None
+    ) -> bool:
+        """End all commands that may have stayed on the host; False where that cannot be proven."""
+        tags = set(self._shells.unended)
+        if not isinstance(connection, asyncssh.SSHClientConnection):
+            return False
+        by_signal = exchange if self.endpoint.user != "root" else None
+        if ended := await end_on_host(connection, tags, by_signal):
+            self._shells.unended -= tags
+        return ended
+
+    def _ending_done(self, ending: asyncio.Task[None] | asyncio.Task[bool]) -> None:
+        self._endings.discard(ending)
+        if self._leaving and not self._endings:
+            self._shared.hang_up()
 
     async def _open(self, command: str, exchange: Exchange) -> asyncssh.SSHClientChannel[bytes]:
         while True:
@@ -145,11 +275,16 @@ class Link:
         self._shared.drop(connection)
 
     def hang_up(self) -> None:
-        """Begin to log out; needs no turn of the loop."""
-        self._shared.hang_up()
+        """Begin to log out, at once unless something is still to be ended on the host; needs no turn of the loop."""
+        self._leaving = self._leaving or time.monotonic()
+        if not self._endings:
+            self._shared.hang_up()
 
     async def close(self) -> None:
-        """Log out."""
+        """Log out, once what was given up is ended on the host."""
+        self.hang_up()
+        if self._endings:
+            await asyncio.wait(self._endings, timeout=_ENDINGS_LIMIT_S)
         await self._shared.close()
 
 

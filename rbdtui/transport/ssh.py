@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Iterator
+import math
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -26,6 +27,7 @@ from rbdtui.transport.base import (
 )
 from rbdtui.transport.become import Elevation, find_elevation, password_was_refused
 from rbdtui.transport.credentials import Credentials
+from rbdtui.transport.endings import TAG_NAME, new_tag
 from rbdtui.transport.endpoints import Endpoint
 from rbdtui.transport.exchange import Exchange, LinkLostError, OutputLimitError
 from rbdtui.transport.failures import check
@@ -175,10 +177,10 @@ class SshHost:
     async def _try(self, invocation: Invocation, elevation: Elevation) -> tuple[Exchange, CommandResult]:
         script = invocation.script
         limit_bytes = invocation.output_limit_bytes or self._limits.output_bytes
-        exchange = Exchange(output_limit_bytes=limit_bytes, on_line=invocation.on_line)
+        exchange = Exchange(output_limit_bytes=limit_bytes, on_line=invocation.on_line, tag=new_tag())
         result = await self._exchange(
             exchange,
-            elevation.command(script, invocation.args, limit_s=invocation.timeout_s),
+            elevation.command(script, invocation.args, limit_s=invocation.timeout_s, tag=exchange.tag),
             elevation.input + script.wire_text() + invocation.payload,
             script.name,
             invocation.timeout_s,
@@ -203,11 +205,11 @@ class SshHost:
         delivery.meter.start(offset)
         elevation = await self._elevate()
         receive = script("upload-receive")
-        command = elevation.command(receive, delivery.receive_args(offset), limit_s=LONGEST_UPLOAD_S)
-        exchange = Exchange(output_limit_bytes=self._limits.output_bytes)
+        exchange = Exchange(output_limit_bytes=self._limits.output_bytes, tag=new_tag())
+        args = delivery.receive_args(offset)
+        command = elevation.command(receive, args, limit_s=LONGEST_UPLOAD_S, tag=exchange.tag)
         with self._link_errors(receive.name, delivery.limit_s):
-            async with self._link.session(command, exchange) as channel:
-                channel.write(elevation.input + receive.wire_text())
+            async with self._begun(exchange, command, elevation.input + receive.wire_text()) as channel:
                 await send(delivery.source, channel, exchange, delivery.meter)
                 async with asyncio.timeout(delivery.limit_s):
                     result = await exchange.finish()
@@ -242,17 +244,38 @@ class SshHost:
             return self._elevation
 
     async def _run_plainly(self, command: str, stdin: bytes) -> CommandResult:
-        exchange = Exchange(output_limit_bytes=self._limits.output_bytes, whole_output=True)
-        return await self._exchange(exchange, command, stdin, "become-root", DEFAULT_TIMEOUT_S)
+        exchange = Exchange(output_limit_bytes=self._limits.output_bytes, whole_output=True, tag=new_tag())
+        tagged = f"env {TAG_NAME}={exchange.tag} {command}"
+        return await self._exchange(exchange, tagged, stdin, "become-root", DEFAULT_TIMEOUT_S)
 
     async def _exchange(
         self, exchange: Exchange, command: str, stdin: bytes, script_name: str, timeout_s: float
     ) -> CommandResult:
+        limit_s = timeout_s + _GRACE_S
         with self._link_errors(script_name, timeout_s):
-            async with self._link.session(command, exchange) as channel, asyncio.timeout(timeout_s + _GRACE_S):
-                channel.write(stdin)
-                channel.write_eof()
+            async with self._begun(exchange, command, stdin, limit_s, whole=True), asyncio.timeout(limit_s):
                 return await exchange.finish()
+
+    @contextlib.asynccontextmanager
+    async def _begun(
+        self, exchange: Exchange, command: str, stdin: bytes, limit_s: float = math.inf, *, whole: bool = False
+    ) -> AsyncIterator[asyncssh.SSHClientChannel[bytes]]:
+        """A session whose command has begun to run; ``whole`` says that nothing more is to be sent to it.
+
+        Raises `LoginShellHangsError` where it does not begin.
+        """
+        try:
+            async with self._link.session(command, exchange) as channel:
+                channel.write(stdin)
+                if whole:
+                    channel.write_eof()
+                async with asyncio.timeout(min(self._limits.shell_start_s, limit_s)):
+                    await exchange.sign()
+                yield channel
+        except TimeoutError:
+            if (verdict := await self._link.verdict(exchange)) is not None:
+                raise verdict from None
+            raise
 
     @contextlib.contextmanager
     def _link_errors(self, script_name: str, limit_s: float) -> Iterator[None]:
