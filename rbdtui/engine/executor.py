@@ -31,6 +31,7 @@ from rbdtui.engine.events import (
     StepFinished,
     StepInfo,
     StepLetGo,
+    StepProgressed,
     StepStarted,
     StopCause,
     StopRequested,
@@ -43,6 +44,7 @@ from rbdtui.engine.state import RunState, StepState, StepStatus
 from rbdtui.errors import SentenceError
 from rbdtui.plan.step import Plan, Reporter, Step, StepClass, StepContext, StepKind, StopSignal
 from rbdtui.redact import Redactor
+from rbdtui.transport.base import SLOW_UPLOAD_AFTER_S, SLOW_UPLOAD_BYTES_PER_S
 from rbdtui.words import T, Text
 
 HALT_GRACE_S: Final = 10.0
@@ -86,6 +88,9 @@ class Executor:
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._lanes: dict[str, str] = {}
         self._due: set[str] = set()
+        self._slow: set[str] = set()
+        self._pace: dict[str, tuple[float, int]] = {}
+        """When each upload was last looked at, and what had been sent by then."""
         self._changed = asyncio.Event()
         self._stop = StopSignal()
         self._halt: Exception | None = None
@@ -138,10 +143,25 @@ class Executor:
         return not info.node or self._lanes.get(info.node, info.id) == info.id
 
     def _counted_as(self, step: Step) -> StepClass | None:
-        """Gates and the jump host's own steps only wait or are light: they take nobody's place."""
+        """Gates and the jump host's own steps only wait or are light: they take nobody's place, as do slow uploads."""
+        if step.id in self._slow:
+            return None
         if step.step_class is StepClass.COMMAND and (step.kind is StepKind.GATE or not step.node):
             return None
         return step.step_class
+
+    def _slows_down(self, event: StepProgressed) -> bool:
+        """Whether an upload that took a place has turned out to be slow."""
+        step, loop = event.step, asyncio.get_running_loop()
+        since, sent_bytes = self._pace.setdefault(step, (loop.time(), event.sent_bytes))
+        age_s = loop.time() - since
+        if step in self._slow or age_s < SLOW_UPLOAD_AFTER_S:
+            return False
+        self._pace[step] = loop.time(), event.sent_bytes
+        if event.sent_bytes - sent_bytes >= SLOW_UPLOAD_BYTES_PER_S * age_s:
+            return False
+        self._slow.add(step)
+        return True
 
     def _limit(self, step_class: StepClass) -> int:
         options = self._work.options
@@ -158,6 +178,8 @@ class Executor:
 
     def _ended(self, step: Step, task: asyncio.Task[None]) -> None:
         del self._tasks[step.id]
+        self._slow.discard(step.id)
+        self._pace.pop(step.id, None)
         if self.state.steps[step.id].status is not StepStatus.RETRYING:
             self._lanes.pop(step.node, None)
         error = None if task.cancelled() else task.exception()
@@ -271,6 +293,8 @@ class Executor:
         """Journal something on which nothing depends; never raises."""
         with contextlib.suppress(JournalError, CommandRefusedError):
             self._emit(event)
+        if isinstance(event, StepProgressed) and self._slows_down(event):
+            self._changed.set()
 
     def _emit(self, *events: Event) -> None:
         """Journal first, then let the state know; a journal that cannot be written halts the run."""

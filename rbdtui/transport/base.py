@@ -13,6 +13,10 @@ from rbdtui.transport.scripts import Script
 from rbdtui.words import T, Text
 
 DEFAULT_TIMEOUT_S: Final = 30.0
+SLOW_UPLOAD_BYTES_PER_S: Final = 16 * 1024
+"""Below this an upload takes nobody's place: it costs us next to nothing, and may take hours."""
+SLOW_UPLOAD_AFTER_S: Final = 60.0
+"""How long an upload may take to come to its speed."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from rbdtui.transport.hostkeys import KnownHosts
 from rbdtui.transport.limits import Limits
 from rbdtui.transport.routes import Routes
 from rbdtui.transport.ssh import SshHost
+from rbdtui.transport.upload import Places
 
 __all__ = ["HostPool", "Limits"]
 
@@ -29,7 +30,7 @@ class HostPool(Mapping[str, Host]):
         limits: Limits = Limits(),  # noqa: B008 - frozen
     ) -> None:
         credentials = Credentials(secret)
-        uploads = asyncio.Semaphore(limits.uploads)
+        uploads = Places(limits.uploads)
         self._routes = Routes(known_hosts, credentials, limits)
         self._hosts = {
             name: SshHost(endpoint, self._routes, credentials, limits, uploads) for name, endpoint in endpoints.items()

@@ -36,7 +36,7 @@ from rbdtui.transport.link import Link
 from rbdtui.transport.reach import forwarded_port, try_reach
 from rbdtui.transport.routes import Routes
 from rbdtui.transport.scripts import Script, script
-from rbdtui.transport.upload import LONGEST_UPLOAD_S, Delivery, Meter, Source, parse_remainder, send
+from rbdtui.transport.upload import LONGEST_UPLOAD_S, Delivery, Meter, Places, Source, parse_remainder, send
 
 _GRACE_S: Final = 15.0
 """How much longer than its own time limit a script may take to end: kill delay and a slow link."""
@@ -62,7 +62,7 @@ class SshHost:
     """One server over SSH; implements `rbdtui.transport.base.Host`."""
 
     def __init__(
-        self, endpoint: Endpoint, routes: Routes, credentials: Credentials, limits: Limits, uploads: asyncio.Semaphore
+        self, endpoint: Endpoint, routes: Routes, credentials: Credentials, limits: Limits, uploads: Places
     ) -> None:
         self._endpoint = endpoint
         self._credentials = credentials
@@ -131,13 +131,13 @@ class SshHost:
         on_progress: Callable[[UploadProgress], None] | None = None,
     ) -> bool:
         """Bring a file to the host; see `Host.upload`."""
-        async with self._uploads:
-            file = await asyncio.to_thread(Source, self.name, source, within)
-            delivery = Delivery(file, target, sha256, mode, Meter(file.size_bytes, on_progress))
-            try:
+        file = await asyncio.to_thread(Source, self.name, source, within)
+        delivery = Delivery(file, target, sha256, mode, Meter(file.size_bytes, on_progress))
+        try:
+            async with self._uploads.place_for(delivery.meter):
                 return await self._link.persist(lambda: self._deliver(delivery))
-            finally:
-                file.close()
+        finally:
+            file.close()
 
     async def reach(self, address: str, port: int, *, timeout_s: float = 3.0) -> ReachResult:
         """Try a TCP connection from the host; see `Host.reach`."""

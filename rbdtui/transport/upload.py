@@ -6,11 +6,12 @@ The stream goes to a script and not to SFTP, so that it works through sudo.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hashlib
 import os
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -19,7 +20,15 @@ import asyncssh
 
 from rbdtui.plain_file import open_plain
 from rbdtui.transport.answers import whole_number
-from rbdtui.transport.base import CommandResult, NoSpaceError, SourceError, UploadMismatchError, UploadProgress
+from rbdtui.transport.base import (
+    SLOW_UPLOAD_AFTER_S,
+    SLOW_UPLOAD_BYTES_PER_S,
+    CommandResult,
+    NoSpaceError,
+    SourceError,
+    UploadMismatchError,
+    UploadProgress,
+)
 from rbdtui.transport.exchange import Exchange
 from rbdtui.transport.failures import check, is_disk_trouble
 from rbdtui.words import T
@@ -161,6 +170,33 @@ class Meter:
         speed = (self.sent_bytes - sent_then) / (now - then) if now > then else 0.0
         if self.on_progress is not None:
             self.on_progress(UploadProgress(self.sent_bytes, self.total_bytes, speed))
+
+
+class Places:
+    """How many uploads may be under way at once, the first come first; one that goes slowly gives its place back."""
+
+    def __init__(self, count: int) -> None:
+        self._free = asyncio.Semaphore(count)
+
+    @contextlib.asynccontextmanager
+    async def place_for(self, meter: Meter) -> AsyncIterator[None]:
+        """Wait for a place, and keep it as long as the upload lasts or until it turns out to be slow."""
+        await self._free.acquire()
+        watching = asyncio.create_task(self._give_back_when_slow(meter))
+        try:
+            yield
+        finally:
+            if watching.cancel():
+                self._free.release()
+
+    async def _give_back_when_slow(self, meter: Meter) -> None:
+        sent_bytes = meter.sent_bytes
+        while True:
+            await asyncio.sleep(SLOW_UPLOAD_AFTER_S)
+            if meter.sent_bytes - sent_bytes < SLOW_UPLOAD_BYTES_PER_S * SLOW_UPLOAD_AFTER_S:
+                break
+            sent_bytes = meter.sent_bytes
+        self._free.release()
 
 
 @dataclass(frozen=True, slots=True)

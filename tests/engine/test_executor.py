@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from rbdtui.engine import executor
 from rbdtui.engine.events import (
     Choice,
     Outcome,
@@ -21,6 +22,7 @@ from rbdtui.engine.state import StepStatus
 from rbdtui.plan.step import Plan, RetryPolicy, Step, StepClass, StepContext, StepError, StepKind
 from rbdtui.transport.base import (
     ConnectionLostError,
+    UploadProgress,
 )
 from tests.engine.support import QUICK, World, executing, failing, held, kind, lanes
 
@@ -124,6 +126,29 @@ async def test_limits_for_commands_and_uploads_are_separate(tmp_path: Path) -> N
     async with executing(tmp_path, [*commands, *uploads], max_parallel_nodes=5, max_parallel_uploads=2) as run:
         await run.outcome()
     assert world.most == {"cmd": 5, "up": 2}
+
+
+async def test_uploads_that_turn_out_to_be_slow_give_their_places_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two servers that take a byte now and then must not hold all others up for hours."""
+    monkeypatch.setattr(executor, "SLOW_UPLOAD_AFTER_S", 0.2)
+    world, release = World(), asyncio.Event()
+
+    async def trickle(context: StepContext, attempt: int) -> None:
+        sent_bytes = 0
+        while not release.is_set():
+            sent_bytes += 1
+            context.report.progress(UploadProgress(sent_bytes, 10**9, 1.0))
+            await asyncio.sleep(0.02)
+
+    uploads = [kind("up", world, step_class=StepClass.UPLOAD)(f"u{number}") for number in range(4)]
+    world.actions.update({"up@u0": trickle, "up@u1": trickle})
+    async with executing(tmp_path, uploads, max_parallel_uploads=2) as run:
+        await run.until(lambda: {"up@u2", "up@u3"} <= world.done)
+        assert world.running == {"up@u0", "up@u1"}
+        release.set()
+        await run.outcome()
 
 
 async def test_gates_take_nobodys_place(tmp_path: Path) -> None:

@@ -163,7 +163,8 @@ async def test_the_digest_of_what_is_written_is_in_no_command_line(host: SshHost
 
     async def look() -> None:
         lists = Script(
-            "lists", "for i in 1 2 3 4 5 6 7 8 9; do cat /proc/[0-9]*/cmdline; sleep 0.1; done | tr '\\0' ' '\n"
+            "lists",
+            "for i in 1 2 3 4 5 6 7 8; do grep -ah rbdtui/file /proc/[0-9]*/cmdline; sleep 0.1; done | tr '\\0' ' '\n",
         )
         seen.append((await host.run(lists)).text)
 

@@ -97,11 +97,11 @@ os.setgid(65534), os.setuid(int(sys.argv[2]))
 asking = socket.socket()
 asking.settimeout(20)
 asking.connect((b"127.0.0.1", int(sys.argv[1])))
-asking.sendall(b"who is there?")
-asking.shutdown(socket.SHUT_WR)
 try:
+    asking.sendall(b"who is there?")
+    asking.shutdown(socket.SHUT_WR)
     print(asking.recv(100))
-except ConnectionResetError:
+except OSError:
     print("reset")
 """
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from rbdtui.transport import upload
 from rbdtui.transport.base import NoSpaceError, ReadOnlyError, SourceError, UploadProgress
 from rbdtui.transport.scripts import Script
 from rbdtui.transport.ssh import SshHost
@@ -194,6 +195,38 @@ async def test_uploads_take_turns_and_leave_commands_alone(
             assert (await host.run(Script("work", "echo ok\n"))).ok
         assert await asyncio.gather(*uploads) == [True] * 5
     assert 1 <= most <= 2
+
+
+async def test_uploads_that_go_slowly_give_their_places_back_and_others_keep_them(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(upload, "SLOW_UPLOAD_AFTER_S", 0.05)
+    monkeypatch.setattr(upload, "SLOW_UPLOAD_BYTES_PER_S", 1000)
+    places = upload.Places(2)
+    slow, quick, third = (upload.Meter(10**9, None) for _ in range(3))
+    release, under_way = asyncio.Event(), 0
+
+    async def hold(meter: upload.Meter) -> None:
+        nonlocal under_way
+        async with places.place_for(meter):
+            under_way += 1
+            await release.wait()
+
+    async def send() -> None:
+        while not release.is_set():
+            quick.sent_bytes += 1000
+            third.sent_bytes += 1000
+            await asyncio.sleep(0.005)
+
+    sending = asyncio.create_task(send())
+    holding = [asyncio.create_task(hold(meter)) for meter in (slow, quick, third, upload.Meter(1, None))]
+    await until(lambda: under_way == 3)
+    await asyncio.sleep(0.3)
+    assert under_way == 3
+    release.set()
+    await asyncio.gather(sending, *holding)
+    async with places.place_for(quick), places.place_for(third):
+        pass
 
 
 async def test_too_little_space_is_found_before_anything_is_sent(
