@@ -9,8 +9,10 @@ from dataclasses import dataclass
 class Limits:
     """Numbers that keep us from overrunning sshd, the link or our own machine."""
 
+    openings: int = 64
+    """Connections at once that are not logged in yet, those that wait for a silent host among them."""
     logins: int = 8
-    """Logins under way at once, over all hosts."""
+    """Logins under way at once, over all hosts; one begins when the host has said its first line."""
     logins_per_bastion: int = 5
     """Logins under way at once through one bastion; its sshd drops new ones from 10 on (MaxStartups 10:30:100)."""
     sessions_per_host: int = 6

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 import errno
 import socket
 from collections.abc import Sequence
-from typing import Final
+from typing import Any, Final, cast
 
 import asyncssh
 from asyncssh.auth import PasswordChangeResponse
@@ -26,6 +25,7 @@ from rbdtui.transport.base import (
 )
 from rbdtui.transport.credentials import Credentials
 from rbdtui.transport.endpoints import Endpoint
+from rbdtui.transport.gates import LoginPlaces
 from rbdtui.transport.hostkeys import KnownHosts, fingerprint, signature_algorithms
 from rbdtui.transport.limits import Limits
 from rbdtui.words import T
@@ -122,6 +122,7 @@ async def log_in(
     tunnel: asyncssh.SSHClientConnection | None,
     known_hosts: KnownHosts,
     credentials: Credentials,
+    places: LoginPlaces,
     limits: Limits,
 ) -> asyncssh.SSHClientConnection:
     """Log in to a host; ``tunnel`` is the connection of the bastion in front of it. Raises `TransportError`."""
@@ -132,9 +133,9 @@ async def log_in(
     client = _Client([], password)
     try:
         client = _Client(await credentials.keys(endpoint, agent), password)
-        return await _connect(endpoint, tunnel, client, (trusted, revoked), limits)
+        return await _connect(endpoint, tunnel, client, (trusted, revoked), places, limits)
     except (OSError, asyncssh.Error, ValueError) as error:
-        failure = client.failure(endpoint, trusted) or await _other_key(endpoint, tunnel, error, trusted, limits)
+        failure = client.failure(endpoint, trusted) or await _other_key(endpoint, tunnel, error, trusted, places)
         failure = failure or explain(endpoint, error, client.tried)
         if isinstance(failure, LoginRefusedError) and client.password_was_shown:
             credentials.note_refusal(endpoint, endpoint.password, failure)
@@ -149,16 +150,17 @@ async def _connect(
     tunnel: asyncssh.SSHClientConnection | None,
     client: _Client,
     keys: tuple[list[asyncssh.SSHKey], list[asyncssh.SSHKey]],
+    places: LoginPlaces,
     limits: Limits,
 ) -> asyncssh.SSHClientConnection:
     """Connect with nothing but what is said here: no configuration file, no default key, no other trust."""
     trusted, revoked = keys
-    async with asyncio.timeout(limits.connect_timeout_s + limits.login_timeout_s):
+    async with places.gate(endpoint, tunnel) as gate:
         return await asyncssh.connect(
             endpoint.address,
             endpoint.port,
             username=endpoint.user,
-            tunnel=tunnel,
+            tunnel=cast(Any, gate),
             config=None,
             known_hosts=(trusted, [], revoked),
             server_host_key_algs=signature_algorithms(trusted),
@@ -168,8 +170,8 @@ async def _connect(
             gss_host=None,
             preferred_auth=_AUTH_METHODS,
             encryption_algs=CIPHERS,
-            connect_timeout=limits.connect_timeout_s,
-            login_timeout=limits.login_timeout_s,
+            connect_timeout=None,
+            login_timeout=0,
             keepalive_interval=limits.keepalive_interval_s,
             keepalive_count_max=limits.keepalive_count,
         )
@@ -179,15 +181,15 @@ async def shown_key(
     endpoint: Endpoint,
     tunnel: asyncssh.SSHClientConnection | None,
     algorithms: Sequence[str],
-    limits: Limits,
+    places: LoginPlaces,
 ) -> asyncssh.SSHKey | None:
     """The key that a host shows when asked for these algorithms, without logging in.
 
     Raises `asyncssh.Error` or `OSError`; a host that has no such key just hangs up (`asyncssh.ConnectionLost`).
     """
-    async with asyncio.timeout(limits.connect_timeout_s):
+    async with places.gate(endpoint, tunnel) as gate:
         return await asyncssh.get_server_host_key(
-            endpoint.address, endpoint.port, tunnel=tunnel, server_host_key_algs=algorithms, config=None
+            endpoint.address, endpoint.port, tunnel=cast(Any, gate), server_host_key_algs=algorithms, config=None
         )
 
 
@@ -196,13 +198,13 @@ async def _other_key(
     tunnel: asyncssh.SSHClientConnection | None,
     error: Exception,
     trusted: list[asyncssh.SSHKey],
-    limits: Limits,
+    places: LoginPlaces,
 ) -> TransportError | None:
     """The error for a host that no longer has a key of any pinned type: it hangs up before it shows one."""
     if not (trusted and isinstance(error, _HUNG_UP)):
         return None
     try:
-        key = await shown_key(endpoint, tunnel, signature_algorithms([]), limits)
+        key = await shown_key(endpoint, tunnel, signature_algorithms([]), places)
     except (OSError, asyncssh.Error, ValueError):
         return None
     if key is None or key.get_algorithm() in {pinned.get_algorithm() for pinned in trusted}:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import random
-from collections import defaultdict
 from collections.abc import Awaitable, Callable
 from typing import Final
 
@@ -20,6 +19,7 @@ from rbdtui.transport.base import (
 )
 from rbdtui.transport.credentials import Credentials
 from rbdtui.transport.endpoints import Endpoint
+from rbdtui.transport.gates import LoginPlaces
 from rbdtui.transport.hostkeys import KnownHosts
 from rbdtui.transport.limits import Limits
 from rbdtui.transport.login import log_in
@@ -96,10 +96,8 @@ class Routes:
         self._known_hosts = known_hosts
         self._credentials = credentials
         self._limits = limits
-        self._logins = asyncio.Semaphore(limits.logins)
-        self._logins_through: dict[Endpoint, asyncio.Semaphore] = defaultdict(
-            lambda: asyncio.Semaphore(limits.logins_per_bastion)
-        )
+        self.places = LoginPlaces(limits)
+        """Shared by all that open connections to hosts."""
         self._bastions: dict[Endpoint, SharedConnection] = {}
 
     async def log_in(self, endpoint: Endpoint) -> asyncssh.SSHClientConnection:
@@ -129,13 +127,13 @@ class Routes:
 
     async def _log_in_once(self, endpoint: Endpoint) -> asyncssh.SSHClientConnection:
         tunnel = await self.tunnel_for(endpoint)
-        through = self._logins_through[endpoint.before] if endpoint.before else contextlib.nullcontext()
-        async with through, self._logins:
+        async with self.places.opening(endpoint):
             return await log_in(
                 endpoint,
                 tunnel=tunnel,
                 known_hosts=self._known_hosts,
                 credentials=self._credentials,
+                places=self.places,
                 limits=self._limits,
             )
 

@@ -12,6 +12,7 @@ import asyncssh
 from rbdtui.transport.base import TransportError
 from rbdtui.transport.credentials import Credentials
 from rbdtui.transport.endpoints import Endpoint
+from rbdtui.transport.gates import LoginPlaces
 from rbdtui.transport.hostkeys import (
     ALGORITHMS_BY_KEY_TYPE,
     KeyState,
@@ -48,11 +49,9 @@ async def scan_host_keys(
     """
     wanted = list(dict.fromkeys(stop for endpoint in endpoints for stop in (*endpoint.bastions, endpoint)))
     routes = Routes(known_hosts, Credentials(secret), limits)
-    turns = asyncio.Semaphore(limits.logins)
 
     async def scan(endpoint: Endpoint) -> list[SeenHostKey]:
-        async with turns:
-            seen = await _scan_host(endpoint, known_hosts, routes, limits)
+        seen = await _scan_host(endpoint, known_hosts, routes)
         if on_seen is not None:
             for key in seen:
                 on_seen(key)
@@ -65,22 +64,23 @@ async def scan_host_keys(
     return [key for keys in found for key in keys]
 
 
-async def _scan_host(endpoint: Endpoint, known_hosts: KnownHosts, routes: Routes, limits: Limits) -> list[SeenHostKey]:
+async def _scan_host(endpoint: Endpoint, known_hosts: KnownHosts, routes: Routes) -> list[SeenHostKey]:
     try:
         pinned = known_hosts.pinned_keys(endpoint.address, endpoint.port)
         tunnel = await routes.tunnel_for(endpoint)
-        shown = await _shown_keys(endpoint, tunnel, limits)
+        async with routes.places.opening(endpoint):
+            shown = await _shown_keys(endpoint, tunnel, routes.places)
     except TransportError as error:
         return [SeenHostKey(endpoint.node, endpoint.address, endpoint.port, error=error)]
     return [_compare(endpoint, key, shown, pinned) for key in shown]
 
 
 async def _shown_keys(
-    endpoint: Endpoint, tunnel: asyncssh.SSHClientConnection | None, limits: Limits
+    endpoint: Endpoint, tunnel: asyncssh.SSHClientConnection | None, places: LoginPlaces
 ) -> list[asyncssh.SSHKey]:
     """One key of each type; the first question leaves the choice to the host, so it fails only when there is none."""
     try:
-        first = await shown_key(endpoint, tunnel, signature_algorithms([]), limits)
+        first = await shown_key(endpoint, tunnel, signature_algorithms([]), places)
     except (OSError, asyncssh.Error, ValueError) as error:
         raise explain(endpoint, error) from None
     shown = [first] if first is not None else []
@@ -89,7 +89,7 @@ async def _shown_keys(
             continue
         algorithms = [name for kind in family for name in ALGORITHMS_BY_KEY_TYPE[kind]]
         with contextlib.suppress(OSError, asyncssh.Error, ValueError):
-            key = await shown_key(endpoint, tunnel, algorithms, limits)
+            key = await shown_key(endpoint, tunnel, algorithms, places)
             shown += [key] if key is not None else []
     return shown
 
