@@ -7,6 +7,7 @@ import contextlib
 import hashlib
 import random
 import time
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -14,9 +15,11 @@ import pytest
 
 from rbdtui.transport import upload
 from rbdtui.transport.base import NoSpaceError, ReadOnlyError, SourceError, UploadProgress
+from rbdtui.transport.hostkeys import KnownHosts
+from rbdtui.transport.pool import HostPool
 from rbdtui.transport.scripts import Script
 from rbdtui.transport.ssh import SshHost
-from tests.transport.conftest import Connect, StartSshd
+from tests.transport.conftest import QUICK, Connect, StartSshd
 from tests.transport.openssh import RealSshd
 from tests.transport.test_files import MOUNTS
 from tests.transport.wire import Wire, known_by
@@ -227,6 +230,36 @@ async def test_uploads_that_go_slowly_give_their_places_back_and_others_keep_the
     await asyncio.gather(sending, *holding)
     async with places.place_for(quick), places.place_for(third):
         pass
+
+
+async def test_two_slow_servers_do_not_hold_up_a_third(
+    start_sshd: StartSshd, tmp_path: Path, workplace: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(upload, "SLOW_UPLOAD_AFTER_S", 1.0)
+    digest = make_source(tmp_path / "source", 4 * MIB)
+    sshd = await start_sshd()
+    async with Wire(sshd.port) as slow:
+        known = KnownHosts(tmp_path / "known_hosts")
+        lines = [
+            line.replace(f":{sshd.port}", f":{port}")
+            for line in sshd.known_hosts_lines
+            for port in (sshd.port, slow.port)
+        ]
+        (tmp_path / "known_hosts").write_text("\n".join(lines) + "\n")
+        endpoints = {name: sshd.endpoint(name, port=slow.port) for name in ("slow1", "slow2")}
+        async with HostPool({**endpoints, "n3": sshd.endpoint("n3")}, known, str, replace(QUICK, uploads=2)) as pool:
+            await asyncio.gather(*(host.connect() for host in pool.values()))
+            slow.bytes_per_s = 8 * 1024
+            uploads = {
+                name: asyncio.create_task(host.upload(tmp_path / "source", str(workplace / name), sha256=digest))
+                for name, host in pool.items()
+            }
+            async with asyncio.timeout(30):
+                assert await uploads["n3"]
+            assert not uploads["slow1"].done()
+            assert not uploads["slow2"].done()
+            slow.bytes_per_s = None
+            assert await asyncio.gather(*uploads.values()) == [True] * 3
 
 
 async def test_too_little_space_is_found_before_anything_is_sent(
