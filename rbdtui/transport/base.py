@@ -243,6 +243,12 @@ class RemoteTimeoutError(TransportError):
     code, retryable = "RBD-HOST-002", True
 
 
+class StillRunningError(RemoteTimeoutError):
+    """A script did not end within its time limit, and goes on as nothing could end it."""
+
+    code = "RBD-HOST-011"
+
+
 class NoSpaceError(TransportError):
     """A file system on the host is full."""
 

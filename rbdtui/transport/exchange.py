@@ -49,9 +49,9 @@ class Exchange(asyncssh.SSHClientSession[bytes]):
         self.given_up = False
         """Whether it is being ended on the host as it does not begin."""
         self.ending: asyncio.Task[None] | None = None
-        """Ends the command on the host where it was given up before it began."""
+        """Ends the command on the host where it was given up."""
         self.verdict: TransportError | None = None
-        """What is to be said of a command that never began."""
+        """What is to be said of a command that never began, or that could not be ended."""
         self._limit_bytes = output_limit_bytes
         self._on_line = on_line
         self._out = bytearray()

@@ -6,8 +6,8 @@ import asyncio
 import contextlib
 import random
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
-from typing import Final, TypeVar
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from typing import Any, Final, TypeVar
 
 import asyncssh
 
@@ -18,6 +18,7 @@ from rbdtui.transport.base import (
     ConnectTimeoutError,
     LoginShellHangsError,
     ShellUnusableError,
+    StillRunningError,
     TransportError,
     UnreachableError,
 )
@@ -102,9 +103,10 @@ class Link:
         """Start a command on a channel of its own, as soon as there are few enough; closes it at the end.
 
         The first one on a connection goes alone until its shell shows a sign, so that no pile comes to be where shells
-        hang. One that is left by a `TimeoutError` before it began is ended on the host, see `verdict`; one that is left
-        otherwise gets the rest of its time to begin. Raises `ConnectionLostError`, and `LoginShellHangsError` while it
-        is too early to ask such a host again; what ends the exchange itself is for its `finish` to say.
+        hang. One that is left by a `TimeoutError` is ended on the host, see `verdict`; one that is left otherwise gets
+        the rest of its time to begin, and once it has begun sshd is asked to kill it. Raises `ConnectionLostError`, and
+        `LoginShellHangsError` while it is too early to ask such a host again; what ends the exchange itself is for its
+        `finish` to say.
         """
         await self._wait_for_proof(exchange)
         try:
@@ -112,25 +114,27 @@ class Link:
         except BaseException:
             exchange.abandon()
             raise
-        patience_s = self._limits.shell_start_s
+        patience_s, too_late = self._limits.shell_start_s, False
         try:
             yield channel
         except TimeoutError:
-            patience_s = 0.0
+            patience_s, too_late = 0.0, True
             raise
         finally:
             if exchange.silent:
-                exchange.ending = asyncio.create_task(self._end(exchange, patience_s))
-                self._endings.add(exchange.ending)
-                exchange.ending.add_done_callback(self._ending_done)
+                self._end_later(exchange, self._end(exchange, patience_s))
+            elif too_late and not exchange.ended:
+                self._end_later(exchange, self._end_begun(exchange))
             else:
+                if not exchange.ended:
+                    exchange.kill()
                 if not exchange.answered:
                     self._shells.unended.add(exchange.tag)
                 exchange.stop()
                 await self._give_back()
 
     async def verdict(self, exchange: Exchange) -> TransportError | None:
-        """What is to be said of a command that never began, once all was done to end it; None where it did begin."""
+        """What is to be said of a command that was given up, once all was done to end it; None where that did."""
         if exchange.ending is not None:
             await asyncio.wait({exchange.ending})
         return exchange.verdict
@@ -195,6 +199,25 @@ class Link:
             exchange.abandon()
             if exchange.given_up and self._prover is exchange:
                 self._stop_proving()
+            await self._give_back()
+
+    def _end_later(self, exchange: Exchange, work: Coroutine[Any, Any, None]) -> None:
+        exchange.ending = asyncio.create_task(work)
+        self._endings.add(exchange.ending)
+        exchange.ending.add_done_callback(self._ending_done)
+
+    async def _end_begun(self, exchange: Exchange) -> None:
+        """End a command that began, and that its own time limit on the host did not end."""
+        try:
+            self._shells.unended.add(exchange.tag)
+            if not await self._sweep(exchange.connection, exchange):
+                exchange.verdict = StillRunningError(
+                    self.endpoint.node,
+                    limit_s=round(exchange.age_s),
+                    outcome=T("transport.not_ended", tag=exchange.tag),
+                )
+        finally:
+            exchange.stop()
             await self._give_back()
 
     async def _wait_for_sign(self, exchange: Exchange, patience_s: float) -> None:

@@ -97,8 +97,8 @@ class SshHost:
     ) -> CommandResult:
         """Run a script and return what it left, whatever its exit status; see `Host.run`.
 
-        When a lost link makes it run once more, ``on_line`` gets its lines once more too. Cancelled, it leaves the
-        script to its time limit on the host.
+        When a lost link makes it run once more, ``on_line`` gets its lines once more too. Cancelled, it asks sshd
+        to kill the script, which that does for users other than root; else its time limit on the host ends it.
         """
         invocation = Invocation(script, args, payload, root, timeout_s, output_limit_bytes, on_line)
         return await self._link.persist(lambda: self._run_once(invocation))

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from rbdtui.transport import shells
-from rbdtui.transport.base import LoginShellHangsError
+from rbdtui.transport import shells, ssh
+from rbdtui.transport.base import LoginShellHangsError, RemoteTimeoutError
 from rbdtui.transport.pool import HostPool
 from rbdtui.transport.scripts import Script
 from tests.transport.conftest import QUICK, Connect, StartSshd
@@ -161,6 +161,56 @@ async def test_a_user_other_than_root_needs_no_terminal_for_it(start_sshd: Start
             await host.run(WORK, root=False)
         assert "has been ended" in str(caught.value)
         await none_left(sshd)
+
+
+STUCK = Script("work", 'echo begun > "$1"; kill -STOP $PPID; while :; do sleep 1; done\n')
+"""Its own time limit never ends it: what watches over that stands still."""
+
+
+async def test_a_command_that_its_time_limit_does_not_end_is_ended(
+    sshd: RealSshd, connect: Connect, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ssh, "_GRACE_S", 0.5)
+    host = connect(sshd.endpoint(), sshd.known_hosts())
+    with pytest.raises(RemoteTimeoutError) as caught:
+        await host.run(STUCK, str(sshd.directory / "begun"), timeout_s=1.0)
+    assert "was stopped" in str(caught.value)
+    assert (sshd.directory / "begun").exists()
+    await none_left(sshd)
+    assert (await host.run(WORK)).text == "fine\n"
+
+
+async def test_a_command_that_nothing_ends_is_said_with_how_to_find_it(
+    start_sshd: StartSshd, connect: Connect, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ssh, "_GRACE_S", 0.5)
+    sshd = await start_sshd(config="PermitTTY no")
+    host = connect(sshd.endpoint(), sshd.known_hosts())
+    with pytest.raises(RemoteTimeoutError) as caught:
+        await host.run(STUCK, str(sshd.directory / "begun"), timeout_s=1.0)
+    assert "was stopped" not in str(caught.value)
+    tag = str(caught.value).partition("pgrep -f ")[2].partition("`")[0]
+    assert any(tag in command for command in left(sshd) if tag)
+    await asyncio.to_thread(kill_tagged, tag)
+    await none_left(sshd)
+
+
+async def test_a_command_that_is_cancelled_is_killed_for_users_other_than_root(
+    start_sshd: StartSshd, connect: Connect
+) -> None:
+    with sshd_directory() as directory:
+        user = SudoUser(directory)
+        user.set_up("password")
+        sshd = await start_sshd(mounts=user.mounts[:3])
+        host = connect(sshd.endpoint(user="ops"), sshd.known_hosts(), LIMITS)
+        begun = directory / "ops" / "begun"
+        work = Script("work", 'echo begun > "$1"; while :; do sleep 1; done\n')
+        running = asyncio.create_task(host.run(work, str(begun), root=False, timeout_s=300))
+        await until(begun.exists)
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+        await none_left(sshd)
+        assert (await host.run(WORK, root=False)).text == "fine\n"
 
 
 def kill_tagged(tag: str) -> None:
