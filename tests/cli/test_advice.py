@@ -105,6 +105,16 @@ def place(killed: Place, tmp_path: Path) -> Iterator[Place]:
         kill(found.site)
 
 
+@pytest.fixture
+def untouched(tmp_path: Path) -> Iterator[Place]:
+    """A site on a host of its own with nothing installed, so that a run of it takes its time."""
+    with FleetThread(SimulatedFleet(1, speed=SPEED)) as hosts:
+        found = new_place(tmp_path, hosts)
+        yield found
+        with contextlib.suppress(AssertionError):
+            kill(found.site)
+
+
 # --- runs that cannot be taken up ----------------------------------------------------------------------------
 
 
@@ -210,7 +220,8 @@ def test_a_run_that_was_killed(place: Place) -> None:
     assert place.ends_well().run_id != run.run_id
 
 
-def test_a_run_that_is_under_way_and_one_that_does_not_answer(place: Place) -> None:
+def test_a_run_that_is_under_way_and_one_that_does_not_answer(untouched: Place) -> None:
+    place = untouched
     started = place.run("--detach").check(Exit.GOOD)
     assert advised(started.out, "attach") == ["attach", str(place.site.path)]
     holder = holder_of(place.site)
