@@ -27,6 +27,7 @@ from screens.messages import Changed
 from screens.paths import return_command
 from screens.sections import SECTION_SCREENS, entry_of
 from screens.settings import Settings, load_settings, settings_file
+from screens.settling import messages_handled
 from screens.widgets.frame import Rail
 
 if TYPE_CHECKING:
@@ -102,6 +103,7 @@ class RbdTuiApp(CommandingApp):
         """Whether it was said that cluster.yaml was changed elsewhere while there is a draft."""
         self._unsubscribe: Callable[[], None] = lambda: None
         self._threads_loop: asyncio.AbstractEventLoop | None = None
+        self._leaving: asyncio.Task[None] | None = None
         self._drawn_at = 0.0
         self._draw_timer: Timer | None = None
         self.add_mode(OPENING, self._opening_screen)
@@ -229,7 +231,12 @@ class RbdTuiApp(CommandingApp):
         self.leave(0)
 
     def leave(self, status: int) -> None:
-        """Leave at once; draft and run stay."""
+        """Leave once what was typed is in the draft, which is at once; draft and run stay."""
+        if self._leaving is None:
+            self._leaving = asyncio.create_task(self._leave(status))
+
+    async def _leave(self, status: int) -> None:
+        await messages_handled(self)
         workbench = self.workbench
         if workbench is not None:
             back = return_command(workbench.site.path)

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import json
+import signal
+
+import pytest
+
 from rbdtui.site import Site
 from rbdtui.workbench.operations import put, text_at
 from rbdtui.workbench.sections import SITE
@@ -9,7 +14,7 @@ from screens.site import SiteScreen
 from screens.widgets.field import Field
 from tests.screens.conftest import Opened, bench, settled
 from tests.screens.pilot import key_event
-from tests.screens.waiting import drawn, program
+from tests.screens.waiting import drawn, program, until
 
 
 async def test_a_letter_typed_while_the_screen_is_drawn_stays(opened: Opened, site: Site) -> None:
@@ -60,3 +65,21 @@ async def test_keys_that_come_all_at_once_act_in_their_order(opened: Opened, sit
         await drawn(pilot)
         assert field.value == "xabc"
         assert text_at(workbench.draft.data, "name") == "xabc"
+
+
+@pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGTERM])
+async def test_letters_of_which_only_the_field_knows_are_kept_when_the_line_drops(
+    opened: Opened, site: Site, number: signal.Signals
+) -> None:
+    workbench = bench(site)
+    async with opened(workbench) as pilot:
+        program(pilot).show_section(SITE, "name")
+        await settled(pilot)
+        field = next(field for field in pilot.app.screen.query(Field) if field.path == "name")
+        await pilot.press("enter")
+        field.line.insert_text_at_cursor("-typed")
+        program(pilot).leave(128 + number)
+        await until(pilot, lambda: pilot.app.return_value is not None)
+        assert pilot.app.return_value == 128 + number
+    kept = json.loads((site.path / "draft.json").read_bytes())
+    assert kept["data"]["name"].endswith("-typed")
