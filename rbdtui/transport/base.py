@@ -142,6 +142,12 @@ class LoginRefusedError(TransportError):
     code = "RBD-SSH-004"
 
 
+class SecondFactorError(LoginRefusedError):
+    """The host asks for more than a key and a password, such as a one-time code, and nobody is there to give it."""
+
+    code = "RBD-SSH-019"
+
+
 class HostKeyUnknownError(TransportError):
     """The host's key is not pinned for this site yet."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import socket
 from collections.abc import Sequence
@@ -11,6 +12,7 @@ import asyncssh
 from asyncssh.auth import PasswordChangeResponse
 from asyncssh.misc import MaybeAwait
 
+from rbdtui.terminal_text import clean_line
 from rbdtui.transport.base import (
     BastionError,
     ConnectionLostError,
@@ -20,6 +22,7 @@ from rbdtui.transport.base import (
     HostKeyUnknownError,
     LoginRefusedError,
     NotSshError,
+    SecondFactorError,
     TransportError,
     UnreachableError,
 )
@@ -41,6 +44,8 @@ CIPHERS: Final = (
 """Best first: GCM is the fastest here, the last ones are for old servers."""
 _HUNG_UP: Final = (asyncssh.ConnectionLost, asyncssh.KeyExchangeFailed, ConnectionResetError)
 """What it looks like from here when sshd ends a connection before it has shown a key."""
+LONGEST_QUESTION: Final = 80
+ASK_METHODS_LIMIT_S: Final = 5.0
 _AUTH_METHODS: Final = ("publickey", "password", "keyboard-interactive")
 
 
@@ -51,6 +56,8 @@ class _Client(asyncssh.SSHClient):
         self._keys = list(keys)
         self._password = password
         self.tried: list[str] = []
+        self.unanswered = ""
+        """The question that is none for the password."""
         self.shown_key: asyncssh.SSHKey | None = None
 
     @property
@@ -86,11 +93,11 @@ class _Client(asyncssh.SSHClient):
         if not prompts:
             return []
         # The one hidden question is the password, in whatever language it is asked.
-        if len(prompts) != 1 or prompts[0][1]:
+        if len(prompts) != 1 or prompts[0][1] or self._password is None:
+            self.unanswered = clean_line(prompts[-1][0], LONGEST_QUESTION).strip() or "?"
             return None
         self._note("keyboard-interactive")
-        password = self._take_password()
-        return None if password is None else [password]
+        return [self._take_password() or ""]
 
     def failure(self, endpoint: Endpoint, trusted: Sequence[asyncssh.SSHKey]) -> TransportError | None:
         """The error for a host key that is not pinned; None when that was not the trouble."""
@@ -137,8 +144,10 @@ async def log_in(
     except (OSError, asyncssh.Error, ValueError) as error:
         failure = client.failure(endpoint, trusted) or await _other_key(endpoint, tunnel, error, trusted, places)
         failure = failure or explain(endpoint, error, client.tried)
-        if isinstance(failure, LoginRefusedError) and client.password_was_shown:
-            credentials.note_refusal(endpoint, endpoint.password, failure)
+        if isinstance(failure, LoginRefusedError):
+            failure = await _refusal(endpoint, tunnel, client, places)
+            if client.password_was_shown and not client.unanswered:
+                credentials.note_refusal(endpoint, endpoint.password, failure)
         raise failure from None
     finally:
         if agent is not None:
@@ -193,6 +202,24 @@ async def shown_key(
         )
 
 
+async def _refusal(
+    endpoint: Endpoint, tunnel: asyncssh.SSHClientConnection | None, client: _Client, places: LoginPlaces
+) -> LoginRefusedError:
+    """Why nobody was let in, with the methods by which the host says it takes logins (RFC 4252, 5.2)."""
+    where: dict[str, str | int] = {"address": endpoint.address, "port": endpoint.port, "user": endpoint.user}
+    if client.unanswered:
+        return SecondFactorError(endpoint.node, **where, question=client.unanswered)
+    try:
+        async with asyncio.timeout(ASK_METHODS_LIMIT_S), places.gate(endpoint, tunnel) as gate:
+            offered = await asyncssh.get_server_auth_methods(
+                endpoint.address, endpoint.port, endpoint.user, tunnel=cast(Any, gate), config=None
+            )
+    except (OSError, asyncssh.Error, ValueError):
+        offered = []
+    methods = clean_line(", ".join(offered), LONGEST_QUESTION)
+    return LoginRefusedError(endpoint.node, **where, tried=", ".join(client.tried) or "-", offered=methods or "-")
+
+
 async def _other_key(
     endpoint: Endpoint,
     tunnel: asyncssh.SSHClientConnection | None,
@@ -216,7 +243,7 @@ def explain(endpoint: Endpoint, error: Exception, tried: Sequence[str] = ()) -> 
     """The error for what happened on the way to a host or during the login."""
     where: dict[str, str | int] = {"address": endpoint.address, "port": endpoint.port}
     if isinstance(error, asyncssh.PermissionDenied) or "authentication failures" in str(error).lower():
-        return LoginRefusedError(endpoint.node, **where, user=endpoint.user, tried=", ".join(tried) or "-")
+        return LoginRefusedError(endpoint.node, **where, user=endpoint.user, tried=", ".join(tried) or "-", offered="-")
     if isinstance(error, asyncssh.ChannelOpenError):
         return _explain_tunnel(endpoint, error)
     return _explain_network(endpoint, error)

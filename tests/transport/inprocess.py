@@ -29,6 +29,8 @@ class InProcessSshd:
     banner: str = ""
     prompts: list[tuple[str, bool]] = field(default_factory=list)
     """Questions of keyboard-interactive; empty turns it off."""
+    next_prompts: list[tuple[str, bool]] = field(default_factory=list)
+    """Further questions, asked once the first are answered rightly."""
     noise: bytes = b""
     """What the login shell writes before every command, on both outputs."""
     drop_at_login: int = 0
@@ -160,9 +162,12 @@ class _Login(asyncssh.SSHServer):
     ) -> tuple[str, str, str, list[tuple[str, bool]]]:
         return "", "", "", self._sshd.prompts
 
-    def validate_kbdint_response(self, username: str, responses: Sequence[str]) -> bool:
+    def validate_kbdint_response(
+        self, username: str, responses: Sequence[str]
+    ) -> bool | tuple[str, str, str, list[tuple[str, bool]]]:
         self._sshd.logins.append(f"keyboard-interactive {list(responses)}")
-        return list(responses) == [self._sshd.passwords.get(username)]
+        right = list(responses) == [self._sshd.passwords.get(username)]
+        return ("", "", "", self._sshd.next_prompts) if right and self._sshd.next_prompts else right
 
     def connection_requested(self, dest_host: str, dest_port: int, orig_host: str, orig_port: int) -> bool:
         return True

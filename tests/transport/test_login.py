@@ -24,10 +24,12 @@ from rbdtui.transport.base import (
     HostKeyUnknownError,
     LoginRefusedError,
     NotSshError,
+    SecondFactorError,
     TransportError,
     UnreachableError,
 )
 from rbdtui.transport.hostkeys import fingerprint
+from rbdtui.transport.login import LONGEST_QUESTION
 from rbdtui.transport.pool import HostPool
 from rbdtui.transport.scripts import Script
 from tests.transport.conftest import QUICK, Connect, StartSshd
@@ -165,19 +167,63 @@ async def test_a_refused_password_is_not_tried_again_until_it_is_another_one(ser
         assert (await pool["n1"].run(OK)).text == "ok\n"
 
 
-async def test_a_second_question_is_not_answered_with_the_password(server: InProcessSshd, connect: Connect) -> None:
-    server.prompts = [("Password: ", False), ("One-time code: ", False)]
+@pytest.mark.parametrize(
+    ("prompts", "question"),
+    [
+        ([("Password: ", False), ("One-time code: ", False)], "One-time code:"),
+        ([("Verification code\x1b[2J: ", True)], None),
+        ([("Token" * 40, True)], None),
+        ([("", True)], "?"),
+    ],
+)
+async def test_a_second_factor_is_named_and_not_answered_with_the_password(
+    server: InProcessSshd, connect: Connect, prompts: list[tuple[str, bool]], question: str | None
+) -> None:
+    server.prompts = prompts
     host = connect(server.endpoint(), server.known_hosts(), login="right")
-    with pytest.raises(LoginRefusedError):
+    with pytest.raises(SecondFactorError) as caught:
         await host.run(OK)
     assert server.logins == []
+    asked = str(caught.value.params["question"])
+    assert asked == question or question is None
+    assert asked.isprintable()
+    assert len(asked) <= LONGEST_QUESTION
+
+
+async def test_a_second_factor_behind_a_right_password_is_named_each_time(
+    server: InProcessSshd, connect: Connect
+) -> None:
+    server.prompts = [("Password: ", False)]
+    server.next_prompts = [("Verification code: ", False)]
+    host = connect(server.endpoint(), server.known_hosts(), login="right")
+    for _ in range(2):
+        with pytest.raises(SecondFactorError) as caught:
+            await host.run(OK)
+        assert caught.value.params["question"] == "Verification code:"
+    server.next_prompts = []
+    assert (await host.run(OK)).text == "ok\n"
+
+
+async def test_a_refusal_says_what_the_server_takes(server: InProcessSshd, connect: Connect, sshd: RealSshd) -> None:
+    server.passwords = {}
+    server.authorized = [asyncssh.generate_private_key("ssh-ed25519")]
+    host = connect(server.endpoint(), server.known_hosts(), login="x")
+    with pytest.raises(LoginRefusedError) as caught:
+        await host.run(OK)
+    assert "publickey" in str(caught.value.params["offered"])
+    keys_only = connect(sshd.endpoint(key=None, password="login"), sshd.known_hosts(), login="x")
+    with pytest.raises(LoginRefusedError) as caught:
+        await keys_only.run(OK)
+    assert caught.value.params["offered"] == "publickey, keyboard-interactive"
+    assert caught.value.params["tried"] == "-"
 
 
 async def test_a_key_that_is_not_authorized(sshd: RealSshd, connect: Connect, tmp_path: Path) -> None:
     host = connect(sshd.endpoint(key=make_key(tmp_path / "stranger")), sshd.known_hosts())
     with pytest.raises(LoginRefusedError) as caught:
         await host.run(OK)
-    assert str(caught.value) == (f"n1: login as root refused by 127.0.0.1 port {sshd.port} (tried: publickey).")
+    refused = f"n1: login as root refused by 127.0.0.1 port {sshd.port} "
+    assert str(caught.value) == f"{refused}(tried: publickey; the server takes: publickey, keyboard-interactive)."
 
 
 @pytest.mark.parametrize(

@@ -60,7 +60,7 @@ def places_of(text: str) -> list[PastedNode]:
     if not text:
         return []
     if _IPV6.match(text):
-        raise LineError(T("paste.loopback" if _LOOPBACK_IPV6.match(text) else "paste.ipv6", text=text[:40]))
+        raise LineError(T("paste.loopback", text=text[:40]) if _LOOPBACK_IPV6.match(text) else T("paste.ipv6"))
     if (span := _SPAN.match(text)) is not None:
         return [PastedNode(address=address) for address in _addresses(span["first"], span["last"])]
     if _is_range(text):
