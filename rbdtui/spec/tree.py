@@ -12,6 +12,7 @@ from typing import Final, NamedTuple
 import yaml
 
 from rbdtui.findings import Finding, Place, Severity
+from rbdtui.spec.lookalikes import syntax_lookalike
 
 MAX_DEPTH: Final = 24
 """Levels of nesting; the deepest field of the model lies at 7."""
@@ -192,6 +193,8 @@ def _syntax_finding(error: yaml.MarkedYAMLError, text: str) -> Finding:
     mark = error.problem_mark or error.context_mark
     if mark is not None and _tab_indents(text, mark.line):
         code = "RBD-YAML-015"
+    elif mark is not None and (found := syntax_lookalike(text, mark.line)) is not None:
+        return found
     elif code in _OPENED_EARLIER and error.context_mark is not None:
         mark = error.context_mark
     place = Place(line=mark.line + 1, column=mark.column + 1) if mark else Place()

@@ -312,6 +312,44 @@ def test_broken_yaml_says_what_is_broken_with_either_parser(
     assert loader == "SafeLoader" or finding.place.column == place[1]
 
 
+LOOKALIKES = [
+    ("name: site-a", "name：site-a", "：", ":"),
+    ("name: site-a", "name： site-a", "：", ":"),
+    ("name: site-a", "“name”: site-a", "“", '"'),
+    ("name: site-a", "\u00a0name: site-a", "\u00a0", ""),
+    ("name: site-a", "name:\u3000site-a", "\u3000", ""),
+    ("name: site-a", "name: site-a\u200b", "\u200b", ""),
+    ("name: site-a", "ｎame: site-a", "ｎ", "n"),
+    ("mode: vip", "mode：vip", "：", ":"),
+    ("{mode: vip}", "｛mode: vip}", "｛", "{"),
+    ("{mode: vip}", "{mode: vip】", "】", "]"),
+    ("etcd, worker]\nkub", "etcd，worker]\nkub", "，", ","),
+    ("10.0.0.12", "10。0.0.12", "。", "."),
+    ("port: 22", "port: ２2", "２", "2"),
+]
+
+
+@pytest.mark.parametrize("loader", ["CSafeLoader", "SafeLoader"])
+@pytest.mark.parametrize(("right", "wrong", "letter", "meant"), LOOKALIKES, ids=[row[1] for row in LOOKALIKES])
+def test_a_character_that_only_looks_right_is_named_with_its_place(
+    monkeypatch: pytest.MonkeyPatch, loader: str, right: str, wrong: str, letter: str, meant: str
+) -> None:
+    monkeypatch.setattr(tree, "_LOADER", getattr(yaml, loader))
+    text = changed((right, wrong))
+    finding = next(found for found in parse_spec(text).findings if found.code in ("RBD-YAML-046", "RBD-YAML-047"))
+    assert finding.code == ("RBD-YAML-046" if meant else "RBD-YAML-047")
+    assert finding.params["codepoint"] == f"U+{ord(letter):04X}"
+    assert str(finding.params["meant"]).strip() == meant
+    at = text.index(wrong) + wrong.index(letter)
+    assert finding.place.line == text.count("\n", 0, at) + 1
+    assert finding.place.column == at - text.rfind("\n", 0, at)
+
+
+@pytest.mark.parametrize("text", ["# 说明：见下\na: b: c\n", "x: '说明：见下'\na: b: c\n", "a: b: c  # 冒号：两个\n"])
+def test_what_stands_in_quotes_or_comments_is_meant_so(text: str) -> None:
+    assert only(text).code == "RBD-YAML-042"
+
+
 REFUSED = [
     ("a: &x [b]\n", "RBD-YAML-009"),
     ("a: *x\n", "RBD-YAML-009"),
