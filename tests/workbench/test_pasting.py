@@ -177,6 +177,14 @@ def test_what_is_not_taken_is_said(text: str, why: str) -> None:
     assert said == (text.count("\n") + 1, why)
 
 
+def test_lines_that_are_no_rows_of_the_table_above_them_are_read_by_themselves() -> None:
+    text = "序号\t服务器名称\t业务IP\n1\tn1\t10.0.0.11\n10.0.0.12 n2\n127.0.0.1 localhost\n10.0.0.[13-14]\n2\tn5\t"
+    assert nodes(text)[:2] == [("n1", "10.0.0.11"), ("n2", "10.0.0.12")]
+    assert [address for _, address in nodes(text)[2:]] == ["10.0.0.13", "10.0.0.14", ""]
+    assert nodes(text)[4] == ("n5", "")
+    assert refused(text) == [(4, "127.0.0.1 is no server's own address")]
+
+
 def test_the_same_name_behind_two_addresses_is_no_login() -> None:
     assert nodes("10.0.0.11 node1\n10.0.0.12 node1") == [("node1", "10.0.0.11")]
 

@@ -61,11 +61,12 @@ def nodes_of(line: Line) -> Understood:
     """The nodes of one line; raises `LineError`."""
     cells = [cell for cell in line.cells if cell]
     understood = Understood()
-    if len(cells) > 1 and not any(line.columns) and all(looks_like_address(cell) for cell in cells):
+    columns = _columns_of(line)
+    if len(cells) > 1 and not columns and all(looks_like_address(cell) for cell in cells):
         understood.nodes = [place for cell in dict.fromkeys(cells) for place in places_of(cell)]
         return understood
-    if any(line.columns):
-        named = dict(reversed([pair for pair in zip(line.columns, line.cells, strict=False) if all(pair)]))
+    if columns:
+        named = dict(reversed([pair for pair in zip(columns, line.cells, strict=False) if all(pair)]))
     else:
         named = _Words(cells, line.logins).meanings()
     if named.pop(NEVER_TAKEN, ""):
@@ -89,6 +90,15 @@ def nodes_of(line: Line) -> Understood:
         )  # fmt: skip
         understood.nodes.append(node)
     return understood
+
+
+def _columns_of(line: Line) -> Sequence[str]:
+    """What each column holds; nothing where the line does not look like a row of that table."""
+    looks = [looks_like_address(cell) for cell in line.cells]
+    where = line.columns.index("address") if "address" in line.columns else -1
+    if where < 0 or not any(looks) or (where < len(looks) and looks[where]):
+        return line.columns if any(line.columns) else ()
+    return ()
 
 
 def _names(text: str, address: str, understood: Understood) -> list[tuple[str, str]]:
