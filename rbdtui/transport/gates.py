@@ -1,7 +1,8 @@
 """Gates before logins: a host that has not said its first line of SSH waits outside, and takes nobody's place.
 
 Our own first line goes out at once, as a port that is shared between protocols may wait for it. What the host says is
-held back until its line is whole and there is a place; only then do keys and passwords cost anything.
+held back until its line is whole and there is a place; only then do keys and passwords cost anything. All that it says
+is taken in small portions, so that one that talks without end leaves the others their turns.
 """
 
 from __future__ import annotations
@@ -23,6 +24,9 @@ _MOST_HELD_BYTES: Final = 64 * 1024
 """Whatever says more than this before a first line of SSH will not say one."""
 _LONGEST_HOLD_S: Final = 2.0
 """After this a login costs us no more than patience, so its place goes to another one."""
+_PORTION_BYTES: Final = 8 * 1024
+"""Read at once of one connection. asyncssh works off all packets of a portion in one go, in a time that grows with the
+square of its length: of 256 KiB of the smallest packets in more than a second."""
 
 
 class LoginPlaces:
@@ -51,7 +55,8 @@ class LoginPlaces:
         """A way to a host, for asyncssh to take as its tunnel; ``tunnel`` is the connection of the bastion before it.
 
         A place is given back at the end, and before that when a login takes long. Raises `TimeoutError` when the host
-        is silent, or not done, for too long; the wait for a place does not count.
+        is silent, or not done, for too long; the wait for a place does not count. Whatever a host's words make asyncssh
+        raise in the block becomes an `asyncssh.ProtocolError`, as it is about that host alone.
         """
         through = [self._through[endpoint.before]] if endpoint.before else []
         place = _Place([*through, self._logins])
@@ -68,6 +73,10 @@ class LoginPlaces:
             gate = Gate(tunnel, enter)
             try:
                 yield gate
+            except (OSError, asyncssh.Error, ValueError):
+                raise
+            except Exception as error:
+                raise asyncssh.ProtocolError(f"{type(error).__name__}: {error}") from error
             finally:
                 gate.shut()
                 place.give_back()
@@ -123,7 +132,7 @@ class Gate:
             self._guard.shut()
 
 
-class _Guard(asyncio.Protocol):
+class _Guard(asyncio.BufferedProtocol):
     """Stands before a session, on a TCP connection or on a channel, and holds back what comes until it may go on."""
 
     def __init__(self, session_factory: Callable[[], Any], enter: Callable[[], Awaitable[None]]) -> None:
@@ -134,6 +143,7 @@ class _Guard(asyncio.Protocol):
         self._held: bytearray | None = bytearray()
         self._entering: asyncio.Task[None] | None = None
         self._shut = False
+        self._portion = bytearray(_PORTION_BYTES)
 
     def shut(self) -> None:
         """Wait for no place any more; a connection that only comes now is closed again."""
@@ -150,6 +160,12 @@ class _Guard(asyncio.Protocol):
 
     def session_started(self) -> None:
         self.session.session_started()
+
+    def get_buffer(self, sizehint: int) -> bytearray:
+        return self._portion
+
+    def buffer_updated(self, nbytes: int) -> None:
+        self.data_received(bytes(self._portion[:nbytes]))
 
     def data_received(self, data: bytes, datatype: int | None = None) -> None:
         if self._held is None:

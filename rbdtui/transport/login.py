@@ -42,6 +42,11 @@ CIPHERS: Final = (
     "aes256-ctr",
 )
 """Best first: GCM is the fastest here, the last ones are for old servers."""
+KEY_EXCHANGES: Final = "-diffie-hellman-group-exchange-*,rsa2048-sha256,gss-*"
+"""All of asyncssh's but those in which the host chooses numbers for us to calculate with: to look whether a large prime
+that nobody knows is one takes OpenSSL more than a minute, before any key of the host has been seen."""
+COMPRESSION: Final = ("none",)
+"""A few bytes of a compressed packet may stand for any number of them."""
 _HUNG_UP: Final = (asyncssh.ConnectionLost, asyncssh.KeyExchangeFailed, ConnectionResetError)
 """What it looks like from here when sshd ends a connection before it has shown a key."""
 LONGEST_QUESTION: Final = 80
@@ -178,7 +183,9 @@ async def _connect(
             agent_path=None,
             gss_host=None,
             preferred_auth=_AUTH_METHODS,
+            kex_algs=KEY_EXCHANGES,
             encryption_algs=CIPHERS,
+            compression_algs=COMPRESSION,
             connect_timeout=None,
             login_timeout=0,
             keepalive_interval=limits.keepalive_interval_s,
@@ -198,7 +205,12 @@ async def shown_key(
     """
     async with places.gate(endpoint, tunnel) as gate:
         return await asyncssh.get_server_host_key(
-            endpoint.address, endpoint.port, tunnel=cast(Any, gate), server_host_key_algs=algorithms, config=None
+            endpoint.address,
+            endpoint.port,
+            tunnel=cast(Any, gate),
+            kex_algs=KEY_EXCHANGES,
+            server_host_key_algs=algorithms,
+            config=None,
         )
 
 
