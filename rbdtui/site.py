@@ -11,6 +11,7 @@ from typing import Final
 from rbdtui.atomic import write_atomic
 from rbdtui.errors import SentenceError
 from rbdtui.paths import as_typed
+from rbdtui.site_contents import ForeignThingError, check_contents
 from rbdtui.words import T
 
 RUN_NUMBER_NAME: Final = "number"
@@ -94,7 +95,10 @@ class Site:
 
     @classmethod
     def open(cls, path: Path) -> Site:
-        """Use an existing site directory; raises `SiteError` when it is none, or others could read it."""
+        """Use an existing site directory.
+
+        Raises `SiteError` when it is none, others could read it, or what is in it leads out of it.
+        """
         try:
             status = path.stat()
         except OSError as error:
@@ -110,6 +114,13 @@ class Site:
         site = cls(path.resolve())
         if not site.spec_file.exists():
             raise SiteError(T("site.no_spec", path=as_typed(path)))
+        try:
+            check_contents(site.path)
+        except ForeignThingError as error:
+            raise SiteError(error.text) from error
+        except OSError as error:
+            reason = error.strerror or ""
+            raise SiteError(T("site.unreadable", path=str(error.filename or site.path), reason=reason)) from error
         return site
 
 

@@ -160,7 +160,7 @@ class MannerlyApp(App[int]):
         file = place / "copied.txt"
         try:
             place.mkdir(mode=0o700, parents=True, exist_ok=True)
-            file.write_text(text + "\n", encoding="utf-8")
+            write_atomic(file, f"{text}\n".encode("utf-8", "replace"))
         except OSError as error:
             self.tell(T("shell.copied_only", reason=error.strerror or ""), bad=True)
         else:
