@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -11,6 +12,7 @@ from typing import ClassVar, Final
 
 from pydantic import TypeAdapter, ValidationError
 
+from rbdtui.bounded_json import is_time
 from rbdtui.redact import Redactor
 from rbdtui.transport.base import UploadProgress
 from rbdtui.words import Text
@@ -348,12 +350,17 @@ class Record:
             or schema != event_type.schema
             or not isinstance(seq, int)
             or not isinstance(at, int | float)
+            or not is_time(at)
         ):
             raise RecordError("schema, seq, at or type")
         try:
-            return Record(seq, at, _adapter(event_type.type).validate_python(data))
+            event = _adapter(event_type.type).validate_python(data)
         except ValidationError as error:
             raise RecordError(error.errors(include_input=False, include_url=False)[0]["msg"]) from error
+        values = (getattr(event, name) for name in _field_names(event_type.type))
+        if any(isinstance(value, float) and not math.isfinite(value) for value in values):
+            raise RecordError("a number is not finite")
+        return Record(seq, at, event)
 
 
 @cache

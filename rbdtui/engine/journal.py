@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import BinaryIO, Final
 
 from rbdtui.atomic import sync_directory
+from rbdtui.bounded_json import read_json
 from rbdtui.engine.events import Event, NewerSchemaError, Record, RecordError, without_secrets
 from rbdtui.errors import SentenceError
 from rbdtui.paths import as_typed
@@ -118,10 +119,10 @@ class JournalReader:
         site = as_typed(self._path.parent.parent.parent)
         place: dict[str, str | int] = {"path": str(self._path), "line": number, "site": site}
         try:
-            record = Record.from_json(json.loads(line.decode()))
+            record = Record.from_json(read_json(line.decode()))
         except NewerSchemaError as error:
             raise JournalError(T("journal.newer", **place, schema=error.schema)) from error
-        except (RecordError, ValueError, RecursionError) as error:
+        except (RecordError, ValueError) as error:
             raise JournalError(T("journal.damaged", **place, detail=str(error)[:200])) from error
         if record.seq != number:
             raise JournalError(T("journal.gap", **place, seq=record.seq))

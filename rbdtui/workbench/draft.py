@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, Final, cast
 
 from rbdtui.atomic import write_atomic
+from rbdtui.bounded_json import read_json
 from rbdtui.findings import Finding
 from rbdtui.site import Site
 from rbdtui.spec.edit import apply_edits, save, unified_diff
@@ -218,8 +219,8 @@ def _plain(data: Mapping[str, object]) -> Data:
 def _read_draft(file: Path, text: str, data: Data) -> Data | None:
     """Unsaved work, on top of what cluster.yaml says now."""
     try:
-        content = json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError):
+        content = read_json(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
         return None
     if not isinstance(content, dict) or not isinstance(content.get("data"), dict):
         return None

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from rbdtui.bounded_json import is_time, read_json
 from rbdtui.engine.client import find_active
 from rbdtui.engine.events import RunOutcome
 from rbdtui.engine.inputs import JOURNAL_NAME, is_given_up
@@ -49,13 +49,21 @@ def run_line(site: Site, run_id: str, *, active: bool) -> RunLine:
     first, last = _ends(site.run_dir(run_id) / JOURNAL_NAME)
     given_up = is_given_up(site.run_dir(run_id))
     at = first.get("at")
-    began_at = float(at) if isinstance(at, int | float) else None
+    began_at = float(at) if isinstance(at, int | float) and is_time(at) else None
     try:
         outcome = RunOutcome(str(last.get("outcome"))) if last.get("type") == "run-finished" else None
-        changed, duration_s = int(str(last.get("changed", 0))), float(str(last.get("duration_s", 0)))
     except ValueError:
         return RunLine(run_id, began_at, None, active=active, given_up=given_up)
-    return RunLine(run_id, began_at, outcome, changed, duration_s, active, given_up)
+    changed, duration_s = last.get("changed"), last.get("duration_s")
+    return RunLine(
+        run_id,
+        began_at,
+        outcome,
+        changed if isinstance(changed, int) else 0,
+        duration_s if isinstance(duration_s, int | float) else 0.0,
+        active,
+        given_up,
+    )
 
 
 def _ends(journal: Path) -> tuple[Mapping[str, object], Mapping[str, object]]:
@@ -78,7 +86,7 @@ def _head(data: bytes) -> Mapping[str, object]:
 
 def _parsed(line: bytes) -> Mapping[str, object]:
     try:
-        content = json.loads(line)
+        content = read_json(line)
     except ValueError:
         return {}
     return content if isinstance(content, dict) else {}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 from collections.abc import Sequence
@@ -11,6 +10,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Final
 
+from rbdtui.bounded_json import read_json
 from rbdtui.engine.client import find_active
 from rbdtui.engine.events import RunOutcome
 from rbdtui.engine.inputs import JOURNAL_NAME
@@ -89,7 +89,7 @@ def _outcome(journal: Path) -> RunOutcome | None:
             size = stream.seek(0, 2)
             stream.seek(max(0, size - _LAST_LINE_BYTES))
             lines = stream.read().splitlines()
-        last = json.loads(lines[-1]) if lines else {}
+        last = read_json(lines[-1]) if lines else {}
         return RunOutcome(last["outcome"]) if last.get("type") == "run-finished" else None
     except (OSError, ValueError, KeyError, AttributeError):
         return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import socket
 from collections.abc import Callable, Iterator
@@ -12,7 +13,9 @@ import pytest
 from rbdtui.cli.output import Exit
 from rbdtui.site import Site, SiteError
 from rbdtui.words import LANGUAGES
+from rbdtui.workbench.run_list import list_runs
 from rbdtui.workbench.site_list import glance_at
+from screens.clock import day, lapse
 from tests.cli import console
 from tests.cli.hosts import fill_vault
 from tests.spec.samples import changed
@@ -86,6 +89,40 @@ def test_what_never_ends_is_not_waited_for(
     for command in ("check", "trust --yes", "attach"):
         said = console.say(capsys, language, command.split()[0], site, *command.split()[1:]).check(Exit.USAGE)
         assert str(site / name) in said.err
+
+
+JOURNAL = next((Path(__file__).parents[1] / "previous").rglob("events.jsonl")).read_text().splitlines()
+ODD = (
+    "1e300",
+    "-1e300",
+    "NaN",
+    "-Infinity",
+    "1e999",
+    "9" * 400,
+    "9" * 5000,
+    "-" + "9" * 30,
+    "true",
+    '"Infinity"',
+    "[1]",
+)
+NUMBERS = [(line, name) for line in (0, 2, len(JOURNAL) - 1) for name in ("at", "duration_s") if name in JOURNAL[line]]
+
+
+@pytest.mark.parametrize(("line", "name"), NUMBERS)
+def test_no_number_of_a_journal_upsets_who_reads_it(
+    site: Path, line: int, name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for number in ODD:
+        content = {**json.loads(JOURNAL[line]), name: "ODD"}
+        spoiled = json.dumps(content).replace('"ODD"', number)
+        (site / RUN / "events.jsonl").write_text("\n".join([*JOURNAL[:line], spoiled, *JOURNAL[line + 1 :]]) + "\n")
+        said = console.say(capsys, "en", "attach", site)
+        assert "defect" not in said.err, f"{number[:9]}: {said.err}"
+        (listed,) = list_runs(Site.open(site))
+        lapse(listed.duration_s)
+        if listed.began_at is not None:
+            day(listed.began_at)
+        assert glance_at(site).problem is None
 
 
 def test_what_operators_do_themselves_is_let_be(site: Path, tmp_path: Path) -> None:
