@@ -212,6 +212,7 @@ class RunScreen(RunPast):
         log = self._log
         words = [f"/{log.wanted}"] if log.wanted else []
         words += [str(T("run_screen.log.wraps"))] if log.wraps else []
+        words += [str(T("run_screen.log.whole_lines"))] if log.whole_lines else []
         if not log.follows:
             words.append(f"{log.share:.0%}")
         elif not self.replay.looks_back:

@@ -20,6 +20,7 @@ from textual.widget import Widget
 
 from rbdtui.words import T, Text
 from rbdtui.workbench.log_view import LogFile, LogLine
+from rbdtui.workbench.log_words import log_message
 from screens.widgets.canvas import look_style
 
 SIDEWAYS_CELLS: Final = 20
@@ -55,6 +56,7 @@ class LogPane(Widget, can_focus=True):
         Binding("n", "again(True)", "key.older", id="older"),
         Binding("N", "again(False)", "key.newer", id="newer"),
         Binding("w", "wrap", "key.wrap", id="wrap"),
+        Binding("m", "whole_lines", "key.whole_lines", id="whole_lines"),
     ]
 
     class Moved(Message):
@@ -75,7 +77,7 @@ class LogPane(Widget, can_focus=True):
         self._top: int | None = None
         self._top_part = 0
         self._cut_cells = 0
-        self._wraps = False
+        self._wraps = self._whole_lines = False
         self._wanted = ""
         self._found: int | None = None
         self._rows: list[_Row] = []
@@ -91,6 +93,11 @@ class LogPane(Widget, can_focus=True):
     def wraps(self) -> bool:
         """Whether long lines go on in the next one instead of being cut."""
         return self._wraps
+
+    @property
+    def whole_lines(self) -> bool:
+        """Whether lines are shown as they were written, and not their messages alone."""
+        return self._whole_lines
 
     @property
     def wanted(self) -> str:
@@ -160,6 +167,7 @@ class LogPane(Widget, can_focus=True):
         match = _STAMP.match(line.text)
         stamp = f"{match[1]} " if match else ""
         text = line.text[match.end() :] if match else line.text
+        text = text if self._whole_lines else log_message(text)
         if not self._wraps:
             yield _Row(line.offset, 0, stamp, text)
             return
@@ -277,6 +285,16 @@ class LogPane(Widget, can_focus=True):
         self._wraps, self._cut_cells, self._top_part = not self._wraps, 0, 0
         self._moved()
         self.refresh()
+
+    def action_whole_lines(self) -> None:
+        """Show lines as they were written, or their messages."""
+        self._whole_lines, self._cut_cells, self._top_part = not self._whole_lines, 0, 0
+        self._moved()
+        self.refresh()
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """There is something to go on with once something was looked for."""
+        return action != "again" or bool(self._wanted)
 
     # --- searching -------------------------------------------------------------------------------------------
 
