@@ -97,7 +97,8 @@ class Site:
     def open(cls, path: Path) -> Site:
         """Use an existing site directory.
 
-        Raises `SiteError` when it is none, others could read it, or what is in it leads out of it.
+        Raises `SiteError` when it is none, others could read it, or what is in it leads out of it. Only a directory
+        that holds a cluster.yaml and belongs to the user is ever to be made private: that advice would ruin others.
         """
         try:
             status = path.stat()
@@ -105,15 +106,18 @@ class Site:
             raise SiteError(T("site.absent", path=as_typed(path), reason=error.strerror or "")) from error
         if not stat.S_ISDIR(status.st_mode):
             raise SiteError(T("site.not_a_directory", path=as_typed(path)))
-        if status.st_mode & 0o077:
-            raise SiteError(
-                T("site.readable_by_others", path=as_typed(path), mode=f"{stat.S_IMODE(status.st_mode):04o}")
-            )
-        if status.st_uid != os.geteuid():
-            raise SiteError(T("site.not_ours", path=as_typed(path), owner=status.st_uid))
         site = cls(path.resolve())
-        if not site.spec_file.exists():
-            raise SiteError(T("site.no_spec", path=as_typed(path)))
+        place = as_typed(site.path)
+        try:
+            site.spec_file.stat()
+        except FileNotFoundError:
+            raise SiteError(T("site.no_spec", path=place)) from None
+        except OSError as error:
+            raise SiteError(T("site.absent", path=place, reason=error.strerror or "")) from error
+        if status.st_uid != os.geteuid():
+            raise SiteError(T("site.not_ours", path=place, owner=status.st_uid))
+        if status.st_mode & 0o077:
+            raise SiteError(T("site.readable_by_others", path=place, mode=f"{stat.S_IMODE(status.st_mode):04o}"))
         try:
             check_contents(site.path)
         except ForeignThingError as error:

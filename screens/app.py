@@ -24,7 +24,7 @@ from rbdtui.workbench.sections import section_of
 from screens.base import OurScreen, SectionScreen, css, key
 from screens.commands import CommandingApp
 from screens.messages import Changed
-from screens.paths import return_command
+from screens.paths import return_command, short_path
 from screens.sections import SECTION_SCREENS, entry_of
 from screens.settings import Settings, load_settings, settings_file
 from screens.settling import messages_handled
@@ -332,6 +332,8 @@ class RbdTuiApp(CommandingApp):
             self._file_change_told = True
         elif workbench.take_up_file() is not None:
             self.tell(T("shell.file_taken_up"))
+        elif workbench.file_damaged:
+            self.tell(T("site.bad_spec", path=short_path(workbench.site.spec_file)), bad=True)
 
     def on_worker_state_changed(self, event: Worker.StateChanged) -> None:
         """An error of a worker is a sentence."""

@@ -265,6 +265,7 @@ class ReviewScreen(SectionScreen):
 
     async def _ready_to_check(self) -> bool:
         workbench = self.workbench
+        workbench.settle_file()
         if workbench.draft.spec is None or counts_of(workbench.draft.findings)[Severity.ERROR]:
             self.tell(T("review.rules_first"), bad=True)
             return False
@@ -296,6 +297,7 @@ class ReviewScreen(SectionScreen):
         """Start the run, when nothing stands in the way."""
         workbench = self.workbench
         workbench.look_for_run()
+        workbench.settle_file()
         errors = counts_of(workbench.findings)[Severity.ERROR]
         if workbench.active_run is not None:
             self.program.show_section(sections.RUN)

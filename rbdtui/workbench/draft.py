@@ -24,7 +24,7 @@ from rbdtui.spec.model import ClusterSpec
 from rbdtui.spec.references import check_local
 from rbdtui.spec.rules import check_rules
 from rbdtui.workbench.merging import merge
-from rbdtui.workbench.saving import edits_between
+from rbdtui.workbench.saving import edits_between, same_values
 
 DRAFT_NAME: Final = "draft.json"
 UNDO_DEPTH: Final = 100
@@ -61,19 +61,22 @@ class Draft:
         self._judge()
 
     @classmethod
-    def open(cls, site: Site, file: Path | None = None) -> Draft | None:
+    def open(cls, site: Site, file: Path | None = None, loaded: LoadedSpec | None = None) -> Draft | None:
         """The draft of a site, with unsaved work of an earlier session; None when cluster.yaml is no YAML mapping.
 
-        When cluster.yaml has become another since, that work stands on top of it.
+        When cluster.yaml has become another since, that work stands on top of it. ``loaded`` is that file where it
+        has been read already.
         """
-        draft = cls.of(site, load_spec(site.spec_file))
+        draft = cls.of(site, loaded if loaded is not None else load_spec(site.spec_file))
         if draft is None:
             return None
         draft.file = file
         left = _read_draft(draft._file, draft.saved_text, draft.data)
-        if left is not None and left != draft.data:
-            draft.data, draft.recovered = left, True
+        if left is not None and not same_values(left, draft.data):
+            draft.data, draft.recovered = copy.deepcopy(left), True
             draft._judge()
+        elif draft._file.exists():
+            draft._version += 1  # it says nothing that cluster.yaml does not say: to be taken away
         return draft
 
     @classmethod
@@ -93,7 +96,7 @@ class Draft:
     @property
     def dirty(self) -> bool:
         """Whether there is something that cluster.yaml does not have."""
-        return self.data != self._saved
+        return not same_values(self.data, self._saved)
 
     @property
     def fingerprint(self) -> str:
@@ -111,13 +114,17 @@ class Draft:
         Changes in a row with the same ``merge``, as of a word that is being typed, are undone together.
         """
         before = copy.deepcopy(self.data)
-        operation(self.data)
-        if self.data == before:
+        try:
+            operation(self.data)
+        except Exception:
+            self.data = before
+            raise
+        if same_values(self.data, before):
             return
         if not merge or merge != self._merged:
             self._undo = [*self._undo, before][-UNDO_DEPTH:]
         self._merged = merge
-        if merge and self._undo[-1] == self.data:
+        if merge and same_values(self._undo[-1], self.data):
             self._undo.pop()
             self._merged = ""
         self._judge()
@@ -167,13 +174,14 @@ class Draft:
     def start_over(self, loaded: LoadedSpec) -> None:
         """Go on from cluster.yaml as it is on the disk now, in place of this draft; `undo` brings that back."""
         theirs = _plain(loaded.data or {})
-        self._go_on_from(loaded.text, theirs, copy.deepcopy(theirs))
+        self._go_on_from(loaded.text, theirs, theirs)
         self.recovered = False
 
     def _go_on_from(self, text: str, saved: Data, data: Data) -> None:
-        if data != self.data:
+        """What is saved and what is edited never share a part: a change in place would be one of both, and lost."""
+        if not same_values(data, self.data):
             self._undo = [*self._undo, self.data][-UNDO_DEPTH:]
-        self.saved_text, self._saved, self.data, self._merged = text, saved, data, ""
+        self.saved_text, self._saved, self.data, self._merged = text, saved, copy.deepcopy(data), ""
         self._judge()
 
     def _become_saved(self, data: Data) -> None:

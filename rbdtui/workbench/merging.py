@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Final, cast
 
 from rbdtui.spec.fields import join
-from rbdtui.workbench.saving import is_roster
+from rbdtui.workbench.saving import is_roster, same_values
 
 _ABSENT: Final = object()
 
@@ -65,7 +65,7 @@ def _values(path: str, base: object, mine: object, theirs: object, contested: li
 
 
 def _same(one: object, other: object) -> bool:
-    return one == other and type(one) is type(other)
+    return one is other or (one is not _ABSENT and other is not _ABSENT and same_values(one, other))
 
 
 def _by_name(roster: object) -> dict[str, object]:

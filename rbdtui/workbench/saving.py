@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from typing import cast
 
 from rbdtui.spec.edit import AddNode, Edit, RemoveNode, SetField, UnsetField
 from rbdtui.spec.fields import join
 from rbdtui.spec.surgery import Plain
+
+
+def same_values(one: object, other: object) -> bool:
+    """Whether two plans, or parts of them, say the same; unlike for Python, 1 and true are not the same in a file."""
+    return one == other and json.dumps(one, sort_keys=True) == json.dumps(other, sort_keys=True)
 
 
 def edits_between(before: Mapping[str, object], after: Mapping[str, object]) -> list[Edit]:
@@ -26,7 +32,7 @@ def edits_between(before: Mapping[str, object], after: Mapping[str, object]) -> 
 
 def _value_edits(path: str, old: object, new: object, *, present: bool) -> list[Edit]:
     """Edits of one value; sections are gone through so that comments between their keys stay."""
-    if present and old == new and type(old) is type(new):
+    if present and same_values(old, new):
         return []
     if not (isinstance(old, dict) and isinstance(new, dict) and old and new):
         return [SetField(path, cast(Plain, new))]

@@ -14,7 +14,7 @@ from rbdtui.bounded_json import read_json
 from rbdtui.engine.client import find_active
 from rbdtui.engine.events import RunOutcome
 from rbdtui.engine.inputs import JOURNAL_NAME
-from rbdtui.paths import asset
+from rbdtui.paths import as_typed, asset
 from rbdtui.site import Site, SiteError
 from rbdtui.spec.edit import Edit, SetField, UnsetField, apply_edits
 from rbdtui.spec.loader import load_spec
@@ -101,13 +101,25 @@ def repairs_for(path: Path, error: SiteError) -> tuple[Repair, ...]:
     spec_file = path / "cluster.yaml"
     backup = (Repair.BRING_BACK,) if spec_file.with_name("cluster.yaml.bak").is_file() else ()
     if kind == "site.readable_by_others":
-        mine = path.stat().st_uid == os.geteuid()
-        return (Repair.MAKE_PRIVATE, Repair.FORGET) if mine else (Repair.FORGET,)
+        return (Repair.MAKE_PRIVATE, Repair.FORGET)
     if kind == "site.bad_spec":
         return (Repair.EDIT, *backup, Repair.FORGET)
     if kind == "site.no_spec":
-        return (*backup, Repair.BEGIN, Repair.FORGET)
+        return (*backup, *((Repair.BEGIN,) if _may_become_site(path) else ()), Repair.FORGET)
     return (Repair.FORGET,)
+
+
+def _may_become_site(path: Path) -> bool:
+    """Whether this is a directory of ours that is empty, or that nobody else can look into.
+
+    Any other has a purpose of its own: in ``/etc`` a cluster.yaml would cost others their rights to it next.
+    """
+    try:
+        status = path.stat()
+        private = not status.st_mode & 0o077
+        return status.st_uid == os.geteuid() and (private or not any(path.iterdir()))
+    except OSError:
+        return False
 
 
 def repair(path: Path, kind: Repair) -> None:
@@ -115,13 +127,15 @@ def repair(path: Path, kind: Repair) -> None:
     spec_file = path / "cluster.yaml"
     try:
         if kind is Repair.MAKE_PRIVATE:
+            if not spec_file.exists():
+                raise SiteError(T("site.no_spec", path=as_typed(path)))
             path.chmod(0o700)
         elif kind is Repair.BRING_BACK:
             if spec_file.exists():
                 os.replace(spec_file, spec_file.with_name("cluster.yaml.damaged"))
             shutil.copy2(spec_file.with_name("cluster.yaml.bak"), spec_file)
         elif kind is Repair.BEGIN:
-            _write_new(Site(path), path.name, "")
+            _write_new(Site(path) if any(path.iterdir()) else Site.create(path), path.name, "")
     except OSError as error:
         raise SiteError(T("site.cannot_create", path=str(path), reason=error.strerror or "")) from error
 

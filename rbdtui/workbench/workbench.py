@@ -20,7 +20,7 @@ from rbdtui.probes.model import Health
 from rbdtui.session import Session
 from rbdtui.site import SiteError
 from rbdtui.spec.edit import EditError
-from rbdtui.spec.loader import load_spec
+from rbdtui.spec.loader import load_spec, parse_spec
 from rbdtui.spec.references import secret_references
 from rbdtui.transport.base import CredentialError
 from rbdtui.transport.hostkeys import SeenHostKey
@@ -95,6 +95,8 @@ class Workbench:
         self._run_was_alive = False
         self._keeping: Future[None] | None = None
         self._draft_file: DraftFile | None = None
+        self.file_damaged = False
+        """Whether cluster.yaml could not be read any more when it was last looked at."""
         self._file = FileWatch(self.site.spec_file, lambda: self.draft.saved_text, self.background, self._tell)
         self.look_for_run()
 
@@ -111,7 +113,7 @@ class Workbench:
         """Open a site; raises `SiteError`, as `DamagedSpecError` when cluster.yaml is no YAML mapping."""
         session = Session.open(path, passphrases)
         draft_file = DraftFile.take(session.site.path)
-        draft = Draft.open(session.site, draft_file.path)
+        draft = Draft.open(session.site, draft_file.path, session.loaded)
         if draft is None:
             draft_file.release()
             raise DamagedSpecError(session.site.spec_file, session.loaded.findings)
@@ -181,7 +183,7 @@ class Workbench:
             fields = ", ".join(contested)
             raise EditError(T("draft.contested", fields=fields) if contested else T("draft.together"))
         diff = self.draft.save()
-        self.session.loaded = load_spec(self.site.spec_file)
+        self.session.loaded = parse_spec(self.draft.saved_text)
         self._tell()
         return diff
 
@@ -206,12 +208,22 @@ class Workbench:
         """
         self._file.changed = False
         loaded = load_spec(self.site.spec_file)
+        self.file_damaged = loaded.data is None
         if loaded.data is None or loaded.text == self.draft.saved_text:
             return None
         contested = self.draft.take_up(loaded)
         self.session.loaded = loaded
         self._after_change()
         return contested
+
+    def settle_file(self) -> None:
+        """Have cluster.yaml and the plan be one and the same before anything is done with the plan.
+
+        A change made elsewhere is taken up; raises `DamagedSpecError` when the file cannot be read by now.
+        """
+        self.take_up_file()
+        if self.file_damaged:
+            raise DamagedSpecError(self.site.spec_file, load_spec(self.site.spec_file).findings)
 
     def discard(self) -> None:
         """Go back to what cluster.yaml says; the draft can be brought back by `undo`."""

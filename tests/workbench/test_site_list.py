@@ -126,3 +126,49 @@ def test_a_directory_that_is_taken_is_refused(tmp_path: Path) -> None:
     with pytest.raises(SiteError) as caught:
         make_site(tmp_path, name="a", profile="")
     assert caught.value.text.key == "site.not_empty"
+
+
+def is_advised_to_be_made_private(path: Path, error: SiteError) -> bool:
+    return "chmod" in str(error) or Repair.MAKE_PRIVATE in repairs_for(path, error)
+
+
+@pytest.mark.parametrize("mode", [0o755, 0o750, 0o1777, 0o701])
+def test_what_is_no_site_is_never_to_be_made_private(tmp_path: Path, mode: int) -> None:
+    """As an operator in ``/`` or ``/etc`` would have it, who forgot to change the directory."""
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "passwd").write_text("")
+    other.chmod(mode)
+    error = refused(other)
+    assert error.text.key == "site.no_spec"
+    assert str(other) in str(error)
+    assert not is_advised_to_be_made_private(other, error)
+    assert Repair.BEGIN not in repairs_for(other, error), "it would be made private next"
+    with pytest.raises(SiteError):
+        repair(other, Repair.MAKE_PRIVATE)
+    assert other.stat().st_mode & 0o7777 == mode
+
+
+def test_an_empty_directory_of_ours_may_become_a_site(tmp_path: Path) -> None:
+    empty = tmp_path / "empty"
+    empty.mkdir(mode=0o755)
+    assert Repair.BEGIN in repairs_for(empty, refused(empty))
+    repair(empty, Repair.BEGIN)
+    assert empty.stat().st_mode & 0o777 == 0o700
+    Workbench.open(empty, HeldPassphrase(), ask_servers=False).close()
+
+
+def test_a_site_of_somebody_else_is_not_to_be_made_private(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    site.path.chmod(0o755)
+    monkeypatch.setattr(os, "geteuid", lambda: site.path.stat().st_uid + 1)
+    error = refused(site.path)
+    assert error.text.key == "site.not_ours"
+    assert not is_advised_to_be_made_private(site.path, error)
+
+
+def test_the_place_is_named_in_full(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    site.path.chmod(0o755)
+    monkeypatch.chdir(site.path)
+    assert f"chmod 700 {site.path}" in str(refused(Path()))
+    site.spec_file.unlink()
+    assert str(site.path) in str(refused(Path()))
