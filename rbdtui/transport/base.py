@@ -267,6 +267,12 @@ class ReadOnlyError(TransportError):
     code = "RBD-HOST-004"
 
 
+class GuardedFileError(TransportError):
+    """Even root may not change a file: it was made immutable, or a policy such as SELinux's guards it."""
+
+    code = "RBD-HOST-012"
+
+
 class UploadMismatchError(TransportError):
     """What arrived is not what was sent."""
 

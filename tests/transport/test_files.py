@@ -14,11 +14,15 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from rbdtui.transport.base import (
+    CommandResult,
+    GuardedFileError,
     NoSpaceError,
     OutputTooLargeError,
     ReadOnlyError,
     RemoteScriptError,
+    TransportError,
 )
+from rbdtui.transport.failures import check
 from rbdtui.transport.files import FileState, file_states, read_file, remove_file, write_file
 from rbdtui.transport.scripts import Script, script
 from rbdtui.transport.ssh import SshHost
@@ -209,6 +213,38 @@ async def test_a_full_disk_for_the_backup_stops_before_anything_changes(troubled
     with pytest.raises(NoSpaceError):
         await write_file(troubled, str(path), b"new", backup_dir="/mnt/backup")
     assert path.read_bytes() == b"o" * 100_000
+
+
+async def test_a_file_that_was_made_immutable_is_named_with_the_way_out(troubled: SshHost, workplace: Path) -> None:
+    path = workplace / "hosts"
+    path.write_bytes(b"old")
+    if subprocess.run(["chattr", "+i", path], capture_output=True, timeout=20, check=False).returncode:
+        pytest.skip("no immutable files on this file system")
+    try:
+        with pytest.raises(GuardedFileError) as caught:
+            await write_file(troubled, str(path), b"new")
+    finally:
+        subprocess.run(["chattr", "-i", path], timeout=20, check=True)
+    assert caught.value.params["path"] == str(path)
+    assert f"chattr -ia {path}" in str(caught.value.remedy)
+
+
+@pytest.mark.parametrize(
+    ("said", "kind", "path"),
+    [
+        ("mv: cannot move '/etc/.x' to '/etc/hosts': Operation not permitted", GuardedFileError, "/etc/.x"),
+        ("rm: cannot remove ‘/etc/fstab’: Permission denied", GuardedFileError, "/etc/fstab"),
+        ("sh: 1: cannot create /etc/motd: Permission denied", GuardedFileError, "/etc/motd"),
+        ("Permission denied", RemoteScriptError, None),
+        ("dd: error writing '/a/b': No space left on device\nrm: x: Operation not permitted", NoSpaceError, "/a/b"),
+        ("", RemoteScriptError, None),
+    ],
+)
+def test_last_words_are_understood(said: str, kind: type[TransportError], path: str | None) -> None:
+    with pytest.raises(kind) as caught:
+        check("n1", "work", CommandResult(1, b"", said.encode(), 0.1))
+    assert type(caught.value) is kind
+    assert caught.value.params.get("path") == path
 
 
 async def test_a_read_only_disk_is_named(troubled: SshHost) -> None:
