@@ -38,7 +38,11 @@ def open_plain(path: Path, within: Path | None = None) -> BinaryIO:
     itself may be reached through links, it is the operator's own choice.
     """
     root = path.parent if within is None else within
-    looked = _look(path, root)
+    return _open_looked_at(_look(path, root), path)
+
+
+def _open_looked_at(looked: int, path: Path) -> BinaryIO:
+    """What a descriptor of `_LOOK` names, if it is a plain file; closes the descriptor."""
     try:
         mode = os.fstat(looked).st_mode
         if not stat.S_ISREG(mode):
@@ -50,6 +54,18 @@ def open_plain(path: Path, within: Path | None = None) -> BinaryIO:
         raise
     finally:
         os.close(looked)
+
+
+def read_named(path: Path, most_bytes: int) -> bytes:
+    """What a file holds that somebody named, by a link too, if it is a plain one: never waits for a pipe.
+
+    Of a larger file one byte more than the limit. Raises `NotPlainError` or `OSError`.
+    """
+    with _open_looked_at(os.open(path, os.O_PATH | os.O_CLOEXEC), path) as file:
+        content = bytearray()
+        while len(content) <= most_bytes and (block := file.read(most_bytes + 1 - len(content))):
+            content += block
+    return bytes(content)
 
 
 def list_plain(path: Path, within: Path) -> list[str]:

@@ -15,7 +15,7 @@ from typing import Final
 from rbdtui.spec import scalars
 from rbdtui.spec.tree import Mapping, Mark, Scalar, Sequence, TreeNode
 
-Plain = str | int | bool | AbstractMapping[str, "Plain"] | list["Plain"]
+Plain = str | int | float | bool | None | AbstractMapping[str, "Plain"] | list["Plain"]
 """A value as it may be written into cluster.yaml."""
 
 _SAFE_PLAIN: Final = re.compile(r"[A-Za-z0-9_./~]([A-Za-z0-9_./~@+-]|:(?=[A-Za-z0-9]))*\Z")
@@ -81,8 +81,8 @@ def rendered(value: Plain, quote: str = "") -> str:
     """A value on one line; texts in the given quotes if possible, else in as few as keep their meaning."""
     if isinstance(value, bool):
         return "true" if value else "false"
-    if isinstance(value, int):
-        return str(value)
+    if value is None or isinstance(value, int | float):
+        return json.dumps(value)
     if isinstance(value, str):
         return _rendered_text(value, quote)
     if isinstance(value, AbstractMapping):

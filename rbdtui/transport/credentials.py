@@ -10,12 +10,14 @@ from typing import Final
 
 import asyncssh
 
+from rbdtui.plain_file import NotPlainError, read_named
 from rbdtui.transport.base import CredentialError, LoginRefusedError, SudoPasswordWrongError, TransportError
 from rbdtui.transport.endpoints import Endpoint
 from rbdtui.words import T
 
 MOST_KEYS: Final = 4
 """Keys shown per login: sshd counts each refused one and hangs up after six failures (MaxAuthTries)."""
+_MOST_KEY_BYTES: Final = 256 * 1024
 _DEFAULT_KEY_FILES: Final = ("id_ed25519", "id_ecdsa", "id_rsa")
 
 
@@ -103,7 +105,9 @@ class Credentials:
             if place not in self._opened:
                 passphrase = self._secret(endpoint.passphrase) if endpoint.passphrase else None
                 try:
-                    self._opened[place] = await asyncio.to_thread(asyncssh.read_private_key, path, passphrase)
+                    self._opened[place] = await asyncio.to_thread(_read_key, path, passphrase)
+                except NotPlainError:
+                    raise CredentialError(endpoint.node, key=str(path), reason=T("transport.not_a_key")) from None
                 except OSError as error:
                     reason = error.strerror or type(error).__name__
                     raise CredentialError(endpoint.node, key=str(path), reason=reason) from None
@@ -112,6 +116,14 @@ class Credentials:
                     raise CredentialError(endpoint.node, key=str(path), reason=reason_text) from None
             # A pair of its own for each login: asyncssh notes in it which signature the server at hand takes.
             return asyncssh.load_keypairs([self._opened[place]])[0]
+
+
+def _read_key(path: Path, passphrase: str | None) -> asyncssh.SSHKey:
+    """A private key; who wrote cluster.yaml may have named anything. Raises `OSError` or `asyncssh.KeyImportError`."""
+    content = read_named(path, _MOST_KEY_BYTES)
+    if len(content) > _MOST_KEY_BYTES:
+        raise asyncssh.KeyImportError("too long for a private key")
+    return asyncssh.import_private_key(content, passphrase)
 
 
 async def _agent_keys(agent: asyncssh.SSHAgentClient) -> list[asyncssh.SSHKeyPair]:

@@ -411,3 +411,9 @@ def test_a_link_stays_a_link(tmp_path: Path) -> None:
     save(tmp_path / "cluster.yaml", GOOD + "#\n", loaded=GOOD)
     assert (tmp_path / "cluster.yaml").is_symlink()
     assert (tmp_path / "real.yaml").read_text(encoding="utf-8") == GOOD + "#\n"
+
+
+@pytest.mark.parametrize("value", [[None], [1.5], {"a": [None, {"b": None}]}])
+def test_a_draft_of_somebody_elses_may_hold_values_that_cluster_yaml_never_has(value: Plain) -> None:
+    text = apply_edits(GOOD, [SetField("kubernetes.settings", {"x": value})])
+    assert yaml.safe_load(text)["kubernetes"]["settings"]["x"] == value

@@ -254,6 +254,27 @@ async def test_a_key_file_that_cannot_be_used(
     assert "very wrong" not in repr(caught.value)
 
 
+@pytest.mark.parametrize("kind", ["a pipe", "a device", "a link to a device", "a file without end"])
+async def test_what_is_named_as_a_key_is_neither_waited_for_nor_read_whole(
+    connect: Connect, server: InProcessSshd, tmp_path: Path, kind: str
+) -> None:
+    key = tmp_path / "the_key"
+    if kind == "a pipe":
+        os.mkfifo(key)
+    elif kind == "a device":
+        key = Path("/dev/zero")
+    elif kind == "a link to a device":
+        key.symlink_to("/dev/zero")
+    else:
+        with key.open("wb") as file:
+            file.truncate(1 << 40)
+    host = connect(server.endpoint(key=key), server.known_hosts(), login="right")
+    with pytest.raises(CredentialError) as caught:
+        async with asyncio.timeout(10):
+            await host.run(OK)
+    assert "not a private key" in str(caught.value)
+
+
 # --- who is not there
 
 

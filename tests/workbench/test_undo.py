@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -24,6 +25,19 @@ def type_into(draft: Draft, key: str, *states: str, merge: str) -> None:
             data[key] = state
 
         draft.change(put, merge=merge)
+
+
+@pytest.mark.parametrize(
+    "data",
+    ['{"nodes": ' + "[" * 900 + "]" * 900 + "}", '{"nodes": 1e999}', '{"name": NaN}', "[]", "{"],
+    ids=["deep", "huge", "no number", "a list", "half"],
+)
+def test_a_draft_that_nobody_could_have_typed_is_left_alone(draft: Draft, data: str) -> None:
+    (draft.site.path / "draft.json").write_text(f'{{"text": {json.dumps(draft.saved_text)}, "data": {data}}}')
+    again = Draft.open(draft.site)
+    assert again is not None
+    assert again.data == draft.data
+    assert not again.recovered
 
 
 def test_letters_of_one_word_are_undone_together(draft: Draft) -> None:
