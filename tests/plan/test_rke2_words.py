@@ -45,11 +45,24 @@ UNREACHED = 'failed to get CA certs: Get \\"https://10.0.0.100:9345/cacerts\\": 
     ],
 )  # fmt: skip
 def test_words_after_which_waiting_is_in_vain(line: str, key: str) -> None:
-    assert recognise([STAMP + line], server=True) == key
+    said = recognise([STAMP + "info msg=Before", STAMP + line, STAMP + "info msg=After"], server=True)
+    assert (said.key if said is not None else "") == key
+    assert said is None or said.line == STAMP + line
 
 
 def test_a_key_of_servers_is_no_mistake_on_an_agent() -> None:
-    assert recognise([STAMP + 'warning msg="Unknown flag --cni found in config.yaml, skipping\\n"'], server=False) == ""
+    assert (
+        recognise([STAMP + 'warning msg="Unknown flag --cni found in config.yaml, skipping\\n"'], server=False) is None
+    )
+
+
+def test_what_is_shown_ends_with_the_line_that_tells() -> None:
+    watch = Watch("n1", 0)
+    unknown = STAMP + 'warning msg="Unknown flag --disabel found in config.yaml, skipping\\n"'
+    with pytest.raises(StepError) as caught:
+        watch.take(progress("active", 0, STAMP + "info msg=Before", unknown, STAMP + "info msg=After"))
+    assert caught.value.evidence.splitlines()[-1] == unknown
+    assert "the setting --disabel" in str(caught.value)
 
 
 class Clock:

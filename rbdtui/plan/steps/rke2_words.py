@@ -53,7 +53,7 @@ LASTING: Final = (
 A server that is still starting calls everybody "not authorized" until it knows its own users.
 """
 
-_UNKNOWN_SETTING: Final = re.compile(r"Unknown flag --[^ \"]{1,200} found in config\.yaml, skipping")
+_UNKNOWN_SETTING: Final = re.compile(r"Unknown flag (--[^ \"]{1,200}) found in config\.yaml, skipping")
 """Said of a key that this kind of RKE2 does not know: an agent says it of a server's keys too."""
 _FATAL: Final = "level=fatal"
 _NETWORK: Final = (
@@ -77,15 +77,26 @@ class Progress:
     lines: tuple[str, ...]
 
 
-def recognise(lines: Iterable[str], *, server: bool) -> str:
-    """The error that one of the lines stands for at once; empty when none does."""
+@dataclass(frozen=True, slots=True)
+class Recognised:
+    """A line after which waiting is in vain."""
+
+    key: str
+    """The error that it stands for."""
+    line: str
+    setting: str = ""
+    """The setting that RKE2 does not know."""
+
+
+def recognise(lines: Iterable[str], *, server: bool) -> Recognised | None:
+    """The first of the lines that stands for an error at once; None when none does."""
     for line in lines:
-        if server and _UNKNOWN_SETTING.search(line):
-            return "rke2_unknown_setting"
+        if server and (unknown := _UNKNOWN_SETTING.search(line)) is not None:
+            return Recognised("rke2_unknown_setting", line, unknown[1])
         for pattern, key in HOPELESS:
             if pattern.search(line):
-                return key
-    return ""
+                return Recognised(key, line)
+    return None
 
 
 @dataclass(slots=True)
@@ -117,8 +128,11 @@ class Watch:
         """Judge one look; raises `StepError` when RKE2 said something after which waiting is in vain."""
         lines = [line[:LINE_LIMIT] for line in progress.lines]
         self.lines.extend(lines)
-        if failure := recognise(lines, server=self.server) or self._what_lasts(lines):
-            raise StepError(failure, node=self.node, evidence=self.evidence)
+        if (said := recognise(lines, server=self.server) or self._what_lasts(lines)) is not None:
+            evidence = self._evidence_to(said.line)
+            if said.setting:
+                raise StepError(said.key, node=self.node, setting=said.setting, evidence=evidence)
+            raise StepError(said.key, node=self.node, evidence=evidence)
         self._last_fatal = next((line for line in reversed(lines) if _FATAL in line), self._last_fatal)
         self._count(progress.restarts)
         since_s = self.clock() - self._counted_since_s
@@ -128,19 +142,21 @@ class Watch:
         if self.looks_at_rest >= LOOKS_BEFORE_GIVING_UP:
             raise StepError("rke2_keeps_failing", node=self.node, evidence=self.evidence)
 
-    def _what_lasts(self, lines: Iterable[str]) -> str:
-        """The error of what has been said for long enough; empty when there is none."""
-        now = self.clock()
+    def _what_lasts(self, lines: Iterable[str]) -> Recognised | None:
+        """What has been said for long enough; None when nothing has."""
+        now, last = self.clock(), ""
         limits: Mapping[str, float] = {key: limit_s for _, key, limit_s in LASTING}
         for line in lines:
             for pattern, key, _ in LASTING:
                 if pattern.search(line):
+                    last = line
                     known = self._lasting.get(key)
                     if known is None or now - known.last_s > _FORGOTTEN_AFTER_S:
                         self._lasting[key] = _Lasting(now, now)
                     else:
                         known.last_s = now
-        return next((key for key, seen in self._lasting.items() if seen.last_s - seen.first_s >= limits[key]), "")
+        lasting = (key for key, seen in self._lasting.items() if seen.last_s - seen.first_s >= limits[key])
+        return next((Recognised(key, last) for key in lasting), None)
 
     def _count(self, restarts: int) -> None:
         """Count a restart, unless the one before found nobody to talk to."""
@@ -153,6 +169,12 @@ class Watch:
             self._counted_since_s = self.clock() if self._restarts_counted == 0 else self._counted_since_s
             self._restarts_counted += new
         self._last_fatal = ""
+
+    def _evidence_to(self, line: str) -> str:
+        """The newest lines up to the one that tells, which is what a reader sees first of their end."""
+        lines = list(self.lines)
+        end = len(lines) - lines[::-1].index(line) if line in lines else len(lines)
+        return "\n".join(lines[:end])
 
     @property
     def evidence(self) -> str:
