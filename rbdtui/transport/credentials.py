@@ -5,19 +5,29 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
 import asyncssh
 
 from rbdtui.plain_file import NotPlainError, read_named
-from rbdtui.transport.base import CredentialError, LoginRefusedError, SudoPasswordWrongError, TransportError
+from rbdtui.redact import Redactor
+from rbdtui.transport.base import (
+    CredentialError,
+    LoginRefusedError,
+    RemoteScriptError,
+    SudoPasswordWrongError,
+    TransportError,
+)
 from rbdtui.transport.endpoints import Endpoint
 from rbdtui.words import T
 
 MOST_KEYS: Final = 4
 """Keys shown per login: sshd counts each refused one and hangs up after six failures (MaxAuthTries)."""
 _MOST_KEY_BYTES: Final = 256 * 1024
+_OUR_WORDS: Final = frozenset({"node", "user", "address", "bastion"})
+"""Members of an error that say what cluster.yaml says, even where a password is the same word."""
 _DEFAULT_KEY_FILES: Final = ("id_ed25519", "id_ecdsa", "id_rsa")
 
 
@@ -33,6 +43,7 @@ class Credentials:
         self._opened: dict[tuple[Path, str], asyncssh.SSHKey] = {}
         self._lock = asyncio.Lock()
         self._refused: dict[tuple[Endpoint, type[TransportError]], tuple[str, TransportError]] = {}
+        self._told: dict[Endpoint, set[str]] = {}
 
     def __repr__(self) -> str:
         return "Credentials(…)"
@@ -56,7 +67,26 @@ class Credentials:
         refused, error = self._refused.get((endpoint, kind), (None, None))
         if error is not None and refused == password:
             raise error.again()
+        self._told.setdefault(endpoint, set()).add(password)
         return password
+
+    def take_out_of(self, error: TransportError, endpoint: Endpoint) -> None:
+        """Take the passwords that a host, or a bastion before it, has been told out of what it said of them.
+
+        A login shell that repeats its input is enough for that, and an error is shown and sent on as it is.
+        """
+        told = {password for stop in (*endpoint.bastions, endpoint) for password in self._told.get(stop, ())}
+        if not told:
+            return
+        redactor = Redactor(told)
+        ours = {name: value for name, value in error.params.items() if name in _OUR_WORDS}
+        error.params = {**redactor.words(error.text).params, **ours}
+        error.args = (error.node, error.params)
+        if isinstance(error, RemoteScriptError):
+            result = error.result
+            error.result = replace(
+                result, stdout=_bytes_without(redactor, result.stdout), stderr=_bytes_without(redactor, result.stderr)
+            )
 
     async def keys(self, endpoint: Endpoint, agent: asyncssh.SSHAgentClient | None) -> list[asyncssh.SSHKeyPair]:
         """Keys to show, the named one first, then the agent's; raises `CredentialError`.
@@ -116,6 +146,10 @@ class Credentials:
                     raise CredentialError(endpoint.node, key=str(path), reason=reason_text) from None
             # A pair of its own for each login: asyncssh notes in it which signature the server at hand takes.
             return asyncssh.load_keypairs([self._opened[place]])[0]
+
+
+def _bytes_without(redactor: Redactor, data: bytes) -> bytes:
+    return redactor.text(data.decode("utf-8", "surrogateescape")).encode("utf-8", "surrogateescape")
 
 
 def _read_key(path: Path, passphrase: str | None) -> asyncssh.SSHKey:

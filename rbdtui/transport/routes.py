@@ -127,15 +127,19 @@ class Routes:
 
     async def _log_in_once(self, endpoint: Endpoint) -> asyncssh.SSHClientConnection:
         tunnel = await self.tunnel_for(endpoint)
-        async with self.places.opening(endpoint):
-            return await log_in(
-                endpoint,
-                tunnel=tunnel,
-                known_hosts=self._known_hosts,
-                credentials=self._credentials,
-                places=self.places,
-                limits=self._limits,
-            )
+        try:
+            async with self.places.opening(endpoint):
+                return await log_in(
+                    endpoint,
+                    tunnel=tunnel,
+                    known_hosts=self._known_hosts,
+                    credentials=self._credentials,
+                    places=self.places,
+                    limits=self._limits,
+                )
+        except TransportError as error:
+            self._credentials.take_out_of(error, endpoint)
+            raise
 
     async def tunnel_for(self, endpoint: Endpoint) -> asyncssh.SSHClientConnection | None:
         """The connection of the last bastion before a host; None when the host is reached directly.

@@ -23,6 +23,7 @@ from rbdtui.transport.base import (
     RemoteTimeoutError,
     ShellUnusableError,
     SudoPasswordWrongError,
+    TransportError,
     UploadProgress,
 )
 from rbdtui.transport.become import Elevation, find_elevation, password_was_refused
@@ -82,8 +83,9 @@ class SshHost:
 
     async def connect(self) -> None:
         """Log in and find out how to become root, if that has not happened yet; raises `TransportError`."""
-        await self._link.persist(self._link.connection)
-        await self._link.persist(self._elevate)
+        with self._discreet():
+            await self._link.persist(self._link.connection)
+            await self._link.persist(self._elevate)
 
     async def run(
         self,
@@ -101,7 +103,8 @@ class SshHost:
         to kill the script, which that does for users other than root; else its time limit on the host ends it.
         """
         invocation = Invocation(script, args, payload, root, timeout_s, output_limit_bytes, on_line)
-        return await self._link.persist(lambda: self._run_once(invocation))
+        with self._discreet():
+            return await self._link.persist(lambda: self._run_once(invocation))
 
     async def must(
         self,
@@ -118,7 +121,8 @@ class SshHost:
             script, *args, payload=payload, root=root, timeout_s=timeout_s, output_limit_bytes=output_limit_bytes,
             on_line=on_line,
         )  # fmt: skip
-        return check(self.name, script.name, result)
+        with self._discreet():
+            return check(self.name, script.name, result)
 
     async def upload(
         self,
@@ -134,14 +138,16 @@ class SshHost:
         file = await asyncio.to_thread(Source, self.name, source, within)
         delivery = Delivery(file, target, sha256, mode, Meter(file.size_bytes, on_progress))
         try:
-            async with self._uploads.place_for(delivery.meter):
-                return await self._link.persist(lambda: self._deliver(delivery))
+            with self._discreet():
+                async with self._uploads.place_for(delivery.meter):
+                    return await self._link.persist(lambda: self._deliver(delivery))
         finally:
             file.close()
 
     async def reach(self, address: str, port: int, *, timeout_s: float = 3.0) -> ReachResult:
         """Try a TCP connection from the host; see `Host.reach`."""
-        return await self._link.persist(lambda: self._reach_once(address, port, timeout_s))
+        with self._discreet():
+            return await self._link.persist(lambda: self._reach_once(address, port, timeout_s))
 
     def forward(self, address: str, port: int) -> AbstractAsyncContextManager[int]:
         """Listen on a loopback port that leads to address:port as seen from the host; yields our port."""
@@ -154,6 +160,15 @@ class SshHost:
     async def close(self) -> None:
         """Log out."""
         await self._link.close()
+
+    @contextlib.contextmanager
+    def _discreet(self) -> Iterator[None]:
+        """Errors leave without the passwords that the host was told."""
+        try:
+            yield
+        except TransportError as error:
+            self._credentials.take_out_of(error, self._endpoint)
+            raise
 
     async def _reach_once(self, address: str, port: int, timeout_s: float) -> ReachResult:
         connection = await self._link.connection()
