@@ -344,8 +344,11 @@ def _first_line(descriptor: int, limit_s: float) -> bytes | None:
     """What comes up to the first line break or the end; None when that takes longer than the limit."""
     deadline = time.monotonic() + limit_s
     data = b""
+    # Not select(), which knows no descriptor from 1024 on: a screen holds one and more for every server.
+    waiting = select.poll()
+    waiting.register(descriptor, select.POLLIN)
     while not data.endswith(b"\n"):
-        if not select.select([descriptor], [], [], max(0.0, deadline - time.monotonic()))[0]:
+        if not waiting.poll(max(0.0, deadline - time.monotonic()) * 1000):
             return None
         chunk = os.read(descriptor, LINE_LIMIT_BYTES)
         if not chunk:

@@ -6,10 +6,12 @@ import asyncio
 import fcntl
 import os
 import random
+import resource
 import signal
 import subprocess
 import sys
 import termios
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -173,6 +175,17 @@ async def test_two_starts_at_once(site: Site) -> None:
         await resume_run(client.run_dir, secrets=SECRETS, runner=runner())
     await client.stop()
     assert (await ended(client)).outcome is RunOutcome.STOPPED
+
+
+async def test_a_screen_with_a_thousand_connections_starts_a_run(site: Site) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(4096, hard), hard))
+    with ExitStack() as held:
+        held.callback(resource.setrlimit, resource.RLIMIT_NOFILE, (soft, hard))
+        for _ in range(1100):
+            held.callback(os.close, os.open(os.devnull, os.O_RDONLY))
+        client = await start(site)
+        assert (await ended(client)).outcome is RunOutcome.DONE
 
 
 async def test_two_clients_see_the_same_and_one_answer_settles(site: Site) -> None:
