@@ -120,10 +120,10 @@ def test_a_join_outlasts_a_minute_without_the_vip_and_a_servers_wrong_token_is_t
 def test_a_misspelt_setting_is_told_although_rke2_goes_on_without_it(site: LabSite) -> None:
     add_settings(site, "n3", "disabel: rke2-ingress-nginx")
     done = run(site)
+    drop_settings(site, "n3")
     assert done.returncode != 0
     assert "rke2_unknown_setting" in failed_with(site, "rke2-server@n3")
     assert "--disabel" in done.stdout + done.stderr
-    drop_settings(site, "n3")
 
 
 def test_a_run_that_waits_for_its_proof_lets_go_when_it_is_to_stop(site: LabSite) -> None:
