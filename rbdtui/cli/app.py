@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import traceback
 from collections.abc import Mapping, Sequence
+from difflib import get_close_matches
 from importlib import import_module
 from typing import Final, cast
 
@@ -32,6 +33,9 @@ VERBS: Final[Mapping[str, tuple[str, str]]] = {
     "resume": ("rbdtui.cli.run", "resume"),
     "retry": ("rbdtui.cli.run", "retry"),
     "stop": ("rbdtui.cli.run", "stop"),
+    "runs": ("rbdtui.cli.past", "runs"),
+    "logs": ("rbdtui.cli.past", "logs"),
+    "kubeconfig": ("rbdtui.cli.past", "kubeconfig"),
     "health": ("rbdtui.cli.health", "health"),
     "demo": ("rbdtui.cli.demo", "demo"),
     "completion": ("rbdtui.cli.sites", "completion"),
@@ -128,6 +132,9 @@ def usage_text(mistake: click.ClickException) -> Text:
         guesses = ", ".join(mistake.possibilities or ()) or "--help"
         return T("cli.usage.no_such_option", option=mistake.option_name, guesses=guesses)
     if isinstance(mistake, click.exceptions.NoSuchCommand):
+        meant = get_close_matches(mistake.command_name, VERBS, 1)
+        if meant:
+            return T("cli.usage.command_meant", command=mistake.command_name, meant=meant[0])
         return T("cli.usage.no_such_command", command=mistake.command_name, known=", ".join(VERBS))
     if isinstance(mistake, click.MissingParameter):
         name = mistake.param.human_readable_name if mistake.param is not None else ""
@@ -141,7 +148,8 @@ def _bad_value_text(mistake: click.BadParameter) -> Text:
     hint = mistake.param_hint or (mistake.param.human_readable_name if mistake.param is not None else "")
     kind = mistake.param.type if mistake.param is not None else None
     if isinstance(kind, click.Choice):
-        return T("cli.usage.choice", name=str(hint), allowed=", ".join(kind.choices))
+        name = mistake.param.opts[0] if mistake.param is not None and mistake.param.opts else str(hint)
+        return T("cli.usage.choice", name=name, allowed=", ".join(kind.choices))
     if isinstance(kind, click.IntRange):
         return T("cli.usage.range", name=str(hint), least=kind.min or 0, most=kind.max or 0)
     return T("cli.usage.bad_value", name=str(hint), detail=mistake.message)

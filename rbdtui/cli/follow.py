@@ -78,6 +78,12 @@ class Follower:
             for line in record_lines(record, self._state):
                 answer(line)
 
+    def _tell_what_next(self) -> None:
+        """How the cluster is used from here."""
+        site = self._client.site
+        if site.kubeconfig_file.is_file():
+            tell(T("cli.run.use", file=str(site.kubeconfig_file), site=as_typed(site.path)))
+
     def _waits(self) -> int:
         question = next(iter(self._state.questions.values()))
         tell(T("cli.run.waits", step=question.step, site=as_typed(self._client.site.path)))
@@ -85,6 +91,8 @@ class Follower:
 
     def _end(self) -> int:
         if self._state.outcome is not None:
+            if self._state.outcome is RunOutcome.DONE and not self._as_json:
+                self._tell_what_next()
             return _EXITS[self._state.outcome]
         tell(T("cli.run.runner_gone", run=self._client.run_id, site=as_typed(self._client.site.path)))
         return Exit.FAILED

@@ -12,7 +12,7 @@ from rbdtui.engine.schema import event_schema
 from rbdtui.paths import asset
 from rbdtui.words import T
 
-SCHEMAS = ("check", "plan", "run", "health")
+SCHEMAS = ("check", "plan", "run", "runs", "health")
 
 
 @click.command(cls=Command, help=str(T("cli.help.schema")))

@@ -126,9 +126,11 @@ def secret_set(site: Path, name: str, common: Common) -> None:
 def secret_list(site: Path, common: Common) -> None:
     """Names of the secrets in the vault; never their values."""
     session = Session.open(site, PromptOrFile(common.passphrase_file))
-    if session.site.vault_file.exists():
-        for name in sorted(session.unlock().names()):
-            answer(name)
+    names = sorted(session.unlock().names()) if session.site.vault_file.exists() else []
+    for name in names:
+        answer(name)
+    if not names:
+        tell(T("cli.secret.none", site=as_typed(site)))
 
 
 @secret_group.command(name="forget", help=str(T("cli.help.secret_forget")))

@@ -334,6 +334,7 @@ FOLLOWED: dict[str, str] = {
     "error.secret_not_handed_over.remedy": "engine/test_failures.py::test_a_secret_that_was_missing_is_handed_over",
     "cli.run.attach_instead": HERE + "test_a_run_that_is_under_way_and_one_that_does_not_answer",
     "cli.run.detached": HERE + "test_a_run_that_is_under_way_and_one_that_does_not_answer",
+    "cli.run.use": "cli/test_past.py::test_a_run_that_ended_well_says_how_the_cluster_is_used",
     "cli.run.none": HERE + "test_consent_is_given_as_advised",
     "cli.run.needs_yes": HERE + "test_consent_is_given_as_advised",
     "cli.run.refused": HERE + "test_findings_are_accepted_as_advised",

@@ -70,6 +70,7 @@ class LabSite:
     def write(self) -> None:
         """What an operator would do: init, fill in, keep the secret, pin the keys (twice: the bastion's first)."""
         self.path.parent.joinpath("passphrase").write_text(PASSPHRASE + "\n")
+        self.path.parent.joinpath("passphrase").chmod(0o600)
         assert self.rbdtui("init", str(self.path)).returncode == 0
         bastion = self.lab.bastion.address if self.lab.bastion else ""
         addresses = {name: host.address for name, host in self.lab.hosts.items()}

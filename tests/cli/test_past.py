@@ -1,0 +1,120 @@
+"""What was: runs of a site, logs of their steps, and the kubeconfig that came of them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import jsonschema
+import pytest
+
+from rbdtui.cli.output import Exit
+from rbdtui.engine.client import latest_run
+from rbdtui.simulator.bundle import write_bundle
+from rbdtui.simulator.demo_site import write_demo_site
+from rbdtui.simulator.fleet import SimulatedFleet
+from rbdtui.site import Site
+from rbdtui.words import LANGUAGES
+from tests.cli import console
+from tests.cli.hosts import FleetThread, fill_vault
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+
+
+@pytest.fixture(scope="module")
+def installed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Site, console.Said]]:
+    """A site of one server whose run ended well, and what the run said."""
+    directory = tmp_path_factory.mktemp("past")
+    with FleetThread(SimulatedFleet(1, speed=20.0)) as hosts:
+        bundle = write_bundle(directory / "bundle", images_bytes=4096)
+        site = write_demo_site(directory / "site", hosts.fleet, bundle=bundle)
+        site.known_hosts_file.write_text(hosts.fleet.known_hosts)
+        passphrase = fill_vault(site.path, {})
+        said = console.run("en", "run", site.path, "--yes", "--passphrase-file", passphrase, limit_s=200)
+        yield site, said.check(Exit.GOOD)
+
+
+def test_a_run_that_ended_well_says_how_the_cluster_is_used(installed: tuple[Site, console.Said]) -> None:
+    site, said = installed
+    assert f"export KUBECONFIG={site.kubeconfig_file}" in said.err
+    path = console.run("en", "kubeconfig", site.path).check(Exit.GOOD)
+    assert path.out == f"{site.kubeconfig_file}\n"
+    assert site.kubeconfig_file.stat().st_mode & 0o077 == 0
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_runs_are_listed(installed: tuple[Site, console.Said], language: str) -> None:
+    site, _ = installed
+    newest = latest_run(site)
+    assert newest is not None
+    (line,) = console.run(language, "runs", site.path).check(Exit.GOOD).out.splitlines()
+    assert line.split()[0] == newest.run_id
+    assert {"en": "done", "zh": "完成"}[language] in line
+
+
+def test_runs_in_their_published_form(installed: tuple[Site, console.Said]) -> None:
+    site, _ = installed
+    answered = json.loads(console.run("en", "runs", site.path, "--json").check(Exit.GOOD).out)
+    schema = json.loads(console.run("en", "schema", "runs").out)
+    jsonschema.validate(answered, schema)
+    (run,) = answered["runs"]
+    assert run["state"] == "done"
+    assert run["changed"] > 5
+    assert run["duration_s"] > 0
+
+
+def test_logs_of_all_steps_of_a_node_and_of_one(installed: tuple[Site, console.Said]) -> None:
+    site, _ = installed
+    everything = console.run("en", "logs", site.path, "--follow").check(Exit.GOOD).out
+    headings = [line for line in everything.splitlines() if line.startswith("==> ")]
+    assert "==> rke2-first-server@node1 <==" in headings
+    assert len(set(headings)) == len(headings)
+    of_node = console.run("en", "logs", site.path, "--node", "node1").check(Exit.GOOD).out
+    assert all(line.endswith("@node1 <==") for line in of_node.splitlines() if line.startswith("==> "))
+    one = console.run("en", "logs", site.path, "--step", "rke2-first-server", "--run", site.run_ids()[-1][-4:])
+    assert one.check(Exit.GOOD).out.splitlines()[0] == "==> rke2-first-server@node1 <=="
+    assert one.out in everything
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize(
+    ("options", "known"),
+    [
+        (["--step", "nope"], "rke2-first-server"),
+        (["--node", "nope"], "node1"),
+        (["--run", "nope"], "rbdtui runs"),
+    ],
+)
+def test_what_is_not_there_is_told_with_what_is(
+    installed: tuple[Site, console.Said], language: str, options: list[str], known: str
+) -> None:
+    said = console.run(language, "logs", installed[0].path, *options).check(Exit.USAGE)
+    assert "nope" in said.err
+    assert known in said.err
+    assert said.out == ""
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("verb", ["runs", "logs", "kubeconfig"])
+def test_a_site_without_a_run_says_how_one_is_started(tmp_path: Path, language: str, verb: str) -> None:
+    console.run(language, "init", tmp_path / "site")
+    said = console.run(language, verb, tmp_path / "site").check(Exit.GOOD if verb == "runs" else Exit.USAGE)
+    assert "rbdtui run" in said.err
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize(("given", "meant"), [("chekc", "check"), ("attch", "attach"), ("helth", "health")])
+def test_a_misspelt_command_is_told_with_the_one_that_was_meant(language: str, given: str, meant: str) -> None:
+    said = console.run(language, given).check(Exit.USAGE)
+    assert given in said.err
+    assert meant in said.err
+    assert "completion" not in said.err
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_an_empty_vault_says_so(tmp_path: Path, language: str) -> None:
+    console.run(language, "init", tmp_path / "site")
+    said = console.run(language, "secret", "list", tmp_path / "site").check(Exit.GOOD)
+    assert said.out == ""
+    assert "rbdtui secret set" in said.err
