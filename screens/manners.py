@@ -24,6 +24,7 @@ from rbdtui.words import T, Text, current_language, switch_language
 from rbdtui.workbench.errors import sentence_of
 from screens.base import LEAST_COLUMNS, LEAST_ROWS, Dialog, OurScreen
 from screens.gate import TerminalGate
+from screens.key_order import KeyOrder
 from screens.keys import key_words
 from screens.paths import short_path
 from screens.settings import Settings, save_settings
@@ -54,6 +55,8 @@ class MannerlyApp(App[int]):
         self._kept, self._settings_file = kept, settings_file
         self.glyphs = Glyphs(ascii_only=settings.ascii_only)
         """Signs for states."""
+        self.key_order = KeyOrder(self, self._hand_on)
+        self._handed_on: events.Event | None = None
         self.farewell: list[Text] = []
         """What is said on the terminal after the screen is gone."""
         switch_language(settings.language or current_language())
@@ -176,10 +179,18 @@ class MannerlyApp(App[int]):
         """Whether there is no room to work."""
         return self.size.width < LEAST_COLUMNS or self.size.height < LEAST_ROWS
 
+    def _hand_on(self, event: events.Event) -> None:
+        """Have a key act now; see `KeyOrder`."""
+        self._handed_on = event
+        self.post_message(event)
+
     async def on_event(self, event: events.Event) -> None:
-        """Disbelieve impossible sizes, and let no key act on what cannot be seen."""
+        """Disbelieve impossible sizes, let keys act one after the other, and none on what cannot be seen."""
         if isinstance(event, events.Resize):
             event = _believable(event)
+        elif isinstance(event, events.Key | events.Paste) and not event.is_forwarded and event is not self._handed_on:
+            self.key_order.take(event)
+            return
         elif isinstance(event, events.Key) and not event.is_forwarded:
             if self.too_small:
                 if event.key in ("q", "ctrl+c", "ctrl+q"):

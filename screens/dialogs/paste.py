@@ -27,10 +27,14 @@ class ListArea(TextArea):
     BINDINGS: ClassVar[list[BindingType]] = [key("enter", "end_line", "end_list", priority=True)]
 
     def action_end_line(self) -> None:
-        """A new line, or the end of the list where this one is empty."""
+        """A new line, or the end of the list where this one is empty and the key was pressed for itself.
+
+        An empty line of a text that comes as keys, from a terminal that does not tell a paste, is part of that text.
+        """
         row, _ = self.cursor_location
-        if self.text.strip() and not self.document.get_line(row).strip():
-            assert isinstance(self.screen, PasteDialog)
+        assert isinstance(self.screen, PasteDialog)
+        ends = self.text.strip() and not self.document.get_line(row).strip()
+        if ends and not self.screen.program.key_order.at_a_stroke:
             self.screen.action_take()
         else:
             self.insert("\n")
