@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterable
 from collections.abc import Mapping as AbstractMapping
 from dataclasses import dataclass
 from typing import Final
@@ -51,6 +52,19 @@ class Patient:
         """Behind the line break of the line of an offset."""
         match = _LINE_BREAK.search(self.text, offset)
         return match.end() if match else len(self.text)
+
+    def in_flow(self, offset: int) -> bool:
+        """Whether an offset is inside braces or brackets, where nothing has lines of its own."""
+        within: list[TreeNode] = [self.root]
+        while within:
+            node = within.pop()
+            if not isinstance(node, Mapping | Sequence) or not node.start <= offset < node.end:
+                continue
+            if node.flow:
+                return True
+            below = node.items if isinstance(node, Sequence) else [value for _, value in node.entries]
+            within += below
+        return False
 
     def last_offset(self, node: TreeNode) -> int:
         """Behind the last visible character of a node (a block of text ends with its last line, not behind it)."""
@@ -112,12 +126,50 @@ def _rendered_lines(key: str, value: Plain, indent: str) -> list[str]:
         for below, inner in value.items():
             lines += _rendered_lines(below, inner, indent + "  ")
         return lines
+    if _is_list_of_sections(value):
+        assert isinstance(value, list)
+        return [f"{indent}{rendered(key)}:", *_item_lines(value, indent + "  ")]
     return [f"{indent}{rendered(key)}: {rendered(value)}"]
+
+
+def _is_list_of_sections(value: Plain) -> bool:
+    """Whether this is a list that would be one endless line unless each item had lines of its own."""
+    return isinstance(value, list) and bool(value) and all(isinstance(i, AbstractMapping) and i for i in value)
+
+
+def _item_lines(items: Iterable[Plain], indent: str) -> list[str]:
+    lines: list[str] = []
+    for item in items:
+        assert isinstance(item, AbstractMapping)
+        inside = [line for key, value in item.items() for line in _rendered_lines(key, value, indent + "  ")]
+        lines += [f"{indent}- {inside[0].lstrip()}", *inside[1:]]
+    return lines
+
+
+def _spread_out(patient: Patient, key: TreeNode, old: TreeNode, items: Plain) -> str | None:
+    """The text with a list of sections below its key, an item after the other; None where only a line has room."""
+    text = patient.text
+    begins_line = not text[patient.line_start(key.start) : key.start].strip()
+    if not isinstance(items, list) or not begins_line or patient.in_flow(key.start):
+        return None
+    lines = _item_lines(items, " " * (key.start - patient.line_start(key.start) + 2))
+    below = patient.line_start(old.start) > key.start
+    end = patient.last_offset(old) if old.end > old.start else text.index(":", key.end) + 1
+    behind = text[end : patient.line_end(end)].rstrip("\r\n")
+    if behind.strip() and not behind.lstrip().startswith("#"):
+        return None
+    head = text[: patient.line_start(old.start)] if below else text[: text.index(":", key.end) + 1]
+    head = head if below else head + behind + patient.newline
+    return head + "".join(line + patient.newline for line in lines) + text[patient.line_end(end) :]
 
 
 def replace_value(patient: Patient, key: TreeNode | None, old: TreeNode, new: Plain) -> str:
     """Put a value in place of another; ``key`` is None for an item of a list."""
     text = patient.text
+    if key is not None and _is_list_of_sections(new):
+        spread = _spread_out(patient, key, old, new)
+        if spread is not None:
+            return spread
     if isinstance(old, Mapping | Sequence) and not old.flow and old.start != old.end:
         return _replace_block(patient, key, old, new)
     quote = text[old.start] if old.start < len(text) and text[old.start] in (_SINGLE, _DOUBLE) else ""

@@ -193,7 +193,7 @@ def test_the_comment_of_a_section_stays_when_it_is_emptied_or_replaced() -> None
     assert apply_edits(text + "name: a\n", [UnsetField("ssh.user")]) == "# end\nname: a\n"
     nodes = "nodes:  # all\n  - name: a\n    roles: [etcd]  # x\n# end\n"
     assert apply_edits(nodes, [RemoveNode("a")]) == "nodes: []  # all\n# end\n"
-    assert apply_edits("nodes: []  # all\n", [AddNode({"name": "a"})]) == "nodes: [{name: a}] # all\n"
+    assert apply_edits("nodes: []  # all\n", [AddNode({"name": "a"})]) == "nodes:  # all\n  - name: a\n"
 
 
 def test_a_comment_keeps_its_column() -> None:
@@ -421,3 +421,34 @@ def test_a_draft_of_somebody_elses_may_hold_values_that_cluster_yaml_never_has(v
             apply_edits(GOOD, [edit])
     else:
         assert yaml.safe_load(apply_edits(GOOD, [edit]))["kubernetes"]["settings"]["x"] == value
+
+
+NODE: dict[str, Plain] = {"name": "node1", "roles": ["worker", "etcd"], "ssh": {"port": 2222}}
+LINES = "  - name: node1\n    roles: [worker, etcd]\n    ssh:\n      port: 2222\n"
+LINE = "[{name: node1, roles: [worker, etcd], ssh: {port: 2222}}]"
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("nodes: []\n", f"nodes:\n{LINES}"),
+        ("nodes: []  # none yet\nname: a\n", f"nodes:  # none yet\n{LINES}name: a\n"),
+        ("nodes:\nname: a\n", f"nodes:\n{LINES}name: a\n"),
+        ("nodes: []", f"nodes:\n{LINES}"),
+        ("name: a\n", f"name: a\nnodes:\n{LINES}"),
+        ("a: 1\r\nnodes: []\r\n", f"a: 1\nnodes:\n{LINES}".replace("\n", "\r\n")),
+        ("{name: a, nodes: []}\n", f"{{name: a, nodes: {LINE}}}\n"),
+        ("{name: a,\nnodes: []}\n", f"{{name: a,\nnodes: {LINE}}}\n"),
+    ],
+)
+def test_the_first_server_has_lines_of_its_own_where_there_is_room(before: str, after: str) -> None:
+    assert apply_edits(before, [AddNode(NODE)]) == after
+
+
+def test_fifty_servers_are_no_line_of_thousands_of_letters() -> None:
+    nodes: list[Plain] = [{**NODE, "name": f"node{number}"} for number in range(50)]
+    text = apply_edits("name: a\nnodes: []\n", [AddNode({**NODE, "name": f"node{number}"}) for number in range(50)])
+    assert max(map(len, text.splitlines())) < 40
+    turned = apply_edits(text, [SetField("nodes", list(reversed(nodes)))])
+    assert max(map(len, turned.splitlines())) < 40
+    assert (parse_spec(turned).data or {})["nodes"] == list(reversed(nodes))
