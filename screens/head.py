@@ -38,10 +38,11 @@ def head_mark(workbench: Workbench) -> str:
 
 
 def head_right(workbench: Workbench) -> str:
-    """A draft that the disk does not take, else the run under way, else whether the draft is saved."""
+    """A draft that the disk does not take, else the run under way, and in any case whether the draft is not saved."""
     if workbench.draft.keep_error:
         return str(T("shell.not_kept", reason=workbench.draft.keep_error))
     run = workbench.active_run
-    if run is not None:
-        return str(T("shell.run_active", run=run.run_id.rpartition("-")[2]))
-    return str(T("shell.not_saved")) if workbench.draft.dirty else ""
+    parts = [str(T("shell.run_active", run=run.run_id.rpartition("-")[2]))] if run is not None else []
+    if workbench.draft.dirty:
+        parts.append(str(T("shell.not_saved")))
+    return "  ".join(parts)

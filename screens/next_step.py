@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from rbdtui.findings import Severity
+from rbdtui.findings import Finding, Severity
 from rbdtui.words import T, Text
+from rbdtui.workbench.operations import value_at
 from rbdtui.workbench.sections import BALANCER, HEALTH, NODES, ROLES, RUN, SITE, findings_in
 
 if TYPE_CHECKING:
@@ -24,11 +25,17 @@ def next_step(section: str, workbench: Workbench) -> Text | None:
     if section in (ROLES, BALANCER) and not workbench.draft.data.get("nodes"):
         return Text(f"hint.after_{SITE}")  # words: hint.after_*
     mine = findings_in(workbench.findings, section)
-    if section == BALANCER and (hint := _of_demo_address(workbench)) is not None:
+    wrong = any(finding.severity is Severity.ERROR for finding in mine if not _is_missing(finding, workbench))
+    if section == BALANCER and not wrong and (hint := _of_demo_address(workbench)) is not None:
         return hint
     if any(finding.severity is Severity.ERROR for finding in mine):
         return T("hint.put_right")
     return Text(f"hint.after_{section}")  # words: hint.after_*
+
+
+def _is_missing(finding: Finding, workbench: Workbench) -> bool:
+    """Whether it is about a field in which nothing stands yet."""
+    return value_at(workbench.draft.data, finding.place.field) in (None, "")
 
 
 def _of_nodes(workbench: Workbench) -> Text | None:

@@ -87,7 +87,7 @@ class ReviewScreen(SectionScreen):
     @property
     def next_hint(self) -> Text:
         """What to press next."""
-        return next_of_review(self.workbench)
+        return next_of_review(self.workbench, of_plan=self._view == PLAN)
 
     def refresh_view(self) -> None:
         """Draw what is new."""
@@ -335,6 +335,7 @@ class ReviewScreen(SectionScreen):
             nodes=tuple(node.name for node in workbench.session.spec.nodes),
             steps=sum(len(row.steps) for row in self._rows),
             work=tuple(row.title for row in work_rows if row.to_change or not row.previewed),
+            asked=bool(workbench.preflight.previewed),
             warnings=counts_of(workbench.findings)[Severity.WARNING],
             interrupted=interrupted.run_id if interrupted is not None else "",
         )

@@ -51,6 +51,8 @@ def check_lines(workbench: Workbench) -> tuple[SaidLine, ...]:
             return (T("review.state.given_up", time=time), "bold warning"), _which_plan(seen)
     errors, warnings = counts[Severity.ERROR], counts[Severity.WARNING]
     look = "bold error" if errors else "bold warning" if warnings else "bold success"
+    if seen.outdated and not seen.of:
+        return (T("review.state.overtaken", time=time), "bold warning"), (T("review.state.before"), "")
     if seen.outdated:
         return (T("review.state.outdated", time=time), "bold warning"), _which_plan(seen)
     if not errors and not warnings:
@@ -98,8 +100,8 @@ def size_words(mib: float) -> str:
     return f"{mib / _MIB_PER_GIB:.1f} GiB" if mib >= _MIB_PER_GIB else f"{mib:.0f} MiB" if mib >= 1 else "< 1 MiB"
 
 
-def next_of_review(workbench: Workbench) -> Text:
-    """What to press next."""
+def next_of_review(workbench: Workbench, *, of_plan: bool = False) -> Text:
+    """What to press next, where the findings are seen or, with ``of_plan``, the plan."""
     seen = workbench.preflight
     run = workbench.active_run
     if run is not None:
@@ -115,4 +117,4 @@ def next_of_review(workbench: Workbench) -> Text:
         return T("hint.previewing")
     if seen.error is not None:
         return T("hint.preview_failed", reason=seen.error)
-    return T("hint.start")
+    return T("hint.start_from_plan") if of_plan else T("hint.start")

@@ -99,6 +99,11 @@ class PreflightView:
         if seen.state is not LookState.NONE and outdated != seen.outdated:
             self._turn_to(lambda seen: replace(_given_up(seen), outdated=outdated, previewing=False))
 
+    def outdate(self) -> None:
+        """What was found holds of no plan any more: the servers are other than they were, or others are trusted."""
+        if self.snapshot.state is not LookState.NONE:
+            self._turn_to(lambda seen: replace(_given_up(seen), of="", outdated=True, previewing=False))
+
     def show(self, snapshot: Preflight) -> None:
         """Take what was found elsewhere."""
         self._turn_to(lambda _: snapshot)

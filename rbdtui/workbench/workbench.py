@@ -150,10 +150,14 @@ class Workbench:
             callback()
 
     def _ask_after_run(self) -> None:
-        """When a run ends, what the servers said before it no longer holds: they have the VIP now, and our claim."""
+        """When a run ends, what the servers said before it no longer holds: they have the VIP now, and our claim.
+
+        Neither does what was found when they were checked, nor what the plan would have changed on them.
+        """
         alive = self.run is not None and self.run.alive
         ended, self._run_was_alive = self._run_was_alive and not alive, alive
         if ended:
+            self._preflight.outdate()
             self._live.ask_again()
 
     # --- the draft -------------------------------------------------------------------------------------------
@@ -312,7 +316,7 @@ class Workbench:
         """Pin keys that the operator has confirmed, then ask those servers again; raises `TransportError`."""
         confirmed = list(keys)
         self.session.known_hosts.pin(confirmed)
-        self._preflight.compare("")
+        self._preflight.outdate()
         for key in confirmed:
             self._live.ask_again(key.node)
         self._tell()
@@ -333,6 +337,12 @@ class Workbench:
     def needs_secrets(self) -> bool:
         """Whether the draft names secrets."""
         return self.draft.spec is not None and any(True for _ in secret_references(self.draft.spec))
+
+    def has_secret(self, name: str) -> bool | None:
+        """Whether the vault has a secret of that name; None while it is closed."""
+        if not self.has_vault:
+            return False
+        return name in self.session.unlock().names() if self.unlocked else None
 
     def unlock(self, passphrase: str = "") -> Future[None]:
         """Open the vault, or make one when there is none; raises `VaultError` or `SiteError` through the future."""
@@ -471,6 +481,8 @@ class Workbench:
             return SectionStatus(section, SectionState.CHECKING)
         if section == REVIEW and self.preflight.state is LookState.FAILED:
             return SectionStatus(section, SectionState.PROBLEMS, 1)
+        if self.draft.spec is None:
+            return SectionStatus(section)  # a mistake elsewhere keeps the rules from being judged: nothing is known
         if section == REVIEW and not self.preflight.holds:
             return SectionStatus(section)
         return SectionStatus(section, SectionState.OK)

@@ -28,6 +28,8 @@ class RunScope:
     steps: int
     work: tuple[Text, ...]
     """Titles of the steps that would change something."""
+    asked: bool
+    """Whether the servers were asked what is still to be done; else ``work`` is what the plan has in all."""
     warnings: int
     interrupted: str = ""
     """The run that would be taken up; empty for a new one."""
@@ -77,7 +79,8 @@ class StartRunDialog(Dialog[FailurePolicy]):
         if len(scope.nodes) > MOST_NAMES:
             names = T("review.more_nodes", names=names, more=len(scope.nodes) - MOST_NAMES)
         where = T("review.start.scope", nodes=len(scope.nodes), names=names, steps=scope.steps)
-        work = T("review.start.work", work=str(T("review.between")).join(str(title) for title in scope.work))
+        titles = str(T("review.between")).join(str(title) for title in scope.work)
+        work = T("review.start.work", work=titles) if scope.asked else T("review.start.work_in_all", work=titles)
         return f"{where}\n{work if scope.work else T('review.start.no_work')}"
 
     def on_mount(self) -> None:

@@ -271,7 +271,8 @@ class CellTable(Canvas, can_focus=True):
 
     def on_click(self, event: events.Click) -> None:
         """Go where the mouse is, where one is used."""
-        row = self._top + event.y - 1
-        if event.y >= 1 and row < len(self._rows):
-            under = [column.key for x, column in self._starts() if x <= event.x < x + column.wanted]
+        at = event.get_content_offset(self)
+        row = self._top + at.y - 1 if at is not None else -1
+        if at is not None and at.y >= 1 and row < len(self._rows):
+            under = [column.key for x, column in self._starts() if x <= at.x < x + column.wanted]
             self.put_cursor(row, under[0] if under else "")

@@ -249,6 +249,8 @@ class Field(Widget):
             self._typed.clear()
             with self.line.prevent(Input.Changed):
                 self.line.value = value
+            if not self.line.has_focus:
+                self.line.cursor_position = len(value)  # whoever comes in goes on behind it
         self._known = value
         self.query_one(Verdict).findings = tuple(findings)
 
@@ -332,10 +334,10 @@ class ChoiceLine(Widget, can_focus=True):
 
     def on_click(self, event: events.Click) -> None:
         """Choose the value under the mouse."""
-        start = 0
+        start, at = 0, event.get_content_offset(self)
         for value in self._in_sight():
             width = self._cells((value,))
-            if start <= event.x < start + width:
+            if at is not None and start <= at.x < start + width:
                 self.choose(value)
                 return
             start += width

@@ -119,8 +119,9 @@ class Rail(Widget, can_focus=False):
 
     def on_click(self, event: events.Click) -> None:
         """Lead to the section under the mouse, where a mouse is used."""
-        if 0 <= event.y < len(self.entries):
-            self.post_message(self.Chosen(self.entries[event.y].section))
+        at = event.get_content_offset(self)
+        if at is not None and at.y < len(self.entries):
+            self.post_message(self.Chosen(self.entries[at.y].section))
 
 
 class MessageLine(Widget, can_focus=False):

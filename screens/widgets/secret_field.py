@@ -30,6 +30,8 @@ class SecretLine(Widget, can_focus=True):
         key("delete,backspace", "forget", "no_secret"),
     ]
     name_in_vault: reactive[str] = reactive("")
+    held: reactive[bool | None] = reactive(None)
+    """Whether the vault has it; None while that cannot be known."""
 
     class Wanted(Message):
         """The operator wishes to store a secret, or that none is referred to."""
@@ -47,7 +49,10 @@ class SecretLine(Widget, can_focus=True):
         if not self.name_in_vault:
             return Line(str(T("site_form.no_secret")), style="dim")
         shown = clean_line(self.name_in_vault)
-        return Line(str(T("site_form.secret", name=shown)), style=rich_colour(self.app, "foreground"))
+        if self.held is False:
+            return Line(str(T("site_form.secret_absent", name=shown)), style=rich_colour(self.app, "warning"))
+        said = T("site_form.secret", name=shown) if self.held else T("site_form.secret_unknown", name=shown)
+        return Line(str(said), style=rich_colour(self.app, "foreground"))
 
     def action_store(self) -> None:
         """Ask for a value."""
@@ -78,7 +83,8 @@ class SecretField(Widget):
     def show(self, workbench: Workbench) -> None:
         """Show what the draft refers to, and what is wrong with it."""
         reference = operations.text_at(workbench.draft.data, self.path)
-        self.query_one(SecretLine).name_in_vault = reference.removeprefix(SECRET_PREFIX)
+        line, name = self.query_one(SecretLine), reference.removeprefix(SECRET_PREFIX)
+        line.name_in_vault, line.held = name, workbench.has_secret(name) if name else None
         self.query_one(Verdict).findings = tuple(workbench.draft.findings_at(self.path))
 
 

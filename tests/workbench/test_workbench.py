@@ -15,11 +15,13 @@ from rbdtui.simulator.fleet import Build, SimulatedFleet
 from rbdtui.simulator.machine import Sudo
 from rbdtui.site import Site
 from rbdtui.vault import Vault, VaultError
+from rbdtui.workbench import operations
 from rbdtui.workbench.background import BackgroundLoop
 from rbdtui.workbench.live import LiveState
 from rbdtui.workbench.passphrase import HeldPassphrase
-from rbdtui.workbench.preflight_view import LookState
+from rbdtui.workbench.preflight_view import LookState, Preflight
 from rbdtui.workbench.sections import BALANCER, HEALTH, NODES, REVIEW, ROLES, RUN, SITE, SectionState
+from rbdtui.workbench.site_list import make_site
 from rbdtui.workbench.workbench import Workbench
 from tests import waiting
 
@@ -140,7 +142,7 @@ async def test_the_rail_tells_each_section(fleet: SimulatedFleet, tmp_path: Path
         workbench.change(lambda data: data["gateway"].update(vip="127.77.0.11/24"))
         workbench.change(lambda data: data["nodes"][1].update(roles=[]))
         state = {status.section: status for status in workbench.sections()}
-        assert state[SITE].state in (SectionState.PROBLEMS, SectionState.OK)
+        assert state[SITE].state is not SectionState.OK
         assert state[ROLES].state is SectionState.PROBLEMS
         assert state[REVIEW].problems >= state[ROLES].problems > 0
         workbench.change(lambda data: data.update(nodes=[]))
@@ -188,3 +190,59 @@ def test_a_closed_background_leaves_no_thread() -> None:
     assert pending.cancelled() or pending.done()
     assert not [thread for thread in set(threading.enumerate()) - before if thread.name == "rbdtui-hosts"]
     background.close()
+
+
+def test_what_was_found_before_the_servers_changed_never_holds_again(tmp_path: Path) -> None:
+    """As after a run, or once another key is trusted: a change of the plan and its undo bring nothing back."""
+    site = make_site(tmp_path / "site", name="site-a", profile="kubernetes-only")
+    workbench = Workbench.open(site.path, HeldPassphrase(), ask_servers=False)
+    try:
+        workbench.show_preflight(Preflight(LookState.DONE, of=workbench.draft.fingerprint))
+        assert workbench.preflight.holds
+        workbench.trust([])
+        assert not workbench.preflight.holds
+        workbench.change(lambda data: data.update(bundle="/other"))
+        workbench.undo()
+        assert not workbench.preflight.holds
+    finally:
+        workbench.close()
+
+
+def test_a_run_that_has_ended_outdates_what_was_checked_before_it(tmp_path: Path) -> None:
+    site = make_site(tmp_path / "site", name="site-a", profile="kubernetes-only")
+    workbench = Workbench.open(site.path, HeldPassphrase(), ask_servers=False)
+    try:
+        workbench.show_preflight(Preflight(LookState.DONE, of=workbench.draft.fingerprint))
+        workbench._run_was_alive = True  # there was a run in hand, and there is none any more
+        workbench._tell()
+        assert not workbench.preflight.holds
+    finally:
+        workbench.close()
+
+
+def test_a_section_is_not_good_while_a_mistake_elsewhere_keeps_it_from_being_judged(tmp_path: Path) -> None:
+    site = make_site(tmp_path / "site", name="site-a", profile="kubernetes-only")
+    workbench = Workbench.open(site.path, HeldPassphrase(), ask_servers=False)
+    try:
+        for number in range(3):
+            workbench.change(operations.add_node)
+            workbench.change(partial(operations.put_in_node, index=number, name="address", value=f"10.0.0.{number}"))
+        workbench.change(lambda data: operations.put_in_node(data, 0, "address", "10.0.0"))
+        assert workbench.draft.spec is None
+        assert SectionState.OK not in {status.state for status in workbench.sections()}
+    finally:
+        workbench.close()
+
+
+def test_a_secret_is_in_the_vault_only_when_it_is(tmp_path: Path) -> None:
+    site = make_site(tmp_path / "site", name="site-a", profile="kubernetes-only")
+    workbench = Workbench.open(site.path, HeldPassphrase(), ask_servers=False)
+    try:
+        assert workbench.has_secret("sudo") is False
+        Vault.create(site.vault_file, PASSPHRASE, work=2**14).set("sudo", "pw")
+        assert workbench.has_secret("sudo") is None
+        workbench.unlock(PASSPHRASE).result(30)
+        assert workbench.has_secret("sudo") is True
+        assert workbench.has_secret("other") is False
+    finally:
+        workbench.close()
