@@ -268,8 +268,9 @@ def _remove_flow(patient: Patient, spans: list[tuple[int, int]], index: int) -> 
         return text[:start] + text[comma.end() :]
     if index > 0:
         before = spans[index - 1][1]
-        gap = _COMMA.fullmatch(text, before, start)
-        return text[: before if gap else start] + text[end:]
+        if _COMMA.fullmatch(text, before, start):
+            return text[:before] + text[end:]
+        return text[:start] + text[comma.end() if comma else end :]
     if len(spans) > 1:
         raise SurgeryError
     return text[:start] + text[comma.end() if comma else end :]

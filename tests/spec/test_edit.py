@@ -331,6 +331,8 @@ def attempt(text: str, edit: Edit) -> tuple[str, str]:
 
 
 @example("odd", [ToggleRole("node3", "worker")])
+@example("odd", [ToggleRole("node3", "gateway")])
+@example("odd", [ToggleRole("node3", "gateway"), ToggleRole("node3", "worker")])
 @given(st.sampled_from(sorted(STYLES)), st.lists(EDITS, min_size=1, max_size=5))
 @settings(max_examples=150, deadline=None)
 def test_random_edits_keep_every_comment_outside_of_what_they_replace(style: str, edits: list[Edit]) -> None:
