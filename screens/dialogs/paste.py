@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import ClassVar, Final
 
 from rich.text import Text as Line
 from textual import events, work
 from textual.binding import BindingType
+from textual.containers import VerticalScroll
 from textual.widget import Widget
 from textual.widgets import Static, TextArea
 
 from rbdtui.words import T, Text
-from rbdtui.workbench.pasting import MOST_CHARS, Pasted, harmless_lines, read_pasted
+from rbdtui.workbench.pasting import MOST_CHARS, Pasted, Remark, harmless_lines, read_pasted
 from screens.base import Dialog, Words, key
 
 READ_AFTER_S: Final = 0.2
+TEXT_CELLS: Final = 24
 MOST_SHOWN_CHARS: Final = 20_000
 """Of what is pasted, more is read but not shown: a text field of 10 000 lines would stand in the way of keys."""
 
@@ -52,6 +54,7 @@ class PasteDialog(Dialog[Pasted]):
 
     BINDINGS: ClassVar[list[BindingType]] = [
         key("f2", "take", "add"),
+        key("f3", "look_on", "page"),
         key("ctrl+l", "clear", "clear_list"),
     ]
     AUTO_FOCUS = "#list"
@@ -72,7 +75,7 @@ class PasteDialog(Dialog[Pasted]):
         yield Words(T("paste.explain"), classes="paragraph")
         yield ListArea(id="list", soft_wrap=False, compact=True, highlight_cursor_line=False, tab_behavior="focus")
         yield Words(self._beyond_words, id="beyond")
-        yield Static(id="read")
+        yield VerticalScroll(Static(id="read"), id="result", can_focus=False)
 
     def on_mount(self) -> None:
         """Take in what was pasted before."""
@@ -127,30 +130,50 @@ class PasteDialog(Dialog[Pasted]):
 
     def _draw(self) -> None:
         read, page = self._read, Line()
-        rows = max(3, self.query_one("#read").content_size.height or 6)
         if not read.nodes and not read.refused:
             page.append(str(T("paste.nothing_yet")), style="dim")
-        if read.nodes:
-            page.append(
-                f"{self.glyphs.ok} {T('paste.taken', count=len(read.nodes))}\n", style=self.style("success", bold=True)
-            )
-            shown = read.nodes[: max(1, rows - 2 - min(3, read.refused))]
-            for node in shown:
-                page.append(f"  {node.name}  {node.address or T('nodes.no_address')}")
-                if node.renamed_from:
-                    page.append(f"  {T('paste.renamed', before=node.renamed_from)}", style="dim")
-                page.append("\n")
-            if len(read.nodes) > len(shown):
-                page.append(f"  {T('paste.more', count=len(read.nodes) - len(shown))}\n", style="dim")
-        if read.refused:
-            page.append(
-                f"{self.glyphs.warn} {T('paste.refused', count=read.refused)}\n", style=self.style("warning", bold=True)
-            )
-            for refusal in read.refusals[:3]:
-                page.append(f"  {T('paste.line', line=refusal.line)} ", style="dim")
-                page.append(f"{refusal.text[:24]}  ")
-                page.append(f"{refusal.why}\n", style=self.style("warning"))
+        counts = [
+            (len(read.nodes), "taken", self.glyphs.ok, "success"),
+            (read.refused, "refused", self.glyphs.warn, "warning"),
+            (read.remarked, "remarked", self.glyphs.warn, "secondary"),
+        ]
+        for count, key_, sign, colour in counts:
+            if count:
+                words = T(f"paste.{key_}", count=count)  # words: paste.*
+                page.append(f"{sign} {words}\n", style=self.style(colour, bold=True))
+        self._draw_remarks(page, read.refusals, read.refused, "warning")
+        self._draw_remarks(page, read.remarks, read.remarked, "secondary")
+        for node in read.nodes:
+            page.append(f"  {node.name}  {node.address or T('nodes.no_address')}")
+            if node.renamed_from:
+                page.append(f"  {T('paste.renamed', before=node.renamed_from)}", style="dim")
+            page.append("\n")
+        page.rstrip()
         self.query_one("#read", Static).update(page)
+        self.call_after_refresh(self.refresh_bindings)
+
+    def _draw_remarks(self, page: Line, remarks: Sequence[Remark], count: int, colour: str) -> None:
+        """Lines that were not taken, or not wholly, and why."""
+        for remark in remarks:
+            page.append(f"  {T('paste.line', line=remark.line)} ", style="dim")
+            page.append(f"{remark.text[:TEXT_CELLS].expandtabs(1)}  ")
+            page.append(f"{remark.why}\n", style=self.style(colour))
+        if count > len(remarks):
+            page.append(f"  {T('paste.more_lines', count=count - len(remarks))}\n", style="dim")
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """There is something further only where not all is in sight."""
+        return action != "look_on" or (self.is_mounted and self._result.max_scroll_y > 0)
+
+    @property
+    def _result(self) -> VerticalScroll:
+        return self.query_one("#result", VerticalScroll)
+
+    def action_look_on(self) -> None:
+        """See what stands further down, and at the end the beginning again."""
+        result = self._result
+        at_end = result.scroll_offset.y >= result.max_scroll_y
+        result.scroll_to(y=0 if at_end else result.scroll_offset.y + max(1, result.size.height - 1), animate=False)
 
     def action_take(self) -> None:
         """Answer what was understood of all that stands there now."""
