@@ -84,7 +84,9 @@ async def test_findings_and_facts_are_told_as_they_come() -> None:
 
 
 async def test_a_dead_host_is_a_finding_and_delays_nobody() -> None:
-    error = LoginRefusedError("node2", user="root", address="10.0.0.12", port=22, tried="publickey")
+    error = LoginRefusedError(
+        "node2", user="root", address="10.0.0.12", port=22, tried="publickey", offered="publickey"
+    )
     hosts = {**three(), "node2": ScriptedHost("node2", {}, error=error)}
     result = await preflight(KUBERNETES, hosts, None, place)
     assert result.facts.keys() == {"node1", "node3"}

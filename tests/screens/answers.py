@@ -68,7 +68,9 @@ def failed(error: TransportError, state: LiveState = LiveState.FAILED) -> LiveNo
 
 def denied(name: str, address: str) -> LiveNode:
     """A server that takes neither key nor password."""
-    return failed(LoginRefusedError(name, address=address, port=22, user="ops", tried="publickey, password"))
+    return failed(
+        LoginRefusedError(name, address=address, port=22, user="ops", tried="publickey, password", offered="publickey")
+    )
 
 
 def silent(name: str, address: str) -> LiveNode:

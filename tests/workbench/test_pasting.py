@@ -164,6 +164,7 @@ def test_no_password_is_in_what_was_understood(word: str) -> None:
         ("node[1-3] 10.0.0.[11-12]", "3 names for 2 addresses"),
         ("a b 10.0.0.11", "a and b both stand before the address"),
         ("see 10.0.0.11 for details", "no address and no name"),
+        ("no address here", "no address and no name"),
         ("please install node1", "no address and no name"),
         ("n9 10.0.0.300, 10.0.0.11", "n9 10.0.0.300 is no name for a server"),
         ("节点一", "节点一 is no name for a server"),

@@ -46,11 +46,16 @@ class Understood:
     """Of what was left out, without loss of the rest: why."""
 
 
-def title_meanings(cells: Sequence[str]) -> list[str] | None:
-    """The meaning of each column when this is a line of titles; None when it is not."""
+def title_meanings(cells: Sequence[str], *, separated: bool) -> list[str] | None:
+    """The meaning of each column when this is a line of titles; None when it is not.
+
+    Words between blanks are titles only if each is one: "no address here" is a sentence.
+    """
     if any(looks_like_address(cell) for cell in cells):
         return None
     meanings = [title(cell) for cell in cells]
+    if not separated and not all(meanings):
+        return None
     if "address" in meanings:
         first = meanings.index("address")
         return [meaning if meaning != "address" or place == first else "" for place, meaning in enumerate(meanings)]

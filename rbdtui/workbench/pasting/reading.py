@@ -14,7 +14,7 @@ from rbdtui.workbench.operations import MOST_NODES, field_of, following_name, na
 from rbdtui.workbench.pasting.lines import Line, nodes_of, title_meanings
 from rbdtui.workbench.pasting.ranges import looks_like_address
 from rbdtui.workbench.pasting.taken import LineError, Pasted, PastedNode, Remark
-from rbdtui.workbench.pasting.text import MOST_CHARS, MOST_LINES, cells_of, plain_line
+from rbdtui.workbench.pasting.text import MOST_CHARS, MOST_LINES, cells_of, is_separated, plain_line
 
 REMARKS_KEPT: Final = 200
 _WORDS_LOOKED_AT: Final = 8
@@ -50,7 +50,7 @@ def _server_lines(lines: Sequence[str]) -> Iterator[Line]:
         if section is not None and section["kind"]:
             continue
         cells = cells_of(text)
-        if (titles := title_meanings(cells)) is not None:
+        if (titles := title_meanings(cells, separated=is_separated(text))) is not None:
             columns = titles
             continue
         yield Line(number, text, cells, columns, logins, in_section=section is not None)

@@ -69,6 +69,12 @@ def cells_of(line: str) -> list[str]:
     return [_unmasked(part, inside).strip(_AROUND) for part in parts]
 
 
+def is_separated(line: str) -> bool:
+    """Whether more than blanks stands between the parts of a line."""
+    masked, _ = _without_separators_in_brackets(line)
+    return any(sign in masked for sign in _SEPARATORS)
+
+
 _MASK: Final = 0xE000
 """Private characters, of which none survives the cleaning of a line, stand for signs in brackets."""
 
