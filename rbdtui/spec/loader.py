@@ -15,7 +15,7 @@ from pydantic import ValidationError
 
 from rbdtui.findings import Finding, Place, Severity
 from rbdtui.spec import fields, scalars
-from rbdtui.spec.lookalikes import lookalike_finding
+from rbdtui.spec.lookalikes import with_lookalikes
 from rbdtui.spec.model import ClusterSpec, Profile
 from rbdtui.spec.shape import UNKNOWN_KEY, shape_findings
 from rbdtui.spec.tree import Mapping as MappingNode
@@ -159,7 +159,7 @@ def _judge(text: str) -> LoadedSpec:
         empty = isinstance(root, Scalar) and root.plain and not root.text
         builder.refuse("RBD-YAML-006" if empty else "RBD-YAML-008", root.mark)
     if not isinstance(root, MappingNode):
-        return LoadedSpec(None, tuple(_or_lookalike(finding, text) for finding in builder.findings), text=text)
+        return LoadedSpec(None, tuple(with_lookalikes(builder.findings, text)), text=text)
     builder.positions[""] = root.mark
     data = builder.mapping(root, "")
     builder.refuse_later_sections(data)
@@ -167,8 +167,10 @@ def _judge(text: str) -> LoadedSpec:
     loaded = LoadedSpec(spec, (), builder.positions, text, data)
     findings = [loaded.with_node(finding) for finding in builder.findings]
     findings += [_with_place(finding, loaded, builder.keys) for finding in shape]
-    in_order = sorted(_with_lookalikes(findings, text), key=lambda finding: (finding.place.line, finding.place.column))
-    return replace(loaded, findings=_capped(in_order, more), spec=None if findings else spec)
+    in_order = sorted(findings, key=lambda finding: (finding.place.line, finding.place.column))
+    return replace(
+        loaded, findings=tuple(with_lookalikes(_capped(in_order, more), text)), spec=None if findings else spec
+    )
 
 
 def _validate(data: dict[str, object], builder: _DataBuilder) -> tuple[ClusterSpec | None, list[Finding], int]:
@@ -186,28 +188,6 @@ def _with_place(finding: Finding, loaded: LoadedSpec, keys: Mapping[str, Mark]) 
     place = loaded.place(finding.place.field)
     mark = keys.get(place.field) if finding.code == UNKNOWN_KEY else None
     return replace(finding, place=replace(place, line=mark.line, column=mark.column) if mark else place)
-
-
-def _with_lookalikes(findings: Sequence[Finding], text: str) -> list[Finding]:
-    """The findings, each character that only looks right named once in place of what it led to."""
-    kept: list[Finding] = []
-    for finding in findings:
-        meant = _or_lookalike(finding, text)
-        known = {(other.place.line, other.place.column) for other in kept}
-        if meant is finding or (meant.place.line, meant.place.column) not in known:
-            kept.append(meant)
-    return kept
-
-
-def _or_lookalike(finding: Finding, text: str) -> Finding:
-    """The finding, or the character that only looks right and is the likely reason for it."""
-    place = finding.place
-    meant = lookalike_finding(text, place.line - 1, place.column - 1) if place.line else None
-    return (
-        finding
-        if meant is None
-        else replace(meant, place=replace(place, line=meant.place.line, column=meant.place.column))
-    )
 
 
 def _capped(findings: Sequence[Finding], more: int) -> tuple[Finding, ...]:
