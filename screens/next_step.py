@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Final
 
 from rbdtui.findings import Finding, Severity
 from rbdtui.words import T, Text
-from rbdtui.workbench.operations import value_at
 from rbdtui.workbench.sections import BALANCER, HEALTH, NODES, ROLES, RUN, SITE, findings_in
 
 if TYPE_CHECKING:
@@ -35,6 +34,8 @@ def next_step(section: str, workbench: Workbench) -> Text | None:
 
 def _is_missing(finding: Finding, workbench: Workbench) -> bool:
     """Whether it is about a field in which nothing stands yet."""
+    from rbdtui.workbench.operations import value_at  # only once a site is open: it loads all of the spec
+
     return value_at(workbench.draft.data, finding.place.field) in (None, "")
 
 
