@@ -39,6 +39,11 @@ class KeyOrder:
         self.at_a_stroke = False
         """Whether the key in hand came together with others, as those of a text that was pasted do."""
 
+    @property
+    def busy(self) -> bool:
+        """Whether what a key has led to is still to come about."""
+        return self._handing is not None
+
     def take(self, event: events.Event) -> None:
         """Take the next event; it is handed on at once when nothing is under way."""
         self._waiting.append((event, self._handing is not None))

@@ -52,6 +52,8 @@ async def drained(app: App[int]) -> None:
         elif isinstance(app, RbdTuiApp) and app._draw_timer is not None:
             app._draw_timer.stop()
             app._draw()
+        elif isinstance(app, RbdTuiApp) and app.key_order.busy:
+            await asyncio.sleep(TICK_S)
         elif not loop._ready:  # type: ignore[attr-defined]
             return
 
