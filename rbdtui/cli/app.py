@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 import traceback
 from collections.abc import Mapping, Sequence
-from difflib import get_close_matches
 from importlib import import_module
 from typing import Final, cast
 
@@ -132,6 +131,8 @@ def usage_text(mistake: click.ClickException) -> Text:
         guesses = ", ".join(mistake.possibilities or ()) or "--help"
         return T("cli.usage.no_such_option", option=mistake.option_name, guesses=guesses)
     if isinstance(mistake, click.exceptions.NoSuchCommand):
+        from difflib import get_close_matches
+
         meant = get_close_matches(mistake.command_name, VERBS, 1)
         if meant:
             return T("cli.usage.command_meant", command=mistake.command_name, meant=meant[0])

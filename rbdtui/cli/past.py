@@ -35,23 +35,16 @@ def runs(site: Path, as_json: bool, common: Common) -> int:
         tell(T("cli.run.none", site=as_typed(site)))
     for run in found if not as_json else []:
         began = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(run.began_at)) if run.began_at else "-"
-        words = f"{run.run_id}  {began:19}  {T(f'cli.runs.{_state(run)}')}"  # words: cli.runs.*
+        words = f"{run.run_id}  {began:19}  {T(f'run_screen.phase.{run.phase.value}')}"  # words: run_screen.phase.*
         answer(words if run.outcome is None else f"{words}  {T('cli.runs.changed', count=run.changed)}")
     return Exit.GOOD
-
-
-def _state(run: RunLine) -> str:
-    """How a run ended, or why it has not."""
-    if run.outcome is not None:
-        return run.outcome.value
-    return "active" if run.active else "given_up" if run.given_up else "unfinished"
 
 
 def _as_json(run: RunLine) -> dict[str, object]:
     return {
         "run": run.run_id,
         "began_at": run.began_at,
-        "state": _state(run),
+        "state": run.phase.value,
         "changed": run.changed if run.outcome is not None else None,
         "duration_s": run.duration_s if run.outcome is not None else None,
     }
@@ -78,14 +71,19 @@ def logs(site: Path, run_id: str | None, node: str | None, step: str | None, fol
     return Exit.GOOD
 
 
+def current_run_of(path: Path) -> RunClient:
+    """The run of a site that is under way, else its newest; raises `CommandError` when there is none."""
+    current = current_run(Site.open(path))
+    if current is None:
+        raise CommandError(T("cli.run.none", site=as_typed(path)))
+    return current
+
+
 def _wanted_run(path: Path, run_id: str | None) -> RunClient:
     """A run by the end of its name, or the current one; raises `CommandError`."""
-    site = Site.open(path)
     if run_id is None:
-        current = current_run(site)
-        if current is None:
-            raise CommandError(T("cli.run.none", site=as_typed(path)))
-        return current
+        return current_run_of(path)
+    site = Site.open(path)
     known = site.run_ids()
     matching = [name for name in known if name == run_id] or [name for name in known if name.endswith(run_id)]
     if len(matching) != 1:

@@ -22,7 +22,8 @@ from rbdtui.cli.output import (
     tell_progress,
 )
 from rbdtui.cli.passphrases import PromptOrFile
-from rbdtui.engine.client import RunClient, current_run
+from rbdtui.cli.past import current_run_of
+from rbdtui.engine.client import RunClient
 from rbdtui.engine.events import FailurePolicy
 from rbdtui.engine.inputs import RunOptions
 from rbdtui.engine.lock import SiteLockedError, refuse_when_held
@@ -31,7 +32,6 @@ from rbdtui.facts.store import save_facts
 from rbdtui.findings import Finding, has_errors
 from rbdtui.paths import as_typed
 from rbdtui.session import Session
-from rbdtui.site import Site
 from rbdtui.words import T
 
 POLICIES = tuple(policy.value for policy in FailurePolicy)
@@ -160,18 +160,11 @@ class _Starter:
 @json_option()
 def attach(site: Path, as_json: bool, common: Common) -> int:
     """Follow the run under way, else the newest, from any terminal."""
-    return Follower(_current_run(site), as_json=as_json, common=common).follow()
-
-
-def _current_run(path: Path) -> RunClient:
-    current = current_run(Site.open(path))
-    if current is None:
-        raise CommandError(T("cli.run.none", site=as_typed(path)))
-    return current
+    return Follower(current_run_of(site), as_json=as_json, common=common).follow()
 
 
 def _steer(path: Path, command: Callable[[RunClient], Awaitable[None]], done: str) -> int:
-    client = _current_run(path)
+    client = current_run_of(path)
     asyncio.run(_await(command(client)))
     tell(T(f"cli.steered.{done}", run=client.run_id))  # words: cli.steered.*
     return Exit.GOOD

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import errno
 import socket
 from collections.abc import Sequence
@@ -50,7 +49,6 @@ COMPRESSION: Final = ("none",)
 _HUNG_UP: Final = (asyncssh.ConnectionLost, asyncssh.KeyExchangeFailed, ConnectionResetError)
 """What it looks like from here when sshd ends a connection before it has shown a key."""
 LONGEST_QUESTION: Final = 80
-ASK_METHODS_LIMIT_S: Final = 5.0
 _AUTH_METHODS: Final = ("publickey", "password", "keyboard-interactive")
 
 
@@ -60,7 +58,10 @@ class _Client(asyncssh.SSHClient):
     def __init__(self, keys: list[asyncssh.SSHKeyPair], password: str | None) -> None:
         self._keys = list(keys)
         self._password = password
+        self._connection: asyncssh.SSHClientConnection | None = None
         self.tried: list[str] = []
+        self.offered: list[str] = []
+        """The methods by which the host says it takes logins of this user, as far as we know them (RFC 4252, 5.1)."""
         self.unanswered = ""
         """The question that is none for the password."""
         self.shown_key: asyncssh.SSHKey | None = None
@@ -70,17 +71,22 @@ class _Client(asyncssh.SSHClient):
         """Whether the password has been tried."""
         return "password" in self.tried or "keyboard-interactive" in self.tried
 
+    def connection_made(self, conn: asyncssh.SSHClientConnection) -> None:
+        self._connection = conn
+
     def validate_host_public_key(self, host: str, addr: str, port: int, key: asyncssh.SSHKey) -> bool:
         self.shown_key = key
         return False
 
     def public_key_auth_requested(self) -> asyncssh.SSHKeyPair | None:
+        self._note_offer()
         if not self._keys:
             return None
         self._note("publickey")
         return self._keys.pop(0)
 
     def password_auth_requested(self) -> str | None:
+        self._note_offer()
         if self._password is not None:
             self._note("password")
         return self._take_password()
@@ -90,6 +96,7 @@ class _Client(asyncssh.SSHClient):
         return super().password_change_requested(prompt, lang)
 
     def kbdint_auth_requested(self) -> str | None:
+        self._note_offer()
         return None if self._password is None else ""
 
     def kbdint_challenge_received(
@@ -123,6 +130,11 @@ class _Client(asyncssh.SSHClient):
         password, self._password = self._password, None
         return password
 
+    def _note_offer(self) -> None:
+        """Keep what the host offers before anything has been tried: asyncssh crosses out what failed."""
+        if not self.offered and self._connection is not None:
+            self.offered = list(self._connection.get_server_auth_methods())
+
     def _note(self, method: str) -> None:
         if method not in self.tried:
             self.tried.append(method)
@@ -148,10 +160,11 @@ async def log_in(
         return await _connect(endpoint, tunnel, client, (trusted, revoked), places, limits)
     except (OSError, asyncssh.Error, ValueError) as error:
         failure = client.failure(endpoint, trusted) or await _other_key(endpoint, tunnel, error, trusted, places)
-        failure = failure or explain(endpoint, error, client.tried)
+        failure = failure or explain(endpoint, error, client.tried, client.offered)
         if isinstance(failure, LoginRefusedError):
-            failure = await _refusal(endpoint, tunnel, client, places)
-            if client.password_was_shown and not client.unanswered:
+            if client.unanswered:
+                raise SecondFactorError(endpoint.node, **_where(endpoint), question=client.unanswered) from None
+            if client.password_was_shown:
                 credentials.note_refusal(endpoint, endpoint.password, failure)
         raise failure from None
     finally:
@@ -214,24 +227,6 @@ async def shown_key(
         )
 
 
-async def _refusal(
-    endpoint: Endpoint, tunnel: asyncssh.SSHClientConnection | None, client: _Client, places: LoginPlaces
-) -> LoginRefusedError:
-    """Why nobody was let in, with the methods by which the host says it takes logins (RFC 4252, 5.2)."""
-    where: dict[str, str | int] = {"address": endpoint.address, "port": endpoint.port, "user": endpoint.user}
-    if client.unanswered:
-        return SecondFactorError(endpoint.node, **where, question=client.unanswered)
-    try:
-        async with asyncio.timeout(ASK_METHODS_LIMIT_S), places.gate(endpoint, tunnel) as gate:
-            offered = await asyncssh.get_server_auth_methods(
-                endpoint.address, endpoint.port, endpoint.user, tunnel=cast(Any, gate), config=None
-            )
-    except (OSError, asyncssh.Error, ValueError):
-        offered = []
-    methods = clean_line(", ".join(offered), LONGEST_QUESTION)
-    return LoginRefusedError(endpoint.node, **where, tried=", ".join(client.tried) or "-", offered=methods or "-")
-
-
 async def _other_key(
     endpoint: Endpoint,
     tunnel: asyncssh.SSHClientConnection | None,
@@ -251,14 +246,20 @@ async def _other_key(
     return _changed(endpoint, key, trusted)
 
 
-def explain(endpoint: Endpoint, error: Exception, tried: Sequence[str] = ()) -> TransportError:
+def explain(
+    endpoint: Endpoint, error: Exception, tried: Sequence[str] = (), offered: Sequence[str] = ()
+) -> TransportError:
     """The error for what happened on the way to a host or during the login."""
-    where: dict[str, str | int] = {"address": endpoint.address, "port": endpoint.port}
     if isinstance(error, asyncssh.PermissionDenied) or "authentication failures" in str(error).lower():
-        return LoginRefusedError(endpoint.node, **where, user=endpoint.user, tried=", ".join(tried) or "-", offered="-")
+        methods = {"tried": ", ".join(tried) or "-", "offered": ", ".join(offered) or "-"}
+        return LoginRefusedError(endpoint.node, **_where(endpoint), **methods)
     if isinstance(error, asyncssh.ChannelOpenError):
         return _explain_tunnel(endpoint, error)
     return _explain_network(endpoint, error)
+
+
+def _where(endpoint: Endpoint) -> dict[str, str | int]:
+    return {"address": endpoint.address, "port": endpoint.port, "user": endpoint.user}
 
 
 def _changed(endpoint: Endpoint, shown: asyncssh.SSHKey, trusted: Sequence[asyncssh.SSHKey]) -> HostKeyChangedError:

@@ -12,6 +12,7 @@ from rbdtui.engine.client import find_active
 from rbdtui.engine.events import RunOutcome
 from rbdtui.engine.inputs import JOURNAL_NAME, is_given_up
 from rbdtui.site import Site
+from rbdtui.workbench.run_phase import RunPhase
 
 MOST_RUNS: Final = 200
 _HEAD_BYTES: Final = 4 * 1024
@@ -34,6 +35,15 @@ class RunLine:
     """Whether a runner has it in its hands."""
     given_up: bool = False
     """Whether it was left unfinished for good."""
+
+    @property
+    def phase(self) -> RunPhase:
+        """How it stands, as far as a line can tell: one under way is running, whatever it waits for."""
+        if self.active:
+            return RunPhase.RUNNING
+        if self.given_up:
+            return RunPhase.GIVEN_UP
+        return RunPhase(self.outcome.value) if self.outcome is not None else RunPhase.GONE
 
 
 def list_runs(site: Site) -> list[RunLine]:

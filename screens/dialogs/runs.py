@@ -16,7 +16,6 @@ from textual.widgets.option_list import Option
 
 from rbdtui.words import T, Text
 from rbdtui.workbench.run_list import RunLine, list_runs
-from rbdtui.workbench.run_phase import RunPhase
 from screens import clock
 from screens.base import Dialog, Words, key
 from screens.widgets.canvas import look_style
@@ -71,7 +70,7 @@ class RunsDialog(Dialog[str]):
         listed.highlighted = before
 
     def _line(self, run: RunLine) -> Line:
-        phase = _phase(run)
+        phase = run.phase
         mark = PHASE_MARKS[phase]
         word = str(T(f"run_screen.phase.{phase.value}"))  # words: run_screen.phase.*
         sign = mark.sign(ascii_only=self.program.settings.ascii_only)
@@ -92,11 +91,3 @@ class RunsDialog(Dialog[str]):
     def action_choose(self) -> None:
         """Answer with what is under the cursor."""
         self.query_one("#runs", OptionList).action_select()
-
-
-def _phase(run: RunLine) -> RunPhase:
-    if run.active:
-        return RunPhase.RUNNING
-    if run.given_up:
-        return RunPhase.GIVEN_UP
-    return RunPhase(run.outcome.value) if run.outcome is not None else RunPhase.GONE

@@ -46,6 +46,8 @@ THREE = [("node1", "10.0.0.11"), ("node2", "10.0.0.12"), ("node3", "10.0.0.13")]
         "10.0.0.{11..13}",
         "10.0.0.{11,12,13}",
         "10.0.0.[11-12, 13]",
+        "10.0.0.1[1:3]",
+        "root@10.0.0.[11-13]",
         "10.0.0.[11,12],10.0.0.13",
         "node[1-3] 10.0.0.[11-13]",
         "node[1:3],10.0.0.11-13",
@@ -140,9 +142,10 @@ def test_a_word_of_no_use_costs_no_address(text: str, why: str) -> None:
 
 @pytest.mark.parametrize("word", ["Passw0rd", "S3cret"])
 def test_no_password_is_in_what_was_understood(word: str) -> None:
-    read = read_pasted(f"10.0.0.11 root {word}\nname,ip,密码\nnode2,10.0.0.12,{word}", {"nodes": []})
-    assert len(read.nodes) == 2
-    assert word not in repr(read.nodes)
+    text = f"10.0.0.11 root {word}\n10.0.0.11 root {word}\nname,ip,密码\nnode2,10.0.0.12,{word}\nnode2,10.0.0.13,{word}"
+    read = read_pasted(text, {"nodes": []})
+    assert [len(read.nodes), read.refused, read.remarked] == [2, 2, 2]
+    assert word not in repr(read)
 
 
 @pytest.mark.parametrize(

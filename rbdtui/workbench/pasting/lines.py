@@ -44,6 +44,8 @@ class Understood:
     nodes: list[PastedNode] = field(default_factory=list)
     left_out: list[Text] = field(default_factory=list)
     """Of what was left out, without loss of the rest: why."""
+    password: str = ""
+    """What is taken for a password, and is to be shown nowhere."""
 
 
 def title_meanings(cells: Sequence[str], *, separated: bool) -> list[str] | None:
@@ -74,12 +76,11 @@ def nodes_of(line: Line) -> Understood:
         named = dict(reversed([pair for pair in zip(columns, line.cells, strict=False) if all(pair)]))
     else:
         named = _Words(cells, line.logins).meanings()
-    if named.pop(NEVER_TAKEN, ""):
+    if password := named.pop(NEVER_TAKEN, ""):
+        understood.password = password
         understood.left_out.append(T("paste.no_password"))
-    names, places = (
-        _names(named.get("name", ""), named.get("address", ""), understood),
-        places_of(named.get("address", "")),
-    )
+    places = places_of(named.get("address", ""))
+    names = _names(named.get("name", ""), understood, has_address=bool(places))
     if not names and not places:
         raise LineError(T("paste.not_understood"))
     if names and places and len(names) != len(places):
@@ -106,12 +107,12 @@ def _columns_of(line: Line) -> Sequence[str]:
     return ()
 
 
-def _names(text: str, address: str, understood: Understood) -> list[tuple[str, str]]:
+def _names(text: str, understood: Understood, *, has_address: bool) -> list[tuple[str, str]]:
     """The names of a line; one that will not do costs its server the name only, where there is an address."""
     try:
         return names_of(text)
     except LineError as error:
-        if not address or _HOLDS_ADDRESS.search(text):
+        if not has_address or _HOLDS_ADDRESS.search(text):
             raise
         understood.left_out.append(error.why)
         return []

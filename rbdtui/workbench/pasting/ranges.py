@@ -24,7 +24,7 @@ _IN_BRACKETS: Final = re.compile(
     r"(?P<stem>[^\[\]{}]*)(?:\[(?P<square>[^\[\]{}]{1,200})\]|\{(?P<curly>[^\[\]{}]{1,200})\})(?P<end>[^\[\]{}]*)\Z"
 )
 _SECTION: Final = re.compile(rf"(?P<first>[0-9]{{1,6}})(?:{TO}(?P<last>[0-9]{{1,6}}))?\Z", re.ASCII)
-_BEGINS_ADDRESS: Final = re.compile(r"(?:[^@\s]{1,64}@)?[0-9]{1,3}(?:\.[0-9]{1,3}){0,2}\.?\Z", re.ASCII)
+_BEGINS_ADDRESS: Final = re.compile(r"(?:[^@\s]{1,64}@)?[0-9]{1,3}(?:\.[0-9]{1,3}){0,2}\.[0-9]{0,2}\Z", re.ASCII)
 _HOST_NAME: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,252}\Z", re.ASCII)
 _IPV6: Final = re.compile(r"(?=[^:]*:[^:]*:)[0-9a-fA-F:.]{2,45}(?:%\w{1,32})?(?:/[0-9]{1,3})?\Z", re.ASCII)
 _LOOPBACK: Final = re.compile(r"127\.0\.[01]\.1\Z|0\.0\.0\.0\Z|255\.255\.255\.255\Z", re.ASCII)
@@ -50,9 +50,7 @@ def looks_like_address(cell: str) -> bool:
 
 def _is_range(cell: str) -> bool:
     brackets = _IN_BRACKETS.match(cell)
-    return bool(_SPAN.match(cell)) or bool(
-        brackets and _BEGINS_ADDRESS.match(brackets["stem"]) and brackets["stem"].endswith(".")
-    )
+    return bool(_SPAN.match(cell)) or bool(brackets and _BEGINS_ADDRESS.match(brackets["stem"]))
 
 
 def places_of(text: str) -> list[PastedNode]:

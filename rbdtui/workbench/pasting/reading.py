@@ -94,19 +94,22 @@ class _Taking:
 
     def take_line(self, line: Line) -> None:
         """Take the servers of a line, or note why not."""
+        shown = line.text
         try:
             understood = nodes_of(line)
+            if understood.password:
+                shown = shown.replace(understood.password, "***")
             for node in understood.nodes:
                 if line.in_section and not node.address and node.name in self.names:
                     continue
                 self._take(node)
         except LineError as error:
-            self._refuse(line.number, line.text, error.why)
+            self._refuse(line.number, shown, error.why)
             return
         for why in understood.left_out:
             self.remarked += 1
             if len(self.remarks) < REMARKS_KEPT:
-                self.remarks.append(Remark(line.number, line.text, why))
+                self.remarks.append(Remark(line.number, shown, why))
 
     def _take(self, node: PastedNode) -> None:
         """Take a node; raises `LineError` when there is one like it, or no room."""
