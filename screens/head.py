@@ -10,6 +10,7 @@ from screens.sections import SECTION_SCREENS
 from screens.widgets.frame import RailEntry
 
 if TYPE_CHECKING:
+    from rbdtui.workbench.run_view import RunFollower
     from rbdtui.workbench.workbench import Workbench
 
 
@@ -37,12 +38,23 @@ def head_mark(workbench: Workbench) -> str:
     return str(T("shell.simulated")) if workbench.simulated else ""
 
 
+def _run_words(run: RunFollower) -> str:
+    """Which run is under way, and how it stands where it does not simply go on."""
+    from rbdtui.workbench.run_phase import RunPhase, phase_of  # a start without a run needs nothing of it
+
+    phase, name = phase_of(run), run.run_id.rpartition("-")[2]
+    if phase in (RunPhase.RUNNING, RunPhase.READING):
+        return str(T("shell.run_active", run=name))
+    word = T(f"run_screen.phase.{phase.value}")  # words: run_screen.phase.*
+    return str(T("shell.run_stands", run=name, phase=word))
+
+
 def head_right(workbench: Workbench) -> str:
     """A draft that the disk does not take, else the run under way, and in any case whether the draft is not saved."""
     if workbench.draft.keep_error:
         return str(T("shell.not_kept", reason=workbench.draft.keep_error))
     run = workbench.active_run
-    parts = [str(T("shell.run_active", run=run.run_id.rpartition("-")[2]))] if run is not None else []
+    parts = [_run_words(run)] if run is not None else []
     if workbench.draft.dirty:
         parts.append(str(T("shell.not_saved")))
     return "  ".join(parts)

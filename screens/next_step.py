@@ -71,10 +71,11 @@ def _of_demo_address(workbench: Workbench) -> Text | None:
 
 
 def _with_servers(section: str, workbench: Workbench) -> Text | None:
-    """In the demo trouble can be made, which is what there is to be seen next, unless a run waits for an answer."""
+    """In the demo trouble can be made, which is what there is to be seen next while a run goes on."""
     if workbench.faults is None:
         return None
     if section == RUN and workbench.active_run is not None:
-        asks = workbench.run is not None and workbench.run.state().questions
-        return None if asks else T("hint.faults_run")
+        from rbdtui.workbench.run_phase import RunPhase, phase_of  # once there is a run
+
+        return T("hint.faults_run") if phase_of(workbench.active_run) is RunPhase.RUNNING else None
     return T("hint.faults_health") if section == HEALTH else None

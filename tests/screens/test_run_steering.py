@@ -22,13 +22,14 @@ from rbdtui.workbench.sections import REVIEW, RUN
 from screens import clock
 from screens.dialogs.question import GRACE_S, QuestionDialog
 from screens.run import RunScreen
+from screens.widgets.frame import HeadLine
 from screens.widgets.step_matrix import StepMatrix
 from tests.screens.conftest import Opened, bench, settled
 from tests.screens.fake_runner import listening
 from tests.screens.journals import RUN_ID, T0, Story, append, write_run
 from tests.screens.run_seen import banner, selected, status, told
 from tests.screens.running import held, on_stage
-from tests.screens.waiting import caught_up, program, show_run, until
+from tests.screens.waiting import caught_up, drawn, program, show_run, until
 
 Patch = pytest.MonkeyPatch
 
@@ -194,6 +195,20 @@ async def test_keys_that_steer(
             await pilot.press(*keys)
             await until(pilot, lambda: bool(requests))
             assert [(request.command, request.step) for request in requests] == [(command, step)]
+
+
+@pytest.mark.parametrize(
+    ("stage", "said"),
+    [("upload", "goes on"), ("paused", ": paused"), ("stopping", ": stopping"), ("asked", ": waits for you")],
+)
+async def test_the_head_says_how_the_run_stands(
+    stage: str, said: str, home: Path, opened: Opened, monkeypatch: Patch
+) -> None:
+    with on_stage(home, stage, monkeypatch) as (workbench, _):
+        async with opened(workbench) as pilot:
+            await show_run(pilot)
+            await drawn(pilot)
+            assert pilot.app.screen.query_one(HeadLine).right.endswith(said)
 
 
 async def test_stop_is_asked_for_twice(home: Path, opened: Opened, monkeypatch: Patch) -> None:
