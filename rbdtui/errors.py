@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 from rbdtui.words import Text
 
 
@@ -40,3 +42,10 @@ class StepError(Exception):
 
     def __str__(self) -> str:
         return str(self.text)
+
+
+def reason_of(error: Exception) -> str:
+    """What the system says and of which file, without Python's number and quotes; other errors as they are."""
+    if not isinstance(error, OSError) or not error.strerror:
+        return str(error)
+    return f"{error.strerror}: {os.fsdecode(error.filename)}" if error.filename else error.strerror

@@ -15,7 +15,7 @@ from rbdtui.bundle.images import KINDS, RKE2, RKE2_IMAGES, image_sets, names_of
 from rbdtui.bundle.inspection import Inspected, Inspector
 from rbdtui.bundle.model import BundleFile
 from rbdtui.bundle.sums import ListTooLargeError, read_sums
-from rbdtui.errors import StepError
+from rbdtui.errors import StepError, reason_of
 from rbdtui.plain_file import NotPlainError, list_plain
 from rbdtui.rke2_version import Rke2Version
 from rbdtui.spec.model import ClusterSpec
@@ -144,9 +144,9 @@ class OfflineBundle:
             found = [name for name in self._listed(root) if name.lower() == wanted]
             judged = [self._judge_directory(root / name) for name in found]
         except NotPlainError as error:
-            raise StepError("bundle_not_plain", path=str(error.filename), evidence=str(error)) from error
+            raise StepError("bundle_not_plain", path=str(error.filename), evidence=reason_of(error)) from error
         except OSError as error:
-            raise StepError("bundle_gone", path=str(root), evidence=str(error)) from error
+            raise StepError("bundle_gone", path=str(root), evidence=reason_of(error)) from error
         return JudgedPackages(
             self.directory,
             files=tuple(file for each in judged for file in each.files),
@@ -236,8 +236,8 @@ class OfflineBundle:
 
 def _unreadable(path: Path, expected: str, error: OSError) -> Judged:
     if isinstance(error, NotPlainError):
-        return Judged(path, Fault.NOT_PLAIN, None, expected, str(error.strerror), str(error))
-    return Judged(path, Fault.UNREADABLE, None, expected, str(error))
+        return Judged(path, Fault.NOT_PLAIN, None, expected, str(error.strerror), reason_of(error))
+    return Judged(path, Fault.UNREADABLE, None, expected, reason_of(error))
 
 
 def _fault_of(path: Path, inspected: Inspected, arch: str, expected: str) -> tuple[Fault | None, str, str]:
@@ -274,7 +274,7 @@ def open_bundle(directory: Path, *, cache_file: Path | None = None) -> OfflineBu
         except NotPlainError as error:
             bad.append(BadList(directory / name, str(error.strerror)))
         except (OSError, ListTooLargeError) as error:
-            bad.append(BadList(directory / name, str(error)))
+            bad.append(BadList(directory / name, reason_of(error)))
     return OfflineBundle(directory, Inspector(cache_file), sums, tuple(bad))
 
 
@@ -287,7 +287,7 @@ def _names_in(directory: Path) -> list[str]:
     try:
         return [entry.name for entry in directory.iterdir()]
     except OSError as error:
-        raise StepError("bundle_absent", path=str(directory), evidence=str(error)) from error
+        raise StepError("bundle_absent", path=str(directory), evidence=reason_of(error)) from error
 
 
 __all__ = ["RKE2", "RKE2_IMAGES", "BadList", "Fault", "Judged", "JudgedPackages", "OfflineBundle", "open_bundle"]

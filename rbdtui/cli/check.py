@@ -27,6 +27,7 @@ from rbdtui.facts.store import load_all_facts, save_facts
 from rbdtui.findings import Finding, count_by_severity, has_errors
 from rbdtui.plan.preview import PreviewedStep, SilentReporter, preview
 from rbdtui.session import Session
+from rbdtui.spec.references import check_bundle
 from rbdtui.words import T
 
 KINDS = ("rules", "services", "preflight")
@@ -158,9 +159,18 @@ def bundle_group() -> None:
 def bundle_verify(site: Path, as_json: bool, common: Common) -> int:
     """Whether the bundle has all that this plan needs, whole and for the right architecture."""
     session = Session.open(site, PromptOrFile(common.passphrase_file))
+    findings = _bundle_findings(session)
+    answer_findings(findings, ascii_only=common.ascii_only, verbose=True, as_json=as_json)
+    return Exit.FINDINGS if has_errors(findings) else Exit.GOOD
+
+
+def _bundle_findings(session: Session) -> list[Finding]:
+    """What there is to say of the bundle, else of why nobody can tell."""
+    if session.loaded.spec is None:
+        return list(session.loaded.findings)
+    if not_there := check_bundle(session.bundle_dir, session.loaded.place("bundle")):
+        return not_there
     facts = load_all_facts(session.site.facts_dir, [node.name for node in session.spec.nodes])
     if not facts:
         tell(T("cli.bundle.no_facts"))
-    findings = verify_bundle(session.bundle(), session.spec, facts.values())
-    answer_findings(findings, ascii_only=common.ascii_only, verbose=True, as_json=as_json)
-    return Exit.FINDINGS if has_errors(findings) else Exit.GOOD
+    return verify_bundle(session.bundle(), session.spec, facts.values())

@@ -57,7 +57,7 @@ def check_local(spec: ClusterSpec, site_dir: Path, place: Callable[[str], Place]
         if key is not None and key not in seen:
             seen.add(key)
             findings += _check_key(key, place(f"{path}.key"))
-    return findings + _check_bundle(bundle_directory(spec, site_dir), place("bundle"))
+    return findings + check_bundle(bundle_directory(spec, site_dir), place("bundle"))
 
 
 def _check_key(key: Path, place: Place) -> list[Finding]:
@@ -79,7 +79,8 @@ def _check_key(key: Path, place: Place) -> list[Finding]:
     return []
 
 
-def _check_bundle(directory: Path, place: Place) -> list[Finding]:
+def check_bundle(directory: Path, place: Place) -> list[Finding]:
+    """Whether the offline packages are in a directory that can be read."""
     try:
         with os.scandir(directory):
             return []

@@ -11,6 +11,7 @@ from typing import Any, Final, TypeVar
 
 import asyncssh
 
+from rbdtui.errors import reason_of
 from rbdtui.transport.base import (
     BastionError,
     ConnectionLostError,
@@ -285,7 +286,7 @@ class Link:
             raise _SessionRefusedError(error.reason[:300]) from None
         except (asyncssh.Error, OSError) as error:
             self._shared.drop(connection)
-            raise ConnectionLostError(self.endpoint.node, detail=str(error)[:300]) from None
+            raise ConnectionLostError(self.endpoint.node, detail=reason_of(error)[:300]) from None
         return channel
 
     async def _give_back(self) -> None:

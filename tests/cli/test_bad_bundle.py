@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+from jsonschema import Draft202012Validator
 
 from rbdtui.cli.output import Exit
+from rbdtui.paths import asset
 from rbdtui.simulator.bundle import write_bundle
 from rbdtui.words import LANGUAGES
 from tests.cli import console
@@ -132,7 +136,26 @@ def test_a_place_that_is_no_bundle_is_named(
     before = console.contents(site)
     only = ["--only", "rules"] if command == "check" else []
     said = console.say(capsys, language, *command.split(), site, *only, "--ascii")
-    said.check(Exit.USAGE if command == "bundle verify" else Exit.FINDINGS)
+    said.check(Exit.FINDINGS)
     assert str(place) in said.words
-    assert "cluster.yaml:4:9" in said.words or command == "bundle verify"
+    assert "cluster.yaml:4:9" in said.words
+    assert "Errno" not in said.words
     assert console.contents(site) == before
+
+
+@pytest.mark.parametrize("spoil", ["absent", "a file", "bad cluster.yaml"])
+def test_what_cannot_be_verified_is_told_in_the_published_form_too(
+    site: Path, spoil: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    spec, bundle = site / "cluster.yaml", site.with_name("bundle")
+    shutil.rmtree(bundle)
+    if spoil == "a file":
+        bundle.write_text("")
+    if spoil == "bad cluster.yaml":
+        spec.write_text(spec.read_text() + "weather: fine\n")
+    said = console.say(capsys, "en", "bundle", "verify", site, "--json").check(Exit.FINDINGS)
+    found = json.loads(said.out)
+    Draft202012Validator(json.loads(asset("schemas", "check.schema.json").read_text())).validate(found)
+    code = {"absent": "RBD-LOCAL-005", "a file": "RBD-LOCAL-006", "bad cluster.yaml": "RBD-SPEC-001"}[spoil]
+    assert [finding["code"] for finding in found["findings"]] == [code]
+    assert found["counts"]["error"] == 1

@@ -147,7 +147,8 @@ def test_what_is_no_file_is_not_waited_for(
         ("run --yes --json", Exit.FINDINGS),
         ("trust --yes", Exit.USAGE),
         ("health", Exit.USAGE),
-        ("bundle verify", Exit.USAGE),
+        ("bundle verify", Exit.FINDINGS),
+        ("bundle verify --json", Exit.FINDINGS),
     ],
 )
 def test_no_command_begins_anything_with_a_bad_file(

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import ClassVar, Final
 
 from rbdtui.atomic import write_atomic
+from rbdtui.errors import reason_of
 from rbdtui.plan.cluster import api_url
 from rbdtui.plan.step import Change, ChangeKind, Probe, Step, StepContext, StepError
 from rbdtui.plan.steps.finish import server_names
@@ -88,7 +89,7 @@ class WriteKubeconfig(Step):
         try:
             write_atomic(_file(context), credentials.text(api_url(context.spec)))
         except OSError as error:
-            raise StepError("site_not_writable", path=str(_file(context)), evidence=str(error)) from error
+            raise StepError("site_not_writable", path=str(_file(context)), evidence=reason_of(error)) from error
 
     async def _first_of_use(self, context: StepContext, offers: list[tuple[str, Kubeconfig]]) -> Kubeconfig:
         """The first credentials that the API takes, asked until it does; raises `StepError`."""
