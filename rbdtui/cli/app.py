@@ -146,11 +146,11 @@ def usage_text(mistake: click.ClickException) -> Text:
 
 
 def _bad_value_text(mistake: click.BadParameter) -> Text:
-    hint = mistake.param_hint or (mistake.param.human_readable_name if mistake.param is not None else "")
+    named = mistake.param.opts[0] if mistake.param is not None and mistake.param.opts else ""
+    hint = mistake.param_hint or named
     kind = mistake.param.type if mistake.param is not None else None
     if isinstance(kind, click.Choice):
-        name = mistake.param.opts[0] if mistake.param is not None and mistake.param.opts else str(hint)
-        return T("cli.usage.choice", name=name, allowed=", ".join(kind.choices))
+        return T("cli.usage.choice", name=str(hint), allowed=", ".join(kind.choices))
     if isinstance(kind, click.IntRange):
         return T("cli.usage.range", name=str(hint), least=kind.min or 0, most=kind.max or 0)
     return T("cli.usage.bad_value", name=str(hint), detail=mistake.message)
