@@ -1,6 +1,6 @@
 """Screens in a steady environment: fixed colours and sizes, no servers asked unless wanted, pictures compared.
 
-`opened` starts the program on a site and gives a pilot; `picture` compares what is on the screen with the kept SVG.
+`opened` starts the program on a site and gives a pilot; `picture` compares what is on the screen with what was kept.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 from pytest_textual_snapshot import SVGImageExtension  # type: ignore[import-untyped]
 from syrupy.assertion import SnapshotAssertion
+from syrupy.extensions.single_file import SingleFileSnapshotExtension, WriteMode
 
 from rbdtui.words import switch_language, use_language
 from screens import env
@@ -129,16 +130,37 @@ async def settled(pilot: Pilot[int]) -> None:
 Picture = Callable[..., None]
 
 
+class TextExtension(SingleFileSnapshotExtension):
+    """Keeps what a screen says in a file of its own, so that a change reads as a difference of lines."""
+
+    _file_extension = "txt"
+    _write_mode = WriteMode.TEXT
+
+
 @pytest.fixture
 def picture(snapshot: SnapshotAssertion) -> Picture:
-    """Compares the screen with the kept picture: ``picture(pilot)`` or, for several in one test, ``name=…``."""
-    compare = snapshot.use_extension(SVGImageExtension)
+    """Compares the screen with the kept one: ``picture(pilot)`` or, for several in one test, ``name=…``.
 
-    def look(pilot: Pilot[int], *, name: str | None = None) -> None:
-        drawn = without_fonts(pilot.app.export_screenshot(title="rbdtui"))
-        assert drawn == (compare(name=name) if name is not None else compare)
+    What it says is compared in every look; its colours and lines in 80x24, English, and with ``in_every_look=True``
+    in all of them.
+    """
+    as_text, as_drawn = snapshot.use_extension(TextExtension), snapshot.use_extension(SVGImageExtension)
+
+    def look(pilot: Pilot[int], *, name: str | None = None, in_every_look: bool = False) -> None:
+        app = pilot.app
+        assert isinstance(app, RbdTuiApp)
+        assert words_of(app) == (as_text(name=name) if name is not None else as_text)
+        usual = (*app.size, app.settings.language, app.settings.ascii_only) == (*SMALL, "en", False)
+        if usual or in_every_look:
+            drawn = without_fonts(app.export_screenshot(title="rbdtui"))
+            assert drawn == (as_drawn(name=name) if name is not None else as_drawn)
 
     return look
+
+
+def words_of(app: RbdTuiApp) -> str:
+    """All that stands on the screen, a line for each of its rows, without the blanks at their ends."""
+    return "".join(f"{row.text.rstrip()}\n" for row in app.screen._compositor.render_strips())
 
 
 def without_fonts(svg: str) -> str:

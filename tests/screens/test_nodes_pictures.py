@@ -68,7 +68,7 @@ async def test_servers(
     workbench = bench(site)
     async with opened(workbench, size=size, language=language, ascii_only=ascii_only) as pilot:
         await live(pilot, workbench)
-        picture(pilot, name="good")
+        picture(pilot, name="good", in_every_look=True)
         await live(pilot, workbench, dict.fromkeys(("server1", "server2", "server3", "agent1"), ASKING))
         picture(pilot, name="asking")
         trouble = {

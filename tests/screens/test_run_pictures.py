@@ -22,7 +22,7 @@ async def test_every_stage(
     with on_stage(home, stage, monkeypatch) as (workbench, _):
         async with opened(workbench, size=size, language=language, ascii_only=ascii_only) as pilot:
             await show_run(pilot)
-            picture(pilot)
+            picture(pilot, in_every_look=stage == "upload")
 
 
 @pytest.mark.parametrize(("size", "language", "ascii_only"), LOOKS)
