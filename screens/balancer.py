@@ -31,7 +31,8 @@ from rbdtui.workbench.operations import (
     text_at,
 )
 from rbdtui.workbench.sections import findings_in
-from screens.base import SectionScreen, Words, css, key
+from screens.base import Words, css, key
+from screens.edit import UNDO_KEYS, EditScreen
 from screens.widgets.balancer_outcome import BalancerOutcome
 from screens.widgets.field import Choice, ChoiceLine, Field, Form
 from screens.widgets.offered import OfferLine
@@ -54,7 +55,7 @@ def _label(path: str) -> Text:
     return Text(f"balancer.{path.replace('.', '_')}")  # words: balancer.*
 
 
-class BalancerScreen(SectionScreen):
+class BalancerScreen(EditScreen):
     """The form, and below it what it comes to."""
 
     SECTION = sections.BALANCER
@@ -63,7 +64,7 @@ class BalancerScreen(SectionScreen):
     BINDINGS: ClassVar[list[BindingType]] = [
         key("up", "app.focus_previous", "move"),
         key("down", "app.focus_next", "move"),
-        key("u,ctrl+z", "undo", "undo"),
+        *UNDO_KEYS,
         key("pagedown", "page(1)", "further"),
         key("pageup", "page(-1)", "further", show=False),
     ]
@@ -198,7 +199,9 @@ class BalancerScreen(SectionScreen):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """There is something further only where not all is in sight."""
-        return action != "page" or (self.is_mounted and self._form.show_vertical_scrollbar)
+        if action == "page":
+            return self.is_mounted and self._form.show_vertical_scrollbar
+        return super().check_action(action, parameters)
 
     def action_page(self, by: int) -> None:
         """See what stands further down, or up again; the cursor stays where it is."""
@@ -230,11 +233,6 @@ class BalancerScreen(SectionScreen):
         else:
             self.workbench.change(lambda data: put(data, path, chosen == "true"))
         self.refresh_view()
-
-    def action_undo(self) -> None:
-        """Take the last change back."""
-        if not self.workbench.undo():
-            self.tell(T("shell.nothing_to_undo"))
 
 
 def _at(findings: Iterable[Finding], path: str) -> list[Finding]:

@@ -18,7 +18,8 @@ from rbdtui.workbench import operations, sections
 from rbdtui.workbench.draft import Data
 from rbdtui.workbench.node_rows import NodeRow, node_rows
 from rbdtui.workbench.pasting import add_pasted, addresses_in, put_addresses
-from screens.base import SectionScreen, Words, css, key
+from screens.base import Words, css, key
+from screens.edit import UNDO_KEYS, EditScreen
 from screens.node_detail import detail_lines
 from screens.widgets.cell_line import CellLine
 from screens.widgets.cell_table import CellTable
@@ -48,7 +49,7 @@ class _Editing:
         return f"cell {self.number}"
 
 
-class NodesScreen(SectionScreen):
+class NodesScreen(EditScreen):
     """The servers of the site."""
 
     SECTION = sections.NODES
@@ -62,7 +63,7 @@ class NodesScreen(SectionScreen):
         key("l", "login", "login"),
         key("y", "duplicate", "duplicate"),
         key("d,delete", "remove", "delete"),
-        key("u,ctrl+z", "undo", "undo"),
+        *UNDO_KEYS,
         key("g,f5", "ask_again", "again"),
         key("T", "trust_all", "trust_all"),
     ]
@@ -147,7 +148,9 @@ class NodesScreen(SectionScreen):
         """What needs a server is there only with one; nothing but the cell while it is edited."""
         if action in ("edit", "trust", "login", "duplicate", "remove", "ask_again", "trust_all"):
             return bool(self._rows) and self._editing is None
-        return self._editing is None or action not in ("add", "paste", "undo")
+        if action in ("add", "paste", "undo", "redo") and self._editing is not None:
+            return False
+        return super().check_action(action, parameters)
 
     def copy_text(self) -> str:
         """The server under the cursor with all that is said of it."""
@@ -238,7 +241,7 @@ class NodesScreen(SectionScreen):
             return
         self.workbench.change(lambda data: _put(data, editing, editing.before), merge=editing.mark)
         if editing.added:
-            self.workbench.undo()
+            self.workbench.undo(for_good=True)
 
     def _onward(self, onward: str) -> None:
         """Where the cursor goes from a cell that is done."""
@@ -286,13 +289,6 @@ class NodesScreen(SectionScreen):
             self.workbench.change(lambda data: operations.remove_node(data, row.index))
             self.refresh_view()
             self.tell(T("nodes.removed", node=row.name or row.address or str(row.index + 1)))
-
-    def action_undo(self) -> None:
-        """Take the last change back."""
-        if self.workbench.undo():
-            self.refresh_view()
-        else:
-            self.tell(T("shell.nothing_to_undo"))
 
     def action_paste(self) -> None:
         """Have a list typed or pasted."""

@@ -28,7 +28,8 @@ from rbdtui.workbench.roles import (
     sketch,
     toggle_role,
 )
-from screens.base import SectionScreen, Words, css, key
+from screens.base import Words, css, key
+from screens.edit import UNDO_KEYS, EditScreen
 from screens.widgets.cell_table import CellTable
 from screens.widgets.field import severity_look, worst_of
 from screens.widgets.hanging import hanging
@@ -37,7 +38,7 @@ from screens.widgets.role_table import RoleCount, RoleRow, RoleTable
 MOST_FINDINGS: Final = 2
 
 
-class RolesScreen(SectionScreen):
+class RolesScreen(EditScreen):
     """The matrix of nodes and roles."""
 
     SECTION = sections.ROLES
@@ -46,7 +47,7 @@ class RolesScreen(SectionScreen):
     BINDINGS: ClassVar[list[BindingType]] = [
         key("space,enter", "give", "toggle"),
         key("p", "preset", "preset"),
-        key("u,ctrl+z", "undo", "undo"),
+        *UNDO_KEYS,
     ]
 
     def __init__(self) -> None:
@@ -192,7 +193,9 @@ class RolesScreen(SectionScreen):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """What needs a node is there only with one."""
-        return bool(self._rows) if action in ("give", "preset") else True
+        if action in ("give", "preset"):
+            return bool(self._rows)
+        return super().check_action(action, parameters)
 
     def action_give(self) -> None:
         """Give the role under the cursor, or take it away."""
@@ -200,13 +203,6 @@ class RolesScreen(SectionScreen):
         if row is not None and role:
             self.workbench.change(lambda data: toggle_role(data, row.index, role))
             self.refresh_view()
-
-    def action_undo(self) -> None:
-        """Take the last change back."""
-        if self.workbench.undo():
-            self.refresh_view()
-        else:
-            self.tell(T("shell.nothing_to_undo"))
 
     @work(group="dialog", exit_on_error=False)
     async def action_preset(self) -> None:

@@ -13,7 +13,8 @@ from rbdtui.spec.model import Profile
 from rbdtui.words import T, Text
 from rbdtui.workbench import sections
 from rbdtui.workbench.operations import number_or_text, put, text_at, value_at
-from screens.base import SectionScreen, Words, css, key
+from screens.base import Words, css, key
+from screens.edit import UNDO_KEYS, EditScreen
 from screens.widgets.field import Choice, ChoiceLine, Field, Form
 from screens.widgets.secret_field import SecretField, SecretLine, answer_wish
 
@@ -34,7 +35,7 @@ def _hint(path: str) -> Text:
     return Text(f"site_form.{path.replace('.', '_')}_hint")  # words: site_form.*
 
 
-class SiteScreen(SectionScreen):
+class SiteScreen(EditScreen):
     """Name, profile, bundle and login."""
 
     SECTION = sections.SITE
@@ -43,7 +44,7 @@ class SiteScreen(SectionScreen):
     BINDINGS: ClassVar[list[BindingType]] = [
         key("up", "app.focus_previous", "move"),
         key("down", "app.focus_next", "move"),
-        key("u,ctrl+z", "undo", "undo"),
+        *UNDO_KEYS,
     ]
 
     def body(self) -> Iterable[Widget]:
@@ -103,9 +104,6 @@ class SiteScreen(SectionScreen):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Undo is there once there is something to take back."""
-        return action != "undo" or self.workbench.draft.can_undo
-
-    def action_undo(self) -> None:
-        """Take the last change back."""
-        if not self.workbench.undo():
-            self.tell(T("shell.nothing_to_undo"))
+        if action == "undo":
+            return self.workbench.draft.can_undo
+        return super().check_action(action, parameters)

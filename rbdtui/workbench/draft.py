@@ -49,6 +49,8 @@ class Draft:
     findings: list[Finding] = field(init=False)
     _saved: Data = field(init=False, repr=False)
     _undo: list[Data] = field(init=False, repr=False, default_factory=list)
+    _redo: list[Data] = field(init=False, repr=False, default_factory=list)
+    """What was taken back and can be had again, the next one last."""
     _merged: str = field(init=False, repr=False, default="")
     """What the last change belongs to."""
     keep_error: str = field(init=False, default="")
@@ -108,6 +110,16 @@ class Draft:
         """Whether there is a change to take back."""
         return bool(self._undo)
 
+    @property
+    def can_redo(self) -> bool:
+        """Whether there is a change that was taken back and can be had again."""
+        return bool(self._redo)
+
+    @property
+    def version(self) -> int:
+        """Another number after every change."""
+        return self._version
+
     def change(self, operation: Callable[[Data], None], *, merge: str = "") -> None:
         """Apply one change and judge the result; what was before can be brought back by `undo`.
 
@@ -123,17 +135,30 @@ class Draft:
             return
         if not merge or merge != self._merged:
             self._undo = [*self._undo, before][-UNDO_DEPTH:]
+        self._redo.clear()
         self._merged = merge
         if merge and same_values(self._undo[-1], self.data):
             self._undo.pop()
             self._merged = ""
         self._judge()
 
-    def undo(self) -> bool:
-        """Take the last change back; False when there is none."""
+    def undo(self, *, for_good: bool = False) -> bool:
+        """Take the last change back; False when there is none. One taken back ``for_good`` cannot be had again."""
         if not self._undo:
             return False
+        if not for_good:
+            self._redo.append(self.data)
         self.data = self._undo.pop()
+        self._merged = ""
+        self._judge()
+        return True
+
+    def redo(self) -> bool:
+        """Make the change again that was taken back last; False when there is none, or another was made since."""
+        if not self._redo:
+            return False
+        self._undo = [*self._undo, self.data][-UNDO_DEPTH:]
+        self.data = self._redo.pop()
         self._merged = ""
         self._judge()
         return True
@@ -181,6 +206,7 @@ class Draft:
         """What is saved and what is edited never share a part: a change in place would be one of both, and lost."""
         if not same_values(data, self.data):
             self._undo = [*self._undo, self.data][-UNDO_DEPTH:]
+        self._redo.clear()
         self.saved_text, self._saved, self.data, self._merged = text, saved, copy.deepcopy(data), ""
         self._judge()
 

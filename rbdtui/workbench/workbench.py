@@ -170,12 +170,19 @@ class Workbench:
         self.draft.change(operation, merge=merge)
         self._after_change()
 
-    def undo(self) -> bool:
-        """Take the last change back; False when there is none."""
-        undone = self.draft.undo()
+    def undo(self, *, for_good: bool = False) -> bool:
+        """Take the last change back; False when there is none. One taken back ``for_good`` cannot be had again."""
+        undone = self.draft.undo(for_good=for_good)
         if undone:
             self._after_change()
         return undone
+
+    def redo(self) -> bool:
+        """Make the change again that was taken back last; False when there is none, or another was made since."""
+        redone = self.draft.redo()
+        if redone:
+            self._after_change()
+        return redone
 
     def save(self) -> str:
         """Write the draft into cluster.yaml, with a .bak of what was there; the diff. Raises `spec.edit.EditError`.

@@ -70,3 +70,54 @@ def test_changes_without_a_mark_are_single_steps(draft: Draft) -> None:
     type_into(draft, "name", "one", "two", merge="")
     draft.undo()
     assert draft.data["name"] == "one"
+
+
+def test_what_was_taken_back_is_made_again_step_by_step(draft: Draft) -> None:
+    states = [dict(draft.data)]
+    for name in ("one", "two", "three"):
+        type_into(draft, "name", name, merge="")
+        states.append(dict(draft.data))
+    assert not draft.can_redo
+    for state in reversed(states[:-1]):
+        assert draft.undo()
+        assert draft.data == state
+    for state in states[1:]:
+        assert draft.redo()
+        assert draft.data == state
+    assert not draft.redo()
+
+
+def test_another_change_ends_what_could_be_made_again(draft: Draft) -> None:
+    type_into(draft, "name", "one", merge="")
+    draft.undo()
+    type_into(draft, "name", "other", merge="")
+    assert not draft.can_redo
+    assert not draft.redo()
+    assert draft.data["name"] == "other"
+
+
+def test_a_change_taken_back_for_good_cannot_be_made_again(draft: Draft) -> None:
+    type_into(draft, "name", "one", merge="")
+    draft.undo(for_good=True)
+    assert not draft.redo()
+
+
+def test_a_word_typed_behind_a_redo_is_a_step_of_its_own(draft: Draft) -> None:
+    type_into(draft, "name", "one", merge="name")
+    draft.undo()
+    draft.redo()
+    type_into(draft, "name", "two", merge="name")
+    draft.undo()
+    assert draft.data["name"] == "one"
+
+
+def test_what_was_made_again_outlives_a_crash(draft: Draft) -> None:
+    type_into(draft, "name", "one", merge="")
+    draft.undo()
+    draft.redo()
+    content = draft.to_keep()
+    assert content
+    draft.write_kept(content)
+    again = Draft.open(draft.site)
+    assert again is not None
+    assert again.data["name"] == "one"
