@@ -43,6 +43,10 @@ class _Editing:
     number: int
     """Which editing this is, counted from the first."""
 
+    def is_address(self, text: str) -> bool:
+        """Whether an address is typed where a new server's name stands, which is made up already."""
+        return self.added and self.column == "name" and operations.is_address_begun(text)
+
     @property
     def mark(self) -> str:
         """What makes all changes of this editing one step of undo."""
@@ -207,10 +211,20 @@ class NodesScreen(EditScreen):
             self._judging = None
 
     def on_cell_line_finished(self, event: CellLine.Finished) -> None:
-        """Accept the cell and go on; from the name of a new node to its address."""
-        new_name = self._editing is not None and self._editing.added and self._editing.column == "name"
+        """Accept the cell and go on; from the name of a new node to its address, unless that was typed there."""
+        editing = self._editing
+        if editing is not None and editing.is_address(event.text):
+            self._put_name_back(editing)
+        new_name = editing is not None and editing.added and editing.column == "name"
         self._finish(event.text)
         self._onward("next" if new_name and event.onward == "stay" else event.onward)
+
+    def _put_name_back(self, editing: _Editing) -> None:
+        """What was typed for a name is the address: the name is as it was, and the address is being edited."""
+        index, name = editing.index, editing.before
+        self.workbench.change(lambda data: operations.put_in_node(data, index, "name", name), merge=editing.mark)
+        editing.column, editing.before = "address", ""
+        self._table.put_cursor(self._table.row, "address")
 
     def _finish(self, text: str) -> None:
         editing = self._close()
@@ -357,6 +371,10 @@ class NodesScreen(EditScreen):
 def _put(data: Data, editing: _Editing, text: str) -> None:
     """Put what is being typed into the draft as it stands, right or wrong."""
     match editing.column:
+        case "name" if editing.added:
+            is_address = editing.is_address(text)
+            operations.put_in_node(data, editing.index, "name", editing.before if is_address else text.strip())
+            operations.put_in_node(data, editing.index, "address", text.strip() if is_address else "")
         case "port":
             operations.put(data, f"nodes[{editing.index}].ssh.port", operations.number_or_text(text))
         case "user":

@@ -206,6 +206,14 @@ def where(text: str) -> Where:
     return Where(match["address"], match["user"] or "", int(match["port"]) if match["port"] else None)
 
 
+_ADDRESS_BEGUN: Final = re.compile(r"(?:[^@\s]{1,64}@)?[0-9]{1,3}\.[0-9.]{0,12}(?:[-:][0-9.]{0,15})?\Z", re.ASCII)
+
+
+def is_address_begun(text: str) -> bool:
+    """Whether a text can only be meant as an address, whole or in part: a name of a server has no dots."""
+    return _ADDRESS_BEGUN.match(text.strip()) is not None
+
+
 def put_where(data: Data, index: int, text: str) -> None:
     """Say where a node is; user and port are its own when they are named."""
     said = where(text)

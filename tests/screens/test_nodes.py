@@ -352,3 +352,41 @@ async def test_a_finding_leads_to_its_cell(opened: Opened, site: Site) -> None:
         await settled(pilot)
         table = screen_of(pilot).query_one(NodeTable)
         assert (table.row, table.column) == (2, "address")
+
+
+@pytest.mark.parametrize(
+    ("typed", "expected"),
+    [
+        ("127.88.0.11", [("node1", "127.88.0.11")]),
+        ("ops@127.88.0.11:2222", [("node1", "127.88.0.11")]),
+        ("127.88.0.11-13", [("node1", "127.88.0.11"), ("node2", "127.88.0.12"), ("node3", "127.88.0.13")]),
+    ],
+)
+async def test_an_address_typed_for_a_new_name_is_the_address(
+    opened: Opened, home: Path, typed: str, expected: list[tuple[str, str]]
+) -> None:
+    async with opened(bench(make_site(home / "new", EMPTY))) as pilot:
+        keys = [{":": "colon", "@": "at"}.get(key, key) for key in keys_of(typed)]
+        await press(pilot, "a", *keys)
+        screen_of(pilot)._judge()
+        assert nodes(pilot)[0][0] == "node1"
+        assert not workbench_of(pilot).draft.findings_at("nodes[0].name")
+        await press(pilot, "enter")
+        assert nodes(pilot) == expected
+        assert screen_of(pilot).query_one(NodeTable).column == "address"
+        assert not screen_of(pilot).query_one(CellLine).display
+        await press(pilot, "u")
+        assert nodes(pilot) == [("node1", "")]
+
+
+async def test_a_change_taken_back_is_made_again(opened: Opened, site: Site) -> None:
+    async with opened(bench(site)) as pilot:
+        before = nodes(pilot)
+        await press(pilot, "d", "d", "u", "u")
+        assert nodes(pilot) == before
+        await press(pilot, "U")
+        assert nodes(pilot) == before[1:]
+        await press(pilot, "U", "U", "U")
+        assert nodes(pilot) == before[2:]
+        await press(pilot, "a", "escape", "U")
+        assert nodes(pilot) == before[2:]
