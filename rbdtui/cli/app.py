@@ -11,12 +11,13 @@ from typing import Final, cast
 import click
 
 from rbdtui import __version__
+from rbdtui.cli.mistakes import usage_text
 from rbdtui.cli.options import Group
 from rbdtui.cli.output import CommandError, Exit, evidence_lines, tell
 from rbdtui.cli.screen import SCREEN_COMMAND, means_screen
 from rbdtui.errors import SentenceError, StepError
 from rbdtui.transport.base import TransportError
-from rbdtui.words import T, Text
+from rbdtui.words import T
 
 VERBS: Final[Mapping[str, tuple[str, str]]] = {
     SCREEN_COMMAND: ("rbdtui.cli.screen", "open_screen"),
@@ -39,6 +40,7 @@ VERBS: Final[Mapping[str, tuple[str, str]]] = {
     "demo": ("rbdtui.cli.demo", "demo"),
     "completion": ("rbdtui.cli.sites", "completion"),
     "schema": ("rbdtui.cli.schema", "schema"),
+    "version": ("rbdtui.cli.schema", "version"),
 }
 """Module and name of every verb, in the order of the work; a verb is imported when it is named."""
 
@@ -123,34 +125,3 @@ def _report_defect(error: Exception, *, verbose: bool) -> int:
     if verbose:
         tell("".join(traceback.format_exception(error)))
     return Exit.USAGE
-
-
-def usage_text(mistake: click.ClickException) -> Text:
-    """A mistake on the command line as a sentence of ours."""
-    if isinstance(mistake, click.NoSuchOption):
-        guesses = ", ".join(mistake.possibilities or ()) or "--help"
-        return T("cli.usage.no_such_option", option=mistake.option_name, guesses=guesses)
-    if isinstance(mistake, click.exceptions.NoSuchCommand):
-        from difflib import get_close_matches
-
-        meant = get_close_matches(mistake.command_name, VERBS, 1)
-        if meant:
-            return T("cli.usage.command_meant", command=mistake.command_name, meant=meant[0])
-        return T("cli.usage.no_such_command", command=mistake.command_name, known=", ".join(VERBS))
-    if isinstance(mistake, click.MissingParameter):
-        name = mistake.param.human_readable_name if mistake.param is not None else ""
-        return T("cli.usage.missing", name=name)
-    if isinstance(mistake, click.BadParameter):
-        return _bad_value_text(mistake)
-    return T("cli.usage.other", detail=mistake.format_message())
-
-
-def _bad_value_text(mistake: click.BadParameter) -> Text:
-    named = mistake.param.opts[0] if mistake.param is not None and mistake.param.opts else ""
-    hint = mistake.param_hint or named
-    kind = mistake.param.type if mistake.param is not None else None
-    if isinstance(kind, click.Choice):
-        return T("cli.usage.choice", name=str(hint), allowed=", ".join(kind.choices))
-    if isinstance(kind, click.IntRange):
-        return T("cli.usage.range", name=str(hint), least=kind.min or 0, most=kind.max or 0)
-    return T("cli.usage.bad_value", name=str(hint), detail=mistake.message)

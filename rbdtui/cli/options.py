@@ -58,7 +58,7 @@ def _show_help(context: click.Context, _: click.Parameter, wanted: bool) -> None
 
 def _common_options() -> list[click.Option]:
     return [
-        click.Option(["--lang"], type=click.Choice(LANGUAGES), expose_value=False, help=str(T("cli.option.lang"))),
+        click.Option(["--lang"], type=Word(LANGUAGES), expose_value=False, help=str(T("cli.option.lang"))),
         click.Option(["--ascii", "ascii_only"], is_flag=True, help=str(T("cli.option.ascii"))),
         click.Option(["--slow-link"], is_flag=True, help=str(T("cli.option.slow_link"))),
         click.Option(["--no-color"], is_flag=True, help=str(T("cli.option.no_color"))),
@@ -75,6 +75,48 @@ def _common_options() -> list[click.Option]:
             help=str(T("cli.option.help")),
         ),
     ]  # fmt: skip
+
+
+_BEFORE_THE_COMMAND = {"--ascii": 0, "--slow-link": 0, "--no-color": 0, "-v": 0, "--verbose": 0, "--passphrase-file": 1}
+"""Options that may stand in front of a command's name too, and how many values each takes."""
+
+
+def behind_the_command(args: Sequence[str]) -> list[str]:
+    """The arguments of a group with the options that every command takes moved behind the command's name."""
+    moved: list[str] = []
+    kept: list[str] = []
+    rest = list(args)
+    while rest and rest[0].startswith("-") and rest[0] != "--":
+        name, equals, _ = rest[0].partition("=")
+        values = 0 if equals else _BEFORE_THE_COMMAND.get(name, 1 if name == "--lang" else 0)
+        (moved if name in _BEFORE_THE_COMMAND else kept).extend(rest[: 1 + values])
+        del rest[: 1 + values]
+    return [*kept, rest[0], *moved, *rest[1:]] if rest else list(args)
+
+
+def typed_name(param: click.Parameter | None) -> str:
+    """An option or argument as it is typed, or as the help names it."""
+    if param is None:
+        return ""
+    return param.opts[0] if isinstance(param, click.Option) else param.human_readable_name
+
+
+class WrongWord(click.BadParameter):
+    """A word that is none of the allowed ones."""
+
+    def __init__(self, name: str, given: str, allowed: Sequence[str]) -> None:
+        super().__init__(given, param_hint=name)
+        self.name, self.given, self.allowed = name, given, tuple(allowed)
+
+
+class Word(click.Choice[str]):
+    """One of some words; another one is told with what was typed."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """The word itself; raises `WrongWord`."""
+        if value not in self.choices:
+            raise WrongWord(typed_name(param), str(value), self.choices)
+        return str(value)
 
 
 class Command(click.Command):
@@ -112,6 +154,14 @@ class Group(click.Group):
         options = _common_options()
         self.params += [options[0], options[-1]]
 
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """The verbs in the order in which they are written."""
+        return list(self.commands)
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Hand the options that stand in front of the verb on to it."""
+        return super().parse_args(ctx, behind_the_command(args))
+
 
 def site_argument() -> Callable[[Any], Any]:
     """The site directory, the current one by default."""
@@ -135,7 +185,5 @@ def choice_list(value: str | None, allowed: Sequence[str], option: str) -> tuple
     words = tuple(word.strip() for word in value.split(",") if word.strip())
     wrong = [word for word in words if word not in allowed]
     if wrong or not words:
-        raise click.BadParameter(
-            str(T("cli.usage.one_of", given=", ".join(wrong), allowed=", ".join(allowed))), param_hint=option
-        )
+        raise WrongWord(option, ", ".join(wrong), allowed)
     return words

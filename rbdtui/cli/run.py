@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 
 from rbdtui.cli.follow import Follower
-from rbdtui.cli.options import Command, Common, json_option, site_argument
+from rbdtui.cli.options import Command, Common, Word, json_option, site_argument
 from rbdtui.cli.output import (
     CommandError,
     Exit,
@@ -43,7 +43,7 @@ POLICIES = tuple(policy.value for policy in FailurePolicy)
 @click.option("--new", "anew", is_flag=True, help=str(T("cli.option.run_new")))
 @json_option()
 @click.option("--detach", is_flag=True, help=str(T("cli.option.detach")))
-@click.option("--on-failure", type=click.Choice(POLICIES), help=str(T("cli.option.on_failure")))
+@click.option("--on-failure", type=Word(POLICIES), help=str(T("cli.option.on_failure")))
 @click.option("--accept", metavar="CODE,…", help=str(T("cli.option.accept")))
 def run(
     site: Path,

@@ -6,7 +6,8 @@ import json
 
 import click
 
-from rbdtui.cli.options import Command, Common
+from rbdtui import __version__
+from rbdtui.cli.options import Command, Common, Word
 from rbdtui.cli.output import answer
 from rbdtui.engine.schema import event_schema
 from rbdtui.paths import asset
@@ -16,10 +17,16 @@ SCHEMAS = ("check", "plan", "run", "runs", "health")
 
 
 @click.command(cls=Command, help=str(T("cli.help.schema")))
-@click.argument("name", type=click.Choice(SCHEMAS))
+@click.argument("name", type=Word(SCHEMAS))
 def schema(name: str, common: Common) -> None:
     """Print the JSON schema of an answer."""
     if name == "run":
         answer(json.dumps(event_schema(), indent=2))
     else:
         answer(asset("schemas", f"{name}.schema.json").read_text(encoding="utf-8").rstrip())
+
+
+@click.command(cls=Command, help=str(T("cli.help.version")))
+def version(common: Common) -> None:
+    """Print the version, as ``--version`` does."""
+    answer(f"rbdtui {__version__}")

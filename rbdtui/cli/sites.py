@@ -11,13 +11,14 @@ import click
 from click.shell_completion import get_completion_class
 
 from rbdtui.cli.asking import agreed
-from rbdtui.cli.options import Command, Common, Group, site_argument
+from rbdtui.cli.options import Command, Common, Group, Word, WrongWord, site_argument
 from rbdtui.cli.output import CommandError, Exit, Styled, answer, hanging, styled, tell
 from rbdtui.cli.passphrases import PromptOrFile, read_secret_value
 from rbdtui.paths import as_typed, asset
 from rbdtui.session import Session
 from rbdtui.site import Site
 from rbdtui.spec.template import EXAMPLES, fill_example
+from rbdtui.transport.endpoints import endpoints_of
 from rbdtui.vault import is_secret_name
 from rbdtui.words import T
 from rbdtui.workbench.host_keys import HostKeys, KeyState, by_host
@@ -25,7 +26,7 @@ from rbdtui.workbench.host_keys import HostKeys, KeyState, by_host
 
 @click.command(cls=Command, help=str(T("cli.help.init")))
 @click.argument("site", type=click.Path(path_type=Path))
-@click.option("--example", type=click.Choice(EXAMPLES), default=EXAMPLES[0], help=str(T("cli.option.example")))
+@click.option("--example", type=Word(EXAMPLES), default=EXAMPLES[0], help=str(T("cli.option.example")))
 def init(site: Path, example: str, common: Common) -> None:
     """Make a site directory with a commented cluster.yaml."""
     made = Site.create(site)
@@ -42,10 +43,11 @@ def init(site: Path, example: str, common: Common) -> None:
 def trust(site: Path, yes: bool, replace: tuple[str, ...], common: Common) -> int:
     """Show every host's key and pin what the operator confirms; a changed one only when its node is named."""
     session = Session.open(site, PromptOrFile(common.passphrase_file))
+    endpoints = endpoints_of(session.spec).values()
+    known = list(dict.fromkeys(stop.node for end in endpoints for stop in (end, *end.bastions)))
+    if unknown := [node for node in replace if node not in known]:
+        raise WrongWord("--replace", unknown[0], known)
     hosts = by_host(asyncio.run(session.scan_host_keys()))
-    if unknown := sorted(set(replace) - {host.node for host in hosts}):
-        known = ", ".join(dict.fromkeys(host.node for host in hosts))
-        raise CommandError(T("cli.trust.no_such_node", given=", ".join(unknown), known=known))
     for line in _key_lines(hosts):
         answer(line)
     failed = [host for host in hosts if host.error is not None]
@@ -146,7 +148,7 @@ def secret_forget(site: Path, name: str, common: Common) -> None:
 
 
 @click.command(cls=Command, help=str(T("cli.help.completion")))
-@click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
+@click.argument("shell", type=Word(["bash", "zsh", "fish"]))
 @click.pass_context
 def completion(context: click.Context, shell: str, common: Common) -> None:
     """Print the shell's completion script."""

@@ -24,7 +24,7 @@ from tests.screens.terminal import Terminal, terminal
 
 VERBS = (
     "init", "trust", "secret", "check", "plan", "run", "attach", "pause", "resume", "retry", "stop", "health", "bundle",
-    "demo", "completion", "schema", "runs", "logs", "kubeconfig",
+    "demo", "completion", "schema", "runs", "logs", "kubeconfig", "version",
 )  # fmt: skip
 
 
