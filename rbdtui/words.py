@@ -37,6 +37,17 @@ def _current() -> _Tongue:
     return _tongue.get(None) or _Tongue()
 
 
+_site: ContextVar[str] = ContextVar("site", default="SITE")
+
+
+def use_site(typed: str) -> None:
+    """Set what stands for ``{site}`` in sentences said from now on in this context that were not told of a site.
+
+    ``typed`` is the site as it is typed in a shell; without one a sentence says ``SITE``.
+    """
+    _site.set(typed)
+
+
 @dataclass(frozen=True, slots=True)
 class Text:
     """A sentence that is not yet in any language: a key of the catalogue and its parameters."""
@@ -98,7 +109,7 @@ class _Formatter(string.Formatter):
     """Fills templates; a parameter that is not there, or of another kind, stays visible instead of raising."""
 
     def get_value(self, key: int | str, args: object, kwargs: Mapping[str, object]) -> object:
-        return kwargs.get(str(key), "{" + str(key) + "}")
+        return kwargs.get(str(key), _site.get() if key == "site" else "{" + str(key) + "}")
 
     def format_field(self, value: object, format_spec: str) -> str:
         try:

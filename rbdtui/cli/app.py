@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import traceback
 from collections.abc import Mapping, Sequence
+from contextvars import copy_context
 from importlib import import_module
 from typing import Final, cast
 
@@ -12,10 +13,12 @@ import click
 
 from rbdtui import __version__
 from rbdtui.cli.mistakes import usage_text
-from rbdtui.cli.options import Group
+from rbdtui.cli.options import Group, named_site
 from rbdtui.cli.output import CommandError, Exit, evidence_lines, tell
 from rbdtui.cli.screen import SCREEN_COMMAND, means_screen
+from rbdtui.engine.lock import holder_of
 from rbdtui.errors import SentenceError, StepError
+from rbdtui.site import Site
 from rbdtui.transport.base import TransportError
 from rbdtui.words import T
 
@@ -84,13 +87,17 @@ def program() -> None:
 
 def run_command_line(arguments: Sequence[str]) -> int:
     """Run one command; returns its exit status and never raises, whatever happens."""
+    return copy_context().run(_run, arguments)
+
+
+def _run(arguments: Sequence[str]) -> int:
     try:
         result = program.main(list(arguments), prog_name="rbdtui", standalone_mode=False)
     except click.exceptions.Exit as leaving:
         return leaving.exit_code
     except (KeyboardInterrupt, click.Abort):
         tell("")
-        tell(T("cli.interrupted"))
+        tell(T("cli.interrupted") if _run_under_way() else T("cli.interrupted_alone"))
         return Exit.INTERRUPTED
     except click.ClickException as mistake:
         tell(usage_text(mistake))
@@ -107,6 +114,17 @@ def run_command_line(arguments: Sequence[str]) -> int:
     except Exception as error:
         return _report_defect(error, verbose="-v" in arguments or "--verbose" in arguments)
     return int(result) if isinstance(result, int) else Exit.GOOD
+
+
+def _run_under_way() -> bool:
+    """Whether the site that the command was about has a run under way; True where nobody can tell."""
+    site = named_site()
+    if site is None:
+        return False
+    try:
+        return holder_of(Site(site.resolve())) is not None
+    except (SentenceError, OSError):
+        return True
 
 
 def _tell_error(error: CommandError | SentenceError | StepError | TransportError) -> int:

@@ -57,7 +57,11 @@ def check(site: Path, only: str | None, as_json: bool, common: Common) -> int:
             answered = preflight.facts
     answer_findings(findings, ascii_only=common.ascii_only, verbose=common.verbose, as_json=as_json)
     _keep(session.site.facts_dir, answered.values())
-    return Exit.FINDINGS if has_errors(findings) else Exit.GOOD
+    if has_errors(findings):
+        return Exit.FINDINGS
+    if not as_json:
+        tell(T("cli.check.next") if answered else T("cli.check.next_servers"))
+    return Exit.GOOD
 
 
 def _keep(directory: Path, answered: Iterable[NodeFacts]) -> None:

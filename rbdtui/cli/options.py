@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
+from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,8 @@ import click
 from click.core import ParameterSource
 
 from rbdtui.cli.output import answer, plain_signs_needed
-from rbdtui.words import LANGUAGES, T
+from rbdtui.paths import as_typed
+from rbdtui.words import LANGUAGES, T, use_site
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,9 +165,32 @@ class Group(click.Group):
         return super().parse_args(ctx, behind_the_command(args))
 
 
-def site_argument() -> Callable[[Any], Any]:
-    """The site directory, the current one by default."""
-    return click.argument("site", type=click.Path(path_type=Path), default=Path(), required=False, metavar="[SITE]")
+def site_argument(*, required: bool = False) -> Callable[[Any], Any]:
+    """The site directory, by default the current one; from here on it stands in what is said to be typed."""
+    if required:
+        return click.argument("site", type=click.Path(path_type=Path), callback=_speak_of_site)
+    return click.argument(
+        "site",
+        type=click.Path(path_type=Path),
+        default=Path(),
+        required=False,
+        metavar="[SITE]",
+        callback=_speak_of_site,
+    )
+
+
+def _speak_of_site(_: click.Context, __: click.Parameter, site: Path) -> Path:
+    _named_site.set(site)
+    use_site(as_typed(site))
+    return site
+
+
+_named_site: ContextVar[Path | None] = ContextVar("named_site", default=None)
+
+
+def named_site() -> Path | None:
+    """The site that the command line names; None before it was read, and where a command has none."""
+    return _named_site.get()
 
 
 def mouse_option() -> Callable[[Any], Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import shlex
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import click
@@ -18,14 +18,15 @@ from rbdtui.paths import as_typed, asset
 from rbdtui.session import Session
 from rbdtui.site import Site
 from rbdtui.spec.template import EXAMPLES, fill_example
+from rbdtui.transport.base import TransportError
 from rbdtui.transport.endpoints import endpoints_of
 from rbdtui.vault import is_secret_name
-from rbdtui.words import T
+from rbdtui.words import T, Text
 from rbdtui.workbench.host_keys import HostKeys, KeyState, by_host
 
 
 @click.command(cls=Command, help=str(T("cli.help.init")))
-@click.argument("site", type=click.Path(path_type=Path))
+@site_argument(required=True)
 @click.option("--example", type=Word(EXAMPLES), default=EXAMPLES[0], help=str(T("cli.option.example")))
 def init(site: Path, example: str, common: Common) -> None:
     """Make a site directory with a commented cluster.yaml."""
@@ -63,7 +64,7 @@ def trust(site: Path, yes: bool, replace: tuple[str, ...], common: Common) -> in
         tell(T("cli.trust.replace_how", nodes=nodes, site=as_typed(site), options=options))
     elif not chosen and not failed:
         tell(T("cli.trust.all_pinned"))
-    for remedy in dict.fromkeys(str(host.error.remedy) for host in failed if host.error is not None):
+    for remedy in common_remedies([host.error for host in failed if host.error is not None]):
         tell(remedy)
     return Exit.FINDINGS if failed or kept_out else Exit.GOOD
 
@@ -79,22 +80,40 @@ def _pin(session: Session, hosts: Sequence[HostKeys], *, yes: bool) -> bool:
     return True
 
 
+def common_remedies(errors: Iterable[TransportError]) -> list[Text]:
+    """What to do, once for all hosts with the same fault: each then names all of them."""
+    by_kind: dict[str, list[Text]] = {}
+    for error in errors:
+        by_kind.setdefault(error.remedy.key, []).append(error.remedy)
+    return [_joined(remedies) for remedies in by_kind.values()]
+
+
+def _joined(remedies: Sequence[Text]) -> Text:
+    if len(remedies) == 1:
+        return remedies[0]
+    names = dict.fromkeys(name for remedy in remedies for name in remedy.params)
+    values = {name: dict.fromkeys(str(remedy.params.get(name, "")) for remedy in remedies) for name in names}
+    return Text(remedies[0].key, {name: ", ".join(each) for name, each in values.items()})
+
+
 def _key_lines(hosts: Sequence[HostKeys]) -> Iterator[Styled]:
-    """A line for each key; below all of them why the other hosts showed none."""
+    """A line for each key, in columns; below all of them why the other hosts showed none."""
+    widths = [max((len(column) for column in columns), default=0) for columns in zip(*map(_where, hosts), strict=True)]
+    algorithm_width = max((len(key.algorithm) for host in hosts for key in host.keys), default=0)
+    heads = {host: "  ".join(map(str.ljust, _where(host), widths)) for host in hosts}
     for host in hosts:
         for key in host.keys:
             word = "needless" if host.needless(key) else key.state.value
-            line = f"{_where(host)}  {key.algorithm} {key.fingerprint}  {T(f'cli.trust.state.{word}')}"
-            yield styled(  # words: cli.trust.state.*
-                f"{line} ({key.pinned_fingerprint})" if key.state is KeyState.CHANGED else line
-            )
+            state = T(f"cli.trust.state.{word}")  # words: cli.trust.state.*
+            line = f"{heads[host]}  {key.algorithm.ljust(algorithm_width)} {key.fingerprint}  {state}"
+            yield styled(f"{line} ({key.pinned_fingerprint})" if key.state is KeyState.CHANGED else line)
     for host in hosts:
         if host.error is not None:
-            yield from hanging(_where(host), str(host.error.text))
+            yield from hanging(heads[host], str(host.error.text))
 
 
-def _where(host: HostKeys) -> str:
-    return f"{host.node}  {host.address}:{host.port}"
+def _where(host: HostKeys) -> tuple[str, str]:
+    return host.node, f"{host.address}:{host.port}"
 
 
 @click.group(name="secret", cls=Group, help=str(T("cli.help.secret")))
@@ -109,7 +128,7 @@ def _checked_name(name: str) -> str:
 
 
 @secret_group.command(name="set", help=str(T("cli.help.secret_set")))
-@click.argument("site", type=click.Path(path_type=Path))
+@site_argument(required=True)
 @click.argument("name")
 def secret_set(site: Path, name: str, common: Common) -> None:
     """Put a value, from a prompt or standard input, into the vault."""
@@ -124,7 +143,7 @@ def secret_set(site: Path, name: str, common: Common) -> None:
 
 
 @secret_group.command(name="list", help=str(T("cli.help.secret_list")))
-@click.argument("site", type=click.Path(path_type=Path))
+@site_argument(required=True)
 def secret_list(site: Path, common: Common) -> None:
     """Names of the secrets in the vault; never their values."""
     session = Session.open(site, PromptOrFile(common.passphrase_file))
@@ -136,7 +155,7 @@ def secret_list(site: Path, common: Common) -> None:
 
 
 @secret_group.command(name="forget", help=str(T("cli.help.secret_forget")))
-@click.argument("site", type=click.Path(path_type=Path))
+@site_argument(required=True)
 @click.argument("name")
 def secret_forget(site: Path, name: str, common: Common) -> None:
     """Take a secret out of the vault."""

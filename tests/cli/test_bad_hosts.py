@@ -55,7 +55,7 @@ HOSTS: Mapping[str, Case] = MappingProxyType({
         user(Sudo.PASSWORD),
     ),
     "wrong-sudo": Case(
-        f"user: ops, {KEY}, sudo_password: secret:bad", "RBD-SSH-011", ("ops", "rbdtui secret set SITE"),
+        f"user: ops, {KEY}, sudo_password: secret:bad", "RBD-SSH-011", ("ops", "rbdtui secret set /"),
         user(Sudo.PASSWORD),
     ),
     "no-sudo-password": Case(
@@ -68,8 +68,8 @@ HOSTS: Mapping[str, Case] = MappingProxyType({
         f"user: ops, {KEY}, sudo_password: secret:good", "RBD-SSH-012", ("ops", "sudoers"), user(Sudo.NONE)
     ),
     "no-sudo": Case(f"user: ops, {KEY}, sudo_password: secret:good", "RBD-SSH-015", ("ops",), user(Sudo.ABSENT)),
-    "key-changed": Case(KEY, "RBD-SSH-006", ("SHA256:", "rbdtui trust SITE")),
-    "key-unknown": Case(KEY, "RBD-SSH-005", ("SHA256:", "rbdtui trust SITE")),
+    "key-changed": Case(KEY, "RBD-SSH-006", ("SHA256:", "rbdtui trust /")),
+    "key-unknown": Case(KEY, "RBD-SSH-005", ("SHA256:", "rbdtui trust /")),
     "port-taken": Case(KEY, "RBD-PORT-101", ("10250/tcp", "haproxy")),
 })  # fmt: skip
 PORTS: Mapping[str, tuple[str, tuple[str, ...]]] = MappingProxyType({

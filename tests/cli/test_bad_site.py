@@ -277,7 +277,7 @@ def test_a_secret_that_is_not_stored_is_a_finding_beside_the_others(
     options = ("--ascii", "--passphrase-file", file)
     said = console.say(capsys, language, *command.split(), one_host, *options).check(Exit.FINDINGS)
     assert console.contents(one_host) == before
-    assert "rbdtui secret set SITE sudo" in said.about("RBD-SECRET-001", "cluster.yaml:11:111")
+    assert f"rbdtui secret set {one_host} sudo" in said.about("RBD-SECRET-001", "cluster.yaml:11:111")
     said.about("RBD-TOPO-003")
 
 
