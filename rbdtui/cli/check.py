@@ -11,7 +11,17 @@ import click
 
 from rbdtui.bundle.verify import verify_bundle
 from rbdtui.checks.preflight import PreflightResult
-from rbdtui.cli.options import Command, Common, Group, choice_list, json_option, site_argument
+from rbdtui.cli.options import (
+    DRAWS,
+    FINDINGS,
+    PASSPHRASE,
+    Command,
+    Common,
+    Group,
+    choice_list,
+    json_option,
+    site_argument,
+)
 from rbdtui.cli.output import (
     CommandError,
     Exit,
@@ -34,7 +44,16 @@ KINDS = ("rules", "services", "preflight")
 _NOT_WRITABLE = (errno.EROFS, errno.EACCES, errno.EPERM)
 
 
-@click.command(cls=Command, help=str(T("cli.help.check")))
+@click.command(
+    cls=Command,
+    help=str(T("cli.help.check")),
+    shows=(*FINDINGS, PASSPHRASE),
+    examples=(
+        "check site-a",
+        "check site-a --only rules",
+        "check site-a --json",
+    ),
+)
 @site_argument()
 @click.option("--only", metavar=",".join(KINDS), help=str(T("cli.option.only")))
 @json_option()
@@ -88,7 +107,15 @@ async def _preflight(session: Session, *, quiet: bool) -> PreflightResult:
         return await session.preflight(hosts, on_facts=lambda facts: progress(facts.node))
 
 
-@click.command(cls=Command, help=str(T("cli.help.plan")))
+@click.command(
+    cls=Command,
+    help=str(T("cli.help.plan")),
+    shows=(*FINDINGS, PASSPHRASE),
+    examples=(
+        "plan site-a",
+        "plan site-a --diff",
+    ),
+)
 @site_argument()
 @json_option()
 @click.option("--diff", "with_diff", is_flag=True, help=str(T("cli.option.diff")))
@@ -157,7 +184,12 @@ def bundle_group() -> None:
     """The directory of offline packages."""
 
 
-@bundle_group.command(name="verify", help=str(T("cli.help.bundle_verify")))
+@bundle_group.command(
+    name="verify",
+    help=str(T("cli.help.bundle_verify")),
+    shows=DRAWS,
+    examples=("bundle verify site-a",),
+)
 @site_argument()
 @json_option()
 def bundle_verify(site: Path, as_json: bool, common: Common) -> int:

@@ -21,7 +21,7 @@ import click
 
 from rbdtui.cli.follow import Follower
 from rbdtui.cli.health import health_lines
-from rbdtui.cli.options import Command, Common, json_option, mouse_option
+from rbdtui.cli.options import FINDINGS, SLOW_LINK, Command, Common, json_option, mouse_option
 from rbdtui.cli.output import CommandError, Exit, answer, answer_findings, tell
 from rbdtui.cli.screen import refuse_without_terminal, show_screen
 from rbdtui.engine.client import RunClient
@@ -57,7 +57,16 @@ class OwnPassphrase:
         return self._passphrase
 
 
-@click.command(cls=Command, help=str(T("cli.help.demo")))
+@click.command(
+    cls=Command,
+    help=str(T("cli.help.demo")),
+    shows=(*FINDINGS, SLOW_LINK),
+    examples=(
+        "demo",
+        "demo --nodes 50",
+        "demo --headless",
+    ),
+)
 @click.option("--nodes", type=click.IntRange(3, 60), default=4, metavar="N", help=str(T("cli.option.demo_nodes")))
 @click.option("--empty", is_flag=True, help=str(T("cli.option.demo_empty")))
 @click.option("--headless", is_flag=True, help=str(T("cli.option.headless")))

@@ -11,7 +11,7 @@ from pathlib import Path
 import click
 from rich.cells import cell_len
 
-from rbdtui.cli.options import Command, Common, json_option, site_argument
+from rbdtui.cli.options import FINDINGS, PASSPHRASE, Command, Common, json_option, site_argument
 from rbdtui.cli.output import CommandError, Exit, Styled, answer, answer_json, styled, tell_progress
 from rbdtui.cli.passphrases import PromptOrFile
 from rbdtui.probes.model import (
@@ -41,7 +41,15 @@ _MARKS = {
 }
 
 
-@click.command(cls=Command, help=str(T("cli.help.health")))
+@click.command(
+    cls=Command,
+    help=str(T("cli.help.health")),
+    shows=(*FINDINGS, PASSPHRASE),
+    examples=(
+        "health site-a",
+        "health site-a --watch",
+    ),
+)
 @site_argument()
 @json_option()
 @click.option("--watch", is_flag=True, help=str(T("cli.option.watch")))

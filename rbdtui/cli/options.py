@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +12,7 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
+from rbdtui.cli.help_pages import OurFormatter
 from rbdtui.cli.output import answer, plain_signs_needed
 from rbdtui.paths import as_typed
 from rbdtui.words import LANGUAGES, T, use_site
@@ -30,26 +31,13 @@ class Common:
     """Whether ``--lang`` was there; the language itself holds already."""
 
 
-class OurFormatter(click.HelpFormatter):
-    """Help pages whose own words are from the catalogue; what click calls them is known here alone."""
-
-    def write_usage(self, prog: str, args: str = "", prefix: str | None = None) -> None:
-        """The first lines: options, and a group's command, are named in our words."""
-        ours = {
-            "[OPTIONS]": T("cli.help.any_options"),
-            "COMMAND": T("cli.help.any_command"),
-            "[ARGS]...": T("cli.help.any_arguments"),
-        }
-        words = " ".join(str(ours.get(word, word)) for word in args.split(" "))
-        super().write_usage(prog, words, f"{T('cli.help.usage')} " if prefix is None else prefix)
-
-    def write_heading(self, heading: str) -> None:
-        """A heading with the colon of its language."""
-        ours = {"Options": T("cli.help.options"), "Commands": T("cli.help.commands")}
-        self.write(f"{'':>{self.current_indent}}{ours[heading]}\n")
-
-
 click.Context.formatter_class = OurFormatter
+
+ASCII, SLOW_LINK, NO_COLOR = "--ascii", "--slow-link", "--no-color"
+PASSPHRASE, VERBOSE = "--passphrase-file", "--verbose"
+DRAWS = (ASCII, NO_COLOR)
+FINDINGS = (*DRAWS, VERBOSE)
+"""What a command shows of the options that every command takes; the others are taken and do nothing."""
 
 
 def _show_help(context: click.Context, _: click.Parameter, wanted: bool) -> None:
@@ -58,8 +46,8 @@ def _show_help(context: click.Context, _: click.Parameter, wanted: bool) -> None
         context.exit()
 
 
-def _common_options() -> list[click.Option]:
-    return [
+def _common_options(shown: Collection[str]) -> list[click.Option]:
+    options = [
         click.Option(["--lang"], type=Word(LANGUAGES), expose_value=False, help=str(T("cli.option.lang"))),
         click.Option(["--ascii", "ascii_only"], is_flag=True, help=str(T("cli.option.ascii"))),
         click.Option(["--slow-link"], is_flag=True, help=str(T("cli.option.slow_link"))),
@@ -77,6 +65,9 @@ def _common_options() -> list[click.Option]:
             help=str(T("cli.option.help")),
         ),
     ]  # fmt: skip
+    for option in options:
+        option.hidden = option.opts[-1] not in {*shown, "--lang", "--help"}
+    return options
 
 
 _BEFORE_THE_COMMAND = {"--ascii": 0, "--slow-link": 0, "--no-color": 0, "-v": 0, "--verbose": 0, "--passphrase-file": 1}
@@ -124,10 +115,20 @@ class Word(click.Choice[str]):
 class Command(click.Command):
     """A command with the options in common, which it receives as one `Common`."""
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        kwargs["params"] = [*kwargs.get("params", []), *_common_options()]
+    def __init__(self, *args: Any, shows: Collection[str] = (), examples: Sequence[str] = (), **kwargs: Any) -> None:
+        kwargs["params"] = [*kwargs.get("params", []), *_common_options(shows)]
         kwargs["add_help_option"] = False
         super().__init__(*args, **kwargs)
+        self.examples = tuple(examples)
+        """Command lines without the program's name."""
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """How the command is typed."""
+        if self.examples:
+            formatter.write_paragraph()
+            formatter.write(f"{T('cli.help.examples')}\n")
+            for example in self.examples:
+                formatter.write(f"  rbdtui {example}\n")
 
     def invoke(self, ctx: click.Context) -> Any:
         """Gather the options in common, then run the command."""
@@ -153,8 +154,14 @@ class Group(click.Group):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         kwargs["add_help_option"] = False
         super().__init__(*args, **kwargs)
-        options = _common_options()
+        options = _common_options(())
         self.params += [options[0], options[-1]]
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Every verb with the whole of what it does."""
+        verbs = [(name, self.get_command(ctx, name)) for name in self.list_commands(ctx)]
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, verb.help or "") for name, verb in verbs if verb is not None])
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """The verbs in the order in which they are written."""

@@ -9,7 +9,7 @@ from typing import Final
 
 import click
 
-from rbdtui.cli.options import Command, Common, json_option, site_argument
+from rbdtui.cli.options import NO_COLOR, Command, Common, json_option, site_argument
 from rbdtui.cli.output import CommandError, Exit, answer, answer_json, styled, tell
 from rbdtui.engine.client import RunClient, current_run
 from rbdtui.paths import as_typed
@@ -23,7 +23,14 @@ _AT_ONCE: Final = 500
 """Lines that are read of a log before they are written."""
 
 
-@click.command(cls=Command, help=str(T("cli.help.runs")))
+@click.command(
+    cls=Command,
+    help=str(T("cli.help.runs")),
+    examples=(
+        "runs site-a",
+        "runs site-a --json",
+    ),
+)
 @site_argument()
 @json_option()
 def runs(site: Path, as_json: bool, common: Common) -> int:
@@ -50,7 +57,15 @@ def _as_json(run: RunLine) -> dict[str, object]:
     }
 
 
-@click.command(cls=Command, help=str(T("cli.help.logs")))
+@click.command(
+    cls=Command,
+    help=str(T("cli.help.logs")),
+    shows=(NO_COLOR,),
+    examples=(
+        "logs site-a --node node2",
+        "logs site-a --step rke2-server --follow",
+    ),
+)
 @site_argument()
 @click.option("--run", "run_id", metavar="RUN", help=str(T("cli.option.logs_run")))
 @click.option("--node", metavar="NODE", help=str(T("cli.option.logs_node")))
@@ -129,7 +144,11 @@ class _Logs:
             yield from (line.text for line in lines)
 
 
-@click.command(cls=Command, help=str(T("cli.help.kubeconfig")))
+@click.command(
+    cls=Command,
+    help=str(T("cli.help.kubeconfig")),
+    examples=("kubeconfig site-a",),
+)
 @site_argument()
 def kubeconfig(site: Path, common: Common) -> int:
     """Where the site's kubeconfig is: the path alone on stdout, so that a shell can take it."""

@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 
 from rbdtui.cli.follow import Follower
-from rbdtui.cli.options import Command, Common, Word, json_option, site_argument
+from rbdtui.cli.options import DRAWS, FINDINGS, PASSPHRASE, SLOW_LINK, Command, Common, Word, json_option, site_argument
 from rbdtui.cli.output import (
     CommandError,
     Exit,
@@ -37,7 +37,16 @@ from rbdtui.words import T
 POLICIES = tuple(policy.value for policy in FailurePolicy)
 
 
-@click.command(cls=Command, help=str(T("cli.help.run")))
+@click.command(
+    cls=Command,
+    help=str(T("cli.help.run")),
+    shows=(*FINDINGS, SLOW_LINK, PASSPHRASE),
+    examples=(
+        "run site-a",
+        "run site-a --yes --detach",
+        "run site-a --accept RBD-HW-102",
+    ),
+)
 @site_argument()
 @click.option("--yes", is_flag=True, help=str(T("cli.option.run_yes")))
 @click.option("--new", "anew", is_flag=True, help=str(T("cli.option.run_new")))
@@ -155,7 +164,12 @@ class _Starter:
             raise CommandError(T("cli.run.not_confirmed"))
 
 
-@click.command(cls=Command, help=str(T("cli.help.attach")))
+@click.command(
+    cls=Command,
+    help=str(T("cli.help.attach")),
+    shows=(*DRAWS, SLOW_LINK),
+    examples=("attach site-a",),
+)
 @site_argument()
 @json_option()
 def attach(site: Path, as_json: bool, common: Common) -> int:
@@ -174,28 +188,47 @@ async def _await(command: Awaitable[None]) -> None:
     await command
 
 
-@click.command(cls=Command, help=str(T("cli.help.pause")))
+@click.command(
+    cls=Command,
+    help=str(T("cli.help.pause")),
+    examples=("pause site-a",),
+)
 @site_argument()
 def pause(site: Path, common: Common) -> int:
     """Have no further step started."""
     return _steer(site, RunClient.pause, "paused")
 
 
-@click.command(cls=Command, help=str(T("cli.help.resume")))
+@click.command(
+    cls=Command,
+    help=str(T("cli.help.resume")),
+    examples=("resume site-a",),
+)
 @site_argument()
 def resume(site: Path, common: Common) -> int:
     """Have steps started again."""
     return _steer(site, RunClient.resume, "resumed")
 
 
-@click.command(cls=Command, help=str(T("cli.help.stop")))
+@click.command(
+    cls=Command,
+    help=str(T("cli.help.stop")),
+    examples=("stop site-a",),
+)
 @site_argument()
 def stop(site: Path, common: Common) -> int:
     """End the run at the next safe point."""
     return _steer(site, RunClient.stop, "stopping")
 
 
-@click.command(cls=Command, help=str(T("cli.help.retry")))
+@click.command(
+    cls=Command,
+    help=str(T("cli.help.retry")),
+    examples=(
+        "retry site-a",
+        "retry site-a --step rke2-server@node2",
+    ),
+)
 @site_argument()
 @click.option("--step", metavar="STEP", help=str(T("cli.option.step")))
 def retry(site: Path, step: str | None, common: Common) -> int:

@@ -16,7 +16,11 @@ from rbdtui.words import T
 SCHEMAS = ("check", "plan", "run", "runs", "health")
 
 
-@click.command(cls=Command, help=str(T("cli.help.schema")))
+@click.command(
+    cls=Command,
+    help=str(T("cli.help.schema")),
+    examples=("schema check",),
+)
 @click.argument("name", type=Word(SCHEMAS))
 def schema(name: str, common: Common) -> None:
     """Print the JSON schema of an answer."""
@@ -26,7 +30,11 @@ def schema(name: str, common: Common) -> None:
         answer(asset("schemas", f"{name}.schema.json").read_text(encoding="utf-8").rstrip())
 
 
-@click.command(cls=Command, help=str(T("cli.help.version")))
+@click.command(
+    cls=Command,
+    help=str(T("cli.help.version")),
+    examples=("version",),
+)
 def version(common: Common) -> None:
     """Print the version, as ``--version`` does."""
     answer(f"rbdtui {__version__}")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from rbdtui.cli.options import Command, Common, mouse_option
+from rbdtui.cli.options import DRAWS, PASSPHRASE, SLOW_LINK, Command, Common, mouse_option
 from rbdtui.cli.output import CommandError, tell
 from rbdtui.cli.passphrases import PromptOrFile
 from rbdtui.words import T, Text, current_language
@@ -39,7 +39,13 @@ def first_word(arguments: Sequence[str]) -> str | None:
     return None
 
 
-@click.command(name=SCREEN_COMMAND, cls=Command, help=str(T("cli.help.open")))
+@click.command(
+    name=SCREEN_COMMAND,
+    cls=Command,
+    help=str(T("cli.help.open")),
+    shows=(*DRAWS, SLOW_LINK, PASSPHRASE),
+    examples=("open site-a",),
+)
 @click.argument("site", type=click.Path(path_type=Path), required=False, metavar="[SITE]")
 @mouse_option()
 def open_screen(site: Path | None, mouse: bool, common: Common) -> int:

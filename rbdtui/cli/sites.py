@@ -11,7 +11,7 @@ import click
 from click.shell_completion import get_completion_class
 
 from rbdtui.cli.asking import agreed
-from rbdtui.cli.options import Command, Common, Group, Word, WrongWord, site_argument
+from rbdtui.cli.options import PASSPHRASE, Command, Common, Group, Word, WrongWord, site_argument
 from rbdtui.cli.output import CommandError, Exit, Styled, answer, hanging, styled, tell
 from rbdtui.cli.passphrases import PromptOrFile, read_secret_value
 from rbdtui.paths import as_typed, asset
@@ -25,7 +25,14 @@ from rbdtui.words import T, Text
 from rbdtui.workbench.host_keys import HostKeys, KeyState, by_host
 
 
-@click.command(cls=Command, help=str(T("cli.help.init")))
+@click.command(
+    cls=Command,
+    help=str(T("cli.help.init")),
+    examples=(
+        "init site-a",
+        "init site-a --example kubernetes-only",
+    ),
+)
 @site_argument(required=True)
 @click.option("--example", type=Word(EXAMPLES), default=EXAMPLES[0], help=str(T("cli.option.example")))
 def init(site: Path, example: str, common: Common) -> None:
@@ -37,7 +44,15 @@ def init(site: Path, example: str, common: Common) -> None:
     answer(T("cli.init.next", site=as_typed(site)))
 
 
-@click.command(cls=Command, help=str(T("cli.help.trust")))
+@click.command(
+    cls=Command,
+    help=str(T("cli.help.trust")),
+    shows=(PASSPHRASE,),
+    examples=(
+        "trust site-a",
+        "trust site-a --replace node2",
+    ),
+)
 @site_argument()
 @click.option("--yes", is_flag=True, help=str(T("cli.option.trust_yes")))
 @click.option("--replace", multiple=True, metavar="NODE", help=str(T("cli.option.trust_replace")))
@@ -127,7 +142,12 @@ def _checked_name(name: str) -> str:
     return name
 
 
-@secret_group.command(name="set", help=str(T("cli.help.secret_set")))
+@secret_group.command(
+    name="set",
+    help=str(T("cli.help.secret_set")),
+    shows=(PASSPHRASE,),
+    examples=("secret set site-a sudo",),
+)
 @site_argument(required=True)
 @click.argument("name")
 def secret_set(site: Path, name: str, common: Common) -> None:
@@ -142,7 +162,12 @@ def secret_set(site: Path, name: str, common: Common) -> None:
     tell(T("cli.secret.kept", name=name, file=str(session.site.vault_file)))
 
 
-@secret_group.command(name="list", help=str(T("cli.help.secret_list")))
+@secret_group.command(
+    name="list",
+    help=str(T("cli.help.secret_list")),
+    shows=(PASSPHRASE,),
+    examples=("secret list site-a",),
+)
 @site_argument(required=True)
 def secret_list(site: Path, common: Common) -> None:
     """Names of the secrets in the vault; never their values."""
@@ -154,7 +179,12 @@ def secret_list(site: Path, common: Common) -> None:
         tell(T("cli.secret.none", site=as_typed(site)))
 
 
-@secret_group.command(name="forget", help=str(T("cli.help.secret_forget")))
+@secret_group.command(
+    name="forget",
+    help=str(T("cli.help.secret_forget")),
+    shows=(PASSPHRASE,),
+    examples=("secret forget site-a sudo",),
+)
 @site_argument(required=True)
 @click.argument("name")
 def secret_forget(site: Path, name: str, common: Common) -> None:
@@ -166,7 +196,11 @@ def secret_forget(site: Path, name: str, common: Common) -> None:
     tell(T("cli.secret.forgotten", name=name))
 
 
-@click.command(cls=Command, help=str(T("cli.help.completion")))
+@click.command(
+    cls=Command,
+    help=str(T("cli.help.completion")),
+    examples=("completion bash",),
+)
 @click.argument("shell", type=Word(["bash", "zsh", "fish"]))
 @click.pass_context
 def completion(context: click.Context, shell: str, common: Common) -> None:
