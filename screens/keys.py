@@ -13,7 +13,7 @@ from rbdtui.words import T
 _KEY_SIGNS: Final = {
     "escape": "Esc", "enter": "Enter", "space": "Space", "question_mark": "?", "slash": "/", "tab": "Tab",
     "up": "↑", "down": "↓", "left": "←", "right": "→", "plus": "+", "minus": "-", "delete": "Del",
-    "pageup": "PgUp", "pagedown": "PgDn", "full_stop": ".", "comma": ",",
+    "exclamation_mark": "!", "asterisk": "*", "pageup": "PgUp", "pagedown": "PgDn", "full_stop": ".", "comma": ",",
     "left_square_bracket": "[", "right_square_bracket": "]", "home": "Home", "end": "End",
 }  # fmt: skip
 _KEY_SIGNS_ASCII: Final = {"up": "Up", "down": "Dn", "left": "Lt", "right": "Rt"}
@@ -68,13 +68,14 @@ def key_words(screen: Screen[Any], *, ascii_only: bool, everything: bool = False
     return tuple((_joined(found, everything=everything), word) for word, found in signs.items())
 
 
+_TYPED: Final = frozenset(
+    ("question_mark", "slash", "space", "plus", "minus", "full_stop", "comma", "exclamation_mark", "asterisk")
+)
+
+
 def is_typed(key: str) -> bool:
     """Whether a key puts a letter into a text field."""
-    return (
-        len(key) == 1
-        or key in ("question_mark", "slash", "space", "plus", "minus", "full_stop", "comma")
-        or key.endswith("square_bracket")
-    )
+    return len(key) == 1 or key in _TYPED or key.endswith("square_bracket")
 
 
 def key_sign(key: str, *, ascii_only: bool) -> str:

@@ -10,13 +10,13 @@ from rich.text import Text as Line
 from rbdtui.findings import Finding, Severity
 from rbdtui.terminal_text import clean_line
 from rbdtui.words import T, Text
+from rbdtui.workbench.cell_edit import FIELDS
 from rbdtui.workbench.live import LiveNode, LiveState
 from rbdtui.workbench.node_rows import DATA_PATH, Mark, NodeRow, findings_by_node, in_field, size
 from rbdtui.workbench.operations import text_at, value_at
 from rbdtui.workbench.workbench import Workbench
 from screens.base import OurScreen, R
 from screens.widgets.field import severity_look
-from screens.widgets.node_table import FIELDS
 
 _OWN_REMEDIES: Final[Mapping[str, Text]] = {
     "RBD-SSH-005": T("nodes.remedy.new_key"),

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
 from typing import ClassVar, Final
 
 from rich.text import Text as Line
@@ -13,47 +12,35 @@ from textual.timer import Timer
 from textual.widget import Widget
 from textual.widgets import Static
 
-from rbdtui.words import T
+from rbdtui.findings import Finding
+from rbdtui.words import T, Text
 from rbdtui.workbench import operations, sections
-from rbdtui.workbench.draft import Data
-from rbdtui.workbench.node_rows import NodeRow, node_rows
+from rbdtui.workbench.cell_edit import FIELDS, SHARED, CellEdit
+from rbdtui.workbench.node_rows import NodeRow, findings_by_node, node_rows
+from rbdtui.workbench.operations import value_at
 from rbdtui.workbench.pasting import add_pasted, addresses_in, put_addresses
+from rbdtui.workbench.roles import roles_of
+from rbdtui.workbench.row_view import ListedRow
 from screens.base import Words, css, key
-from screens.edit import UNDO_KEYS, EditScreen
+from screens.edit import UNDO_KEYS
 from screens.node_detail import detail_lines
+from screens.row_list import LIST_KEYS, RowListScreen
 from screens.widgets.cell_line import CellLine
 from screens.widgets.cell_table import CellTable
-from screens.widgets.node_table import FIELDS, NodeTable
+from screens.widgets.node_table import NodeTable
+from screens.widgets.view_line import SearchBar, ViewLine
 
+MOST_NAMES: Final = 12
+"""Of the servers that a question is about."""
+EDITS: Final = (
+    "add", "paste", "undo", "redo", "search", "problems", "sort", "mark", "mark_all", "clear_view",
+)  # fmt: skip
+"""What is not there while a cell is being typed."""
 JUDGE_AFTER_S: Final = 0.25
 """How long after a letter the draft takes over what is being typed; far below a second, so that a crash loses none."""
 
 
-@dataclass(slots=True)
-class _Editing:
-    """A cell that is being edited."""
-
-    index: int
-    column: str
-    before: str
-    text: str
-    added: bool
-    """Whether the node was added for this, and goes again when it is given up."""
-
-    number: int
-    """Which editing this is, counted from the first."""
-
-    def is_address(self, text: str) -> bool:
-        """Whether an address is typed where a new server's name stands, which is made up already."""
-        return self.added and self.column == "name" and operations.is_address_begun(text)
-
-    @property
-    def mark(self) -> str:
-        """What makes all changes of this editing one step of undo."""
-        return f"cell {self.number}"
-
-
-class NodesScreen(EditScreen):
+class NodesScreen(RowListScreen):
     """The servers of the site."""
 
     SECTION = sections.NODES
@@ -62,47 +49,85 @@ class NodesScreen(EditScreen):
     BINDINGS: ClassVar[list[BindingType]] = [
         key("a", "add", "add"),
         key("e,enter,f2", "edit", "edit"),
+        *LIST_KEYS[:1],
+        key("space,m", "mark", "mark"),
+        key("d,delete", "remove", "delete"),
         key("p", "paste", "paste"),
         key("t", "trust", "trust"),
         key("l", "login", "login"),
         key("y", "duplicate", "duplicate"),
-        key("d,delete", "remove", "delete"),
         *UNDO_KEYS,
+        *LIST_KEYS[1:],
         key("g,f5", "ask_again", "again"),
         key("T", "trust_all", "trust_all"),
     ]
 
     def __init__(self) -> None:
         super().__init__()
-        self._rows: list[NodeRow] = []
-        self._editing: _Editing | None = None
+        self._rows: dict[int, NodeRow] = {}
+        """All servers by their places in the list."""
+        self._findings: dict[int, list[Finding]] = {}
+        self._editing: CellEdit | None = None
+        self._begun_at: int | None = None
+        """The server under the cursor when the cell was begun."""
         self._edited = 0
         self._judging: Timer | None = None
 
     def body(self) -> Iterable[Widget]:
         """Table, the field that lies over a cell of it, and what is to be said of the server under the cursor."""
         yield Words(self._how_to_begin, id="empty")
+        yield ViewLine()
         yield NodeTable(id="table")
         yield Static(id="detail")
+        yield SearchBar()
         yield CellLine(id="cell")
 
     # --- what is shown ---------------------------------------------------------------------------------------
 
     def refresh_view(self) -> None:
         """Draw what servers answered, and what is wrong with what was typed."""
-        workbench = self.workbench
-        count = len(self._rows)
-        self._rows = node_rows(workbench.draft.data, workbench.live, workbench.findings)
-        self._table.display = self.query_one("#detail").display = bool(self._rows)
+        had = bool(self._rows)
+        super().refresh_view()
+        self.table.display = self.query_one("#detail").display = bool(self._rows)
         self.query_one("#empty").display = not self._rows
-        self._table.show_rows(self._rows)
-        if self._editing is not None:
-            self.query_one(CellLine).lie_over(self._table.cell_region(), self._table.size.width)
-        self._draw_detail()
-        if bool(count) != bool(self._rows):
+        if had != bool(self._rows):
             self.refresh_bindings()
             if self._rows and self._editing is None:
-                self._table.focus()
+                self.table.focus()
+
+    def read_rows(self) -> Sequence[ListedRow]:
+        """All servers, with what they answer."""
+        data, findings = self.workbench.draft.data, self.workbench.findings
+        rows = node_rows(data, self.workbench.live, findings)
+        self._rows, self._findings = {row.index: row for row in rows}, findings_by_node(data, findings)
+        return [ListedRow(row.index, row.name, row.address, row.mark) for row in rows]
+
+    def searched(self, index: int) -> str:
+        """What stands in the row, the roles, and what is wrong."""
+        row, node = self._rows[index], value_at(self.workbench.draft.data, f"nodes[{index}]")
+        roles = roles_of(node) if isinstance(node, dict) else []
+        found = [str(finding.message) for finding in self._findings.get(index, ())]
+        return " ".join(
+            [row.name, row.address, row.user, row.port, str(row.login.text), str(row.os.text), *roles, *found]
+        )
+
+    def show_rows(self) -> None:
+        """Draw the servers that are seen."""
+        self.table.show_rows([self._rows[index] for index in self.shown], self.view.marked, self.nothing_seen())
+        if self._editing is not None:
+            self._lay_cell()
+        self._draw_detail()
+
+    def places_moved(self, places: Mapping[int, int]) -> None:
+        """The cell that is being typed stays its server's; a server that has gone takes it along."""
+        if self._editing is not None and not self._editing.moved(places):
+            self._close()
+
+    def _lay_cell(self) -> None:
+        """Put the field over the cell under the cursor."""
+        table = self.table
+        shift = table.region.offset - self.query_one("#body").content_region.offset
+        self.query_one(CellLine).lie_over(table.cell_region().translate(shift), table.size.width)
 
     def _how_to_begin(self) -> Line:
         """What stands in place of the table while there are no servers."""
@@ -114,13 +139,14 @@ class NodesScreen(EditScreen):
         return page
 
     @property
-    def _table(self) -> NodeTable:
+    def table(self) -> NodeTable:
+        """The servers."""
         return self.query_one(NodeTable)
 
     @property
     def _row(self) -> NodeRow | None:
         """The server under the cursor."""
-        return self._rows[self._table.row] if self._table.row < len(self._rows) else None
+        return self._rows.get(self.here) if self.here is not None else None
 
     def _draw_detail(self) -> None:
         """What is to be said of the server under the cursor, or how to begin."""
@@ -128,19 +154,16 @@ class NodesScreen(EditScreen):
         if row is None:
             return
         most = max(1, (detail.size.height - 2) // 4)
-        page = Line("\n").join(detail_lines(self, self.workbench, row, self._table.column, most))
+        page = Line("\n").join(detail_lines(self, self.workbench, row, self.table.column, most))
         if page != detail.content:
             detail.update(page, layout=False)
 
     def on_cell_table_moved(self, _: CellTable.Moved) -> None:
         """The cursor is elsewhere: a cell that was left by the mouse is done."""
-        editing, row = self._editing, self._row
-        if (
-            editing is not None
-            and row is not None
-            and (row.index, self._table.column) != (editing.index, editing.column)
-        ):
+        editing = self._editing
+        if editing is not None and (self.here, self.table.column) != (self._begun_at, editing.column):
             self._finish(editing.text)
+        self.note_move()
         self._draw_detail()
 
     def on_cell_table_resized(self, _: CellTable.Resized) -> None:
@@ -150,45 +173,68 @@ class NodesScreen(EditScreen):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """What needs a server is there only with one; nothing but the cell while it is edited."""
-        if action in ("edit", "trust", "login", "duplicate", "remove", "ask_again", "trust_all"):
-            return bool(self._rows) and self._editing is None
-        if action in ("add", "paste", "undo", "redo") and self._editing is not None:
+        if action in ("edit", "trust", "login", "duplicate", "remove", "ask_again"):
+            return self._editing is None and (bool(self.shown) or bool(self.view.marked))
+        if action == "trust_all":
+            return self._editing is None and bool(self._rows)
+        if action in EDITS and self._editing is not None:
             return False
         return super().check_action(action, parameters)
 
     def copy_text(self) -> str:
         """The server under the cursor with all that is said of it."""
-        return f"{self._table.row_text}\n{self.query_one('#detail', Static).content}"
+        return f"{self.table.row_text}\n{self.query_one('#detail', Static).content}"
 
     def jump(self, field: str) -> None:
         """Put the cursor on a field, named by its path or by the name of its node."""
-        for place, row in enumerate(self._rows):
-            path = f"nodes[{row.index}]"
+        for index, row in self._rows.items():
+            path = f"nodes[{index}]"
             if field in (row.name, path) or field.startswith(f"{path}."):
                 below = field.removeprefix(path).removeprefix(".")
-                column = next((column for column, name in FIELDS.items() if name == below), "")
-                self._table.put_cursor(place, column)
+                self.go_to(index, next((column for column, name in FIELDS.items() if name == below), ""))
                 return
 
     # --- editing ---------------------------------------------------------------------------------------------
 
     def action_edit(self) -> None:
-        """Edit the cell under the cursor."""
-        self._begin(self._table.column)
+        """Edit the cell under the cursor, or the column of all servers that are marked."""
+        column, indexes = self.table.column, self.targets()
+        if self.view.marked and len(indexes) > 1 and column not in SHARED:
+            self.tell(T("nodes.not_shared", count=len(indexes)), bad=True)
+        elif self.view.marked and indexes:
+            self._begin_all(indexes, column)
+        else:
+            self._begin(column)
 
     def _begin(self, column: str, *, added: bool = False, replace: bool = False) -> None:
-        row, table = self._row, self._table
+        self.up_to_date()
+        row, table = self._row, self.table
         if row is None:
             return
         self._editing = None
         table.put_cursor(table.row, column)
         text = table.editable_text(row, column)
-        self._edited += 1
-        self._editing = _Editing(row.index, column, text, text, added, self._edited)
         hint = operations.following_address(self.workbench.draft.data, row.index) if column == "address" else ""
-        line = self.query_one(CellLine)
-        line.lie_over(table.cell_region(), table.size.width)
-        line.open(text, placeholder=hint, replace=replace)
+        self._open([row.index], column, text, hint, added=added, replace=replace)
+
+    def _begin_all(self, indexes: list[int], column: str) -> None:
+        """Edit a column of several servers; what they have in common stands there."""
+        texts = {self.table.editable_text(self._rows[index], column) for index in indexes}
+        self._open(
+            indexes, column, texts.pop() if len(texts) == 1 else "", str(T("nodes.for_marked", count=len(indexes)))
+        )
+        if len(indexes) > 1:
+            self.tell(T("nodes.edits_marked", count=len(indexes)))
+
+    def _open(
+        self, indexes: list[int], column: str, text: str, hint: str, *, added: bool = False, replace: bool = False
+    ) -> None:
+        self._edited += 1
+        data = self.workbench.draft.data
+        self._editing = CellEdit.begin(data, indexes, column, text, added=added, number=self._edited)
+        self._begun_at = self.here
+        self._lay_cell()
+        self.query_one(CellLine).open(text, placeholder=hint, replace=replace)
         self.refresh_bindings()
 
     def on_cell_line_typed(self, event: CellLine.Typed) -> None:
@@ -201,9 +247,10 @@ class NodesScreen(EditScreen):
     def _judge(self) -> None:
         """Have the draft take over what stands in the cell."""
         self._cancel_judging()
+        self.up_to_date()
         editing = self._editing
         if editing is not None:
-            self.workbench.change(lambda data: _put(data, editing, editing.text), merge=editing.mark)
+            self.workbench.change(lambda data: editing.put(data, editing.text), merge=editing.mark)
 
     def _cancel_judging(self) -> None:
         if self._judging is not None:
@@ -212,21 +259,20 @@ class NodesScreen(EditScreen):
 
     def on_cell_line_finished(self, event: CellLine.Finished) -> None:
         """Accept the cell and go on; from the name of a new node to its address, unless that was typed there."""
+        self.up_to_date()
         editing = self._editing
-        if editing is not None and editing.is_address(event.text):
-            self._put_name_back(editing)
         new_name = editing is not None and editing.added and editing.column == "name"
+        if editing is not None and editing.is_address(event.text):
+            self.workbench.change(editing.name_back, merge=editing.mark)
+            self.table.put_cursor(self.table.row, "address")
+            new_name = False
+        several = editing is not None and editing.several
         self._finish(event.text)
-        self._onward("next" if new_name and event.onward == "stay" else event.onward)
-
-    def _put_name_back(self, editing: _Editing) -> None:
-        """What was typed for a name is the address: the name is as it was, and the address is being edited."""
-        index, name = editing.index, editing.before
-        self.workbench.change(lambda data: operations.put_in_node(data, index, "name", name), merge=editing.mark)
-        editing.column, editing.before = "address", ""
-        self._table.put_cursor(self._table.row, "address")
+        if not several:
+            self._onward("next" if new_name and event.onward == "stay" else event.onward)
 
     def _finish(self, text: str) -> None:
+        self.up_to_date()
         editing = self._close()
         if editing is None:
             return
@@ -237,34 +283,35 @@ class NodesScreen(EditScreen):
             self.workbench.change(lambda data: put_addresses(data, editing.index, addresses), merge=editing.mark)
             self.tell(T("nodes.range_taken", count=len(addresses), first=addresses[0], last=addresses[-1]))
         else:
-            self.workbench.change(lambda data: _put_finally(data, editing, text), merge=editing.mark)
+            self.workbench.change(lambda data: editing.put_finally(data, text), merge=editing.mark)
 
-    def _close(self) -> _Editing | None:
+    def _close(self) -> CellEdit | None:
         """End editing; what was edited."""
         editing, self._editing = self._editing, None
         self._cancel_judging()
         self.query_one(CellLine).display = False
-        self._table.focus()
+        self.table.focus()
         self.refresh_bindings()
         return editing
 
     def on_cell_line_given_up(self, _: CellLine.GivenUp) -> None:
         """Have the cell as it was; a node that was added for it goes."""
+        self.up_to_date()
         editing = self._close()
         if editing is None:
             return
-        self.workbench.change(lambda data: _put(data, editing, editing.before), merge=editing.mark)
+        self.workbench.change(editing.give_up, merge=editing.mark)
         if editing.added:
             self.workbench.undo(for_good=True)
 
     def _onward(self, onward: str) -> None:
         """Where the cursor goes from a cell that is done."""
-        table = self._table
+        table = self.table
         typed = [column for column in table.columns if column in FIELDS]
         place = typed.index(table.column)
         if onward in ("up", "down"):
             row = table.row + (1 if onward == "down" else -1)
-            if 0 <= row < len(self._rows):
+            if 0 <= row < len(self.shown):
                 table.put_cursor(row, table.column)
                 self._begin(table.column)
         elif onward != "stay" and 0 <= (place := place + (1 if onward == "next" else -1)) < len(typed):
@@ -278,31 +325,64 @@ class NodesScreen(EditScreen):
             self.tell(T("paste.no_room", most=operations.MOST_NODES), bad=True)
             return
         self.workbench.change(operations.add_node)
-        self._show_added(len(operations.nodes_in(self.workbench.draft.data)) - 1)
+        self._show_added(operations.nodes_in(self.workbench.draft.data)[-1][0])
 
     def action_duplicate(self) -> None:
         """Add a server like the one under the cursor."""
-        row = self._row
-        if row is None:
-            return
-        if not operations.room_for_nodes(self.workbench.draft.data):
+        targets = self.targets()
+        if len(targets) != 1:
+            self.tell(T("nodes.one_only", count=len(targets)), bad=True)
+        elif not operations.room_for_nodes(self.workbench.draft.data):
             self.tell(T("paste.no_room", most=operations.MOST_NODES), bad=True)
-            return
-        self.workbench.change(lambda data: operations.duplicate_node(data, row.index))
-        self._show_added(self._table.row + 1)
+        else:
+            self.workbench.change(lambda data: operations.duplicate_node(data, targets[0]))
+            self._show_added(targets[0] + 1)
 
-    def _show_added(self, place: int) -> None:
-        self.refresh_view()
-        self._table.put_cursor(place, "name")
+    def _show_added(self, index: int) -> None:
+        self.go_to(index, "name")
         self._begin("name", added=True, replace=True)
 
     def action_remove(self) -> None:
-        """Take the server under the cursor out; undo brings it back."""
-        row = self._row
-        if row is not None:
-            self.workbench.change(lambda data: operations.remove_node(data, row.index))
-            self.refresh_view()
-            self.tell(T("nodes.removed", node=row.name or row.address or str(row.index + 1)))
+        """Remove what is marked, after a question for more than one, else the server under the cursor."""
+        targets = self.targets()
+        if len(targets) > 1:
+            self._ask_remove(targets)
+        elif targets:
+            self._remove(targets)
+
+    @work(group="dialog", exit_on_error=False)
+    async def _ask_remove(self, targets: Sequence[int]) -> None:
+        from screens.dialogs.confirm import ConfirmDialog
+
+        names, count = self._names(targets), len(targets)
+        question = T("nodes.remove_several", count=count, names=_listed(names), stay=self._stay)
+        if not await self.program.ask(ConfirmDialog(T("nodes.remove_title", count=count), question)):
+            return
+        targets = self.targets()
+        if self._names(targets) == names:
+            self._remove(targets)
+        else:
+            self.tell(T("nodes.changed_meanwhile"), bad=True)
+
+    def _remove(self, targets: Sequence[int]) -> None:
+        what = self._said_of(targets)
+        self.workbench.change(lambda data: operations.remove_nodes(data, targets))
+        self.refresh_view()
+        stays = self.workbench.run is not None
+        self.tell(T("nodes.removed_stays", node=what) if stays else T("nodes.removed", node=what))
+
+    @property
+    def _stay(self) -> Text | str:
+        """What is to be known before servers of a cluster are removed from the plan."""
+        return T("nodes.they_stay") if self.workbench.run is not None else ""
+
+    def _said_of(self, indexes: Sequence[int]) -> Text | str:
+        """A server by its name, several by how many they are."""
+        return T("nodes.count", count=len(indexes)) if len(indexes) != 1 else self._names(indexes)[0]
+
+    def _names(self, indexes: Iterable[int]) -> list[str]:
+        rows = [self._rows[index] for index in indexes if index in self._rows]
+        return [row.name or row.address or str(row.index + 1) for row in rows]
 
     def action_paste(self) -> None:
         """Have a list typed or pasted."""
@@ -329,63 +409,46 @@ class NodesScreen(EditScreen):
         if pasted is not None and pasted.nodes:
             self.workbench.change(lambda data: add_pasted(data, pasted))
             self.refresh_view()
-            self._table.put_cursor(len(self._rows) - 1)
+            self.go_to(operations.nodes_in(self.workbench.draft.data)[-1][0])
             self.tell(T("nodes.pasted", count=len(pasted.nodes), refused=pasted.refused))
 
     # --- servers asked ---------------------------------------------------------------------------------------
 
     def action_ask_again(self) -> None:
-        """Ask the server under the cursor once more."""
-        row = self._row
-        if row is not None:
-            self.workbench.ask_again(row.name)
-            self.tell(T("nodes.asked_again", node=row.name))
+        """Ask what is marked, else the server under the cursor, once more."""
+        targets = self.targets()
+        for index in targets:
+            self.workbench.ask_again(self._rows[index].name)
+        if targets:
+            self.tell(T("nodes.asked_again", node=self._said_of(targets)))
 
     @work(group="dialog", exit_on_error=False)
     async def action_login(self) -> None:
-        """How to log in to the server under the cursor."""
+        """How to log in to what is marked, else to the server under the cursor."""
         from screens.dialogs.login import LoginDialog
 
-        row = self._row
-        if row is not None:
-            await self.program.ask(LoginDialog(row.index, row.name))
+        if targets := self.targets():
+            await self.program.ask(LoginDialog(self.workbench.draft.data, targets))
 
     def action_trust(self) -> None:
-        """Compare and pin the host key of the server under the cursor."""
-        row = self._row
-        if row is not None:
-            self._ask_trust(row.name)
+        """Compare and pin the host keys of what is marked, else of the server under the cursor."""
+        if targets := self.targets():
+            self._ask_trust([self._rows[index].name for index in targets])
 
     def action_trust_all(self) -> None:
         """Compare and pin the host keys of all servers."""
-        self._ask_trust("")
+        self._ask_trust(())
 
     @work(group="dialog", exit_on_error=False)
-    async def _ask_trust(self, node: str) -> None:
+    async def _ask_trust(self, nodes: Sequence[str]) -> None:
         from screens.dialogs.trust import TrustDialog
 
-        if pinned := await self.program.ask(TrustDialog(node)):
+        if pinned := await self.program.ask(TrustDialog(nodes)):
             self.tell(T("trust.pinned", count=pinned))
 
 
-def _put(data: Data, editing: _Editing, text: str) -> None:
-    """Put what is being typed into the draft as it stands, right or wrong."""
-    match editing.column:
-        case "name" if editing.added:
-            is_address = editing.is_address(text)
-            operations.put_in_node(data, editing.index, "name", editing.before if is_address else text.strip())
-            operations.put_in_node(data, editing.index, "address", text.strip() if is_address else "")
-        case "port":
-            operations.put(data, f"nodes[{editing.index}].ssh.port", operations.number_or_text(text))
-        case "user":
-            operations.put(data, f"nodes[{editing.index}].ssh.user", text.strip())
-        case column:
-            operations.put_in_node(data, editing.index, column, text.strip())
-
-
-def _put_finally(data: Data, editing: _Editing, text: str) -> None:
-    """Put what was typed into the draft; an address may bring user and port."""
-    if editing.column == "address":
-        operations.put_where(data, editing.index, text)
-    else:
-        _put(data, editing, text)
+def _listed(names: Sequence[str]) -> Text | str:
+    """Names in a question: the first ones, and how many more."""
+    listed = ", ".join(names[:MOST_NAMES])
+    more = len(names) - MOST_NAMES
+    return T("nodes.and_more", names=listed, count=more) if more > 0 else listed

@@ -18,6 +18,7 @@ from rbdtui.spec.survival import Fate, Outcome, what_if_dies
 from rbdtui.terminal_text import clean_line
 from rbdtui.words import T
 from rbdtui.workbench import sections
+from rbdtui.workbench.node_rows import SEVERITY_MARK, Mark
 from rbdtui.workbench.operations import field_of, nodes_in, text_at, uses_builds, value_at
 from rbdtui.workbench.roles import (
     COUNT_RULES,
@@ -26,19 +27,22 @@ from rbdtui.workbench.roles import (
     role_findings,
     roles_of,
     sketch,
-    toggle_role,
+    toggle_roles,
 )
+from rbdtui.workbench.row_view import ListedRow
 from screens.base import Words, css, key
-from screens.edit import UNDO_KEYS, EditScreen
+from screens.edit import UNDO_KEYS
+from screens.row_list import LIST_KEYS, RowListScreen
 from screens.widgets.cell_table import CellTable
 from screens.widgets.field import severity_look, worst_of
 from screens.widgets.hanging import hanging
 from screens.widgets.role_table import RoleCount, RoleRow, RoleTable
+from screens.widgets.view_line import SearchBar, ViewLine
 
 MOST_FINDINGS: Final = 2
 
 
-class RolesScreen(EditScreen):
+class RolesScreen(RowListScreen):
     """The matrix of nodes and roles."""
 
     SECTION = sections.ROLES
@@ -46,26 +50,33 @@ class RolesScreen(EditScreen):
     AUTO_FOCUS = "#table"
     BINDINGS: ClassVar[list[BindingType]] = [
         key("space,enter", "give", "toggle"),
+        *LIST_KEYS[:1],
+        key("m", "mark", "mark"),
         key("p", "preset", "preset"),
         *UNDO_KEYS,
+        *LIST_KEYS[1:],
     ]
 
     def __init__(self) -> None:
         super().__init__()
-        self._rows: list[RoleRow] = []
+        self._rows: dict[int, RoleRow] = {}
+        """All nodes by their places in the list."""
         self._findings: Sequence[Finding] = ()
 
     def body(self) -> Iterable[Widget]:
         """Table, counts, what is wrong, and what if it dies."""
         yield Words(T("roles.empty"), id="empty")
+        yield ViewLine()
         with Vertical(id="sides"):
             yield RoleTable(id="table")
             yield Static(id="detail")
+        yield SearchBar()
 
     # --- drawing ---------------------------------------------------------------------------------------------
 
     @property
-    def _table(self) -> RoleTable:
+    def table(self) -> RoleTable:
+        """Nodes by roles."""
         return self.query_one(RoleTable)
 
     @property
@@ -75,31 +86,58 @@ class RolesScreen(EditScreen):
     def _roles(self) -> list[Role]:
         """The roles of this profile; one that it has no use for stays while a node has it."""
         data = self.workbench.draft.data
-        held = {role for row in self._rows for role in row.roles}
+        held = {role for row in self._rows.values() for role in row.roles}
         return [role for role in Role if role is not Role.BUILD or uses_builds(data) or role.value in held]
 
     def refresh_view(self) -> None:
         """Draw the draft."""
-        draft = self.workbench.draft
-        self._findings = role_findings(draft)
         had = bool(self._rows)
-        self._rows = [
-            RoleRow(index, field_of(node, "name"), tuple(roles_of(node)), self._worst_at(index))
-            for index, node in nodes_in(draft.data)
-        ]
+        super().refresh_view()
         shown = bool(self._rows)
         self.query_one("#empty").display, self.query_one("#sides").display = not shown, shown
-        wrong = any(not finding.code.startswith(DEATH_RULES) for finding in self._findings)
-        self.set_class(wrong, "-told")
-        self._table.styles.height = len(self._rows) + 2
-        self._table.show_rows(self._rows, {role: self._count_of(role) for role in self._roles()})
-        self._draw_detail()
         if had != shown:
             self.refresh_bindings()
 
-    def _worst_at(self, index: int) -> Severity | None:
+    def read_rows(self) -> Sequence[ListedRow]:
+        """All nodes and what is wrong with their roles."""
+        draft = self.workbench.draft
+        self._findings = role_findings(draft)
+        listed = nodes_in(draft.data)
+        self._rows = {
+            index: RoleRow(index, field_of(node, "name"), tuple(roles_of(node)), self._worst_at(index))
+            for index, node in listed
+        }
+        return [
+            ListedRow(index, field_of(node, "name"), field_of(node, "address"), _mark_of(self._rows[index].worst))
+            for index, node in listed
+        ]
+
+    def searched(self, index: int) -> str:
+        """Name, address, user, roles, and what is wrong with them."""
+        row, data = self._rows[index], self.workbench.draft.data
+        own = [text_at(data, f"nodes[{index}].{field}") for field in ("address", "ssh.user")]
+        found = [str(finding.message) for finding in self._at(index)]
+        return " ".join([row.name, *own, "" if own[1] else text_at(data, "ssh.user"), *row.roles, *found])
+
+    def show_rows(self) -> None:
+        """Draw the nodes that are seen."""
+        wrong = any(not finding.code.startswith(DEATH_RULES) for finding in self._findings)
+        self.set_class(wrong, "-told")
+        self.table.styles.height = max(1, len(self.shown)) + 2
+        rows, counts = (
+            [self._rows[index] for index in self.shown],
+            {role: self._count_of(role) for role in self._roles()},
+        )
+        self.table.show_rows(rows, counts, len(self._rows), self.view.marked, self.nothing_seen())
+        self._draw_detail()
+
+    def _at(self, index: int) -> list[Finding]:
+        """What is wrong with the roles of one node."""
         path = f"nodes[{index}].roles"
-        worst = worst_of([finding for finding in self._findings if finding.place.field.startswith(path)])
+        return [finding for finding in self._findings if finding.place.field.startswith(path)]
+
+    def _worst_at(self, index: int) -> Severity | None:
+        worst = worst_of(self._at(index))
         return worst.severity if worst is not None else None
 
     def _count_of(self, role: Role) -> RoleCount:
@@ -108,7 +146,7 @@ class RolesScreen(EditScreen):
         worst = worst_of([finding for finding in self._findings if finding.code in codes])
         balanced = text_at(self.workbench.draft.data, "gateway.mode") in ("", GatewayMode.KEEPALIVED.value)
         ruled = bool(codes) and (role is not Role.GATEWAY or balanced or worst is not None)
-        count = sum(role.value in row.roles for row in self._rows)
+        count = sum(role.value in row.roles for row in self._rows.values())
         return RoleCount(count, ruled, worst.severity if worst is not None else None)
 
     def _draw_detail(self) -> None:
@@ -165,10 +203,11 @@ class RolesScreen(EditScreen):
     @property
     def _row(self) -> RoleRow | None:
         """The node under the cursor."""
-        return self._rows[self._table.row] if self._table.row < len(self._rows) else None
+        return self._rows.get(self.here) if self.here is not None else None
 
     def on_cell_table_moved(self, _: CellTable.Moved) -> None:
         """Say what its death would mean."""
+        self.note_move()
         self._draw_detail()
 
     def on_cell_table_resized(self, _: CellTable.Resized) -> None:
@@ -178,30 +217,32 @@ class RolesScreen(EditScreen):
 
     def copy_text(self) -> str:
         """The matrix, and the answer for the node under the cursor."""
-        lines = [f"{row.name}\t{', '.join(row.roles)}" for row in self._rows]
+        lines = [f"{row.name}\t{', '.join(row.roles)}" for row in self._rows.values()]
         return "\n".join([*lines, "", str(self._detail.content)])
 
     def jump(self, field: str) -> None:
         """Put the cursor on a node, and on the role when one is meant."""
         role = value_at(self.workbench.draft.data, field) if "].roles[" in field else ""
-        for place, row in enumerate(self._rows):
-            if field == row.name or field == f"nodes[{row.index}]" or field.startswith(f"nodes[{row.index}]."):
-                self._table.put_cursor(place, str(role))
+        for index, row in self._rows.items():
+            if field == row.name or field == f"nodes[{index}]" or field.startswith(f"nodes[{index}]."):
+                self.go_to(index, str(role))
                 return
 
     # --- keys ------------------------------------------------------------------------------------------------
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """What needs a node is there only with one."""
-        if action in ("give", "preset"):
+        if action == "give":
+            return bool(self.shown) or bool(self.view.marked)
+        if action == "preset":
             return bool(self._rows)
         return super().check_action(action, parameters)
 
     def action_give(self) -> None:
-        """Give the role under the cursor, or take it away."""
-        row, role = self._row, self._table.column
-        if row is not None and role:
-            self.workbench.change(lambda data: toggle_role(data, row.index, role))
+        """Give the role under the cursor, or take it away; all that are marked are the same in it afterwards."""
+        targets, role = self.targets(), self.table.column
+        if targets and role:
+            self.workbench.change(lambda data: toggle_roles(data, targets, role))
             self.refresh_view()
 
     @work(group="dialog", exit_on_error=False)
@@ -218,3 +259,7 @@ class RolesScreen(EditScreen):
 
 def _name(row: RoleRow) -> str:
     return clean_line(row.name) or str(T("roles.nameless", number=row.index + 1))
+
+
+def _mark_of(worst: Severity | None) -> Mark:
+    return SEVERITY_MARK[worst] if worst is not None else Mark.NONE

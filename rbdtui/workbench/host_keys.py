@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from rbdtui.transport.base import TransportError
 from rbdtui.transport.hostkeys import KeyState, SeenHostKey
+from rbdtui.workbench.row_view import natural
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +39,8 @@ class HostKeys:
 def by_host(seen: Iterable[SeenHostKey]) -> list[HostKeys]:
     """What was seen, host by host: changed ones first, then new ones, confirmed ones, and those that showed none.
 
+    Among these by name, node2 before node10.
+
     Words of others, as errors have them, so never stand above a fingerprint that is to be compared.
     """
     grouped: dict[tuple[str, str, int], list[SeenHostKey]] = {}
@@ -50,7 +53,9 @@ def by_host(seen: Iterable[SeenHostKey]) -> list[HostKeys]:
         )
         for (node, address, port), keys in grouped.items()
     ]  # fmt: skip
-    return sorted(hosts, key=lambda host: (host.error is not None, not host.changed, not host.new))
+    return sorted(
+        hosts, key=lambda host: (host.error is not None, not host.changed, not host.new, natural(host.node), host.port)
+    )
 
 
 __all__ = ["HostKeys", "KeyState", "SeenHostKey", "by_host"]

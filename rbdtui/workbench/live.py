@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -142,9 +142,9 @@ class LiveNodes:
                 if name in (None, known):
                     self._ask(known, endpoint, 0.0)
 
-    async def scan(self, node: str, on_seen: Callable[[SeenHostKey], None]) -> list[SeenHostKey]:
-        """The keys that a node, or all of which enough is known, show now; each is told as it comes."""
-        endpoints = [endpoint for name, endpoint in self._asked.items() if node in ("", name)]
+    async def scan(self, nodes: Collection[str], on_seen: Callable[[SeenHostKey], None]) -> list[SeenHostKey]:
+        """The keys that nodes, by default all of which enough is known, show now; each is told as it comes."""
+        endpoints = [endpoint for name, endpoint in self._asked.items() if not nodes or name in nodes]
         return await scan_host_keys(endpoints, self._known_hosts, self._secret, on_seen=on_seen)
 
     def close(self) -> None:

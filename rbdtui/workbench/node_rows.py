@@ -76,7 +76,7 @@ _CODES: Final[Mapping[str, tuple[str, ...]]] = {
     "clock": ("RBD-TIME-",),
 }
 """Which column a finding on a host belongs to, by the beginning of its code."""
-_SEVERITY_MARK: Final = {Severity.ERROR: Mark.ERROR, Severity.WARNING: Mark.WARNING, Severity.INFO: Mark.NONE}
+SEVERITY_MARK: Final = {Severity.ERROR: Mark.ERROR, Severity.WARNING: Mark.WARNING, Severity.INFO: Mark.NONE}
 _FAILURES: Final = {
     "RBD-SSH-001": "refused", "RBD-SSH-002": "silent", "RBD-SSH-003": "no_way", "RBD-SSH-004": "denied",
     "RBD-SSH-007": "lost", "RBD-SSH-008": "own_key", "RBD-SSH-009": "no_ssh", "RBD-SSH-010": "bastion",
@@ -131,10 +131,10 @@ def _row(data: Data, index: int, node: NodeData, live: LiveNode | None, findings
     bad: dict[str, Mark] = {}
     for finding in findings:
         name = in_field(finding)
-        bad[name] = max(bad.get(name, Mark.NONE), _SEVERITY_MARK[finding.severity])
+        bad[name] = max(bad.get(name, Mark.NONE), SEVERITY_MARK[finding.severity])
     bad.pop("", None)
     judged = [finding for finding in findings if finding.code != _NEW_KEY]
-    worst = max((_SEVERITY_MARK[finding.severity] for finding in judged), default=Mark.NONE)
+    worst = max((SEVERITY_MARK[finding.severity] for finding in judged), default=Mark.NONE)
     cells = {column: _fact_cell(column, facts, findings) for column in _CODES}
     return NodeRow(
         index=index,
@@ -167,7 +167,7 @@ def _fact_cell(column: str, facts: NodeFacts | None, findings: Sequence[Finding]
     if facts is None:
         return Cell()
     about = [finding for finding in findings if finding.code.startswith(_CODES[column])]
-    worst = max((_SEVERITY_MARK[finding.severity] for finding in about), default=Mark.OK)
+    worst = max((SEVERITY_MARK[finding.severity] for finding in about), default=Mark.OK)
     return Cell(_fact(column, facts), max(worst, Mark.OK))
 
 

@@ -175,11 +175,10 @@ def duplicate_node(data: Data, index: int) -> None:
     _list(data).insert(index + 1, node)
 
 
-def remove_node(data: Data, index: int) -> None:
-    """Take a node out."""
-    listed = _list(data)
-    if 0 <= index < len(listed):
-        del listed[index]
+def remove_nodes(data: Data, indexes: Iterable[int]) -> None:
+    """Take nodes out."""
+    listed, gone = _list(data), set(indexes)
+    listed[:] = [node for index, node in enumerate(listed) if index not in gone]
 
 
 # --- addresses as they are typed -------------------------------------------------------------------------------

@@ -74,6 +74,16 @@ def toggle_role(data: Data, index: int, role: str) -> None:
         node["roles"] = _in_order([each for each in held if each != role] if role in held else [*held, role])
 
 
+def toggle_roles(data: Data, indexes: Sequence[int], role: str) -> None:
+    """Give several nodes a role, or take it from all of them when all have it: afterwards they are the same."""
+    nodes = dict(nodes_in(data))
+    meant = [index for index in indexes if index in nodes]
+    wanted = not all(role in roles_of(nodes[index]) for index in meant)
+    for index in meant:
+        if (role in roles_of(nodes[index])) is not wanted:
+            toggle_role(data, index, role)
+
+
 def _in_order(roles: Sequence[str]) -> list[str]:
     order = [role.value for role in Role]
     known = [role for role in order if role in roles]

@@ -6,7 +6,7 @@ waits for a host.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from concurrent.futures import Future, wait
 from pathlib import Path
 from typing import Final
@@ -311,13 +311,13 @@ class Workbench:
         self._tell()
 
     def scan_host_keys(
-        self, node: str = "", on_seen: Callable[[SeenHostKey], None] = lambda _: None
+        self, nodes: Collection[str] = (), on_seen: Callable[[SeenHostKey], None] = lambda _: None
     ) -> Future[list[SeenHostKey]]:
-        """The keys that a server of the draft, or all, show now; logs in nowhere but at bastions.
+        """The keys that servers of the draft, by default all, show now; logs in nowhere but at bastions.
 
         Each is told as it comes, from another thread.
         """
-        return self.background.submit(self._live.scan(node, on_seen))
+        return self.background.submit(self._live.scan(nodes, on_seen))
 
     def trust(self, keys: Iterable[SeenHostKey]) -> None:
         """Pin keys that the operator has confirmed, then ask those servers again; raises `TransportError`."""

@@ -6,7 +6,7 @@ A key is confirmed only once it has been on the screen, so the list is read to i
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import ClassVar
 
 from rich.text import Text as Line
@@ -40,10 +40,10 @@ class TrustDialog(Dialog[int]):
     class Seen(Message):
         """A host has shown its keys."""
 
-    def __init__(self, node: str) -> None:
+    def __init__(self, nodes: Sequence[str]) -> None:
         super().__init__()
-        self._node = node
-        """The server whose key is asked for; empty for all."""
+        self._servers = tuple(nodes)
+        """The servers whose keys are asked for; empty for all."""
         self._seen: list[SeenHostKey] = []
         self._scanning = False
         self._pinned = 0
@@ -60,13 +60,21 @@ class TrustDialog(Dialog[int]):
 
     def title_text(self) -> Text:
         """What it is about."""
-        return T("trust.title_one", node=self._node) if self._node else T("trust.title")
+        if len(self._servers) == 1:
+            return T("trust.title_one", node=self._servers[0])
+        return T("trust.title_several", count=len(self._servers)) if self._servers else T("trust.title")
+
+    def _question(self) -> Text | str:
+        """What is confirmed by the key that confirms."""
+        count = sum(host.new for host in self._hosts)
+        return T("trust.question", count=count) if count and not self._scanning else ""
 
     def body(self) -> Iterable[Widget]:
         """What to do, and the keys."""
         yield Words(T("trust.explain"), classes="paragraph")
         with VerticalScroll(id="keys"):
             yield Static(id="key-list")
+        yield Words(self._question, id="question")
 
     def on_mount(self) -> None:
         """Ask the servers for their keys."""
@@ -86,7 +94,7 @@ class TrustDialog(Dialog[int]):
         self._scanning, self._seen = True, []
         self._draw()
         try:
-            self._seen = await asyncio.wrap_future(workbench.scan_host_keys(self._node, self._take))
+            self._seen = await asyncio.wrap_future(workbench.scan_host_keys(self._servers, self._take))
         except Exception as error:  # whatever it is, it has its sentence
             self.tell(self.program.sentence(error), bad=True)
         finally:
@@ -121,6 +129,9 @@ class TrustDialog(Dialog[int]):
         self._page, self._laid_out, self._read_lines = page, False, 0
         self.query_one("#key-list", Static).update(page)
         self.call_after_refresh(self._shown)
+        question = self.query_one("#question", Words)
+        question.display = bool(self._question())
+        question.refresh(layout=True)
         self.refresh_bindings()
         self.show_keys()
 
@@ -181,7 +192,7 @@ class TrustDialog(Dialog[int]):
         if action == "trust_new":
             return not self._scanning and any(host.new for host in self._hosts)
         if action == "trust_changed":
-            return not self._scanning and bool(self._node) and any(host.changed for host in self._hosts)
+            return not self._scanning and len(self._servers) == 1 and any(host.changed for host in self._hosts)
         return action != "scan" or not self._scanning
 
     # --- what is done ----------------------------------------------------------------------------------------
@@ -197,7 +208,8 @@ class TrustDialog(Dialog[int]):
         if not self._read_to_the_end():
             return
         changed = [host for host in self._hosts if host.changed]
-        question = ConfirmDialog(T("trust.changed"), T("trust.replace", node=self._node), type_name=self._node)
+        node = self._servers[0]
+        question = ConfirmDialog(T("trust.changed"), T("trust.replace", node=node), type_name=node)
         if await self.program.ask(question):
             self._pin(changed)
 

@@ -17,7 +17,8 @@ from screens.widgets.canvas import Canvas, Span, Spans, cut
 from screens.widgets.frame import signs
 
 LEAD_CELLS: Final = 4
-"""In front of the first column: pointer, sign of the row, blank."""
+"""In front of the first column: pointer, sign of the row, mark."""
+MARK: Final = "*"
 MOST_GAP: Final = 3
 
 
@@ -54,6 +55,8 @@ class Row:
 
     sign: TableCell
     cells: dict[str, TableCell]
+    marked: bool = False
+    """Whether it is one of those that the operator has marked."""
 
 
 def fit(columns: Sequence[Column], room: int) -> tuple[list[Column], int]:
@@ -188,6 +191,8 @@ class CellTable(Canvas, can_focus=True):
             Span(0, signs(self).pointer if here else " ", "bold accent", 1),
             Span(1, row.sign.text, row.sign.look, 2),
         ]
+        if row.marked:
+            spans.append(Span(LEAD_CELLS - 1, MARK, "bold accent", 1))
         for x, column in self._starts():
             cell = row.cells.get(column.key, TableCell(""))
             look = f"bold {cell.look}".strip() if here and column.reached else cell.look

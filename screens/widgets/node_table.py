@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Final
 
 from rich.cells import cell_len
 
 from rbdtui.words import T, Text
+from rbdtui.workbench.cell_edit import FIELDS
 from rbdtui.workbench.node_rows import Cell, Mark, NodeRow
 from screens.widgets.cell_table import CellTable, Column, Row, TableCell, fit
 from screens.widgets.frame import signs
 
 TYPED: Final = ("name", "address", "port", "user")
 ANSWERED: Final = ("login", "os", "cpu", "memory", "disk", "clock")
-FIELDS: Final = {"name": "name", "address": "address", "port": "ssh.port", "user": "ssh.user"}
-"""Field of a node by column."""
 _RANKS: Final = {"user": 9, "port": 8, "clock": 4, "disk": 3, "os": 2}
 _LEAST: Final = {"name": 8, "address": 15}
 _RIGHT: Final = frozenset({"cpu", "memory", "disk", "clock", "port"})
@@ -27,15 +26,19 @@ _URGENCY: Final = {Mark.WARNING: "!", Mark.ERROR: "!!"}
 class NodeTable(CellTable):
     """The servers of a draft."""
 
-    def show_rows(self, rows: Sequence[NodeRow]) -> None:
-        """Show the servers; the port stands with the address where it has no column of its own."""
+    def show_rows(self, rows: Sequence[NodeRow], marked: Collection[int] = (), nothing: Text | None = None) -> None:
+        """Show the servers, or ``nothing`` in place of them.
+
+        The port stands with the address where it has no column of its own.
+        """
         texts = [self._texts(row, with_port=False) for row in rows]
         columns = self._columns_for(texts)
         kept, _ = fit(columns, self.room)
         if "port" not in {column.key for column in kept}:
             texts = [self._texts(row, with_port=True) for row in rows]
             columns = [column for column in self._columns_for(texts) if column.key not in ("port", "user")]
-        self.show(columns, [self._row(row, cells) for row, cells in zip(rows, texts, strict=True)])
+        shown = [self._row(row, cells, row.index in marked) for row, cells in zip(rows, texts, strict=True)]
+        self.show(columns, shown, [TableCell(str(nothing), "muted")] if nothing is not None else ())
 
     def editable_text(self, row: NodeRow, column: str) -> str:
         """What is in a cell when it is opened: nothing where the site's own value is shown."""
@@ -78,9 +81,9 @@ class NodeTable(CellTable):
             )
         return columns
 
-    def _row(self, row: NodeRow, texts: dict[str, str]) -> Row:
+    def _row(self, row: NodeRow, texts: dict[str, str], marked: bool) -> Row:
         cells = {name: TableCell(text, self._look_of(row, name)) for name, text in texts.items()}
-        return Row(self._sign(row.mark), cells)
+        return Row(self._sign(row.mark), cells, marked)
 
     def _look_of(self, row: NodeRow, column: str) -> str:
         if column in ANSWERED:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -11,7 +11,7 @@ from rich.cells import cell_len
 from rbdtui.findings import Severity
 from rbdtui.spec.model import Role
 from rbdtui.terminal_text import clean_line
-from rbdtui.words import T
+from rbdtui.words import T, Text
 from screens.widgets.cell_table import CellTable, Column, Row, TableCell
 from screens.widgets.frame import signs
 
@@ -46,24 +46,32 @@ class RoleCount:
 class RoleTable(CellTable):
     """Who does what; the cursor goes over roles only."""
 
-    def show_rows(self, rows: Sequence[RoleRow], counts: Mapping[Role, RoleCount]) -> None:
-        """Show these nodes, with how many have each role below them."""
+    def show_rows(
+        self,
+        rows: Sequence[RoleRow],
+        counts: Mapping[Role, RoleCount],
+        in_all: int,
+        marked: Collection[int] = (),
+        nothing: Text | None = None,
+    ) -> None:
+        """Show these nodes, or ``nothing`` in place of them, with how many of all have each role below them."""
         names = [clean_line(row.name) or str(T("nodes.no_name")) for row in rows]
-        title, total = str(T("nodes.column.name")), str(T("roles.in_all", count=len(rows)))
+        title, total = str(T("nodes.column.name")), str(T("roles.in_all", count=in_all))
         widest = max([cell_len(title), cell_len(total), *map(cell_len, names)])
         columns = [Column(NAME, title, widest, min(widest, _LEAST_NAME))]
         columns += [_column(role) for role in counts]
         foot = {NAME: TableCell(total, "muted")}
         foot |= {role.value: self._count_cell(count) for role, count in counts.items()}
-        self.show(columns, [self._row(row, name, counts) for row, name in zip(rows, names, strict=True)], foot=foot)
+        shown = [self._row(row, name, counts, row.index in marked) for row, name in zip(rows, names, strict=True)]
+        self.show(columns, shown, [TableCell(str(nothing), "muted")] if nothing is not None else (), foot)
 
-    def _row(self, row: RoleRow, name: str, roles: Mapping[Role, RoleCount]) -> Row:
+    def _row(self, row: RoleRow, name: str, roles: Mapping[Role, RoleCount], marked: bool) -> Row:
         glyphs = signs(self)
         cells = {NAME: TableCell(name, "" if row.name else "muted")}
         for role in roles:
             has = role.value in row.roles
             cells[role.value] = TableCell(glyphs.on if has else glyphs.off, "bold accent" if has else "muted")
-        return Row(TableCell(*self._mark(row.worst)), cells)
+        return Row(TableCell(*self._mark(row.worst)), cells, marked)
 
     def _count_cell(self, count: RoleCount) -> TableCell:
         if not count.ruled:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import ClassVar
 
 from rich.text import Text as Line
@@ -16,6 +16,7 @@ from rbdtui.spec.values import SECRET_PREFIX
 from rbdtui.terminal_text import clean_line
 from rbdtui.words import T, Text
 from rbdtui.workbench import operations
+from rbdtui.workbench.draft import Data
 from rbdtui.workbench.workbench import Workbench
 from screens.base import OurScreen, R, key
 from screens.theme import rich_colour
@@ -30,6 +31,8 @@ class SecretLine(Widget, can_focus=True):
         key("delete,backspace", "forget", "no_secret"),
     ]
     name_in_vault: reactive[str] = reactive("")
+    differs: reactive[bool] = reactive(False)
+    """Whether the servers that it is for refer to different ones."""
     held: reactive[bool | None] = reactive(None)
     """Whether the vault has it; None while that cannot be known."""
 
@@ -46,6 +49,8 @@ class SecretLine(Widget, can_focus=True):
 
     def render(self) -> RenderResult:
         """Where it is, never what it is."""
+        if self.differs:
+            return Line(str(T("login.differs")), style="dim")
         if not self.name_in_vault:
             return Line(str(T("site_form.no_secret")), style="dim")
         shown = clean_line(self.name_in_vault)
@@ -80,28 +85,45 @@ class SecretField(Widget):
         yield SecretLine(self.path)
         yield Verdict()
 
-    def show(self, workbench: Workbench) -> None:
-        """Show what the draft refers to, and what is wrong with it."""
-        reference = operations.text_at(workbench.draft.data, self.path)
-        line, name = self.query_one(SecretLine), reference.removeprefix(SECRET_PREFIX)
+    def show(self, workbench: Workbench, paths: Sequence[str] = ()) -> None:
+        """Show what the draft refers to, and what is wrong with it; with ``paths`` in each of these fields."""
+        paths = paths or (self.path,)
+        references = {operations.text_at(workbench.draft.data, path) for path in paths}
+        line, name = self.query_one(SecretLine), references.pop().removeprefix(SECRET_PREFIX)
+        line.differs = bool(references)
         line.name_in_vault, line.held = name, workbench.has_secret(name) if name else None
-        self.query_one(Verdict).findings = tuple(workbench.draft.findings_at(self.path))
+        self.query_one(Verdict).findings = tuple(workbench.draft.findings_at(*paths))
 
 
-async def answer_wish(screen: OurScreen[R], field: SecretField, *, store: bool) -> None:
-    """Store a secret and refer to it, or refer to none any more; in a worker, for it may ask for the passphrase."""
+async def answer_wish(
+    screen: OurScreen[R], field: SecretField, *, store: bool, paths: Callable[[], Sequence[str]] | None = None
+) -> None:
+    """Store a secret and refer to it, or refer to none any more; in a worker, for it may ask for the passphrase.
+
+    ``paths`` names the fields that are to refer to it, where they are others than the one of ``field``.
+    """
+    fields = paths or (lambda: [field.path])
     from screens.dialogs.secret import SecretDialog
 
     workbench = screen.program.workbench
     assert workbench is not None, "there are no secrets without a site"
     if not store:
-        workbench.change(lambda data: operations.put(data, field.path, ""))
+        _refer(workbench, fields(), "")
         return
     if not await screen.program.ensure_unlocked(T("passphrase.why_store")):
         return
-    reference = operations.text_at(workbench.draft.data, field.path)
-    name = reference.removeprefix(SECRET_PREFIX) or field.usual_name
+    references = {operations.text_at(workbench.draft.data, path) for path in fields()}
+    common = references.pop() if len(references) == 1 else ""
+    name = common.removeprefix(SECRET_PREFIX) or field.usual_name
     value = await screen.program.ask(SecretDialog(name, field.label))
     if value is not None and await screen.done(workbench.set_secret(name, value)):
-        workbench.change(lambda data: operations.put(data, field.path, f"{SECRET_PREFIX}{name}"))
+        _refer(workbench, fields(), f"{SECRET_PREFIX}{name}")
         screen.tell(T("secret.stored", name=name))
+
+
+def _refer(workbench: Workbench, paths: Sequence[str], reference: str) -> None:
+    def put_all(data: Data) -> None:
+        for path in paths:
+            operations.put(data, path, reference)
+
+    workbench.change(put_all)

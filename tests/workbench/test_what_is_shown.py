@@ -75,7 +75,7 @@ class OneSite(RuleBasedStateMachine):
 
     @rule(place=PLACES)
     def remove(self, place: int) -> None:
-        self.change(lambda data: operations.remove_node(data, place))
+        self.change(lambda data: operations.remove_nodes(data, [place]))
 
     @rule(place=PLACES, name=NAMES)
     def rename(self, place: int, name: str) -> None:
@@ -121,7 +121,7 @@ class OneSite(RuleBasedStateMachine):
         text = self.site.spec_file.read_text(encoding="utf-8")
         before = data_of(text)
         after = copy.deepcopy(before)
-        operations.remove_node(after, place)
+        operations.remove_nodes(after, [place])
         self.site.spec_file.write_text(apply_edits(text, edits_between(before, after)), encoding="utf-8")
 
     @precondition(lambda self: not self.bench.draft.dirty)
@@ -201,7 +201,7 @@ def changed_elsewhere(bench: Workbench) -> None:
 def test_a_change_after_one_made_elsewhere_is_not_saved_yet_and_can_be(bench: Workbench) -> None:
     changed_elsewhere(bench)
     assert bench.take_up_file() == ()
-    bench.change(lambda data: operations.remove_node(data, 2))
+    bench.change(lambda data: operations.remove_nodes(data, [2]))
     assert bench.draft.dirty
     bench.save()
     assert [node["name"] for node in data_of(bench.draft.saved_text)["nodes"]] == ["edge1", "node2"]
