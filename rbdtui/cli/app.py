@@ -6,6 +6,7 @@ import sys
 import traceback
 from collections.abc import Mapping, Sequence
 from contextvars import copy_context
+from dataclasses import dataclass
 from importlib import import_module
 from typing import Final, cast
 
@@ -14,13 +15,13 @@ import click
 from rbdtui import __version__
 from rbdtui.cli.mistakes import usage_text
 from rbdtui.cli.options import Group, named_site
-from rbdtui.cli.output import CommandError, Exit, evidence_lines, tell
+from rbdtui.cli.output import CommandError, Exit, answer_json, evidence_lines, has_answered_json, tell
 from rbdtui.cli.screen import SCREEN_COMMAND, means_screen
 from rbdtui.engine.lock import holder_of
 from rbdtui.errors import SentenceError, StepError
 from rbdtui.site import Site
 from rbdtui.transport.base import TransportError
-from rbdtui.words import T
+from rbdtui.words import T, Text
 
 VERBS: Final[Mapping[str, tuple[str, str]]] = {
     SCREEN_COMMAND: ("rbdtui.cli.screen", "open_screen"),
@@ -91,6 +92,7 @@ def run_command_line(arguments: Sequence[str]) -> int:
 
 
 def _run(arguments: Sequence[str]) -> int:
+    as_json = "--json" in arguments
     try:
         result = program.main(list(arguments), prog_name="rbdtui", standalone_mode=False)
     except click.exceptions.Exit as leaving:
@@ -99,21 +101,48 @@ def _run(arguments: Sequence[str]) -> int:
         tell("")
         tell(T("cli.interrupted") if _run_under_way() else T("cli.interrupted_alone"))
         return Exit.INTERRUPTED
-    except click.ClickException as mistake:
-        tell(usage_text(mistake))
+    except click.exceptions.NoArgsIsHelpError as bare:
+        tell(bare.ctx.get_help() if bare.ctx is not None else usage_text(bare))
         return Exit.USAGE
-    except (CommandError, SentenceError, StepError, TransportError) as error:
-        return _tell_error(error)
     except BrokenPipeError:
         sys.stderr.close()
         return Exit.GOOD
-    except OSError as error:
-        if error.filename is None or not error.strerror:
-            return _report_defect(error, verbose="-v" in arguments or "--verbose" in arguments)
-        return _tell_error(StepError("jump_host_file", path=str(error.filename), reason=error.strerror))
     except Exception as error:
-        return _report_defect(error, verbose="-v" in arguments or "--verbose" in arguments)
+        return _tell_failure(_failure_of(error), error, as_json=as_json, arguments=arguments)
     return int(result) if isinstance(result, int) else Exit.GOOD
+
+
+@dataclass(frozen=True, slots=True)
+class _Failure:
+    """Why a command could not do what it was asked for."""
+
+    text: Text
+    remedy: Text | None = None
+    evidence: str = ""
+    status: int = Exit.USAGE
+    is_defect: bool = False
+
+    def to_json(self) -> dict[str, object]:
+        """The published form, ``error.schema.json``."""
+        words = {"message": str(self.text), "evidence": self.evidence, "remedy": str(self.remedy or "")}
+        return {"error": {**words, "exit_status": int(self.status)}}
+
+
+def _failure_of(error: Exception) -> _Failure:
+    if isinstance(error, click.ClickException):
+        return _Failure(usage_text(error))
+    if isinstance(error, CommandError):
+        return _Failure(error.text, error.remedy, status=error.exit_status)
+    if isinstance(error, StepError):
+        return _Failure(error.text, error.remedy, error.evidence)
+    if isinstance(error, TransportError):
+        return _Failure(error.text, error.remedy)
+    if isinstance(error, SentenceError):
+        return _Failure(error.text)
+    if isinstance(error, OSError) and error.filename is not None and error.strerror:
+        return _failure_of(StepError("jump_host_file", path=str(error.filename), reason=error.strerror))
+    detail = T("cli.defect", kind=type(error).__name__, detail=str(error)[:300])
+    return _Failure(detail, is_defect=True)
 
 
 def _run_under_way() -> bool:
@@ -127,19 +156,15 @@ def _run_under_way() -> bool:
         return True
 
 
-def _tell_error(error: CommandError | SentenceError | StepError | TransportError) -> int:
+def _tell_failure(failure: _Failure, error: Exception, *, as_json: bool, arguments: Sequence[str]) -> int:
     """What cannot be done, what was seen where that is kept apart, and what to do where there is more to say."""
-    tell(error.text)
-    if isinstance(error, StepError):
-        for line in evidence_lines(error.evidence, most=TOLD_LINES, indent=2):
-            tell(line)
-    if not isinstance(error, SentenceError) and error.remedy is not None:
-        tell(error.remedy)
-    return error.exit_status if isinstance(error, CommandError) else Exit.USAGE
-
-
-def _report_defect(error: Exception, *, verbose: bool) -> int:
-    tell(T("cli.defect", kind=type(error).__name__, detail=str(error)[:300]))
-    if verbose:
+    tell(failure.text)
+    for line in evidence_lines(failure.evidence, most=TOLD_LINES, indent=2):
+        tell(line)
+    if failure.remedy is not None:
+        tell(failure.remedy)
+    if failure.is_defect and ("-v" in arguments or "--verbose" in arguments):
         tell("".join(traceback.format_exception(error)))
-    return Exit.USAGE
+    if as_json and not has_answered_json():
+        answer_json(failure.to_json(), one_line=True)
+    return failure.status

@@ -12,8 +12,9 @@ import click
 from rich.cells import cell_len
 
 from rbdtui.cli.options import FINDINGS, PASSPHRASE, Command, Common, json_option, site_argument
-from rbdtui.cli.output import CommandError, Exit, Styled, answer, answer_json, styled, tell_progress
+from rbdtui.cli.output import Exit, Styled, answer, answer_findings, answer_json, pad, styled, tell_progress
 from rbdtui.cli.passphrases import PromptOrFile
+from rbdtui.findings import has_errors
 from rbdtui.probes.model import (
     Health,
     HealthEvent,
@@ -56,9 +57,10 @@ _MARKS = {
 def health(site: Path, as_json: bool, watch: bool, common: Common) -> int:
     """Ask every part of the cluster how it is."""
     session = Session.open(site, PromptOrFile(common.passphrase_file))
-    missing = session.missing_secret_findings()
-    if missing:
-        raise CommandError(missing[0].message, remedy=missing[0].remedy)
+    findings = session.loaded.findings if session.loaded.spec is None else session.missing_secret_findings()
+    if has_errors(findings):
+        answer_findings(findings, ascii_only=common.ascii_only, verbose=common.verbose, as_json=as_json)
+        return Exit.FINDINGS
     snapshot = asyncio.run(_ask(session, watch=watch, as_json=as_json, common=common))
     return Exit.GOOD if snapshot.health is Health.OK else Exit.FINDINGS
 
@@ -149,11 +151,6 @@ def _row(cells: Sequence[Styled], widths: Sequence[int]) -> Styled:
 def _cell(status: ProbeStatus, *, ascii_only: bool) -> Styled:
     latency = "" if status.latency_ms is None or not status.state.good else f" {status.latency_ms:.0f}ms"
     return state_mark(status.state, ascii_only=ascii_only) + latency
-
-
-def pad(text: Styled, cells: int) -> Styled:
-    """The text filled up with blanks to so many cells of a terminal."""
-    return text + " " * max(0, cells - cell_len(click.unstyle(text)))
 
 
 def event_line(event: HealthEvent, *, ascii_only: bool) -> Styled:

@@ -12,6 +12,7 @@ import sys
 import threading
 import traceback
 from collections.abc import Iterable
+from contextvars import ContextVar
 from enum import IntEnum
 from types import TracebackType
 from typing import TYPE_CHECKING
@@ -69,13 +70,29 @@ def styled(text: Text | str = "", *, colour: str | None = None, bold: bool | Non
     return Styled(click.style(words, fg=colour, bold=bold) if colour or bold else words)
 
 
+def pad(text: Styled, cells: int) -> Styled:
+    """The text filled up with blanks to so many cells of a terminal."""
+    from rich.cells import cell_len
+
+    return text + " " * max(0, cells - cell_len(click.unstyle(text)))
+
+
 def answer(text: Text | str = "") -> None:
     """One line of the answer, or several, to stdout."""
     click.echo(_fit_for_terminal(text))
 
 
+_answered_json: ContextVar[bool] = ContextVar("answered_json", default=False)
+
+
+def has_answered_json() -> bool:
+    """Whether a whole answer as JSON has been written, lines of a stream not counted."""
+    return _answered_json.get()
+
+
 def answer_json(data: object, *, one_line: bool = False) -> None:
     """The answer as JSON, to stdout: UTF-8 whatever the locale, since elsewhere all but ASCII is escaped."""
+    _answered_json.set(_answered_json.get() or not one_line)
     utf8 = (sys.stdout.encoding or "").lower().replace("-", "") == "utf8"
     indent = 2 if sys.stdout.isatty() and not one_line else None
     click.echo(to_json_text(data, indent=indent, ascii_only=not utf8))

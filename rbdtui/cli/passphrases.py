@@ -38,6 +38,9 @@ class PromptOrFile:
         passphrase = self._from_file()
         if passphrase is not None and len(passphrase) < LEAST_PASSPHRASE_CHARS:
             raise SiteError(T("cli.passphrase.short_file", path=str(self.file), least=LEAST_PASSPHRASE_CHARS))
+        if passphrase is None and sys.stdin.isatty():
+            tell(T("passphrase.why"))
+            tell(T("passphrase.new_hint", least=LEAST_PASSPHRASE_CHARS))
         while passphrase is None:
             typed = self._ask(confirm=True)
             if len(typed) >= LEAST_PASSPHRASE_CHARS:

@@ -11,8 +11,8 @@ import click
 from click.shell_completion import get_completion_class
 
 from rbdtui.cli.asking import agreed
-from rbdtui.cli.options import PASSPHRASE, Command, Common, Group, Word, WrongWord, site_argument
-from rbdtui.cli.output import CommandError, Exit, Styled, answer, hanging, styled, tell
+from rbdtui.cli.options import FINDINGS, PASSPHRASE, Command, Common, Group, Word, WrongWord, site_argument
+from rbdtui.cli.output import CommandError, Exit, Styled, answer, answer_findings, hanging, styled, tell
 from rbdtui.cli.passphrases import PromptOrFile, read_secret_value
 from rbdtui.paths import as_typed, asset
 from rbdtui.session import Session
@@ -47,7 +47,7 @@ def init(site: Path, example: str, common: Common) -> None:
 @click.command(
     cls=Command,
     help=str(T("cli.help.trust")),
-    shows=(PASSPHRASE,),
+    shows=(*FINDINGS, PASSPHRASE),
     examples=(
         "trust site-a",
         "trust site-a --replace node2",
@@ -59,6 +59,9 @@ def init(site: Path, example: str, common: Common) -> None:
 def trust(site: Path, yes: bool, replace: tuple[str, ...], common: Common) -> int:
     """Show every host's key and pin what the operator confirms; a changed one only when its node is named."""
     session = Session.open(site, PromptOrFile(common.passphrase_file))
+    if session.loaded.spec is None:
+        answer_findings(session.loaded.findings, ascii_only=common.ascii_only, verbose=common.verbose)
+        return Exit.FINDINGS
     endpoints = endpoints_of(session.spec).values()
     known = list(dict.fromkeys(stop.node for end in endpoints for stop in (end, *end.bastions)))
     if unknown := [node for node in replace if node not in known]:
