@@ -14,14 +14,12 @@ from rbdtui.plan.step import Change
 from rbdtui.terminal_text import clean_line, clean_lines
 from rbdtui.words import T
 from rbdtui.workbench.plan_rows import Outlook, PlanRow
+from rbdtui.workbench.plan_words import names_words, size_words
 from screens.base import OurScreen
 from screens.dialogs.changes import detail_text
-from screens.review_words import size_words
 from screens.widgets.field import severity_look
 
 EVIDENCE_LINES: Final = 40
-MOST_NAMES: Final = 8
-FIRST_NAMES: Final = 5
 Part = tuple[int, Line]
 """A paragraph with how far it is set in."""
 
@@ -69,15 +67,8 @@ def step_page(screen: OurScreen[Any], row: PlanRow, *, asking: bool) -> list[Par
     return parts
 
 
-def _names(nodes: tuple[str, ...]) -> str:
-    """Names of nodes, or the first of many."""
-    if len(nodes) <= MOST_NAMES:
-        return ", ".join(nodes) or str(T("review.whole"))
-    return str(T("review.more_nodes", names=", ".join(nodes[:FIRST_NAMES]), more=len(nodes) - FIRST_NAMES))
-
-
 def _outlook(screen: OurScreen[Any], outlook: Outlook) -> list[Part]:
-    head = Line(_names(outlook.nodes), style="bold")
+    head = Line(names_words(outlook.nodes), style="bold")
     if outlook.satisfied:
         head.append(f"   = {T('review.same')}", style=screen.style("success"))
     elif outlook.unknown is not None:

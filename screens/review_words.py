@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from rbdtui.findings import Finding, Severity
 from rbdtui.words import T, Text
 from rbdtui.workbench.plan_rows import PlanRow
+from rbdtui.workbench.plan_words import amount_words, slow_words
 from rbdtui.workbench.preflight_view import LookState, Preflight
 from screens import clock
 
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
 
 SaidLine = tuple[Text, str]
 """A sentence with its look."""
-_MIB_PER_GIB = 1024
 
 
 def counts_of(findings: Iterable[Finding]) -> Counter[Severity]:
@@ -79,25 +79,8 @@ def plan_lines(rows: Sequence[PlanRow], seen: Preflight) -> tuple[SaidLine, ...]
         return (T("review.plan.asking", steps=steps, nodes=seen.nodes), "bold accent"), (slow_words(rows), "muted")
     if not seen.previewed:
         return (T("review.plan.steps", steps=steps, nodes=seen.nodes), "bold"), (slow_words(rows), "muted")
-    change = sum(row.to_change for row in rows)
-    if not change:
-        return (T("review.plan.nothing", steps=steps, nodes=seen.nodes), "bold success"), (slow_words(rows), "muted")
-    return (T("review.plan.changes", steps=steps, nodes=seen.nodes, change=change), "bold"), (slow_words(rows), "muted")
-
-
-def slow_words(rows: Sequence[PlanRow]) -> Text:
-    """What will take long, with what there is to be carried."""
-    upload_mib = sum(row.upload_mib for row in rows)
-    if not any(row.is_slow for row in rows):
-        return T("review.plan.quick")
-    if upload_mib:
-        return T("review.plan.slow_upload", size=size_words(upload_mib))
-    return T("review.plan.slow")
-
-
-def size_words(mib: float) -> str:
-    """A size as a person says it."""
-    return f"{mib / _MIB_PER_GIB:.1f} GiB" if mib >= _MIB_PER_GIB else f"{mib:.0f} MiB" if mib >= 1 else "< 1 MiB"
+    look = "bold" if any(row.to_change for row in rows) else "bold success"
+    return (amount_words(rows, seen.nodes), look), (slow_words(rows), "muted")
 
 
 def next_of_review(workbench: Workbench, *, of_plan: bool = False) -> Text:

@@ -32,13 +32,16 @@ from rbdtui.cli.output import (
     tell_progress,
 )
 from rbdtui.cli.passphrases import PromptOrFile
+from rbdtui.cli.plan_page import plan_lines
 from rbdtui.facts.model import NodeFacts
 from rbdtui.facts.store import load_all_facts, save_facts
 from rbdtui.findings import Finding, count_by_severity, has_errors
 from rbdtui.plan.preview import PreviewedStep, SilentReporter, preview
+from rbdtui.plan.step import Plan
 from rbdtui.session import Session
 from rbdtui.spec.references import check_bundle
 from rbdtui.words import T
+from rbdtui.workbench.plan_rows import plan_rows
 
 KINDS = ("rules", "services", "preflight")
 _NOT_WRITABLE = (errno.EROFS, errno.EACCES, errno.EPERM)
@@ -128,26 +131,28 @@ def plan(site: Path, as_json: bool, with_diff: bool, common: Common) -> int:
     if has_errors(findings):
         answer_findings(findings, ascii_only=common.ascii_only, verbose=common.verbose, as_json=as_json)
         return Exit.FINDINGS
-    steps, found = asyncio.run(_preview(session))
+    whole, steps, found = asyncio.run(_preview(session))
     if as_json:
         answer_json({"steps": [_step_json(item) for item in steps]})
     else:
-        for line in plan_lines(steps, with_diff=with_diff):
+        for line in plan_lines(plan_rows(whole, steps), nodes=len(session.spec.nodes), with_diff=with_diff):
             answer(line)
+        answer(T("cli.plan.nothing_done") if with_diff else T("cli.plan.nothing_done_diff"))
     if has_errors(found):
         tell(T("cli.plan.would_not_start", errors=count_by_severity(found)["error"]))
         return Exit.FINDINGS
     return Exit.GOOD
 
 
-async def _preview(session: Session) -> tuple[list[PreviewedStep], list[Finding]]:
+async def _preview(session: Session) -> tuple[Plan, list[PreviewedStep], list[Finding]]:
     async with session.hosts() as hosts:
         result = await session.preflight(hosts)
         silent = [node.name for node in session.spec.nodes if node.name not in result.facts]
         if silent:
             raise CommandError(T("cli.plan.silent_nodes", nodes=", ".join(silent)), Exit.FINDINGS)
         context = session.dry_context(hosts, result.facts, SilentReporter())
-        return await preview(session.plan(result.facts), context), result.findings
+        whole = session.plan(result.facts)
+        return whole, await preview(whole, context), result.findings
 
 
 def _step_json(item: PreviewedStep) -> dict[str, object]:
@@ -161,22 +166,6 @@ def _step_json(item: PreviewedStep) -> dict[str, object]:
         "satisfied": item.satisfied,
         "changes": changes,
     }
-
-
-def plan_lines(steps: list[PreviewedStep], *, with_diff: bool) -> list[str]:
-    """The plan for reading: steps in order, what each changes, commands and diffs on demand."""
-    lines: list[str] = []
-    for item in steps:
-        state = T("cli.plan.satisfied") if item.satisfied else T("cli.plan.would_change", count=len(item.changes))
-        if not item.changes and not item.satisfied:
-            state = T("cli.plan.later")
-        lines.append(f"{item.step.id:<32} {item.step.title}: {state}")
-        for change in item.changes:
-            lines.append(f"    - {change.title}")
-            if with_diff:
-                lines += [f"      {line}" for line in change.detail.splitlines()]
-    changing = sum(1 for item in steps if not item.satisfied)
-    return [*lines, str(T("cli.plan.summary", steps=len(steps), changing=changing))]
 
 
 @click.group(name="bundle", cls=Group, help=str(T("cli.help.bundle")))
