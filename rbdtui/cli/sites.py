@@ -17,7 +17,8 @@ from rbdtui.cli.passphrases import PromptOrFile, read_secret_value
 from rbdtui.paths import as_typed, asset
 from rbdtui.session import Session
 from rbdtui.site import Site
-from rbdtui.spec.template import EXAMPLES, fill_example
+from rbdtui.spec.model import Profile
+from rbdtui.spec.template import EXAMPLES, fill_example, profile_of
 from rbdtui.transport.base import TransportError
 from rbdtui.transport.endpoints import endpoints_of
 from rbdtui.vault import is_secret_name
@@ -30,7 +31,7 @@ from rbdtui.workbench.host_keys import HostKeys, KeyState, by_host
     help=str(T("cli.help.init")),
     examples=(
         "init site-a",
-        "init site-a --example kubernetes-only",
+        "init site-a --example three-node",
     ),
 )
 @site_argument(required=True)
@@ -42,6 +43,8 @@ def init(site: Path, example: str, common: Common) -> None:
     made.begin(text)
     answer(T("cli.init.done", file=str(made.spec_file)))
     answer(T("cli.init.next", site=as_typed(site)))
+    if profile_of(text) is Profile.RAINBOND_6:
+        tell(T("start.new.not_yet"))
 
 
 @click.command(

@@ -5,12 +5,14 @@ from __future__ import annotations
 import re
 from typing import Final
 
+from rbdtui.spec.model import Profile
 from rbdtui.spec.surgery import rendered
 from rbdtui.spec.values import label_like
 
-EXAMPLES: Final = ("three-node", "kubernetes-only", "separate-gateways")
-"""Names of the files in ``assets/examples``, the usual one first."""
+EXAMPLES: Final = ("kubernetes-only", "three-node", "separate-gateways")
+"""Names of the files in ``assets/examples``, that which this version installs in full first."""
 
+_PROFILE_LINE: Final = re.compile(r"^profile: (\S+)", re.MULTILINE)
 _NAME_LINE: Final = re.compile(r"^name: \S+ *", re.MULTILINE)
 
 
@@ -18,3 +20,9 @@ def fill_example(text: str, *, site_name: str) -> str:
     """An example with the site's name in place, changed as little as makes it an allowed name."""
     name = rendered(label_like(site_name) or "site-a")
     return _NAME_LINE.sub(lambda line: f"name: {name} ".ljust(len(line[0])), text, count=1)
+
+
+def profile_of(text: str) -> Profile:
+    """What an example installs."""
+    found = _PROFILE_LINE.search(text)
+    return Profile(found[1]) if found else Profile.KUBERNETES_ONLY

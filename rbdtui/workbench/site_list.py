@@ -18,6 +18,7 @@ from rbdtui.paths import as_typed, asset
 from rbdtui.site import Site, SiteError
 from rbdtui.spec.edit import Edit, SetField, UnsetField, apply_edits
 from rbdtui.spec.loader import load_spec
+from rbdtui.spec.model import Profile
 from rbdtui.spec.template import fill_example
 from rbdtui.words import T, Text
 
@@ -135,7 +136,9 @@ def repair(path: Path, kind: Repair) -> None:
                 os.replace(spec_file, spec_file.with_name("cluster.yaml.damaged"))
             shutil.copy2(spec_file.with_name("cluster.yaml.bak"), spec_file)
         elif kind is Repair.BEGIN:
-            _write_new(Site(path) if any(path.iterdir()) else Site.create(path), path.name, "")
+            _write_new(
+                Site(path) if any(path.iterdir()) else Site.create(path), path.name, Profile.KUBERNETES_ONLY.value
+            )
     except OSError as error:
         raise SiteError(T("site.cannot_create", path=str(path), reason=error.strerror or "")) from error
 
@@ -151,7 +154,5 @@ def _write_new(site: Site, name: str, profile: str) -> None:
     """A commented cluster.yaml without servers and without addresses that nobody has chosen."""
     example = asset("examples", "three-node.yaml").read_text(encoding="utf-8")
     text = fill_example(example, site_name=name or site.path.name)
-    edits: Sequence[Edit] = (SetField("nodes", []), UnsetField("gateway.vip"))
-    if profile:
-        edits = (*edits, SetField("profile", profile))
+    edits: Sequence[Edit] = (SetField("nodes", []), UnsetField("gateway.vip"), SetField("profile", profile))
     site.begin(apply_edits(text, edits))

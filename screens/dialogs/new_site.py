@@ -15,7 +15,7 @@ from rbdtui.spec.values import label_like
 from rbdtui.words import T, Text
 from screens.base import Dialog, key
 from screens.dialogs.open_site import PathLine, expanded
-from screens.widgets.field import Choice, Field
+from screens.widgets.field import Choice, ChoiceLine, Field
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,7 @@ class NewSiteDialog(Dialog[NewSite]):
 
     def on_mount(self) -> None:
         """Propose something."""
-        self.query_one("#profile", Choice).show(Profile.RAINBOND_6.value)
+        self.query_one("#profile", Choice).show(Profile.KUBERNETES_ONLY.value)
         self.query_one("#name", Field).show("site-a")
         self._follow_name("site-a")
 
@@ -60,6 +60,11 @@ class NewSiteDialog(Dialog[NewSite]):
             self._path_typed = True
         elif not self._path_typed:
             self._follow_name(event.value)
+
+    def on_choice_line_changed(self, event: ChoiceLine.Changed) -> None:
+        """Say of a profile what this version does not install of it yet."""
+        not_yet = event.value == Profile.RAINBOND_6.value
+        self.query_one("#profile", Choice).advise(T("start.new.not_yet") if not_yet else None)
 
     def _follow_name(self, name: str) -> None:
         self.query_one("#path", Field).show(f"~/rbdtui/{label_like(name) or 'site-a'}")

@@ -375,6 +375,10 @@ class Choice(Widget):
         """The values."""
         return self.query_one(ChoiceLine)
 
+    def advise(self, hint: Text | None) -> None:
+        """Say something else beneath it, as long as nothing is wrong."""
+        self.query_one(Verdict).hint = hint
+
     def show(self, value: str, findings: Sequence[Finding] = ()) -> None:
         """Show what is chosen and what is wrong with it."""
         self.line.value = value

@@ -45,6 +45,19 @@ def site(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Path:
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
+def test_a_new_site_installs_what_this_version_can_and_says_of_others_that_it_cannot(
+    language: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    plain = console.say(capsys, language, "init", tmp_path / "plain").check(Exit.GOOD)
+    assert "profile: kubernetes-only" in (tmp_path / "plain" / "cluster.yaml").read_text()
+    assert "Rainbond" not in plain.words
+    for example in ("three-node", "separate-gateways"):
+        other = console.say(capsys, language, "init", tmp_path / example, "--example", example).check(Exit.GOOD)
+        assert "profile: rainbond-6" in (tmp_path / example / "cluster.yaml").read_text()
+        assert "Rainbond" in other.err
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
 @pytest.mark.parametrize("verb", VERBS)
 def test_every_verb_has_help(verb: str, language: str, capsys: pytest.CaptureFixture[str]) -> None:
     use_language(language)

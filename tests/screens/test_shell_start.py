@@ -21,7 +21,7 @@ from screens.dialogs.passphrase import PassphraseDialog
 from screens.dialogs.secret import SecretDialog
 from screens.settings import Settings
 from screens.start import StartScreen
-from screens.widgets.field import Field, TextLine
+from screens.widgets.field import Field, TextLine, Verdict
 from screens.widgets.frame import MessageLine
 from tests.screens.conftest import Opened, bench, make_site, settled
 from tests.screens.waiting import until
@@ -53,6 +53,11 @@ def said(pilot: Pilot[int]) -> str:
 
 def page(pilot: Pilot[int]) -> str:
     return app_of(pilot).text_on_screen()
+
+
+def advice(pilot: Pilot[int]) -> str:
+    """What stands below the fields of a form."""
+    return " ".join(str(verdict.hint or "") for verdict in pilot.app.screen.query(Verdict))
 
 
 async def section_shown(pilot: Pilot[int]) -> None:
@@ -97,11 +102,26 @@ async def test_a_new_site_is_made_and_opened(opened: Opened, home: Path) -> None
         assert isinstance(pilot.app.screen, NewSiteDialog)
         await type_in(pilot, "lan-1")
         assert [field.value for field in pilot.app.screen.query(Field)] == ["lan-1", "~/rbdtui/lan-1"]
-        await press(pilot, "tab", "tab", "right", "enter")
+        await press(pilot, "enter")
         await section_shown(pilot)
     text = (home / "rbdtui" / "lan-1" / "cluster.yaml").read_text(encoding="utf-8")
     assert "name: lan-1" in text
-    assert "profile: kubernetes-only" in text
+    assert "profile: kubernetes-only" in text, "which this version installs in full"
+
+
+async def test_a_profile_that_is_not_installed_in_full_yet_is_offered_and_said_to_be_so(
+    opened: Opened, home: Path
+) -> None:
+    async with opened() as pilot:
+        await press(pilot, "n", "tab", "tab")
+        assert "Rainbond itself" not in advice(pilot)
+        await press(pilot, "right")
+        assert "Rainbond itself" in advice(pilot)
+        await press(pilot, "right")
+        assert "Rainbond itself" not in advice(pilot)
+        await press(pilot, "right", "enter")
+        await section_shown(pilot)
+    assert "profile: rainbond-6" in (home / "rbdtui" / "site-a" / "cluster.yaml").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("name", ["", "Großer Name", "a" * 80, "-"])
