@@ -1,4 +1,4 @@
-"""``python -m benchmarks run [P1 P2 …] [--runs N]``: measure, write ``results.md``, show it in the README."""
+"""``python -m benchmarks run [P1 P2 …] [--runs N]``: measure and write ``results.md``."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The table of results with machine, date and versions, and its place in the README."""
+"""The table of results with machine, date and versions."""
 
 from __future__ import annotations
 
@@ -13,10 +13,8 @@ from pathlib import Path
 
 from benchmarks.measure import Series
 
-ROOT = Path(__file__).resolve().parent.parent
 RESULTS = Path(__file__).with_name("results.md")
 RAW = Path(__file__).with_name("results.csv")
-BEGIN, END = "<!-- benchmarks -->", "<!-- /benchmarks -->"
 
 
 @dataclass
@@ -90,7 +88,6 @@ def write(sections: Iterable[Section], versions: Mapping[str, str], machine_line
     text = "\n\n".join([f"Contenders: {named}.", *(kept[name] for name in order)]) + "\n"
     RESULTS.write_text(text, encoding="utf-8")
     _write_raw(sections)
-    _show_in_readme(text)
 
 
 def _known_sections() -> dict[str, str]:
@@ -111,13 +108,3 @@ def _write_raw(sections: Iterable[Section]) -> None:
     rows = sorted([*old, *new], key=lambda row: (len(row[0]), row[0], row[1], int(row[2])))
     with RAW.open("w", encoding="utf-8", newline="") as file:
         csv.writer(file, lineterminator="\n").writerows([["workload", "contender", "run", "seconds"], *rows])
-
-
-def _show_in_readme(text: str) -> None:
-    """Put the results between the README's markers, when it has them."""
-    readme = ROOT / "README.md"
-    old = readme.read_text(encoding="utf-8")
-    before, begin, rest = old.partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if begin and end:
-        readme.write_text(f"{before}{BEGIN}\n{text}{END}{after}", encoding="utf-8")

@@ -49,3 +49,17 @@ def test_every_belief_has_a_source_and_a_test_or_the_reason_why_not() -> None:
         if len(cells) != 4 or not all(cells) or not (NAMED.search(cells[3]) or cells[3].startswith(UNNOTICED)):
             poor.append(row)
     assert poor == []
+
+
+def commands_of(text: str) -> list[str]:
+    """The commands that a page has its readers type, without comments."""
+    blocks = re.findall(r"^```sh\n(.*?)^```$", text, flags=re.DOTALL | re.MULTILINE)
+    lines = [line.partition(" #")[0].strip() for block in blocks for line in block.splitlines()]
+    return [line.replace(" --lang zh ", " ") for line in lines]
+
+
+def test_the_chinese_readme_has_the_same_commands_and_exit_statuses() -> None:
+    english, chinese = ((TOP / name).read_text(encoding="utf-8") for name in ("README.md", "README.zh.md"))
+    assert commands_of(chinese) == [line for line in commands_of(english) if "pytest" not in line]
+    status = re.compile(r"^\| (\d+) \|", flags=re.MULTILINE)
+    assert status.findall(chinese) == status.findall(english) != []

@@ -109,3 +109,21 @@ def test_language_of_environment(environment: dict[str, str], language: str) -> 
 def test_an_unknown_language_is_refused() -> None:
     with pytest.raises(ValueError, match="xx"):
         use_language("xx")
+
+
+def unwanted(column: int, separator: str) -> list[str]:
+    """What the glossary says is never used, from one of its columns."""
+    rows = (line.split("|") for line in (ROOT / "docs" / "glossary.md").read_text(encoding="utf-8").splitlines())
+    cells = [row[column].strip() for row in rows if len(row) > column]
+    return [word.strip() for cell in cells[2:] for word in cell.split(separator) if word.strip()]
+
+
+@pytest.mark.parametrize(("language", "column", "separator"), [("en", 4, ","), ("zh", 5, "、")])
+def test_one_term_for_one_thing(language: str, column: int, separator: str) -> None:
+    words = unwanted(column, separator)
+    assert len(words) > 10
+    boundary = r"\b" if language == "en" else ""
+    forbidden = re.compile(boundary + f"(?:{'|'.join(map(re.escape, words))})" + boundary, re.IGNORECASE)
+    texts = {key: re.sub(r"\{[^}]*\}", "", text) for key, text in catalogue(language).items()}
+    found = {key: match[0] for key, text in texts.items() if (match := forbidden.search(text))}
+    assert found == {}

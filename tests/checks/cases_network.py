@@ -152,7 +152,7 @@ NETWORK_CASES = (
         "a port that nobody can be named for",
         listening(Listener("tcp", "0.0.0.0", 6443)),
         {"RBD-PORT-101": E},
-        says=("could not be named",),
+        says=("an unidentified program",),
     ),
     Case("VXLAN taken", listening(Listener("udp", "0.0.0.0", 8472)), {"RBD-PORT-101": E}, says=("8472/udp",)),
     Case("TCP 8472 is nobody's business", listening(Listener("tcp", "0.0.0.0", 8472, "x", 1)), {}),

@@ -248,5 +248,5 @@ async def test_a_check_that_an_answer_upsets_is_told_of_that_host_alone(monkeypa
     monkeypatch.setattr("rbdtui.checks.NODE_CHECKS", (upset,))
     result = await preflight(KUBERNETES, three(), None, place)
     assert [(f.place.node, str(f.message)) for f in result.findings if f.code == "RBD-HOST-010"] == [
-        ("node2", "node2: the answer of facts makes no sense: OverflowError: int too large to convert to float")
+        ("node2", "node2: the answer of facts cannot be understood: OverflowError: int too large to convert to float")
     ]

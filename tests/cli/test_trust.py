@@ -115,7 +115,7 @@ def test_a_further_key_beside_a_pinned_one_is_told_and_not_pinned(fleet: tuple[F
         line = f"[{address}]:{port} {public_text(own)}\n"
         site.known_hosts_file.write_text(line)
         said = console.run("en", "trust", site.path, "--yes").check(Exit.GOOD)
-        assert "not pinned" in next(row for row in said.out.splitlines() if theirs.get_fingerprint() in row)
+        assert "not saved" in next(row for row in said.out.splitlines() if theirs.get_fingerprint() in row)
         assert public_text(theirs) not in site.known_hosts_file.read_text()
         assert line in site.known_hosts_file.read_text()
     finally:

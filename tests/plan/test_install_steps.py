@@ -189,7 +189,7 @@ async def test_a_restart_that_was_cut_off_is_made_up_for(tmp_path: Path) -> None
         await carry_out(Keepalived("node1"), at.context)
         at.machine().files.remove("/var/lib/rbdtui/started/keepalived.service")
         (change,) = await Keepalived("node1").describe(at.context)
-        assert "read its new configuration" in str(change.title)
+        assert "with its new configuration" in str(change.title)
         await carry_out(Keepalived("node1"), at.context)
         assert (await Keepalived("node1").probe(at.context)).satisfied
 

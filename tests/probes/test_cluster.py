@@ -170,7 +170,7 @@ OK, DEGRADED, DOWN = ProbeState.OK, ProbeState.DEGRADED, ProbeState.DOWN
         (KubeNode("node1", "1.1.1.1", "Unknown"), DOWN, "Not ready: Unknown"),
         (KubeNode("node1", "1.1.1.1", ""), DOWN, "Not ready: ?"),
         (KubeNode("node1", "1.1.1.1", "True", "", ("DiskPressure",)), DEGRADED, "DiskPressure"),
-        (KubeNode("node9", "9.9.9.9", "True"), DOWN, "not a member"),
+        (KubeNode("node9", "9.9.9.9", "True"), DOWN, "Not a member"),
     ],
 )
 def test_node(known: KubeNode, state: ProbeState, words: str) -> None:
@@ -214,7 +214,7 @@ async def test_api(
         answer = await ask_api(ways({(VIP, 6443): port}), API_KEY, API, proof, LIMITS)
     assert answer.state is state
     assert words in str(answer.detail)
-    assert "asked from node1" in str(answer.detail)
+    assert "checked from node1" in str(answer.detail)
     assert answer.asked == f"GET https://{VIP}:6443/readyz"
 
 

@@ -38,20 +38,20 @@ async def answer_at(port: int, real_port: int) -> Answer:
 PLAIN = [
     (80, targets.http(404), ProbeState.OK, "HTTP 404"),
     (80, targets.http(502), ProbeState.OK, "HTTP 502"),
-    (80, targets.accept_and_close, ProbeState.DOWN, "closes it without a word"),
-    (80, targets.accept_and_hang, ProbeState.DOWN, "says nothing"),
-    (80, targets.speak_ssh, ProbeState.DOWN, "not in the protocol"),
+    (80, targets.accept_and_close, ProbeState.DOWN, "without a reply"),
+    (80, targets.accept_and_hang, ProbeState.DOWN, "does not reply"),
+    (80, targets.speak_ssh, ProbeState.DOWN, "not in the expected protocol"),
     (6060, targets.http(400), ProbeState.OK, "HTTP 400"),
-    (6060, targets.accept_and_close, ProbeState.DOWN, "closes it without a word"),
+    (6060, targets.accept_and_close, ProbeState.DOWN, "without a reply"),
     (7070, targets.http({"/console/config/info": (200, b"{}")}), ProbeState.OK, "console answers"),
     (7070, targets.http(502), ProbeState.DOWN, "HTTP 502"),
     (7070, targets.http(500), ProbeState.DOWN, "HTTP 500"),
-    (7070, targets.accept_and_close, ProbeState.DOWN, "closes it without a word"),
+    (7070, targets.accept_and_close, ProbeState.DOWN, "without a reply"),
     (443, targets.http(200), ProbeState.DOWN, "does not speak TLS"),
-    (443, targets.accept_and_close, ProbeState.DOWN, "closes it without a word"),
-    (443, targets.accept_and_hang, ProbeState.DOWN, "says nothing"),
+    (443, targets.accept_and_close, ProbeState.DOWN, "without a reply"),
+    (443, targets.accept_and_hang, ProbeState.DOWN, "does not reply"),
     (8443, targets.http(200), ProbeState.DOWN, "does not speak TLS"),
-    (8443, targets.accept_and_close, ProbeState.DOWN, "closes it without a word"),
+    (8443, targets.accept_and_close, ProbeState.DOWN, "without a reply"),
 ]
 
 
@@ -130,7 +130,7 @@ def test_what_no_answer_is_worth(
     answer = judge_port(ProbeKey(ProbeKind.GATEWAY, "node1", 80), "GET", reply, expectation)
     assert answer.state is state
     assert answer.evidence == "raw words"
-    assert ("asked from" in str(answer.detail)) == bool(via)
+    assert ("checked from" in str(answer.detail)) == bool(via)
 
 
 def test_closed_before_anything_is_installed_says_so() -> None:

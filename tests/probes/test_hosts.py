@@ -106,14 +106,14 @@ def test_keepalived_without_systemd_is_unknown() -> None:
 @pytest.mark.parametrize(
     ("unit", "listens", "server", "agent", "words"),
     [
-        pytest.param("loaded active running", True, OK, OK, "Runs.", id="up"),
+        pytest.param("loaded active running", True, OK, OK, "Running.", id="up"),
         pytest.param("loaded active running", False, DEGRADED, OK, "nothing listens on 9345", id="no port"),
         pytest.param("loaded activating start", True, DEGRADED, DEGRADED, "still starting", id="9345 comes before"),
         pytest.param("loaded activating start-pre", False, DEGRADED, DEGRADED, "still starting", id="just begun"),
-        pytest.param("loaded activating auto-restart", False, DOWN, DOWN, "again and again", id="fails"),
-        pytest.param("loaded inactive dead", False, DOWN, DOWN, "does not run (inactive)", id="stopped"),
-        pytest.param("loaded failed failed", False, DOWN, DOWN, "does not run (failed)", id="failed"),
-        pytest.param("not-found inactive dead", False, DOWN, DOWN, "not installed", id="absent"),
+        pytest.param("loaded activating auto-restart", False, DOWN, DOWN, "fails repeatedly", id="fails"),
+        pytest.param("loaded inactive dead", False, DOWN, DOWN, "is not running (inactive)", id="stopped"),
+        pytest.param("loaded failed failed", False, DOWN, DOWN, "is not running (failed)", id="failed"),
+        pytest.param("not-found inactive dead", False, DOWN, DOWN, "Not installed", id="absent"),
     ],
 )
 def test_rke2(unit: str, listens: bool, server: ProbeState, agent: ProbeState, words: str) -> None:
@@ -153,11 +153,11 @@ HOLDS, FREE, DEAD = "holds", "free", "dead"
         ((HOLDS, HOLDS), "inactive", False, DOWN, "left it behind"),
         ((FREE, FREE), "active", False, DOWN, "No gateway holds"),
         ((FREE, FREE), "inactive", False, DOWN, "No gateway holds"),
-        ((FREE, FREE), "inactive", True, EXPECTED, "keepalived does not run yet"),
+        ((FREE, FREE), "inactive", True, EXPECTED, "keepalived is not running yet"),
         ((FREE, FREE), "active", True, DOWN, "No gateway holds"),
-        ((FREE, DEAD), "active", False, UNKNOWN, "not asked: gw1"),
+        ((FREE, DEAD), "active", False, UNKNOWN, "not checked: gw1"),
         ((HOLDS, DEAD), "active", False, OK, "is on gw0"),
-        ((DEAD, DEAD), "active", False, UNKNOWN, "not asked: gw0, gw1"),
+        ((DEAD, DEAD), "active", False, UNKNOWN, "not checked: gw0, gw1"),
     ],
 )
 def test_holder(gateways: tuple[str, ...], keepalived: str, installing: bool, state: ProbeState, words: str) -> None:

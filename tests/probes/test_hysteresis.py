@@ -63,7 +63,7 @@ def test_states_after_answers(answers: str, states: str) -> None:
 def test_first_answer_counts_at_once_and_is_marked() -> None:
     probe = tracker()
     assert probe.status().state is ProbeState.UNKNOWN
-    assert str(probe.status().detail) == "Not asked yet."
+    assert str(probe.status().detail) == "Not checked yet."
     event = probe.feed(answer(ProbeState.DOWN), 5.0)
     assert event == HealthEvent(KEY, ProbeState.UNKNOWN, ProbeState.DOWN, T("probe.api.ok"), None, 5.0, first=True)
 

@@ -165,7 +165,7 @@ async def test_lost_address_is_down_though_every_server_is_well(authority: Autho
         snapshot = await cluster.monitor().once()
     assert snapshot.health is Health.DOWN
     assert states(snapshot) == {"api@VIP": "down", "vip-holder": "down"}
-    assert "asked from node" in str(snapshot.by_id["node@node1"].detail)
+    assert "checked from node" in str(snapshot.by_id["node@node1"].detail)
 
 
 async def test_dead_node(authority: Authority, tmp_path: Path) -> None:
@@ -259,7 +259,7 @@ async def test_without_kubeconfig_a_server_tells_of_the_nodes(authority: Authori
         cluster.hosts["node1"].broken = ConnectTimeoutError("node1")
         cluster.hosts["node2"].scripts["kube-nodes"] = lambda: lines
         snapshot = await cluster.monitor().once()
-    assert str(snapshot.by_id["node@node4"].detail) == "Ready. (asked from node2)"
+    assert str(snapshot.by_id["node@node4"].detail) == "Ready. (checked from node2)"
     assert snapshot.by_id["gateway-80@node2"].state is ProbeState.EXPECTED
 
 
@@ -278,7 +278,7 @@ async def test_a_probe_that_breaks_takes_no_other_with_it(authority: Authority, 
         cluster.hosts["node2"].scripts["health"] = lambda: [][1]
         del cluster.hosts["node4"]
         snapshot = await cluster.monitor().once()
-    assert "Something unforeseen" in str(snapshot.by_id["ssh@node2"].detail)
+    assert "An unexpected error" in str(snapshot.by_id["ssh@node2"].detail)
     assert snapshot.by_id["ssh@node4"].state is ProbeState.UNKNOWN
     assert snapshot.by_id["ssh@node1"].state is ProbeState.OK
 

@@ -83,11 +83,11 @@ def test_nothing_asked_is_unknown() -> None:
 @pytest.mark.parametrize(
     ("answered", "health", "words"),
     [
-        ({}, Health.UNKNOWN, "Asking: 0 of 10"),
-        ({"disk1": OK}, Health.UNKNOWN, "Asking: 1 of 10"),
+        ({}, Health.UNKNOWN, "Checking: 0 of 10"),
+        ({"disk1": OK}, Health.UNKNOWN, "Checking: 1 of 10"),
         ({"disk1": OK, "gw80": DOWN}, Health.DEGRADED, "1 of 10"),
         ({"disk1": OK, "api": DOWN}, Health.DOWN, "does not answer at its address"),
-        ({"ssh1": DOWN}, Health.UNKNOWN, "Asking: 1 of 10"),
+        ({"ssh1": DOWN}, Health.UNKNOWN, "Checking: 1 of 10"),
     ],
 )
 def test_what_has_not_been_asked_yet_is_neither_good_nor_bad(

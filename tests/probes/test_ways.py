@@ -115,9 +115,9 @@ async def test_hanging_node_is_given_up_within_the_limits() -> None:
     there = ways(StandIn("node1", hangs=True), straight=False)
     reply = await there.ask(Target("198.51.100.11", 80), get)
     assert not reply.told
-    assert str(trouble_text(reply)).startswith("No way leads there")
+    assert str(trouble_text(reply)).startswith("Unreachable")
 
 
 def test_sentences_name_the_way() -> None:
-    assert str(by_way(T("probe.api.ok"), "node2")) == "Ready. (asked from node2)"
+    assert str(by_way(T("probe.api.ok"), "node2")) == "Ready. (checked from node2)"
     assert str(by_way(T("probe.api.ok"), "")) == "Ready."

@@ -61,7 +61,7 @@ def answered(
 
 
 def failed(error: TransportError, state: LiveState = LiveState.FAILED) -> LiveNode:
-    """A server that could not be asked."""
+    """A server that could not be checked."""
     finding = Finding(error.code, Severity.ERROR, Place(node=error.node), error.params)
     return LiveNode(state, None, (finding,), error.text, error.remedy, error.code)
 

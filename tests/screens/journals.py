@@ -102,7 +102,7 @@ class Story:
     hangs: frozenset[str] = frozenset()
     """Steps that never end."""
     unchanged: bool = False
-    """Whether everything is so already."""
+    """Whether everything is up to date."""
     extra: Sequence[tuple[float, Event]] = ()
     """Further events with their seconds from the beginning."""
 

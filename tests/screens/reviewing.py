@@ -111,7 +111,7 @@ def _changes(name: str, node: str) -> tuple[Change, ...]:
 
 
 def previewed(plan: Plan, *, done: bool = False) -> tuple[PreviewedStep, ...]:
-    """What every step would change: on clean servers, or where everything is so already."""
+    """What every step would change: on clean servers, or where everything is up to date."""
     seen: list[PreviewedStep] = []
     for step in plan.steps:
         if done or step.kind is StepKind.GATE or step.name == "host-packages":

@@ -169,10 +169,10 @@ async def test_whether_the_address_is_free_is_said_below_it(opened: Opened, site
         await show(pilot)
         show_live(workbench, asking(site))
         await drawn(pilot)
-        assert advised(pilot, "gateway.vip") == "Asking the gateways whether it is free."
+        assert advised(pilot, "gateway.vip") == "Checking from the gateways whether it is free."
         show_live(workbench, free(site))
         await drawn(pilot)
-        assert advised(pilot, "gateway.vip") == "Free: nobody answers (3 were asked)."
+        assert advised(pilot, "gateway.vip") == "Free: nobody answers (checked from 3 gateways)."
         await type_vip(pilot, "127.88.0.99/24")
         await until(pilot, lambda: "Free" not in advised(pilot, "gateway.vip"))
         await press(pilot, "ctrl+u")
@@ -202,16 +202,16 @@ async def test_who_would_hold_the_address(opened: Opened, site: Site) -> None:
     workbench = bench(site)
     async with opened(workbench) as pilot:
         await show(pilot)
-        assert "has to be asked first" in outcome(pilot)
+        assert "has to be checked first" in outcome(pilot)
         show_live(workbench, known(site))
         await drawn(pilot)
         lines = [line.split() for line in outcome(pilot).splitlines()[1:4]]
         assert [(line[0], line[1], line[3]) for line in lines] == [
             ("server1", "eth0", "100"), ("server2", "eth0", "90"), ("server3", "eth0", "80"),
         ]  # fmt: skip
-        assert "own API no longer answers gives it away" in outcome(pilot)
+        assert "own API no longer answers gives up the VIP" in outcome(pilot)
         workbench.change(lambda data: data["nodes"][2].update(address="nonsense"))
-        await until(pilot, lambda: "has to be asked first" in outcome(pilot))
+        await until(pilot, lambda: "has to be checked first" in outcome(pilot))
         assert "server3" in outcome(pilot)
 
 
@@ -267,9 +267,9 @@ async def test_what_is_below_comes_into_sight(opened: Opened, site: Site) -> Non
         await show(pilot)
         show_live(workbench, known(site))
         await drawn(pilot)
-        assert "gives it away" not in program(pilot).text_on_screen()
+        assert "gives up the VIP" not in program(pilot).text_on_screen()
         await press(pilot, "pagedown", "pagedown")
-        assert "gives it away" in program(pilot).text_on_screen()
+        assert "gives up the VIP" in program(pilot).text_on_screen()
         await press(pilot, "pageup", "pageup")
         assert "keepalived" in program(pilot).text_on_screen()
 

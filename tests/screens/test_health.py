@@ -70,7 +70,9 @@ async def test_the_verdict_comes_first(opened: Opened, site: Site, name: str) ->
     assert snapshot.health is VERDICTS[name]
     async with opened(still(site)) as pilot:
         screen = await show(pilot, snapshot)
-        word = {"ok": "healthy", "degraded": "weak", "down": "DOWN", "unknown": "not known yet"}[snapshot.health.value]
+        word = {"ok": "healthy", "degraded": "degraded", "down": "DOWN", "unknown": "not known yet"}[
+            snapshot.health.value
+        ]
         assert word in line(screen, "#verdict")
         known = {row.target for row in health_table(snapshot).rows}
         assert {"server1", "VIP"} <= known

@@ -191,7 +191,7 @@ async def test_a_full_dialog_shows_what_it_refuses_and_its_keys(
         await press(pilot, "f2")
         await drawn(pilot)
         seen = program(pilot).text_on_screen()
-        assert "No server is understood in this." in seen
+        assert "No server was recognised." in seen
         assert "press Esc." in seen
         assert "F2 add" in seen
 

@@ -147,7 +147,7 @@ async def test_escape_gives_a_check_up_and_keeps_what_it_found(opened: Opened, h
     workbench.show_preflight(replace(workbench.preflight, state=LookState.LOOKING, plan=None))
     async with opened(workbench) as pilot:
         screen = await show(pilot)
-        assert "Esc gives it up" in hint(pilot)
+        assert "Esc cancels" in hint(pilot)
         await press(pilot, "escape")
         assert preflight(pilot).state is LookState.GIVEN_UP
         assert screen.query_one(FindingList).finding is not None
@@ -211,7 +211,7 @@ async def test_the_consent_wants_the_name_and_a_yes_to_warnings(opened: Opened, 
         assert "site-a" in said(pilot)
         await press(pilot, "backspace", "a", "enter")
         assert not started, "warnings were passed over"
-        assert "Warnings" in said(pilot)
+        assert "warnings" in said(pilot)
         await press(pilot, "right", "up", "right", "enter")
         await until(pilot, lambda: bool(started))
         assert started == [FailurePolicy.STOP]

@@ -75,7 +75,7 @@ async def test_what_a_death_means_follows_cursor_and_roles(opened: Opened, site:
     async with opened(bench(site)) as pilot:
         screen = await show(pilot)
         assert "If server1 dies" in said(screen)
-        assert "etcd 2 of 3, holds" in said(screen)
+        assert "etcd 2 of 3, quorum holds" in said(screen)
         await press(pilot, "down", "down", "down")
         assert "If agent1 dies" in said(screen)
         assert "etcd keeps all 3 members" in said(screen)
@@ -106,9 +106,9 @@ async def test_a_division_is_looked_at_taken_over_and_taken_back(opened: Opened,
         assert isinstance(dialog, PresetsDialog)
         text = program(pilot).text_on_screen()
         assert "server1  control-plane etcd +worker gateway" in text
-        assert "as they are: agent1" in text
+        assert "unchanged: agent1" in text
         await press(pilot, "down")
-        assert "as they are: server1, server2, server3, agent1" in program(pilot).text_on_screen()
+        assert "unchanged: server1, server2, server3, agent1" in program(pilot).text_on_screen()
         await press(pilot, "up")
         assert [held(pilot, index) for index in range(4)] == before
         await press(pilot, "enter")
@@ -134,7 +134,7 @@ async def test_names_that_are_wrong_do_not_hide_what_a_death_means(opened: Opene
     async with opened(bench(site)) as pilot:
         screen = await show(pilot)
         await press(pilot, "down")
-        assert "etcd 2 of 3, holds" in said(screen)
+        assert "etcd 2 of 3, quorum holds" in said(screen)
         await press(pilot, "right", "space")
         assert "etcd has two members" in said(screen)
         assert foot(screen)["etcd"] == "2 ✗"

@@ -142,7 +142,7 @@ async def test_what_waits_says_for_what(home: Path, opened: Opened, monkeypatch:
             await show_run(pilot)
             await pilot.press("down")
             lines = pilot.app.screen.query_one("#facts", Said).lines
-            assert str(lines[0][0]) == "Waits for ship bundle on node1."
+            assert str(lines[0][0]) == "Waiting for ship bundle on node1."
 
 
 async def test_an_idle_screen_writes_nothing(home: Path, opened: Opened, monkeypatch: Patch) -> None:
@@ -217,7 +217,7 @@ async def test_searching_older_and_newer(home: Path, opened: Opened, monkeypatch
             await pilot.press("N")
             await until(pilot, lambda: "not in any newer line" in told(pilot))
             await pilot.press("slash", *"nowhere", "enter")
-            await until(pilot, lambda: "nowhere in this log" in told(pilot))
+            await until(pilot, lambda: "is not in this log" in told(pilot))
 
 
 async def test_long_lines_are_cut_moved_and_wrapped(home: Path, opened: Opened, monkeypatch: Patch) -> None:
@@ -267,7 +267,7 @@ async def test_looking_back_and_coming_to_the_present(home: Path, opened: Opened
             assert counts == sorted(counts)
             assert 0 < counts[-1] < 48
             await pilot.press("shift+left")
-            assert "under way" in status(pilot)
+            assert "in progress" in status(pilot)
             await pilot.press("end")
             assert "48 of 48" in status(pilot)
             assert not slider.display

@@ -109,7 +109,7 @@ async def test_a_log_of_100_mb_is_read_without_being_held(
             await show_run(pilot)
             await pilot.press("enter", "up", "pageup", "pageup", "home", "down", "pagedown", "w", "up", "right", "end")
             await pilot.press("slash", *"no such thing", "enter")
-            await until(pilot, lambda: "nowhere in this log" in told(pilot))
+            await until(pilot, lambda: "is not in this log" in told(pilot))
             assert memory_bytes() - before < MEMORY_BYTES
             assert pilot.app.screen.query_one(LogPane).text_rows
 
@@ -120,7 +120,7 @@ async def test_the_runner_dies_under_the_screen(home: Path, opened: Opened, monk
         workbench.run.alive = True
         async with opened(workbench) as pilot:
             await show_run(pilot)
-            assert "under way" in status(pilot)
+            assert "in progress" in status(pilot)
             lock = workbench.run.client
             monkeypatch.setattr(type(lock), "alive", lambda _: False)
             await until(pilot, lambda: "interrupted" in status(pilot))
@@ -137,7 +137,7 @@ async def test_a_torn_last_line_waits_for_its_end(home: Path, opened: Opened, mo
         journal.write_bytes(whole[:-20])
         async with opened(bench(workbench.site)) as pilot:
             await show_run(pilot)
-            assert "under way" in status(pilot)
+            assert "in progress" in status(pilot)
             assert banner(pilot) == ""
             with journal.open("ab") as stream:
                 stream.write(whole[-20:])

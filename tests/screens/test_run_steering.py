@@ -141,7 +141,7 @@ async def test_leaving_says_that_the_run_goes_on(home: Path, opened: Opened, mon
             await show_run(pilot)
             await pilot.press("d")
             await until(pilot, lambda: pilot.app.screen.is_modal)
-            assert "goes on without this screen" in program(pilot).text_on_screen()
+            assert "continues in the background" in program(pilot).text_on_screen()
             await pilot.press("enter")
             await pilot.pause()
             assert program(pilot).return_value == 0
@@ -199,7 +199,7 @@ async def test_keys_that_steer(
 
 @pytest.mark.parametrize(
     ("stage", "said"),
-    [("upload", "goes on"), ("paused", ": paused"), ("stopping", ": stopping"), ("asked", ": waits for you")],
+    [("upload", "in progress"), ("paused", ": paused"), ("stopping", ": stopping"), ("asked", ": needs an answer")],
 )
 async def test_the_head_says_how_the_run_stands(
     stage: str, said: str, home: Path, opened: Opened, monkeypatch: Patch
@@ -239,7 +239,7 @@ async def test_a_runner_that_dies_under_the_screen_is_said_with_what_to_do(
             workbench.run.alive = True
             async with opened(workbench) as pilot:
                 await show_run(pilot)
-                assert "under way" in status(pilot)
+                assert "in progress" in status(pilot)
         async with opened(bench(site)) as pilot:
             await show_run(pilot)
             assert "interrupted" in status(pilot)
@@ -324,18 +324,18 @@ async def test_a_run_left_unfinished_is_given_up_for_a_new_one(
             await until(pilot, lambda: pilot.app.screen.is_modal)
             assert RUN_ID in program(pilot).text_on_screen()
             await pilot.press("y")
-            await until(pilot, lambda: f"Run {RUN_ID} is given up" in told(pilot))
+            await until(pilot, lambda: f"Run {RUN_ID} is abandoned" in told(pilot))
             assert program(pilot).current_mode == REVIEW, "where a new one is started"
             assert RunClient(run_dir).given_up()
             assert workbench.session.interrupted_run() is None
             await show_run(pilot)
-            assert "given up" in status(pilot)
+            assert "abandoned" in status(pilot)
             assert "Start a new one from the review" in banner(pilot)
             await pilot.press("b", "p")
             await settled(pilot)
             assert isinstance(pilot.app.screen, RunScreen), "neither has a meaning any more"
             await pilot.press("o")
-            await until(pilot, lambda: "given up" in program(pilot).text_on_screen() and pilot.app.screen.is_modal)
+            await until(pilot, lambda: "abandoned" in program(pilot).text_on_screen() and pilot.app.screen.is_modal)
 
 
 @pytest.mark.parametrize("stage", ["upload", "done"])

@@ -51,7 +51,7 @@ async def on_site(pilot: Pilot[int]) -> None:
 async def test_keys_are_shown_with_help_at_the_end(opened: Opened, site: Site) -> None:
     async with opened(bench(site)) as pilot:
         shown = pilot.app.screen.query_one(KeyLine).keys
-        assert shown[-2:] == (("q", "leave"), ("?", "help"))
+        assert shown[-2:] == (("q", "quit"), ("?", "help"))
 
 
 @pytest.mark.parametrize("language", ["en", "zh"])

@@ -46,7 +46,7 @@ async def test_a_draft_that_finds_no_room_stays_and_is_kept_once_there_is(opened
         await drawn(pilot)
         ballast = fill(disk)
         await press(pilot, "enter", *"typed")
-        await until(pilot, lambda: "not on the disk" in said(pilot))
+        await until(pilot, lambda: "not on disk" in said(pilot))
         await drawn(pilot)
         assert "No space left" in head(pilot)
         await press(pilot, "enter", "s")
@@ -57,7 +57,7 @@ async def test_a_draft_that_finds_no_room_stays_and_is_kept_once_there_is(opened
         assert "No space left" in said(pilot)
         assert "site-atyped" in pilot.app.clipboard
         ballast.unlink()
-        await until(pilot, lambda: "on the disk again" in said(pilot))
+        await until(pilot, lambda: "on disk again" in said(pilot))
         await drawn(pilot)
         assert head(pilot) == "not saved"
         await press(pilot, "s")

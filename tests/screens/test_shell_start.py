@@ -131,7 +131,7 @@ async def test_a_name_that_will_not_do_is_refused_with_what_is_allowed(opened: O
         await type_in(pilot, name)
         await press(pilot, "enter")
         assert isinstance(pilot.app.screen, NewSiteDialog)
-        assert "small letters" in said(pilot)
+        assert "lowercase letters" in said(pilot)
 
 
 async def test_a_taken_directory_is_refused(opened: Opened, home: Path) -> None:
@@ -270,7 +270,7 @@ async def test_a_secret_goes_into_the_vault_and_nowhere_else(opened: Opened, sit
         assert "at least 8" in said(pilot)
         first.line.value, second.line.value = PASSPHRASE, "another one"
         await press(pilot, "enter")
-        assert "differ" in said(pilot)
+        assert "not the same" in said(pilot)
         second.line.value = PASSPHRASE
         await press(pilot, "enter")
         await until(pilot, lambda: isinstance(pilot.app.screen, SecretDialog))

@@ -166,7 +166,7 @@ def test_ctrl_c_leaves_and_the_run_goes_on(home: Path, site: Site) -> None:
         shown.wait_for("Esc stay")
         shown.type("\r")
         assert shown.ended() == 0
-        assert "goes on without this screen" in shown.said()
+        assert "continues in the background" in shown.said()
         assert "rbdtui ~/site-a" in shown.said()
 
 
@@ -176,7 +176,7 @@ def test_two_terminals_edit_one_site_and_nothing_is_lost(home: Path, site: Site)
         one.type("-one\x1b")
         one.wait_for(lambda seen: "-one" in seen and "s save" in seen)
         with terminal(site.path, home=home, size=LARGE) as other:
-            other.wait_for("open in another terminal too")
+            other.wait_for("open in another terminal")
             other.type("0\x1b[B\x1b[B\x1b[B\r")
             other.wait_for("Esc done")
             other.type("-two\x1b")
@@ -188,7 +188,7 @@ def test_two_terminals_edit_one_site_and_nothing_is_lost(home: Path, site: Site)
             one.wait_for(lambda seen: "ops-two" in seen and "-one" in seen and "save again" in seen)
             one.type("s")
             one.wait_for("Saved")
-            other.wait_for("changed elsewhere; this is how it stands now")
+            other.wait_for("changed elsewhere; this is its content now")
             other.wait_for("site-a-one")
     text = site.spec_file.read_text(encoding="utf-8")
     assert "name: site-a-one" in text

@@ -442,7 +442,7 @@ def test_a_registry_file_elsewhere_is_refused_with_rainbond_only() -> None:
 
 def test_the_refusal_of_a_setting_says_why_and_the_misspelt_one_what_is_meant() -> None:
     (reset,) = by_code(changed(("{mode: vip}", "{}\n  settings: {cluster-reset: true}")), "RBD-API-022")
-    assert "every member of etcd but one" in str(reset.message)
+    assert "all etcd members but one" in str(reset.message)
     (misspelt,) = by_code(changed(("{mode: vip}", "{}\n  settings: {node-tain: [a]}")), "RBD-API-023")
     assert "`node-taint`" in str(misspelt.message)
 

@@ -99,7 +99,7 @@ def test_the_words_name_who_takes_over() -> None:
     spec = parse_spec(GOOD).spec
     assert spec is not None
     survival = what_if_dies(spec, "node1")
-    assert str(survival.etcd.text) == "etcd 2 of 3, holds"
+    assert str(survival.etcd.text) == "etcd 2 of 3, quorum holds"
     assert str(survival.gateway.text) == "VIP moves to node2"
     many = what_if_dies(spec_of(*[ALL] * 7), "n0")
     assert str(many.gateway.text) == "VIP moves to one of n1, n2, n3, n4 +2"

@@ -223,16 +223,16 @@ async def test_a_key_that_is_not_authorized(sshd: RealSshd, connect: Connect, tm
     with pytest.raises(LoginRefusedError) as caught:
         await host.run(OK)
     refused = f"n1: login as root refused by 127.0.0.1 port {sshd.port} "
-    assert str(caught.value) == f"{refused}(tried: publickey; the server takes: publickey, keyboard-interactive)."
+    assert str(caught.value) == f"{refused}(tried: publickey; the server accepts: publickey, keyboard-interactive)."
 
 
 @pytest.mark.parametrize(
     ("content", "passphrase", "reason"),
     [
         (None, "", "No such file or directory"),
-        (b"this is no key", "", "it is not a private key that can be read"),
+        (b"this is no key", "", "it is not a readable private key"),
         (b"-----BEGIN OPENSSH PRIVATE KEY-----\nAAAA\n-----END OPENSSH PRIVATE KEY-----\n", "", "it is not"),
-        ("locked", "", "no passphrase is named"),
+        ("locked", "", "no passphrase is given"),
         ("locked", "phrase", "its passphrase is wrong"),
     ],
 )
@@ -272,7 +272,7 @@ async def test_what_is_named_as_a_key_is_neither_waited_for_nor_read_whole(
     with pytest.raises(CredentialError) as caught:
         async with asyncio.timeout(10):
             await host.run(OK)
-    assert "not a private key" in str(caught.value)
+    assert "not a readable private key" in str(caught.value)
 
 
 # --- who is not there

@@ -127,7 +127,7 @@ async def test_a_script_may_write_256_kib_and_more_only_where_more_is_asked_for(
     for run in (host.run, host.must):
         with pytest.raises(OutputTooLargeError) as caught:
             await run(work, "300000")
-        assert str(caught.value) == "n1: work gave more than 0.25 MiB."
+        assert str(caught.value) == "n1: work printed more than 0.25 MiB."
         assert len((await run(work, "300000", output_limit_bytes=400_000)).stdout) == 300_000
 
 
@@ -158,7 +158,7 @@ async def test_must_raises_with_the_last_word_of_the_script(host: SshHost) -> No
     with pytest.raises(RemoteScriptError) as caught:
         await host.must(Script("work", "echo first >&2; echo 'the reason' >&2; exit 3\n"))
     assert caught.value.params == {"node": "n1", "script": "work", "status": 3, "detail": "the reason"}
-    assert str(caught.value) == "n1: work ended with 3: the reason"
+    assert str(caught.value) == "n1: work failed (exit status 3): the reason"
 
 
 @pytest.mark.parametrize("most_sessions", [1, 3, 10])

@@ -126,11 +126,11 @@ def test_login_port_and_roles(text: str, user: str, port: int | None, roles: tup
 @pytest.mark.parametrize(
     ("text", "why"),
     [
-        ("name,ip,role\nnode1,10.0.0.11,storage", "storage is no role"),
-        ("管理节点1 10.0.0.11", "管理节点1 is no name for a server"),
-        ("10.0.0.11 root Passw0rd", "the password is not taken"),
-        ("name,ip,password\nnode1,10.0.0.11,Passw0rd", "the password is not taken"),
-        ("节点名称,业务IP,密码\n节点一,10.0.0.11,", "节点一 is no name for a server"),
+        ("name,ip,role\nnode1,10.0.0.11,storage", "storage is not a role"),
+        ("管理节点1 10.0.0.11", "管理节点1 cannot be the name of a server"),
+        ("10.0.0.11 root Passw0rd", "the password was not taken"),
+        ("name,ip,password\nnode1,10.0.0.11,Passw0rd", "the password was not taken"),
+        ("节点名称,业务IP,密码\n节点一,10.0.0.11,", "节点一 cannot be the name of a server"),
     ],
 )
 def test_a_word_of_no_use_costs_no_address(text: str, why: str) -> None:
@@ -153,27 +153,27 @@ def test_no_password_is_in_what_was_understood(word: str) -> None:
     [
         ("10.0.0.11 10.0.0.12 n", "more than one address"),
         ("10.0.0.11, web, 203.0.113.4", "more than one address"),
-        ("10.0.0", "10.0.0 is no IPv4 address"),
-        ("10.0.0.256", "10.0.0.256 is no IPv4 address"),
-        ("22", "22 is no IPv4 address"),
+        ("10.0.0", "10.0.0 is not an IPv4 address"),
+        ("10.0.0.256", "10.0.0.256 is not an IPv4 address"),
+        ("22", "22 is not an IPv4 address"),
         ("10.0.0.0/24", "10.0.0.0/24 is a network, not a server"),
         ("fd00::1 n", "IPv6 is not supported yet"),
-        ("127.0.0.1", "127.0.0.1 is no server's own address"),
+        ("127.0.0.1", "127.0.0.1 is not a server's own address"),
         ("10.0.0.13-11", "the range goes backwards"),
         ("10.0.0.[13-11]", "the range goes backwards"),
-        ("10.0.0.[x-y]", "x-y is no number and no range of numbers"),
+        ("10.0.0.[x-y]", "x-y is neither a number nor a range of numbers"),
         ("10.0.0.[1-300]", "300 in a range; at most 250"),
-        ("10.0.0.[250-260]", "10.0.0.256 is no IPv4 address"),
+        ("10.0.0.[250-260]", "10.0.0.256 is not an IPv4 address"),
         ("node[1-3] 10.0.0.[11-12]", "3 names for 2 addresses"),
         ("a b 10.0.0.11", "a and b both stand before the address"),
         ("see 10.0.0.11 for details", "no address and no name"),
         ("no address here", "no address and no name"),
         ("please install node1", "no address and no name"),
-        ("n9 10.0.0.300, 10.0.0.11", "n9 10.0.0.300 is no name for a server"),
-        ("节点一", "节点一 is no name for a server"),
-        ("n,10.0.0.11\nn,10.0.0.12", "the name n is taken"),
-        ("10.0.0.11\n10.0.0.11", "10.0.0.11 is there already"),
-        ("10.0.0.11:99999", "99999 is no port"),
+        ("n9 10.0.0.300, 10.0.0.11", "n9 10.0.0.300 cannot be the name of a server"),
+        ("节点一", "节点一 cannot be the name of a server"),
+        ("n,10.0.0.11\nn,10.0.0.12", "the name n is already used"),
+        ("10.0.0.11\n10.0.0.11", "10.0.0.11 is already in the list"),
+        ("10.0.0.11:99999", "99999 is not a port"),
     ],
 )
 def test_what_is_not_taken_is_said(text: str, why: str) -> None:
@@ -186,7 +186,7 @@ def test_lines_that_are_no_rows_of_the_table_above_them_are_read_by_themselves()
     assert nodes(text)[:2] == [("n1", "10.0.0.11"), ("n2", "10.0.0.12")]
     assert [address for _, address in nodes(text)[2:]] == ["10.0.0.13", "10.0.0.14", ""]
     assert nodes(text)[4] == ("n5", "")
-    assert refused(text) == [(4, "127.0.0.1 is no server's own address")]
+    assert refused(text) == [(4, "127.0.0.1 is not a server's own address")]
 
 
 def test_the_same_name_behind_two_addresses_is_no_login() -> None:
