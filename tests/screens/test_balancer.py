@@ -209,7 +209,7 @@ async def test_who_would_hold_the_address(opened: Opened, site: Site) -> None:
         assert [(line[0], line[1], line[3]) for line in lines] == [
             ("server1", "eth0", "100"), ("server2", "eth0", "90"), ("server3", "eth0", "80"),
         ]  # fmt: skip
-        assert "own API no longer answers gives up the VIP" in outcome(pilot)
+        assert "own API stops answering gives up the VIP" in outcome(pilot)
         workbench.change(lambda data: data["nodes"][2].update(address="nonsense"))
         await until(pilot, lambda: "has to be checked first" in outcome(pilot))
         assert "server3" in outcome(pilot)
