@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 
 from rbdtui.process import keep_memory_private
 from rbdtui.terminal_text import PLAIN_SIGNS_HANDLER
 from rbdtui.words import LANGUAGES, T, language_of_environment, use_language
+
+COMPLETION_VARIABLE = "_RBDTUI_COMPLETE"
+"""By which a shell asks what a word may become."""
 
 
 def language_of_arguments(arguments: Sequence[str]) -> str | None:
@@ -23,6 +27,12 @@ def language_of_arguments(arguments: Sequence[str]) -> str | None:
 def main() -> None:
     """Run the command line and leave with its exit status."""
     keep_memory_private()
+    if COMPLETION_VARIABLE in os.environ:
+        from rbdtui.cli.completing import answer_shell
+
+        if (offers := answer_shell(os.environ, COMPLETION_VARIABLE)) is not None:
+            sys.stdout.buffer.write(offers.encode("utf-8", "replace") + b"\n")
+            return
     arguments = sys.argv[1:]
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
