@@ -40,6 +40,8 @@ LOOK_S: Final = 5.0
 MANY_NODES: Final = 5
 """With more the picture has the whole width, and the gateways stand in a line below it."""
 LOG, TIMELINE, GATEWAYS = "log", "timeline", "gateways"
+CELL: Final = "cell"
+"""What is looked for in the picture, as against in the log."""
 _TONES: Final = {Tone.PLAIN: "", Tone.GOOD: "success", Tone.WARN: "warning", Tone.BAD: "bold error"}
 
 
@@ -50,6 +52,7 @@ class RunScreen(RunPast):
     CSS_PATH = css("run")
     AUTO_FOCUS = "#matrix"
     BINDINGS: ClassVar[list[BindingType]] = [
+        key("escape", "back", "back"),
         key("enter", "read", "log"),
         key("enter", "review", "to_review"),
         *RunPast.IN_THE_PAST,
@@ -61,7 +64,7 @@ class RunScreen(RunPast):
         key("e", "trouble", "trouble"),
         *RunPast.TO_THE_PAST,
         key("o", "runs", "runs"),
-        key("escape", "back", "back"),
+        key("escape", "follow_work", "follow"),
     ]
 
     def __init__(self) -> None:
@@ -71,10 +74,15 @@ class RunScreen(RunPast):
         self._pane = LOG
         self._auto = True
         """Whether the cursor follows the work."""
-        self._searching = False
+        self._searching = ""
+        """Where something is looked for: in the log or in the picture; empty while nothing is."""
+        self._place = (0, 0)
+        """Where the cursor was before something was looked for in the picture."""
         self._chosen = False
         """Whether the operator has chosen an earlier run."""
         self._looked_at = 0.0
+        self._no_gateways = False
+        """Whether the profile of the run that is shown has no gateway; nothing is said of its ports then."""
 
     def body(self) -> Iterable[Widget]:
         """What to do without a run; else status, picture, gateways, and the pane below."""
@@ -143,6 +151,7 @@ class RunScreen(RunPast):
     def _draw(self, run: RunFollower) -> None:
         state, phase, moment = self.state_of(run), self.shown_phase(run), self.moment
         matrix, gateways = self._matrix, gateways_of_run(state)
+        self._no_gateways = gateways.unused
         matrix.show(state, moment, ascii_only=self._ascii)
         self._follow_work()
         self.set_class(matrix.matrix is not None and len(matrix.matrix.nodes) > MANY_NODES, "-many")
@@ -176,7 +185,7 @@ class RunScreen(RunPast):
     def _draw_pane(self, run: RunFollower) -> None:
         for name in (LOG, TIMELINE, GATEWAYS):
             self.query_one(f"#{name}").display = self._pane == name
-        self.query_one("#search").display = self._searching
+        self.query_one("#search").display = bool(self._searching)
         if self._pane == TIMELINE:
             self._timeline.take(run.records)
             self.query_one(EventList).show(len(self._timeline.happenings), self._happening)
@@ -188,7 +197,8 @@ class RunScreen(RunPast):
         facts = step_facts(self._matrix.selected, known) if self._pane == LOG and known is not None else ()
         said, banner = self.query_one("#facts", Said), self.query_one("#banner", Said)
         said.lines = tuple(facts)
-        self.set_class(bool(said.lines) and bool(banner.lines), "-crowded")
+        # Not by what is said of the step: with another one under the cursor the picture keeps its height.
+        self.set_class(bool(banner.lines), "-crowded")
         self._draw_title()
 
     def _draw_title(self) -> None:
@@ -265,10 +275,12 @@ class RunScreen(RunPast):
     def _share_room(self) -> None:
         """On a low screen the pane that is read takes the room of the picture; the ports need a table or a line."""
         # By a class, every widget below it would be styled anew at every change of the focus.
-        reading = self.has_class("-low") and isinstance(self.focused, LogPane | EventList | TextLine)
+        away = isinstance(self.focused, LogPane | EventList) or self._searching == LOG
+        reading = self.has_class("-low") and away
         beside = self.has_class("-wide") and not self.has_class("-many")
         self.query_one("#top").display = not reading
-        self.query_one("#strip").display = not reading and not beside
+        self.query_one("#strip").display = not reading and not beside and not self._no_gateways
+        self.query_one("#ports").display = beside and not self._no_gateways
 
     # --- keys ------------------------------------------------------------------------------------------------
 
@@ -291,6 +303,8 @@ class RunScreen(RunPast):
                 return known is not None and bool(known.in_trouble())
             case "back":
                 return run is not None and self._can_go_back
+            case "follow_work":
+                return run is not None and not self._can_go_back and not self._auto
             case "pane" | "search" | "runs":
                 return run is not None
         return True
@@ -311,26 +325,28 @@ class RunScreen(RunPast):
         self.set_focus(self.query_one(EventList) if wanted == TIMELINE else self._matrix)
 
     def _show_pane(self, name: str) -> None:
-        self._pane, self._searching = name, False
+        self._pane, self._searching = name, ""
         self.refresh_view()
 
     @property
     def _can_go_back(self) -> bool:
-        reading = self._searching or not isinstance(self.focused, StepMatrix) or self._pane != LOG
-        return reading or self.replay.looks_back or not self._auto
+        reading = bool(self._searching) or not isinstance(self.focused, StepMatrix) or self._pane != LOG
+        return reading or self.replay.looks_back
 
     def action_back(self) -> None:
-        """Back by one: from the field to the log, from a pane to the picture, to the present, to following."""
+        """Back by one: from the field to where it was opened, from a pane to the picture, to the present."""
         if self._searching:
-            self._searching = False
-            self.set_focus(self._log)
+            self._end_search()
         elif not isinstance(self.focused, StepMatrix) or self._pane != LOG:
             self._pane = LOG
             self.set_focus(self._matrix)
         elif self.replay.looks_back:
             self.replay.now()
-        else:
-            self._auto = True
+        self.after_move()
+
+    def action_follow_work(self) -> None:
+        """Have the cursor follow the work again."""
+        self._auto = True
         self.after_move()
 
     def after_move(self) -> None:
@@ -353,23 +369,49 @@ class RunScreen(RunPast):
             self._matrix.select(steps[index % len(steps)].info.id)
             self.after_move()
 
-    # --- the log ---------------------------------------------------------------------------------------------
+    # --- looking for something -------------------------------------------------------------------------------
 
     def action_search(self) -> None:
-        """Ask for a text to look for in the log."""
-        self._pane, self._searching = LOG, True
+        """Ask for a node or a step to go to, or, while a log is read, for a text to look for in it."""
+        self._searching = CELL if isinstance(self.focused, StepMatrix) and self._pane == LOG else LOG
+        self._pane, self._place = LOG, self._matrix.place
         self.refresh_view()
         field = self.query_one("#wanted", TextLine)
         field.value = ""
+        field.placeholder = str(T(f"run_screen.look_for.{self._searching}"))  # words: run_screen.look_for.*
         self.set_focus(field)
+
+    @on(Input.Changed, "#wanted")
+    def _go_to(self, event: Input.Changed) -> None:
+        """Put the cursor at once where what is typed so far leads."""
+        event.stop()
+        if self._searching == CELL:
+            self._auto = False
+            if not event.value.strip() or not self._matrix.find(event.value):
+                self._matrix.place = self._place
+            self.refresh_view()
 
     @on(Input.Submitted, "#wanted")
     def _search(self, event: Input.Submitted) -> None:
         event.stop()
-        self._searching = False
-        self.set_focus(self._log)
-        self._log.search(event.value)
+        where, self._searching = self._searching, ""
+        if where == CELL:
+            self.set_focus(self._matrix)
+            if event.value.strip() and not self._matrix.find(event.value):
+                self.tell(T("run_screen.no_cell", wanted=event.value))
+        else:
+            self.set_focus(self._log)
+            self._log.search(event.value)
         self.after_move()
+
+    def _end_search(self) -> None:
+        """Look for nothing any more; the cursor is where it was."""
+        where, self._searching = self._searching, ""
+        if where == CELL:
+            self._matrix.place = self._place
+        self.set_focus(self._matrix if where == CELL else self._log)
+
+    # --- the log ---------------------------------------------------------------------------------------------
 
     def on_log_pane_moved(self) -> None:
         """Say which part is in sight."""

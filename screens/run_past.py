@@ -24,7 +24,7 @@ class RunPast(RunSteering):
     """A run at a moment, its present as long as nobody looks back."""
 
     IN_THE_PAST: ClassVar[tuple[BindingType, ...]] = (
-        key("end", "present", "to_present"),
+        key("right_curly_bracket", "present", "to_present"),
         key("right_square_bracket", "step_on", "look_on"),
     )
     """Before other keys: they matter most while an earlier moment is shown, and are there only then."""
@@ -32,7 +32,7 @@ class RunPast(RunSteering):
         key("left_square_bracket", "step_back", "look_back"),
         key("shift+left", "leap(-1)", "leap_back", show=False),
         key("shift+right", "leap(1)", "leap_on", show=False),
-        key("home", "begin", "to_begin", show=False),
+        key("left_curly_bracket", "begin", "to_begin", show=False),
     )
 
     def __init__(self) -> None:

@@ -29,7 +29,12 @@ class Light:
     @property
     def unused(self) -> bool:
         """Whether nothing will ever answer there, because the profile has no such thing."""
-        return innermost(self.detail).key in _UNUSED
+        return says_unused(self.detail)
+
+
+def says_unused(detail: Text) -> bool:
+    """Whether an answer of a port is that the profile has no such thing."""
+    return innermost(detail).key in _UNUSED
 
 
 @dataclass(frozen=True, slots=True)

@@ -88,6 +88,25 @@ class Matrix:
         lane = self.lanes.get(node, ())
         return sum(step.status.settled for step in lane), len(lane)
 
+    def find(self, wanted: str, row: int, node: str) -> tuple[int, str] | None:
+        """The cell that words mean, each of them a part of a node's name or of a step's.
+
+        A node is the one that a word is, else the first that begins with it, else the first that has it; the step is
+        the first that has all other words. What no word says stays as it is; None when a word is nowhere.
+        """
+        of_step: list[str] = []
+        for word in wanted.lower().split():
+            place = _first(word, [name.lower() for name in self.nodes])
+            if place is None:
+                of_step.append(word)
+            else:
+                node = self.nodes[place]
+        titles = [f"{one.name} {one.title}".lower() for one in self.rows]
+        rows = [index for index, title in enumerate(titles) if all(word in title for word in of_step)]
+        if not rows:
+            return None
+        return (rows[0] if of_step else row), node
+
     def in_work(self) -> list[StepState]:
         """What is under way or needs somebody, the most urgent and then the longest under way first."""
         found = [step for step in self.steps.values() if step.status in _IN_WORK]
@@ -111,6 +130,12 @@ class Matrix:
 def in_trouble(step: StepState) -> bool:
     """Whether somebody should look at a step."""
     return step.stall is not None or step.status.failed or step.status is StepStatus.RETRYING
+
+
+def _first(word: str, names: Sequence[str]) -> int | None:
+    """Which of some names a word means: the same, else the first that begins with it, else the first that has it."""
+    ranked = [(name != word, not name.startswith(word), index) for index, name in enumerate(names) if word in name]
+    return min(ranked)[2] if ranked else None
 
 
 def _row(name: str, cells: Mapping[str, StepState]) -> Row:

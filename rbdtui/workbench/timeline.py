@@ -34,6 +34,7 @@ from rbdtui.engine.events import (
 from rbdtui.plan.step import StepKind
 from rbdtui.probes.model import ProbeState
 from rbdtui.words import T, Text
+from rbdtui.workbench.gateway_view import says_unused
 
 
 class Tone(StrEnum):
@@ -167,6 +168,8 @@ class Timeline:
         if event.state == ProbeState.UNKNOWN or (before is None and event.state == ProbeState.EXPECTED):
             return
         tone = Tone.BAD if event.state in (ProbeState.DOWN, ProbeState.DEGRADED) else Tone.GOOD
+        if event.port and says_unused(event.detail):
+            return
         if not event.port:
             self.happenings.append(Happening(count, at, "", None, event.detail, tone))
             return

@@ -53,8 +53,8 @@ class LogPane(Widget, can_focus=True):
         Binding("end", "follow", "key.follow", id="follow"),
         Binding("left", "sideways(-1)", "key.sideways", id="sideways", show=False),
         Binding("right", "sideways(1)", "key.sideways", id="sideways", show=False),
-        Binding("n", "again(True)", "key.older", id="older"),
-        Binding("N", "again(False)", "key.newer", id="newer"),
+        Binding("n", "again(False)", "key.newer", id="newer"),
+        Binding("N", "again(True)", "key.older", id="older"),
         Binding("w", "wrap", "key.wrap", id="wrap"),
         Binding("m", "whole_lines", "key.whole_lines", id="whole_lines"),
     ]

@@ -49,6 +49,8 @@ class StepMatrix(Canvas, can_focus=True):
         Binding("down", "move(1, 0)", "key.cell", id="cell"),
         Binding("left", "move(0, -1)", "key.cell", id="cell"),
         Binding("right", "move(0, 1)", "key.cell", id="cell"),
+        Binding("home", "edge(-1)", "key.first_row", id="first_row", show=False),
+        Binding("end", "edge(1)", "key.last_row", id="last_row", show=False),
         Binding("pageup", "page(-1)", "key.page", id="page", show=False),
         Binding("pagedown", "page(1)", "key.page", id="page", show=False),
     ]
@@ -137,6 +139,32 @@ class StepMatrix(Canvas, can_focus=True):
         """Move the cursor by what is in sight."""
         self.action_move(by * max(1, self._room - 1), 0)
 
+    def action_edge(self, by: int) -> None:
+        """Move the cursor to the first row or the last."""
+        if self._matrix is not None:
+            self.action_move(by * len(self._matrix.rows), 0)
+
+    def find(self, wanted: str) -> bool:
+        """Put the cursor on the cell that words mean; whether there is one."""
+        matrix = self._matrix
+        found = matrix.find(wanted, self._row, self.selected_node) if matrix is not None else None
+        if matrix is None or found is None:
+            return False
+        self._row, node = found
+        self._column = matrix.nodes.index(node) if node in matrix.nodes else self._column
+        self._draw_all()
+        return True
+
+    @property
+    def place(self) -> tuple[int, int]:
+        """The row and the column of the cursor."""
+        return self._row, self._column
+
+    @place.setter
+    def place(self, place: tuple[int, int]) -> None:
+        self._row, self._column = place
+        self._draw_all()
+
     # --- the picture -----------------------------------------------------------------------------------------
 
     def on_resize(self, _: events.Resize) -> None:
@@ -199,8 +227,14 @@ class StepMatrix(Canvas, can_focus=True):
         """Names of the nodes in sight, with how many of their steps are settled where there is room."""
         spans = [Span(1, str(T("run_screen.step")), "muted", columns.label - 1)]
         room = columns.column - 1
-        names = [(node, "/".join(map(str, matrix.lane_counts(node)))) for node in matrix.nodes]
-        counted = all(cell_len(node) + len(count) < room for node, count in names)
+        counts = [matrix.lane_counts(node) for node in matrix.nodes]
+        names = [(node, f"{settled}/{steps}") for node, (settled, steps) in zip(matrix.nodes, counts, strict=True)]
+        # By the longest count there can be, so that counts do not come and go with the run.
+        longest = max(
+            (cell_len(node) + 2 * len(str(steps)) for node, (_, steps) in zip(matrix.nodes, counts, strict=True)),
+            default=0,
+        )
+        counted = longest + 1 < room
         for index in range(columns.first, min(len(names), columns.first + columns.count)):
             name = " ".join(names[index]) if counted else names[index][0]
             look = "bold underline accent" if index == self._column else "bold"
@@ -248,7 +282,9 @@ class StepMatrix(Canvas, can_focus=True):
         cells = min(columns.count * columns.column - 1, width - columns.label - 1)
         rule = "-" if self._ascii else "─"
         text = step_cell(step, self._moment, max(3, cells - 6), ascii_only=self._ascii)
-        if row.gate:
+        if not row.gate:
+            text = f"{T('run_screen.this_machine')}  {text}"
+        else:
             text = f"{rule * 2} {text} "
             text += rule * max(0, cells - cell_len(text))
         return Span(columns.label, text, step_mark(step, self._moment).look, cells, "cursor" if here else None)

@@ -109,6 +109,60 @@ async def test_fifty_nodes_are_reached_by_the_cursor_and_each_has_its_sign(
             assert {first, selected(pilot)} == {"os-prepare@node8", "os-prepare@node31"}
 
 
+async def test_a_node_and_a_step_are_gone_to_by_typing(home: Path, opened: Opened, monkeypatch: Patch) -> None:
+    with on_stage(home, "fifty", monkeypatch) as (workbench, _):
+        async with opened(workbench) as pilot:
+            await show_run(pilot)
+            matrix = pilot.app.screen.query_one(StepMatrix)
+            await pilot.press("slash", *"node37")
+            assert matrix.selected_node == "node37"
+            await pilot.press("space", *"agent", "enter")
+            assert selected(pilot) == "rke2-agent@node37"
+            before = matrix.place
+            await pilot.press("slash", *"node1", "escape")
+            assert matrix.place == before
+            await pilot.press("slash", *"nothing like it", "enter")
+            assert matrix.place == before
+            assert "nothing like it" in told(pilot)
+            await pilot.press("s", "escape")
+            assert matrix.place == before
+
+
+async def test_home_and_end_go_to_the_first_and_the_last_row(home: Path, opened: Opened, monkeypatch: Patch) -> None:
+    with on_stage(home, "done", monkeypatch) as (workbench, _):
+        async with opened(workbench) as pilot:
+            await show_run(pilot)
+            await pilot.press("home")
+            assert selected(pilot).startswith("claim@")
+            await pilot.press("end")
+            assert selected(pilot).startswith("cluster-proof")
+            assert "48 of 48" in status(pilot)
+
+
+async def test_the_picture_keeps_its_height_whatever_is_under_the_cursor(
+    home: Path, opened: Opened, monkeypatch: Patch
+) -> None:
+    with on_stage(home, "asked", monkeypatch) as (workbench, _):
+        async with opened(workbench) as pilot:
+            await show_run(pilot)
+            top = pilot.app.screen.query_one("#top")
+            heights = set()
+            for _ in range(12):
+                await pilot.press("down")
+                await pilot.pause()
+                heights.add(top.size.height)
+            assert len(heights) == 1
+
+
+async def test_counts_of_steps_do_not_come_and_go(home: Path, opened: Opened, monkeypatch: Patch) -> None:
+    for stage in ("fresh", "upload"):
+        with on_stage(home / stage, stage, monkeypatch) as (workbench, _):
+            async with opened(workbench) as pilot:
+                await show_run(pilot)
+                head, *_ = pilot.app.screen.query_one(StepMatrix).text_lines
+                assert "/12" in head
+
+
 async def test_a_transfer_shows_share_and_rest(home: Path, opened: Opened, monkeypatch: Patch) -> None:
     with on_stage(home, "upload", monkeypatch) as (workbench, _):
         async with opened(workbench, size=LARGE) as pilot:
@@ -208,13 +262,13 @@ async def test_searching_older_and_newer(home: Path, opened: Opened, monkeypatch
         async with opened(workbench) as pilot:
             await show_run(pilot)
             log = pilot.app.screen.query_one(LogPane)
-            await pilot.press("slash", *"needle", "enter")
+            await pilot.press("enter", "slash", *"needle", "enter")
+            await until(pilot, lambda: any("line 900 NEEDLE" in row for row in log.text_rows))
+            await pilot.press("N")
+            await until(pilot, lambda: any("line 800 NEEDLE" in row for row in log.text_rows))
+            await pilot.press("n")
             await until(pilot, lambda: any("line 900 NEEDLE" in row for row in log.text_rows))
             await pilot.press("n")
-            await until(pilot, lambda: any("line 800 NEEDLE" in row for row in log.text_rows))
-            await pilot.press("N")
-            await until(pilot, lambda: any("line 900 NEEDLE" in row for row in log.text_rows))
-            await pilot.press("N")
             await until(pilot, lambda: "not in any newer line" in told(pilot))
             await pilot.press("slash", *"nowhere", "enter")
             await until(pilot, lambda: "is not in this log" in told(pilot))
@@ -255,7 +309,7 @@ async def test_looking_back_and_coming_to_the_present(home: Path, opened: Opened
         async with opened(workbench) as pilot:
             await show_run(pilot)
             assert "done" in status(pilot)
-            await pilot.press("home")
+            await pilot.press("left_curly_bracket")
             assert "0 of 48" in status(pilot)
             await pilot.press("right_square_bracket", "right_square_bracket")
             slider = pilot.app.screen.query_one("#slider", Canvas)
@@ -268,7 +322,7 @@ async def test_looking_back_and_coming_to_the_present(home: Path, opened: Opened
             assert 0 < counts[-1] < 48
             await pilot.press("shift+left")
             assert "in progress" in status(pilot)
-            await pilot.press("end")
+            await pilot.press("right_curly_bracket")
             assert "48 of 48" in status(pilot)
             assert not slider.display
 
