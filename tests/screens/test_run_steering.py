@@ -330,7 +330,7 @@ async def test_a_run_left_unfinished_is_given_up_for_a_new_one(
             assert workbench.session.interrupted_run() is None
             await show_run(pilot)
             assert "abandoned" in status(pilot)
-            assert "Start a new one from the review" in banner(pilot)
+            assert "Start a new one in Review" in banner(pilot)
             await pilot.press("b", "p")
             await settled(pilot)
             assert isinstance(pilot.app.screen, RunScreen), "neither has a meaning any more"
