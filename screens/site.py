@@ -9,7 +9,7 @@ from textual import work
 from textual.binding import BindingType
 from textual.widget import Widget
 
-from rbdtui.spec.model import Profile
+from rbdtui.profiles import PROFILES
 from rbdtui.words import T, Text
 from rbdtui.workbench import sections
 from rbdtui.workbench.operations import number_or_text, put, text_at, value_at
@@ -51,7 +51,7 @@ class SiteScreen(EditScreen):
         """The form."""
         with Form(id="form"):
             yield Field(_label("name"), path="name", hint=_hint("name"), resting=True)
-            yield Choice(_label("profile"), [profile.value for profile in Profile], path="profile")
+            yield Choice(_label("profile"), [profile.name for profile in PROFILES], path="profile")
             yield Field(_label("bundle"), path="bundle", hint=_hint("bundle"), resting=True)
             yield Words(T("site_form.login"), classes="heading")
             for path in ("ssh.user", "ssh.port", "ssh.key"):

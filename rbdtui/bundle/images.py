@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Final
 
 from rbdtui.rke2_version import Rke2Version
-from rbdtui.spec.model import ClusterSpec, Profile
+from rbdtui.spec.model import ClusterSpec
 from rbdtui.spec.rules.parts import INGRESS_CONTROLLERS, MULTUS, POD_NETWORKS, chosen
 
 RKE2: Final = "rke2"
@@ -61,7 +61,7 @@ def own_networks(spec: ClusterSpec) -> list[str]:
 
 def asked_ingresses(spec: ClusterSpec) -> list[str]:
     """Ingress controllers that the settings name and nothing takes away."""
-    if spec.profile is Profile.RAINBOND_6:
+    if spec.profile.has_gateway:
         return []
     asked = chosen(spec.kubernetes.settings, "ingress-controller")
     return [name for name in asked if name in INGRESS_CONTROLLERS and not _is_disabled(spec, name)]

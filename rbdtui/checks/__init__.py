@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Final
 
 from rbdtui.checks import addresses, clocks, disks, kernel, listening, names, software, system
-from rbdtui.checks.limits import limits_of
 from rbdtui.checks.network import NetworkAnswers, VipAnswer, check_network
 from rbdtui.checks.view import ClusterView, NodeView, PackageSource, PlaceOf
 from rbdtui.facts.model import NodeFacts
@@ -92,7 +91,7 @@ def check_node(
     cluster_id: str = "",
 ) -> list[Finding]:
     """All findings on one host by itself."""
-    view = NodeView(spec, spec.node(facts.node), facts, place, limits_of(spec.profile), bundle, cluster_id)
+    view = NodeView(spec, spec.node(facts.node), facts, place, spec.profile.limits, bundle, cluster_id)
     return [finding for check in NODE_CHECKS for finding in check(view)]
 
 
@@ -100,7 +99,7 @@ def check_cluster(
     spec: ClusterSpec, facts_by_node: Mapping[str, NodeFacts], place: PlaceOf, *, cluster_id: str = ""
 ) -> list[Finding]:
     """All findings that show only when the hosts are seen side by side."""
-    view = ClusterView(spec, facts_by_node, place, limits_of(spec.profile), cluster_id)
+    view = ClusterView(spec, facts_by_node, place, spec.profile.limits, cluster_id)
     return [finding for check in CLUSTER_CHECKS for finding in check(view)]
 
 

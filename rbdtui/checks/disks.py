@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from rbdtui.checks.limits import GIB
 from rbdtui.checks.view import NodeView
 from rbdtui.facts.model import Mount
 from rbdtui.findings import Finding, Severity
+from rbdtui.profiles.limits import GIB
 
 _MUST_BE_WRITABLE: Final = ("/etc", "/tmp", "/var/lib", "/var/lib/rancher", "/var/lib/kubelet", "/var/log")  # noqa: S108
 _REMOTE: Final = frozenset({"nfs", "nfs4", "cifs", "smb3", "ceph", "fuse.glusterfs", "fuse.sshfs", "9p"})
-_DATA_PATHS: Final = ("/var/lib/rancher", "/var/lib/kubelet", "/opt/rainbond")
+_DATA_PATHS: Final = ("/var/lib/rancher", "/var/lib/kubelet")
 
 
 def needed_paths(view: NodeView) -> tuple[str, ...]:
@@ -88,8 +88,7 @@ def _holding(view: NodeView) -> list[Mount]:
 def writable(view: NodeView) -> Iterator[Finding]:
     """What has to be written can be written; one finding per place that cannot."""
     said: set[str] = set()
-    paths = (*_MUST_BE_WRITABLE, "/opt/rainbond") if view.for_rainbond else _MUST_BE_WRITABLE
-    for path in paths:
+    for path in (*_MUST_BE_WRITABLE, *view.spec.profile.directories):
         state, mount = view.facts.paths.get(path), view.facts.mount_of(path)
         if state is None or state.writable or state.mount in said:
             continue
@@ -142,7 +141,7 @@ def changeable(view: NodeView) -> Iterator[Finding]:
 
 def local_file_systems(view: NodeView) -> Iterator[Finding]:
     """Data of containers and etcd lies on a disk of the host, not across the network."""
-    for path in _DATA_PATHS:
+    for path in (*_DATA_PATHS, *view.spec.profile.directories):
         mount = view.facts.mount_of(path)
         if mount is not None and mount.filesystem in _REMOTE:
             evidence = f"{mount.device} {mount.path} {mount.filesystem}"
@@ -151,7 +150,7 @@ def local_file_systems(view: NodeView) -> Iterator[Finding]:
 
 def symbolic_links(view: NodeView) -> Iterator[Finding]:
     """Real mount points are better than links: what follows a link into a container may not find the other end."""
-    for path in _DATA_PATHS:
+    for path in (*_DATA_PATHS, *view.spec.profile.directories):
         state = view.facts.paths.get(path)
-        if state is not None and state.real != path and (view.for_rainbond or path != "/opt/rainbond"):
+        if state is not None and state.real != path:
             yield view.finding("RBD-DISK-110", Severity.INFO, path=path, real=state.real)

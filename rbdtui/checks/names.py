@@ -10,10 +10,9 @@ from typing import Final
 from rbdtui.checks.view import ClusterView, NodeView
 from rbdtui.facts.model import NodeFacts
 from rbdtui.findings import Finding, Severity
-from rbdtui.spec.model import Node, Profile
+from rbdtui.spec.model import Node
 
 _LABEL: Final = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
-REGISTRY_NAMES: Final = ("goodrain.me", "region.goodrain.me")
 
 
 def host_name(view: NodeView) -> Iterator[Finding]:
@@ -62,13 +61,13 @@ def stale_host_lines(view: NodeView) -> Iterator[Finding]:
 
 def old_registry_lines(view: NodeView) -> Iterator[Finding]:
     """No line of an earlier installation leads Rainbond's registry name elsewhere."""
-    if view.spec.profile is not Profile.RAINBOND_6 or view.ours:
+    if view.ours:
         return
     gateway = view.spec.gateway
     shared = (gateway.vip.ip if gateway.vip else None, gateway.address)
     right = {str(address) for address in shared if address} or {str(node.address) for node in view.spec.gateways}
     for entry in view.facts.hosts_file:
-        names = [name for name in entry.names if name in REGISTRY_NAMES]
+        names = [name for name in entry.names if name in view.spec.profile.host_names]
         if names and entry.address not in right:
             line = f"{entry.address} {' '.join(entry.names)}"
             yield view.finding("RBD-OLD-103", Severity.WARNING, name=names[0], address=entry.address, evidence=line)

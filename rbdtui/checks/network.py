@@ -13,7 +13,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from rbdtui.checks.limits import limits_of
 from rbdtui.checks.ports import Way
 from rbdtui.checks.view import ClusterView, PlaceOf
 from rbdtui.facts.model import NodeFacts
@@ -64,7 +63,7 @@ def check_network(
     cluster_id: str = "",
 ) -> list[Finding]:
     """All findings on the network between the hosts."""
-    view = ClusterView(spec, facts_by_node, place, limits_of(spec.profile), cluster_id)
+    view = ClusterView(spec, facts_by_node, place, spec.profile.limits, cluster_id)
     return [*_forwarding(view, answers.ways), *_matrix(view, answers.ways), *_vip(view, answers.vip)]
 
 

@@ -10,17 +10,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
+from rbdtui.profiles import Profile, Reach
 from rbdtui.rke2_version import Rke2Version
-from rbdtui.spec.model import ClusterSpec, Node, Profile, Role
+from rbdtui.spec.model import ClusterSpec, Node, Role
 from rbdtui.spec.rke2_keys import words_of
 
 CANAL: Final = "canal"
 """RKE2's network plug-in unless the spec's settings name another."""
 NGINX, TRAEFIK = "rke2-ingress-nginx", "rke2-traefik"
 """RKE2's ingress until 1.35, and from 1.36 on (rancher/rke2 v1.36.3, pkg/bootstrap/bootstrap.go)."""
-
-RAINBOND_GATEWAY_PORTS: Final = (80, 443, 6060, 7070, 8443)
-"""What users of Rainbond reach."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,15 +69,6 @@ _NETWORK: Final = {
     "cilium": (PortNeed(8472, "cilium VXLAN", "udp"), PortNeed(4240, "cilium")),
     "flannel": (PortNeed(8472, "flannel VXLAN", "udp"),),
 }
-_GATEWAY: Final = (
-    *(PortNeed(port, "rbd-gateway") for port in RAINBOND_GATEWAY_PORTS),
-    PortNeed(7080, "rbd-gateway"),
-    PortNeed(8099, "rbd-gateway"),
-    PortNeed(8889, "rbd-gateway"),
-    PortNeed(9180, "rbd-gateway"),
-    PortNeed(12379, "rbd-gateway"),
-    PortNeed(9009, "rbd-gateway", essential=False),
-)
 
 
 def _networks(spec: ClusterSpec) -> list[str]:
@@ -104,11 +93,16 @@ def listening_needs(spec: ClusterSpec, node: Node, version: Rke2Version | None =
         needs += _ETCD_PROXY
     for network in _networks(spec):
         needs += _NETWORK.get(network, ())
-    if spec.profile is Profile.RAINBOND_6:
-        needs += _GATEWAY if Role.GATEWAY in node.roles else ()
+    if spec.profile.has_gateway:
+        needs += _gateway(spec.profile) if Role.GATEWAY in node.roles else ()
     elif ingress := _ingress(spec, version):
         needs += (PortNeed(80, ingress, essential=False), PortNeed(443, ingress, essential=False))
     return tuple(needs)
+
+
+def _gateway(profile: Profile) -> Iterator[PortNeed]:
+    for port in profile.gateway_ports:
+        yield PortNeed(port.number, profile.gateway_program, essential=port.essential)
 
 
 def _ingress(spec: ClusterSpec, version: Rke2Version | None) -> str:
@@ -144,8 +138,8 @@ def _role_ports(spec: ClusterSpec, source: Node, target: Node) -> Iterator[int]:
         yield 9345
     if Role.ETCD in target.roles and source.is_server:
         yield from (2379, 2380)
-    if spec.profile is Profile.RAINBOND_6 and Role.GATEWAY in target.roles:
-        yield from RAINBOND_GATEWAY_PORTS
+    if Role.GATEWAY in target.roles:
+        yield from spec.profile.ports(Reach.USERS)
 
 
 def _pairs(spec: ClusterSpec, budget: int) -> Iterator[Way]:

@@ -6,10 +6,10 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
-from rbdtui.checks.limits import GIB
 from rbdtui.checks.view import ClusterView, NodeView
 from rbdtui.facts.software import SYSTEMD
 from rbdtui.findings import Finding, Severity
+from rbdtui.profiles.limits import GIB
 
 KNOWN_FAMILIES: Final = frozenset(
     {

@@ -6,11 +6,11 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
-from rbdtui.checks.limits import Limits
 from rbdtui.facts.model import Interface, NodeFacts
 from rbdtui.findings import Finding, Place, Severity
+from rbdtui.profiles.limits import Limits
 from rbdtui.rke2_version import Rke2Version
-from rbdtui.spec.model import ClusterSpec, GatewayMode, Node, Profile, Role
+from rbdtui.spec.model import ClusterSpec, GatewayMode, Node, Role
 from rbdtui.words import Text
 
 PlaceOf = Callable[[str], Place]
@@ -70,11 +70,6 @@ class NodeView:
     def carries_vip(self) -> bool:
         """Whether keepalived is to run here."""
         return self.is_gateway and carries_vip(self.spec)
-
-    @property
-    def for_rainbond(self) -> bool:
-        """Whether Rainbond is being installed."""
-        return self.spec.profile is Profile.RAINBOND_6
 
     @property
     def vip_interface(self) -> Interface | None:

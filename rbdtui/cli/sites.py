@@ -17,7 +17,6 @@ from rbdtui.cli.passphrases import PromptOrFile, read_secret_value
 from rbdtui.paths import as_typed, asset
 from rbdtui.session import Session
 from rbdtui.site import Site
-from rbdtui.spec.model import Profile
 from rbdtui.spec.template import EXAMPLES, fill_example, profile_of
 from rbdtui.transport.base import TransportError
 from rbdtui.transport.endpoints import endpoints_of
@@ -43,7 +42,7 @@ def init(site: Path, example: str, common: Common) -> None:
     made.begin(text)
     answer(T("cli.init.done", file=str(made.spec_file)))
     answer(T("cli.init.next", site=as_typed(site)))
-    if profile_of(text) is Profile.RAINBOND_6:
+    if not profile_of(text).is_complete:
         tell(T("start.new.not_yet"))
 
 

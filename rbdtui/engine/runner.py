@@ -186,7 +186,7 @@ def _opening(inputs: RunInputs, plan: Plan, state: RunState) -> list[Event]:
     )
     if state.seq == 0:
         created = RunCreated(
-            inputs.run_id, inputs.spec.name, inputs.spec.profile.value, steps, inputs.spec_sha256, __version__
+            inputs.run_id, inputs.spec.name, inputs.spec.profile.name, steps, inputs.spec_sha256, __version__
         )
         return [created, started]
     if state.outcome in (RunOutcome.DONE, RunOutcome.PARTIAL):

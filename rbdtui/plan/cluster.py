@@ -9,7 +9,7 @@ from typing import Final
 
 from rbdtui.facts.model import NodeFacts
 from rbdtui.plan.step import StepError
-from rbdtui.spec.model import ApiMode, ClusterSpec, GatewayMode, Node, Profile, Role
+from rbdtui.spec.model import ApiMode, ClusterSpec, GatewayMode, Node, Role
 
 API_PORT: Final = 6443
 SUPERVISOR_PORT: Final = 9345
@@ -141,21 +141,11 @@ def rke2_settings(spec: ClusterSpec, node: Node, *, begins: bool, selinux: bool 
     own["tls-san"] = list(dict.fromkeys([*certificate_names(spec), *_as_list(extra.get("tls-san"))]))
     own["cluster-cidr"] = str(spec.kubernetes.pod_cidr)
     own["service-cidr"] = str(spec.kubernetes.service_cidr)
-    disabled = list(dict.fromkeys([*_disabled_parts(spec), *_as_list(extra.get("disable"))]))
+    disabled = list(dict.fromkeys([*spec.profile.disabled_parts, *_as_list(extra.get("disable"))]))
     if disabled:
         own["disable"] = disabled
     own |= _role_switches(node)
     return {**extra, **own}
-
-
-def _disabled_parts(spec: ClusterSpec) -> list[str]:
-    """RKE2's bundled ingress would take 80 and 443 from Rainbond's gateway; without Rainbond it may keep them.
-
-    It is ingress-nginx, and Traefik from v1.36 on; a name that a version does not have does no harm.
-    """
-    if spec.profile is not Profile.RAINBOND_6:
-        return []
-    return ["rke2-ingress-nginx", "rke2-traefik", "rke2-traefik-crd"]
 
 
 def _role_switches(node: Node) -> dict[str, Setting]:

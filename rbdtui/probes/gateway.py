@@ -17,12 +17,10 @@ from cryptography import x509
 from rbdtui.probes.model import Answer, ProbeKey, ProbeState
 from rbdtui.probes.ways import Limits, Reply, Target, by_way, trouble_text
 from rbdtui.probes.wire import Place, Trouble, WireError, http_get, tls_hello, trusting_context
+from rbdtui.profiles.rainbond_6 import REGISTRY_NAME
 from rbdtui.transport.answers import UNREADABLE
 from rbdtui.words import T, Text
 
-GATEWAY_PORTS: Final = (80, 443, 6060, 7070, 8443)
-REGISTRY_NAME: Final = "goodrain.me"
-"""Name of the built-in registry: the one certificate that a gateway holds before any application has its own."""
 CONSOLE_PATH: Final = "/console/config/info"
 
 

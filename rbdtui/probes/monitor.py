@@ -9,7 +9,6 @@ from contextlib import suppress
 from pathlib import Path
 
 from rbdtui.probes.board import Board, HealthEvents
-from rbdtui.probes.gateway import GATEWAY_PORTS
 from rbdtui.probes.model import (
     BALANCER,
     VIP,
@@ -33,6 +32,7 @@ from rbdtui.probes.questions import (
 from rbdtui.probes.settings import Settings
 from rbdtui.probes.verdict import verdict
 from rbdtui.probes.ways import Readiness, Target, Ways
+from rbdtui.profiles import Reach, ports_in_front
 from rbdtui.spec.model import ApiMode, ClusterSpec, GatewayMode, Node, Role
 from rbdtui.transport.base import Host
 
@@ -170,5 +170,5 @@ def _gateway_questions(around: Surroundings, gateways: list[Node]) -> list[Quest
     return [
         GatewayQuestion(around, label, Target(address, port, node))
         for label, address, node in places
-        for port in GATEWAY_PORTS
+        for port in ports_in_front(around.spec.profile, Reach.USERS)
     ]

@@ -36,7 +36,7 @@ from rbdtui.probes.kubeconfig import Kubeconfig, KubeconfigError, read_kubeconfi
 from rbdtui.probes.model import CLUSTER, Answer, ProbeKey, ProbeKind, ProbeState
 from rbdtui.probes.settings import Settings
 from rbdtui.probes.ways import Readiness, Target, Ways
-from rbdtui.spec.model import ClusterSpec, Node, Profile, Role
+from rbdtui.spec.model import ClusterSpec, Node, Role
 from rbdtui.transport.base import Host, TransportError
 from rbdtui.transport.scripts import PREFIX, script
 from rbdtui.words import T, Text
@@ -124,7 +124,7 @@ class Surroundings:
 
     def expectation(self) -> Expectation:
         """What should be behind the gateway ports now."""
-        if self.spec.profile is not Profile.RAINBOND_6:
+        if not self.spec.profile.has_gateway:
             return Expectation.UNUSED
         if self.installing or self.kubeconfig is None or not self.kubeconfig.exists():
             return Expectation.CLOSED

@@ -14,9 +14,10 @@ from typing import Final
 from pydantic import ValidationError
 
 from rbdtui.findings import Finding, Place, Severity
+from rbdtui.profiles import USUAL, optional_sections, profile_named
 from rbdtui.spec import fields, scalars
 from rbdtui.spec.lookalikes import with_lookalikes
-from rbdtui.spec.model import ClusterSpec, Profile
+from rbdtui.spec.model import ClusterSpec
 from rbdtui.spec.shape import UNKNOWN_KEY, shape_findings
 from rbdtui.spec.tree import Mapping as MappingNode
 from rbdtui.spec.tree import Mark, Refused, Scalar, TreeNode, TreeReader
@@ -25,8 +26,6 @@ from rbdtui.spec.tree import Sequence as SequenceNode
 MAX_SIZE_BYTES: Final = 512 * 1024
 """More than a thousand nodes need; a larger file is something else."""
 MAX_FINDINGS: Final = 200
-LATER_SECTIONS: Final = ("storage", "etcd", "registry", "mysql", "rainbond")
-"""Sections of the design that this version does not read."""
 SECRET_FIELDS: Final = ("password", "passphrase")
 """Ends of the names of fields whose value, however it is written, is judged as a secret and as nothing else."""
 
@@ -175,7 +174,7 @@ def _judge(text: str) -> LoadedSpec:
 
 def _validate(data: dict[str, object], builder: _DataBuilder) -> tuple[ClusterSpec | None, list[Finding], int]:
     """The spec, or what is wrong with its shape and how many mistakes there are beyond those."""
-    known = {key: value for key, value in data.items() if key not in LATER_SECTIONS}
+    known = {key: value for key, value in data.items() if key not in optional_sections()}
     try:
         return ClusterSpec.model_validate(known), [], 0
     except ValidationError as error:
@@ -286,8 +285,10 @@ class _DataBuilder:
 
     def refuse_later_sections(self, data: Mapping[str, object]) -> None:
         """Say of each section that this version does not read why that is so."""
-        only_kubernetes = data.get("profile") == Profile.KUBERNETES_ONLY
-        for section in LATER_SECTIONS:
+        profile = profile_named(data.get("profile", USUAL.name))
+        for section in optional_sections():
             if section in data:
-                code = "RBD-SPEC-040" if only_kubernetes else "RBD-SPEC-041"
-                self.refuse(code, self.positions.get(section, Mark(0, 0)), section, section=section)
+                unused = profile is not None and section not in profile.sections
+                named = {"profile": profile.name} if profile is not None and unused else {}
+                code = "RBD-SPEC-040" if unused else "RBD-SPEC-041"
+                self.refuse(code, self.positions.get(section, Mark(0, 0)), section, section=section, **named)

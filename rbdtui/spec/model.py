@@ -17,11 +17,16 @@ from pydantic import (
     ConfigDict,
     Discriminator,
     Field,
+    PlainSerializer,
+    PlainValidator,
     StrictBool,
     StringConstraints,
     Tag,
+    WithJsonSchema,
 )
 
+from rbdtui.profiles import PROFILES, USUAL, Profile
+from rbdtui.roles import Role as Role
 from rbdtui.spec import values
 
 ONE_BASTION: Final = "@one"
@@ -60,17 +65,20 @@ FilledText = Annotated[str, _shaped(values.filled_text)]
 KeyPath = Annotated[str, _shaped(values.local_file)]
 """A path that begins with ``/`` or ``~/``."""
 InterfaceName = Annotated[str, _shaped(values.interface_name)]
+KnownProfile = Annotated[
+    Profile,
+    PlainValidator(values.known_profile),
+    PlainSerializer(str),
+    WithJsonSchema(
+        {
+            "description": "What is being installed.",
+            "enum": [profile.name for profile in PROFILES],
+            "type": "string",
+        }
+    ),
+]
+"""A profile by its name."""
 Setting = Annotated[str | int | bool | list[str], BeforeValidator(values.setting)]
-
-
-class Role(StrEnum):
-    """What a node does."""
-
-    CONTROL_PLANE = "control-plane"
-    ETCD = "etcd"
-    WORKER = "worker"
-    GATEWAY = "gateway"
-    BUILD = "build"
 
 
 class Section(BaseModel):
@@ -191,19 +199,12 @@ class Gateway(Section):
     """Address of the balancer that is there already (external)."""
 
 
-class Profile(StrEnum):
-    """What is being installed."""
-
-    RAINBOND_6 = "rainbond-6"
-    KUBERNETES_ONLY = "kubernetes-only"
-
-
 class ClusterSpec(Section):
     """The whole of cluster.yaml."""
 
     apiVersion: Literal["rbdtui/v1"]  # noqa: N815 - the key as it stands in the file
     name: Name
-    profile: Profile = Profile.RAINBOND_6
+    profile: KnownProfile = Field(default=USUAL.name, validate_default=True)
     bundle: FilledText
     """Directory of the offline packages on the jump host; relative to the site directory, ``~`` is expanded."""
     ssh: SshSettings = SshSettings()

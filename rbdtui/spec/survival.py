@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from rbdtui.spec.model import ApiMode, ClusterSpec, GatewayMode, Node, Profile, Role
+from rbdtui.spec.model import ApiMode, ClusterSpec, GatewayMode, Node, Role
 from rbdtui.words import T, Text
 
 _MOST_NAMES: Final = 4
@@ -161,7 +161,7 @@ def _gateway(roster: _Roster, node: Node) -> Outcome:
 
 def _builds(roster: _Roster, node: Node) -> Outcome:
     left = roster.others(Role.BUILD, node)
-    if roster.spec.profile is not Profile.RAINBOND_6 or not roster.nodes[Role.BUILD]:
+    if not roster.spec.profile.has_builds or not roster.nodes[Role.BUILD]:
         return Outcome(Fate.UNUSED, T("survival.builds.unused"))
     if Role.BUILD not in node.roles:
         return Outcome(Fate.UNTOUCHED, T("survival.builds.on", nodes=str(left)))

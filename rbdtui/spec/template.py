@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from rbdtui.spec.model import Profile
+from rbdtui.profiles import Profile, profile_named, proposed
 from rbdtui.spec.surgery import rendered
 from rbdtui.spec.values import label_like
 
@@ -25,4 +25,4 @@ def fill_example(text: str, *, site_name: str) -> str:
 def profile_of(text: str) -> Profile:
     """What an example installs."""
     found = _PROFILE_LINE.search(text)
-    return Profile(found[1]) if found else Profile.KUBERNETES_ONLY
+    return (profile_named(found[1]) if found else None) or proposed()

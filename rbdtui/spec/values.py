@@ -9,6 +9,9 @@ from typing import Final, NoReturn
 
 from pydantic_core import PydanticCustomError
 
+from rbdtui import profiles
+from rbdtui.profiles import Profile, profile_named
+
 NAME_PATTERN: Final = r"^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$"
 DOMAIN_PATTERN: Final = r"^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?(\.[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?)*$"
 SECRET_PREFIX: Final = "secret:"  # noqa: S105 - the mark of a reference, not a secret
@@ -178,6 +181,15 @@ def secret_reference(value: object) -> object:
     if not _SECRET.match(value):
         refuse("RBD-SPEC-031")
     return value
+
+
+def known_profile(value: object) -> Profile:
+    """A profile, by the name that it has in cluster.yaml."""
+    profile = value if isinstance(value, Profile) else profile_named(value)
+    if profile is None:
+        expected = " or ".join(f"'{known.name}'" for known in profiles.PROFILES)
+        raise PydanticCustomError("enum", "unknown profile", {"expected": expected})
+    return profile
 
 
 def setting(value: object) -> object:

@@ -15,8 +15,8 @@ from rbdtui.checks.addresses import POD_INTERFACES
 from rbdtui.facts.model import NodeFacts
 from rbdtui.plan.cluster import API_PORT, SUPERVISOR_PORT, gateway_priority
 from rbdtui.plan.steps.keepalived import has_check
-from rbdtui.probes.gateway import GATEWAY_PORTS
-from rbdtui.spec.model import ApiMode, ClusterSpec, GatewayMode, Node, Profile, Role
+from rbdtui.profiles import Reach
+from rbdtui.spec.model import ApiMode, ClusterSpec, GatewayMode, Node, Role
 from rbdtui.workbench.draft import Data
 from rbdtui.workbench.live import LiveSnapshot
 from rbdtui.workbench.operations import field_of, nodes_in, put, text_at
@@ -119,9 +119,9 @@ def forwards(data: Data) -> list[Forward]:
     if plan is None:
         return []
     spec, found = plan.spec, []
-    if spec.gateway.mode is GatewayMode.EXTERNAL and spec.profile is Profile.RAINBOND_6:
+    if spec.gateway.mode is GatewayMode.EXTERNAL:
         gateways = plan.targets(spec.gateways)
-        found += [Forward(port, port, gateways) for port in GATEWAY_PORTS]
+        found += [Forward(port, port, gateways) for port in spec.profile.ports(Reach.USERS)]
     if spec.kubernetes.api.mode is ApiMode.EXTERNAL:
         servers = plan.targets(spec.nodes_with(Role.CONTROL_PLANE))
         found += [Forward(_api_port(data), API_PORT, servers), Forward(SUPERVISOR_PORT, SUPERVISOR_PORT, servers)]

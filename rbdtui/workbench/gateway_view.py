@@ -7,11 +7,10 @@ from dataclasses import dataclass
 from typing import Final
 
 from rbdtui.engine.state import RunState
-from rbdtui.probes.gateway import GATEWAY_PORTS
 from rbdtui.probes.model import BALANCER, CLUSTER, VIP, HealthSnapshot, ProbeKey, ProbeKind, ProbeState
+from rbdtui.profiles import USUAL, Reach, ports_in_front, profile_named
 from rbdtui.words import Text
 
-PORTS: Final = tuple(GATEWAY_PORTS)
 _HOLDER: Final = ProbeKey(ProbeKind.VIP_HOLDER, CLUSTER).id
 _UNUSED: Final = ("probe.gateway.unused_closed", "probe.gateway.unused_open")
 
@@ -47,6 +46,8 @@ class GatewayView:
     """By target and port; what has not been asked yet is not there."""
     holder: Light | None = None
     """Who holds the virtual address; None when nobody has been asked."""
+    ports: tuple[int, ...] = ports_in_front(USUAL, Reach.USERS)
+    """In the order in which they are shown."""
 
     @property
     def holder_node(self) -> str:
@@ -87,7 +88,9 @@ def gateways_of_run(state: RunState) -> GatewayView:
             holder = light
         elif probe.startswith(ProbeKind.GATEWAY.value) and event.port:
             lights[event.target, event.port] = light
-    return GatewayView(_ordered((target for target, _ in lights), state.nodes), lights, holder)
+    return GatewayView(
+        _ordered((target for target, _ in lights), state.nodes), lights, holder, _ports_of(state, lights)
+    )
 
 
 def gateways_of_health(snapshot: HealthSnapshot) -> GatewayView:
@@ -95,15 +98,23 @@ def gateways_of_health(snapshot: HealthSnapshot) -> GatewayView:
     lights: dict[tuple[str, int], Light] = {}
     holder = None
     nodes: list[str] = []
+    ports: list[int] = []
     for status in snapshot.probes:
         light = Light(status.state, status.detail, status.latency_ms, status.since)
         if status.key.kind is ProbeKind.GATEWAY:
             nodes.append(status.key.target)
+            ports.append(status.key.port)
             if status.newest is not None:
                 lights[status.key.target, status.key.port] = light
         elif status.key.kind is ProbeKind.VIP_HOLDER and status.newest is not None:
             holder = light
-    return GatewayView(_ordered(nodes, nodes), lights, holder)
+    return GatewayView(_ordered(nodes, nodes), lights, holder, tuple(dict.fromkeys(ports)) or USUAL.ports(Reach.USERS))
+
+
+def _ports_of(state: RunState, lights: Mapping[tuple[str, int], Light]) -> tuple[int, ...]:
+    """Those of the profile as this version knows it, then others that the runner has seen."""
+    known = ports_in_front(profile_named(state.profile) or USUAL, Reach.USERS)
+    return tuple(dict.fromkeys((*known, *(port for _, port in lights))))
 
 
 def innermost(text: Text) -> Text:

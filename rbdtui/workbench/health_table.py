@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from rbdtui.probes.model import BALANCER, CLUSTER, VIP, HealthSnapshot, ProbeKind, ProbeState, ProbeStatus
-from rbdtui.workbench.gateway_view import PORTS, gateways_of_health
+from rbdtui.workbench.gateway_view import gateways_of_health
 
 VRRP: Final = "vrrp"
 """Column of keepalived on a gateway, and of the holder in the row of the shared address."""
@@ -24,7 +24,7 @@ _COLUMN_OF: Final[Mapping[ProbeKind, str]] = {
     ProbeKind.NODE: "node",
 }
 """Two kinds in one column: the worse of them is in the cell."""
-_ORDER: Final = ("node", "ssh", "disk", "clock", VRRP, "api", "etcd", *(str(port) for port in PORTS))
+_ORDER: Final = ("node", "ssh", "disk", "clock", VRRP, "api", "etcd")
 _WORST: Final = (ProbeState.DOWN, ProbeState.DEGRADED, ProbeState.UNKNOWN)
 
 
@@ -64,7 +64,8 @@ class HealthTable:
 
 def health_table(snapshot: HealthSnapshot) -> HealthTable:
     """The table of a picture."""
-    unused = gateways_of_health(snapshot).unused
+    gateways = gateways_of_health(snapshot)
+    unused = gateways.unused
     shown = [status for status in snapshot.probes if not (unused and status.key.kind is ProbeKind.GATEWAY)]
     targets = list(dict.fromkeys(status.key.target for status in shown))
     shared = next((target for target in (VIP, BALANCER) if target in targets), CLUSTER)
@@ -78,7 +79,8 @@ def health_table(snapshot: HealthSnapshot) -> HealthTable:
             cells[target][column] = status
     present = {column for row in cells.values() for column in row}
     rows = tuple(HealthRow(target, row) for target, row in cells.items() if row)
-    return HealthTable(tuple(column for column in _ORDER if column in present), rows, unused)
+    order = (*_ORDER, *(str(port) for port in gateways.ports))
+    return HealthTable(tuple(column for column in order if column in present), rows, unused)
 
 
 def _badness(status: ProbeStatus) -> int:

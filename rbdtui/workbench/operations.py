@@ -13,8 +13,9 @@ from enum import StrEnum
 from ipaddress import IPv4Address
 from typing import Final, cast
 
+from rbdtui.profiles import USUAL, profile_named
 from rbdtui.spec.fields import steps_of
-from rbdtui.spec.model import ApiMode, GatewayMode, Profile, Role
+from rbdtui.spec.model import ApiMode, GatewayMode, Role
 from rbdtui.workbench.draft import Data
 
 MOST_NODES: Final = 250
@@ -161,7 +162,8 @@ def usual_roles(data: Data, position: int) -> list[str]:
 
 def uses_builds(data: Data) -> bool:
     """Whether the profile has something to do for build nodes."""
-    return bool(data.get("profile", Profile.RAINBOND_6.value) == Profile.RAINBOND_6.value)
+    profile = profile_named(data.get("profile", USUAL.name))
+    return profile is not None and profile.has_builds
 
 
 def duplicate_node(data: Data, index: int) -> None:

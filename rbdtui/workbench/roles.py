@@ -10,7 +10,8 @@ from ipaddress import IPv4Address
 from typing import Final
 
 from rbdtui.findings import Finding, Place
-from rbdtui.spec.model import ApiMode, ClusterSpec, GatewayMode, Profile, Role
+from rbdtui.profiles import USUAL, profile_named
+from rbdtui.spec.model import ApiMode, ClusterSpec, GatewayMode, Role
 from rbdtui.spec.rules import check_rules
 from rbdtui.spec.values import NAME_PATTERN
 from rbdtui.workbench.draft import Data, Draft
@@ -148,7 +149,7 @@ def sketch(data: Data) -> Sketch | None:
         return None
     spec = {
         "apiVersion": "rbdtui/v1", "name": "sketch", "bundle": "/", "nodes": nodes,
-        "profile": _known(Profile, data.get("profile")),
+        "profile": profile_named(data.get("profile")) or USUAL,
         "kubernetes": {"api": {"mode": _known(ApiMode, value_at(data, "kubernetes.api.mode"))}},
         "gateway": {"mode": _known(GatewayMode, value_at(data, "gateway.mode"))},
     }  # fmt: skip

@@ -15,10 +15,10 @@ from rbdtui.engine.client import find_active
 from rbdtui.engine.events import RunOutcome
 from rbdtui.engine.inputs import JOURNAL_NAME
 from rbdtui.paths import as_typed, asset
+from rbdtui.profiles import proposed
 from rbdtui.site import Site, SiteError
 from rbdtui.spec.edit import Edit, SetField, UnsetField, apply_edits
 from rbdtui.spec.loader import load_spec
-from rbdtui.spec.model import Profile
 from rbdtui.spec.template import fill_example
 from rbdtui.words import T, Text
 
@@ -136,9 +136,7 @@ def repair(path: Path, kind: Repair) -> None:
                 os.replace(spec_file, spec_file.with_name("cluster.yaml.damaged"))
             shutil.copy2(spec_file.with_name("cluster.yaml.bak"), spec_file)
         elif kind is Repair.BEGIN:
-            _write_new(
-                Site(path) if any(path.iterdir()) else Site.create(path), path.name, Profile.KUBERNETES_ONLY.value
-            )
+            _write_new(Site(path) if any(path.iterdir()) else Site.create(path), path.name, proposed().name)
     except OSError as error:
         raise SiteError(T("site.cannot_create", path=str(path), reason=error.strerror or "")) from error
 

@@ -10,7 +10,7 @@ from typing import ClassVar
 from textual.binding import BindingType
 from textual.widget import Widget
 
-from rbdtui.spec.model import Profile
+from rbdtui.profiles import PROFILES, profile_named, proposed
 from rbdtui.spec.values import label_like
 from rbdtui.words import T, Text
 from screens.base import Dialog, key
@@ -46,11 +46,11 @@ class NewSiteDialog(Dialog[NewSite]):
         """The form."""
         yield Field(T("start.new.name"), hint=T("start.new.name_hint"), id="name")
         yield Field(T("start.new.path"), hint=T("start.new.path_hint"), id="path", line=PathLine())
-        yield Choice(T("start.new.profile"), [profile.value for profile in Profile], id="profile")
+        yield Choice(T("start.new.profile"), [profile.name for profile in PROFILES], id="profile")
 
     def on_mount(self) -> None:
         """Propose something."""
-        self.query_one("#profile", Choice).show(Profile.KUBERNETES_ONLY.value)
+        self.query_one("#profile", Choice).show(proposed().name)
         self.query_one("#name", Field).show("site-a")
         self._follow_name("site-a")
 
@@ -63,7 +63,8 @@ class NewSiteDialog(Dialog[NewSite]):
 
     def on_choice_line_changed(self, event: ChoiceLine.Changed) -> None:
         """Say of a profile what this version does not install of it yet."""
-        not_yet = event.value == Profile.RAINBOND_6.value
+        profile = profile_named(event.value)
+        not_yet = profile is not None and not profile.is_complete
         self.query_one("#profile", Choice).advise(T("start.new.not_yet") if not_yet else None)
 
     def _follow_name(self, name: str) -> None:

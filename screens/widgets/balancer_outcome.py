@@ -11,7 +11,8 @@ from rich.text import Text as Line
 from textual.widgets import Static
 
 from rbdtui.findings import Finding
-from rbdtui.spec.model import GatewayMode, Profile
+from rbdtui.profiles import profile_named
+from rbdtui.spec.model import GatewayMode
 from rbdtui.terminal_text import clean_line
 from rbdtui.words import T
 from rbdtui.workbench.balancer import Forward, Holder, forwards, gateways_in, gives_up_on_failed_api, holders
@@ -58,7 +59,8 @@ class BalancerOutcome(Static):
             self._append_forwards(page, wanted)
             self._append_note(page, str(T("balancer.before_run")))
             self._append_note(page, str(T("balancer.copies")))
-        if external and gateways and text_at(data, "profile") == Profile.KUBERNETES_ONLY.value:
+        profile = profile_named(text_at(data, "profile"))
+        if external and gateways and profile is not None and not profile.has_gateway:
             names = ", ".join(map(clean_line, gateways))
             self._append_note(page, str(T("balancer.your_ports", nodes=names)))
 

@@ -11,7 +11,7 @@ from textual.geometry import Size
 
 from rbdtui.probes.model import BALANCER, VIP
 from rbdtui.words import T
-from rbdtui.workbench.gateway_view import PORTS, GatewayView, Light
+from rbdtui.workbench.gateway_view import GatewayView, Light
 from screens.clock import moment
 from screens.widgets.canvas import Canvas, Span, Spans, cut
 from screens.widgets.marks import PROBE_MARKS, state_word
@@ -64,7 +64,7 @@ class PortLights(Canvas, can_focus=False):
         *gateways, last = view.targets
         shared = last in (VIP, BALANCER)
         x = 0
-        for port in PORTS:
+        for port in self._view.ports:
             yield Span(x, f"{port} ", "muted")
             x += cell_len(f"{port} ")
             for text, look in self._signs(port, gateways if shared else [*gateways, last]):
@@ -115,7 +115,7 @@ class PortLights(Canvas, can_focus=False):
             text = cut(target, cells - 1, "~" if self._ascii else "…")
             head.append(Span(_LABEL_CELLS + index * cells, text, "bold", cells - 1))
         yield tuple(head)
-        for port in PORTS:
+        for port in self._view.ports:
             line = [Span(0, str(port), "", _LABEL_CELLS - 1)]
             for index, target in enumerate(shown):
                 text, look = self._cell(target, port, cells - 1)
@@ -155,7 +155,7 @@ class PortLights(Canvas, can_focus=False):
 
     def _troubles(self, width: int) -> Iterable[Spans]:
         """Why ports are not as they should be, as far as there is room."""
-        for target, port, light in self._view.bad[: max(0, self.size.height - len(PORTS) - 3)]:
+        for target, port, light in self._view.bad[: max(0, self.size.height - len(self._view.ports) - 3)]:
             when = moment(light.since)
             yield (
                 Span(0, when, "muted", 9),

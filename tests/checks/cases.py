@@ -10,13 +10,14 @@ from rbdtui.checks.view import PackageSource
 from rbdtui.facts.model import HostsEntry, Interface, Listener, Mount, NodeFacts, Route
 from rbdtui.facts.table import FACTS
 from rbdtui.findings import Severity
-from rbdtui.spec.model import ClusterSpec, Profile
+from rbdtui.profiles import KUBERNETES_ONLY
+from rbdtui.spec.model import ClusterSpec
 from tests.checks.support import GIB, VIP, on_mount, spec_of
 
 Spoil = Callable[[NodeFacts], NodeFacts]
 
 RAINBOND = spec_of()
-KUBERNETES = spec_of(profile=Profile.KUBERNETES_ONLY)
+KUBERNETES = spec_of(profile=KUBERNETES_ONLY)
 ALL_FACTS = tuple(fact.name for fact in FACTS)
 E, W, I = Severity.ERROR, Severity.WARNING, Severity.INFO  # noqa: E741
 

@@ -7,7 +7,7 @@ from ipaddress import IPv4Address, IPv4Interface, IPv4Network
 
 from rbdtui.facts.model import Interface, Listener, Route
 from rbdtui.facts.software import SYSTEMD
-from rbdtui.spec.model import Profile
+from rbdtui.profiles import KUBERNETES_ONLY
 from tests.checks.cases import (
     KUBERNETES,
     Case,
@@ -140,7 +140,7 @@ NETWORK_CASES = (
         "nginx where the ingress is off",
         listening(NGINX),
         {},
-        spec_of(profile=Profile.KUBERNETES_ONLY, settings={"disable": ["rke2-ingress-nginx"]}),
+        spec_of(profile=KUBERNETES_ONLY, settings={"disable": ["rke2-ingress-nginx"]}),
     ),
     Case(
         "several ports of one program are one finding",

@@ -23,8 +23,9 @@ from rbdtui.facts.model import (
 )
 from rbdtui.facts.software import SYSTEMD, TOOLS
 from rbdtui.findings import Place
+from rbdtui.profiles import RAINBOND_6, Profile
 from rbdtui.rke2_version import Rke2Version
-from rbdtui.spec.model import ClusterSpec, Profile
+from rbdtui.spec.model import ClusterSpec
 
 GIB = 1024**3
 VIP = "10.0.0.100"
@@ -33,7 +34,7 @@ VIP = "10.0.0.100"
 def spec_of(
     count: int = 3,
     *,
-    profile: Profile = Profile.RAINBOND_6,
+    profile: Profile = RAINBOND_6,
     gateway: dict[str, object] | None = None,
     **kubernetes: object,
 ) -> ClusterSpec:
@@ -47,7 +48,7 @@ def spec_of(
         {
             "apiVersion": "rbdtui/v1",
             "name": "site-a",
-            "profile": profile.value,
+            "profile": profile.name,
             "bundle": "packages",
             "nodes": nodes,
             "kubernetes": kubernetes,

@@ -13,7 +13,8 @@ from rbdtui.checks import NetworkAnswers, VipAnswer, check_network
 from rbdtui.checks.ask import look_for_vip
 from rbdtui.checks.ports import Way, listening_needs, ways
 from rbdtui.findings import Finding, Severity
-from rbdtui.spec.model import ClusterSpec, Profile, Role
+from rbdtui.profiles import PROFILES, Profile
+from rbdtui.spec.model import ClusterSpec, Role
 from rbdtui.transport.base import Reach, ReachResult
 from rbdtui.words import LANGUAGES, say
 from tests.checks.cases import KUBERNETES, RAINBOND, E, W
@@ -157,7 +158,7 @@ def test_something_beyond_a_router_has_the_vip() -> None:
     assert VIP in str(findings[0].message)
 
 
-@given(st.integers(1, 60), st.sampled_from(list(Profile)), st.integers(1, 400))
+@given(st.integers(1, 60), st.sampled_from(PROFILES), st.integers(1, 400))
 @settings(deadline=None, max_examples=30)
 def test_what_is_tried_covers_every_server_and_stays_within_bounds(count: int, profile: Profile, budget: int) -> None:
     spec = spec_of(count, profile=profile)

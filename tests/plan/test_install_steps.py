@@ -21,11 +21,11 @@ from rbdtui.plan.steps.keepalived import CHECK_FILE, CONFIG_FILE, OLD_CHECK_FILE
 from rbdtui.plan.steps.rke2_config import ConfigureRke2
 from rbdtui.plan.steps.rke2_start import StartFirstServer
 from rbdtui.plan.steps.ship import IMAGES_DIR, InstallHostPackages, ShipBundle, UnpackRke2
+from rbdtui.profiles import RAINBOND_6
 from rbdtui.simulator.fleet import Build
 from rbdtui.simulator.machine import System
 from rbdtui.simulator.state import fleet_state
 from rbdtui.simulator.verbs.transfer import JOBS_DIR
-from rbdtui.spec.model import Profile
 from tests.plan.support import SECRETS, Bench, bench, carry_out
 from tests.waiting import until
 
@@ -257,7 +257,7 @@ async def test_rke2s_configuration_has_the_token_and_shows_it_to_nobody(tmp_path
 
 async def test_rainbond_gets_its_registry(tmp_path: Path) -> None:
     async with bench(tmp_path, 3) as at:
-        context = at.with_spec(lambda data: data.update(profile=Profile.RAINBOND_6.value))
+        context = at.with_spec(lambda data: data.update(profile=RAINBOND_6.name))
         await carry_out(ConfigureRke2("node1"), context)
         registries = yaml.safe_load(at.file("/etc/rancher/rke2/registries.yaml"))
         assert registries["mirrors"]["goodrain.me"]["endpoint"] == ["https://goodrain.me"]

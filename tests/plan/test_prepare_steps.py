@@ -11,8 +11,9 @@ from rbdtui.errors import StepError
 from rbdtui.plan.step import ChangeKind, StepContext, Undoable
 from rbdtui.plan.steps.claim import CLAIM_FILE, ClaimHost
 from rbdtui.plan.steps.prepare import HostsFile, PrepareSystem
+from rbdtui.profiles import RAINBOND_6
 from rbdtui.simulator.state import fleet_state
-from rbdtui.spec.model import ClusterSpec, Profile
+from rbdtui.spec.model import ClusterSpec
 from tests.plan.support import bench, carry_out
 
 
@@ -78,7 +79,7 @@ async def test_the_hosts_file_keeps_every_line_and_gets_all_names(tmp_path: Path
 
 async def test_rainbonds_own_names_lead_to_the_vip(tmp_path: Path) -> None:
     async with bench(tmp_path, 3) as at:
-        context = at.with_spec(lambda data: data.update(profile=Profile.RAINBOND_6.value))
+        context = at.with_spec(lambda data: data.update(profile=RAINBOND_6.name))
         await carry_out(HostsFile("node1"), context)
         assert f"{at.fleet.vip.ip} goodrain.me region.goodrain.me" in at.file("/etc/hosts").splitlines()
 

@@ -13,7 +13,7 @@ from rbdtui.plan.step import Step
 from rbdtui.plan.steps.keepalived import Keepalived
 from rbdtui.plan.steps.prepare import PrepareSystem
 from rbdtui.plan.steps.rke2_config import ConfigureRke2
-from rbdtui.spec.model import Profile
+from rbdtui.profiles import RAINBOND_6
 from rbdtui.words import LANGUAGES, say
 from tests.plan.support import bench, carry_out
 
@@ -38,7 +38,7 @@ async def test_passwords_found_on_a_server_are_in_no_plan(tmp_path: Path, path: 
         files = at.fleet.machines["node1"].files
         files.mkdir(posixpath.dirname(path))
         files.write(path, ELDER[path].encode(), mode=0o644)
-        context = replace(at.context, spec=at.context.spec.model_copy(update={"profile": Profile.RAINBOND_6}))
+        context = replace(at.context, spec=at.context.spec.model_copy(update={"profile": RAINBOND_6}))
         changes = await STEPS[path].describe(context)
         told = json.dumps([change.to_json() for change in changes])
         assert "elder" not in told

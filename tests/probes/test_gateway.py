@@ -7,10 +7,11 @@ from ipaddress import IPv4Address
 
 import pytest
 
-from rbdtui.probes.gateway import GATEWAY_PORTS, Expectation, PortAnswer, certificate_names, judge_port, port_question
+from rbdtui.probes.gateway import Expectation, PortAnswer, certificate_names, judge_port, port_question
 from rbdtui.probes.model import Answer, ProbeKey, ProbeKind, ProbeState
 from rbdtui.probes.ways import Limits, Reply, Target
 from rbdtui.probes.wire import Place, Trouble, WireError
+from rbdtui.profiles import RAINBOND_6, Reach
 from tests.probes import targets
 from tests.probes.targets import Authority, Handler, serve
 
@@ -146,7 +147,7 @@ def test_names_of_something_that_is_no_certificate(der: bytes) -> None:
 
 
 def test_every_port_has_its_own_question() -> None:
-    asked = [port_question(Target("10.0.0.1", port), LIMITS, None).asked for port in GATEWAY_PORTS]
+    asked = [port_question(Target("10.0.0.1", port), LIMITS, None).asked for port in RAINBOND_6.ports(Reach.USERS)]
     assert asked == [
         "GET http://10.0.0.1:80/",
         "GET https://goodrain.me/v2/ at 10.0.0.1:443",

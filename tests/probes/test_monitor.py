@@ -11,12 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from rbdtui.probes.gateway import GATEWAY_PORTS
 from rbdtui.probes.hysteresis import Hysteresis
 from rbdtui.probes.model import Health, HealthEvent, HealthSnapshot, ProbeState
 from rbdtui.probes.monitor import HealthMonitor, watch_gateway
 from rbdtui.probes.settings import Cadence, Settings
 from rbdtui.probes.ways import Limits
+from rbdtui.profiles import RAINBOND_6, Reach
 from rbdtui.spec.model import ClusterSpec
 from rbdtui.transport.base import ConnectTimeoutError, LoginRefusedError
 from tests.probes import targets
@@ -118,7 +118,8 @@ async def test_healthy_kubernetes_before_rainbond(authority: Authority, tmp_path
     assert "Nothing installed yet" in str(snapshot.by_id["gateway-443@VIP"].detail)
     assert str(snapshot.by_id["vip-holder"].detail) == f"{VIP} is on node1."
     assert str(snapshot.by_id["etcd-quorum"].detail) == "3 of 3 members healthy, leader node1, 24 MB."
-    assert len(snapshot.by_id) == len(snapshot.probes) == 5 * 4 + 1 + 2 + 4 + 3 + 1 + 3 * len(GATEWAY_PORTS)
+    ports = RAINBOND_6.ports(Reach.USERS)
+    assert len(snapshot.by_id) == len(snapshot.probes) == 5 * 4 + 1 + 2 + 4 + 3 + 1 + 3 * len(ports)
     schema().validate(json.loads(json.dumps(snapshot.to_json())))
 
 
@@ -376,7 +377,7 @@ async def test_watching_a_run(authority: Authority, tmp_path: Path) -> None:
         ):
             async for event in events:
                 seen.setdefault(event.key.id, []).append(event.new.value)
-                if len(seen) == 3 * len(GATEWAY_PORTS) and cluster.hosts["node2"].broken:
+                if len(seen) == 3 * len(RAINBOND_6.ports(Reach.USERS)) and cluster.hosts["node2"].broken:
                     cluster.hosts["node2"].broken = None
                     cluster.open_gateway(VIP)
                     cluster.hosts["node1"].scripts["health"] = lambda: health_output(NODES["node1"], VIP)

@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import Final
 
-from rbdtui.probes.gateway import GATEWAY_PORTS
 from rbdtui.probes.model import (
     CLUSTER,
     VIP,
@@ -20,6 +19,7 @@ from rbdtui.probes.model import (
     ProbeStatus,
 )
 from rbdtui.probes.verdict import verdict
+from rbdtui.profiles import RAINBOND_6, Reach
 from rbdtui.words import T, Text
 
 AT: Final = 1_790_000_000.0
@@ -60,7 +60,7 @@ def _of_node(name: str, *, server: bool, leader: bool) -> Iterable[ProbeStatus]:
 
 
 def _gateway(target: str, *, used: bool) -> Iterable[ProbeStatus]:
-    for place, port in enumerate(GATEWAY_PORTS):
+    for place, port in enumerate(RAINBOND_6.ports(Reach.USERS)):
         key = ProbeKey(ProbeKind.GATEWAY, target, port)
         if used:
             yield status(key, ProbeState.OK, T("probe.gateway.http", status=404), 2.0 + 3 * place)

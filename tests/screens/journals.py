@@ -34,8 +34,8 @@ from rbdtui.engine.inputs import JOURNAL_NAME
 from rbdtui.engine.logs import log_file
 from rbdtui.plan.builder import build_plan
 from rbdtui.plan.step import StepKind
-from rbdtui.probes.gateway import GATEWAY_PORTS
 from rbdtui.probes.model import VIP, ProbeState
+from rbdtui.profiles import RAINBOND_6, Reach
 from rbdtui.site import Site
 from rbdtui.spec.loader import parse_spec
 from rbdtui.spec.model import ClusterSpec
@@ -229,7 +229,7 @@ def closed_ports(nodes: int) -> Iterable[ProbeChanged]:
     """Nothing is installed behind the gateways yet."""
     closed = T("probe.gateway.not_installed", trouble=T("probe.trouble.refused"))
     for target in ("node1", "node2", "node3", VIP):
-        for port in GATEWAY_PORTS:
+        for port in RAINBOND_6.ports(Reach.USERS):
             yield port_changed(target, port, ProbeState.EXPECTED, closed, None)
     yield ProbeChanged("vip-holder", "CLUSTER", 0, "expected", T("probe.vip.not_yet", address="10.0.0.100"), None)
 
@@ -241,7 +241,7 @@ def port_changed(target: str, port: int, state: ProbeState, detail: Text, latenc
 def open_ports(*, broken: bool = False) -> Iterable[ProbeChanged]:
     """Rainbond answers everywhere; the console of node2 does not when something is broken."""
     for number, target in enumerate(("node1", "node2", "node3", VIP)):
-        for place, port in enumerate(GATEWAY_PORTS):
+        for place, port in enumerate(RAINBOND_6.ports(Reach.USERS)):
             if broken and (target, port) == ("node2", 7070):
                 yield port_changed(target, port, ProbeState.DOWN, T("probe.gateway.console_status", status=502), None)
             else:

@@ -10,9 +10,9 @@ import pytest
 
 from rbdtui.engine.lock import hold_site
 from rbdtui.paths import asset
+from rbdtui.profiles import PROFILES, Profile
 from rbdtui.site import Site, SiteError
 from rbdtui.spec.loader import load_spec
-from rbdtui.spec.model import Profile
 from rbdtui.workbench.passphrase import HeldPassphrase
 from rbdtui.workbench.site_list import Glance, Repair, glance_at, make_site, repair, repairs_for
 from rbdtui.workbench.workbench import DamagedSpecError, Workbench
@@ -111,12 +111,12 @@ def test_a_damaged_file_says_where(site: Site) -> None:
     assert error.findings[0].place.line == 2
 
 
-@pytest.mark.parametrize("profile", list(Profile))
+@pytest.mark.parametrize("profile", PROFILES)
 def test_a_new_site_has_comments_and_no_servers(tmp_path: Path, profile: Profile) -> None:
-    site = make_site(tmp_path / "new", name="lan-1", profile=profile.value)
+    site = make_site(tmp_path / "new", name="lan-1", profile=profile.name)
     loaded = load_spec(site.spec_file)
     assert loaded.data is not None
-    assert (loaded.data["name"], loaded.data["profile"], loaded.data["nodes"]) == ("lan-1", profile.value, [])
+    assert (loaded.data["name"], loaded.data["profile"], loaded.data["nodes"]) == ("lan-1", profile.name, [])
     assert loaded.text.count("#") > 20
     assert site.spec_file.stat().st_mode & 0o777 == 0o600
 

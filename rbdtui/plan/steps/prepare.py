@@ -15,7 +15,7 @@ from rbdtui.plan.resources.kernel import KernelModules, KernelParameters
 from rbdtui.plan.resources.units import RunningUnit, StoppedUnits, WhereActive, digest_of
 from rbdtui.plan.step import StepContext
 from rbdtui.plan.steps.base import ResourceStep
-from rbdtui.spec.model import ClusterSpec, GatewayMode, Profile
+from rbdtui.spec.model import ClusterSpec, GatewayMode
 from rbdtui.spec.rke2_keys import words_of
 
 REQUIRED_MODULES: Final = ("overlay", "br_netfilter")
@@ -37,8 +37,6 @@ LEAST_PARAMETERS: Final = {
     "fs.inotify.max_user_instances": 8192,
     "fs.inotify.max_user_watches": 524288,
 }
-BUILT_IN_REGISTRY_NAMES: Final = ("goodrain.me", "region.goodrain.me")
-"""Names that Rainbond 6 maps to its first gateway only; here they lead to the address that moves."""
 
 
 def is_hardened(spec: ClusterSpec) -> bool:
@@ -57,8 +55,8 @@ def hosts_lines(spec: ClusterSpec) -> tuple[str, ...]:
     if spec.kubernetes.api.domain:
         lines.append(f"{spec.api_address} {spec.kubernetes.api.domain}")
     lines += [f"{node.address} {JOIN_NAME}" for node in etcd_nodes(spec)]
-    if spec.profile is Profile.RAINBOND_6 and (address := gateway_address(spec)):
-        lines.append(f"{address} {' '.join(BUILT_IN_REGISTRY_NAMES)}")
+    if spec.profile.host_names and (address := gateway_address(spec)):
+        lines.append(f"{address} {' '.join(spec.profile.host_names)}")
     return tuple(lines)
 
 

@@ -21,7 +21,6 @@ from rbdtui.plan.resources.base import Resource, Target
 from rbdtui.plan.resources.files import ManagedFile, header
 from rbdtui.plan.step import StepContext, StepError
 from rbdtui.plan.steps.base import StepOfResources
-from rbdtui.spec.model import Profile
 
 
 def config_yaml(context: StepContext, node_name: str, joining: Joining) -> Content:
@@ -76,9 +75,10 @@ def registries_yaml(context: StepContext) -> Content | None:
     Name, user and password are the constants of Rainbond 6's built-in registry (goodrain/rainbond-console,
     script/install-cluster.sh).
     """
-    if context.spec.profile is not Profile.RAINBOND_6:
+    asset = context.spec.profile.registries_asset
+    if not asset:
         return None
-    return fill_asset("registries.yaml", {"header": header(context.spec.name)}, context.secret)
+    return fill_asset(asset, {"header": header(context.spec.name)}, context.secret)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,13 +6,12 @@ from collections.abc import Iterator
 from typing import Final
 
 from rbdtui.findings import Finding, Severity
+from rbdtui.profiles import Reach, ports_in_front
 from rbdtui.spec.model import ApiMode, GatewayMode, Role
 from rbdtui.spec.rules.base import RuleInput, is_usable
 
 _API_PORT: Final = 6443
 _SUPERVISOR_PORT: Final = 9345
-_GATEWAY_PORTS: Final = frozenset({80, 443, 6060, 7070, 7080, 8443, 8889, 9180})
-"""Ports that Rainbond's gateway takes on its address."""
 
 
 def api_on_vip(rule: RuleInput) -> Iterator[Finding]:
@@ -54,7 +53,8 @@ def api_outside(rule: RuleInput) -> Iterator[Finding]:
     if gateway.mode is GatewayMode.KEEPALIVED and gateway.vip is not None and gateway.vip.ip == api.address:
         yield rule.finding("RBD-API-014", Severity.ERROR, "kubernetes.api.mode", written)
     shares_address = gateway.mode is GatewayMode.EXTERNAL and gateway.address == api.address
-    if api.port == _SUPERVISOR_PORT or (shares_address and api.port in _GATEWAY_PORTS):
+    taken = ports_in_front(rule.spec.profile, Reach.ADDRESS) if shares_address else ()
+    if api.port in (_SUPERVISOR_PORT, *taken):
         yield rule.finding("RBD-API-009", Severity.ERROR, "kubernetes.api.port", str(api.port), port=api.port)
     yield rule.finding("RBD-API-010", Severity.INFO, path, written, address=written, port=api.port)
 

@@ -7,7 +7,7 @@ from ipaddress import IPv4Address
 from typing import Final
 
 from rbdtui.findings import Finding, Severity
-from rbdtui.spec.model import GatewayMode, Profile, Role
+from rbdtui.spec.model import GatewayMode, Role
 from rbdtui.spec.rules.base import RuleInput, is_usable
 
 _KEEPALIVED_KEYS: Final = ("vip", "virtual_router_id", "interface", "unicast")
@@ -38,7 +38,7 @@ def gateway_mode(rule: RuleInput) -> Iterator[Finding]:
             yield rule.finding("RBD-GATEWAY-006", Severity.ERROR, "gateway.address")
         else:
             yield from _balancer(rule, gateway.address)
-    elif rule.spec.profile is Profile.RAINBOND_6:
+    elif rule.spec.profile.has_gateway:
         yield rule.finding("RBD-GATEWAY-009", Severity.WARNING, "gateway.mode")
 
 
@@ -64,7 +64,7 @@ def gateway_nodes(rule: RuleInput) -> Iterator[Finding]:
         elif count == 1:
             index = rule.nodes_with(Role.GATEWAY)[0][0]
             yield rule.node_finding("RBD-GATEWAY-002", Severity.WARNING, index, "roles")
-    elif count == 0 and rule.spec.profile is Profile.RAINBOND_6:
+    elif count == 0 and rule.spec.profile.has_gateway:
         yield rule.finding("RBD-GATEWAY-008", Severity.ERROR, "nodes")
 
 

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from typing import Final
 
 from rbdtui.findings import Finding, Severity
-from rbdtui.spec.model import Profile
 from rbdtui.spec.rules.base import RuleInput
 
 _HOSTS_FILE_NAMES: Final = frozenset(
@@ -24,9 +23,6 @@ _HOSTS_FILE_NAMES: Final = frozenset(
     }
 )
 """Names that Linux distributions put into /etc/hosts themselves."""
-
-_RAINBOND_NAMES: Final = ("goodrain.me", "region.goodrain.me")
-"""Names that Rainbond maps to its gateway on every node (hosts file)."""
 
 _READS_AS_NUMBER: Final = re.compile(r"([0-9]+|0x[0-9a-f]+)\Z")
 """inet_aton, and with it most resolvers, takes a bare number for an address."""
@@ -55,6 +51,5 @@ def api_domain(rule: RuleInput) -> Iterator[Finding]:
     if any(node.name == domain for node in rule.spec.nodes):
         yield rule.finding("RBD-NAME-004", Severity.ERROR, path, domain, domain=domain)
     local = domain in _HOSTS_FILE_NAMES or domain.endswith((".localhost", ".localdomain"))
-    rainbond = rule.spec.profile is Profile.RAINBOND_6 and domain in _RAINBOND_NAMES
-    if local or rainbond:
+    if local or domain in rule.spec.profile.host_names:
         yield rule.finding("RBD-NAME-005", Severity.ERROR, path, domain, domain=domain)

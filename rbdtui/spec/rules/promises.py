@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from functools import reduce
 
 from rbdtui.findings import Finding, Severity
-from rbdtui.spec.model import ApiMode, Profile
+from rbdtui.spec.model import ApiMode
 from rbdtui.spec.rules.base import RuleInput
 from rbdtui.spec.survival import Fate, survivals
 from rbdtui.words import T, Text
@@ -14,7 +14,7 @@ from rbdtui.words import T, Text
 
 def installs_no_rainbond(rule: RuleInput) -> Iterator[Finding]:
     """This version brings up the Kubernetes part of the profile only."""
-    if rule.spec.profile is Profile.RAINBOND_6:
+    if not rule.spec.profile.is_complete:
         yield rule.finding("RBD-PROFILE-001", Severity.WARNING, "profile")
 
 

@@ -9,7 +9,6 @@ from typing import Final
 
 from rbdtui.findings import Finding, Severity
 from rbdtui.spec import fields, rke2_keys
-from rbdtui.spec.model import Profile
 from rbdtui.spec.rke2_keys import words_of
 from rbdtui.spec.rules.base import RuleInput
 from rbdtui.words import T, Text
@@ -44,7 +43,7 @@ def refused(rule: RuleInput) -> Iterator[Finding]:
             yield rule.finding("RBD-API-020", Severity.ERROR, _path(key), key=key)
         elif name in rke2_keys.REFUSED:
             yield rule.finding("RBD-API-022", Severity.ERROR, _path(key), key=key, why=_why(rke2_keys.REFUSED[name]))
-        elif name == "private-registry" and rule.spec.profile is Profile.RAINBOND_6:
+        elif name == "private-registry" and rule.spec.profile.registries_asset:
             yield rule.finding("RBD-API-022", Severity.ERROR, _path(key), key=key, why=_why("registries"))
 
 

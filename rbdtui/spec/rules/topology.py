@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from rbdtui.findings import Finding, Severity
-from rbdtui.spec.model import Profile, Role
+from rbdtui.spec.model import Role
 from rbdtui.spec.rules.base import RuleInput
 
 
@@ -43,13 +43,15 @@ def workers(rule: RuleInput) -> Iterator[Finding]:
 def builders(rule: RuleInput) -> Iterator[Finding]:
     """Rainbond needs a node that builds; nothing else does."""
     nodes = rule.nodes_with(Role.BUILD)
-    if rule.spec.profile is Profile.RAINBOND_6:
+    if rule.spec.profile.has_builds:
         if not nodes:
             yield rule.finding("RBD-TOPO-009", Severity.ERROR, "nodes")
         return
     for index, node in nodes:
         path = f"roles[{node.roles.index(Role.BUILD)}]"
-        yield rule.node_finding("RBD-TOPO-008", Severity.WARNING, index, path, Role.BUILD.value)
+        yield rule.node_finding(
+            "RBD-TOPO-008", Severity.WARNING, index, path, Role.BUILD.value, profile=rule.spec.profile.name
+        )
 
 
 def roles_once(rule: RuleInput) -> Iterator[Finding]:

@@ -6,8 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from rbdtui.spec.model import Profile
-
 GIB: Final = 1024**3
 
 
@@ -51,26 +49,9 @@ class Limits:
     inotify_watches: int = 524288
 
 
-_STAGING: Final = {
+STAGING: Final = {
     "/var/lib/rbdtui": DiskNeed(2 * GIB, 4 * GIB),
     "/tmp": DiskNeed(GIB // 8, GIB // 4),  # noqa: S108 - looked at on the hosts, not used here
     "/var/log": DiskNeed(GIB // 4, GIB),
 }
 """Our own figures: the bundle's archives while they are shipped, scratch files, logs."""
-
-KUBERNETES_LIMITS: Final = Limits(disks={"/var/lib/rancher": DiskNeed(8 * GIB, 20 * GIB), **_STAGING})
-"""For Kubernetes alone. RKE2 states no figures; ours: 1.2 GiB of image archives, as much again in containerd's store,
-3.5 GiB unpacked, 0.5 GiB of programs, 1.5 GiB for etcd with its snapshots and for containers."""
-RAINBOND_LIMITS: Final = Limits(
-    disks={
-        "/var/lib/rancher": DiskNeed(12 * GIB, 40 * GIB),
-        "/opt/rainbond": DiskNeed(10 * GIB, 40 * GIB),
-        **_STAGING,
-    }
-)
-"""For Rainbond V6; 40 GB free in both places is what its offline installer asks for, its images take 4 GiB more."""
-
-
-def limits_of(profile: Profile) -> Limits:
-    """The figures for a profile."""
-    return RAINBOND_LIMITS if profile is Profile.RAINBOND_6 else KUBERNETES_LIMITS
