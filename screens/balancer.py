@@ -21,6 +21,7 @@ from rbdtui.workbench.balancer import (
     interfaces_of,
     put_vip,
     vip_state,
+    vip_witnesses,
 )
 from rbdtui.workbench.operations import (
     Aside,
@@ -176,7 +177,7 @@ class BalancerScreen(EditScreen):
             case VipState.ASKING:
                 return T("balancer.vip.asking")
             case VipState.FREE:
-                return T("balancer.vip.free", count=len(self.workbench.live.vip.witnesses))
+                return T("balancer.vip.free", count=vip_witnesses(self.workbench.live))
             case VipState.OURS:
                 return T("balancer.vip.ours")
             case VipState.UNKNOWN:

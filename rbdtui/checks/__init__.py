@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Final
 
 from rbdtui.checks import addresses, clocks, disks, kernel, listening, names, software, system
-from rbdtui.checks.network import NetworkAnswers, VipAnswer, check_network
+from rbdtui.checks.network import check_network
 from rbdtui.checks.view import ClusterView, NodeView, PackageSource, PlaceOf
 from rbdtui.facts.model import NodeFacts
 from rbdtui.findings import Finding
@@ -103,4 +103,4 @@ def check_cluster(
     return [finding for check in CLUSTER_CHECKS for finding in check(view)]
 
 
-__all__ = ["NetworkAnswers", "VipAnswer", "check_cluster", "check_network", "check_node"]
+__all__ = ["check_cluster", "check_network", "check_node"]

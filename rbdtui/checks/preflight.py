@@ -6,17 +6,17 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import TypeVar
+from typing import Any, TypeVar
 
-from rbdtui.checks import check_cluster, check_network, check_node
-from rbdtui.checks.ask import look_for_vip, try_ways
-from rbdtui.checks.network import NetworkAnswers, VipAnswer
+from rbdtui.checks import check_cluster, check_network, check_node, services
+from rbdtui.checks.ask import try_ways
 from rbdtui.checks.ports import Way, ways
-from rbdtui.checks.view import PackageSource, PlaceOf, carries_vip, node_field
+from rbdtui.checks.services import AnyServiceCheck, judge_service
+from rbdtui.checks.view import ClusterView, PackageSource, PlaceOf, node_field
 from rbdtui.facts.gather import facts_script, gather
 from rbdtui.facts.model import NodeFacts
 from rbdtui.findings import Finding, Severity
-from rbdtui.spec.model import ClusterSpec, Node, Role
+from rbdtui.spec.model import ClusterSpec, Node
 from rbdtui.transport.answers import not_understood
 from rbdtui.transport.base import Host, ReachResult, TransportError
 
@@ -47,7 +47,8 @@ class _Preflight:
     findings: list[Finding] = field(default_factory=list)
     facts: dict[str, NodeFacts] = field(default_factory=dict)
     ways: dict[Way, ReachResult] = field(default_factory=dict)
-    vip: dict[str, VipAnswer] = field(default_factory=dict)
+    services: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """What hosts have said of services: by check, then by node."""
 
     async def run(self) -> PreflightResult:
         by_source: dict[str, list[Way]] = {}
@@ -55,8 +56,10 @@ class _Preflight:
             by_source.setdefault(way.source, []).append(way)
         await asyncio.gather(*(self._one(node, by_source.get(node.name, [])) for node in self.spec.nodes))
         self._tell(check_cluster(self.spec, self.facts, self.place, cluster_id=self.cluster_id))
-        answers = NetworkAnswers(self.ways, self.vip)
-        self._tell(check_network(self.spec, self.facts, answers, self.place, cluster_id=self.cluster_id))
+        self._tell(check_network(self.spec, self.facts, self.ways, self.place, cluster_id=self.cluster_id))
+        view = ClusterView(self.spec, self.facts, self.place, self.spec.profile.limits, self.cluster_id)
+        for check in services.SERVICE_CHECKS:
+            self._tell(judge_service(check, self.services.get(check.name, {}), view))
         order = {node.name: index for index, node in enumerate(self.spec.nodes)}
         self.findings.sort(key=lambda finding: order.get(finding.place.node, len(order)))
         return PreflightResult(self.findings, self.facts)
@@ -93,11 +96,13 @@ class _Preflight:
         async def matrix() -> None:
             self.ways |= await try_ways(host, starting_here, addresses)
 
-        async def vip() -> None:
-            if carries_vip(self.spec) and Role.GATEWAY in node.roles:
-                self.vip[node.name] = await look_for_vip(host, self.spec)
+        async def service(check: AnyServiceCheck) -> None:
+            question = check.question(self.spec)
+            if question is not None and node.name in check.hosts(self.spec):
+                self.services.setdefault(check.name, {})[node.name] = await check.ask(question, host)
 
-        for outcome in await asyncio.gather(matrix(), vip(), return_exceptions=True):
+        tried = (matrix(), *(service(check) for check in services.SERVICE_CHECKS))
+        for outcome in await asyncio.gather(*tried, return_exceptions=True):
             if isinstance(outcome, BaseException):
                 raise outcome
 

@@ -12,6 +12,7 @@ from ipaddress import IPv4Address, IPv4Interface
 from typing import Final
 
 from rbdtui.checks.addresses import POD_INTERFACES
+from rbdtui.checks.services.vip import VipQuestion
 from rbdtui.facts.model import NodeFacts
 from rbdtui.plan.cluster import API_PORT, SUPERVISOR_PORT, gateway_priority
 from rbdtui.plan.steps.keepalived import has_check
@@ -165,13 +166,20 @@ class VipState(StrEnum):
 def vip_state(data: Data, live: LiveSnapshot) -> VipState:
     """Whether the address was found to be free; who else has it is a finding."""
     look = live.vip
-    if not look.vip or look.vip != _address(text_at(data, "gateway.vip")) or look.findings:
+    if not isinstance(look.question, VipQuestion) or look.findings:
+        return VipState.UNKNOWN
+    if str(look.question.address) != _address(text_at(data, "gateway.vip")):
         return VipState.UNKNOWN
     if look.asking:
         return VipState.ASKING
     if any(answer.own or answer.macs for answer in look.answers.values()):
         return VipState.OURS
-    return VipState.FREE if look.witnesses else VipState.UNKNOWN
+    return VipState.FREE if vip_witnesses(live) else VipState.UNKNOWN
+
+
+def vip_witnesses(live: LiveSnapshot) -> int:
+    """How many gateways could tell something about the virtual address."""
+    return sum(answer.is_witness for answer in live.vip.answers.values())
 
 
 def put_vip(data: Data, text: str) -> None:

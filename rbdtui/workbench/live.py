@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Callable, Collection, Mapping
-from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
@@ -17,8 +16,9 @@ from typing import Final
 
 from pydantic import ValidationError
 
-from rbdtui.checks import check_cluster, check_network, check_node
-from rbdtui.checks.network import NetworkAnswers
+from rbdtui.checks import check_cluster, check_node
+from rbdtui.checks.services import vip
+from rbdtui.checks.view import ClusterView
 from rbdtui.facts.gather import gather
 from rbdtui.facts.model import NodeFacts
 from rbdtui.findings import Finding, Place, Severity
@@ -29,9 +29,10 @@ from rbdtui.transport.hostkeys import KnownHosts, SeenHostKey
 from rbdtui.transport.pool import HostPool
 from rbdtui.transport.scan import scan_host_keys
 from rbdtui.words import Text
+from rbdtui.workbench.asker import Asker
 from rbdtui.workbench.background import BackgroundLoop
 from rbdtui.workbench.draft import Data
-from rbdtui.workbench.live_vip import VipLook, VipWatch
+from rbdtui.workbench.live_services import ServiceLook, ServiceWatch
 
 DEBOUNCE_S: Final = 0.6
 ASK_LIMIT_S: Final = 45.0
@@ -72,8 +73,8 @@ class LiveSnapshot:
     """By node name."""
     cluster_findings: tuple[Finding, ...] = ()
     """What shows only when hosts are seen side by side."""
-    vip: VipLook = field(default_factory=VipLook)
-    """Whether the virtual address is free."""
+    services: Mapping[str, ServiceLook] = field(default_factory=dict)
+    """What hosts see of the services that they will use, by the name of the check."""
 
     @property
     def busy(self) -> bool:
@@ -89,7 +90,17 @@ class LiveSnapshot:
     def findings(self) -> list[Finding]:
         """Everything that the answers gave rise to."""
         of_nodes = (finding for node in self.nodes.values() for finding in node.findings)
-        return [*of_nodes, *self.cluster_findings, *self.vip.findings]
+        of_services = (finding for look in self.services.values() for finding in look.findings)
+        return [*of_nodes, *self.cluster_findings, *of_services]
+
+    @property
+    def vip(self) -> ServiceLook:
+        """Whether the virtual address is free."""
+        return self.service(vip.CHECK.name)
+
+    def service(self, check: str) -> ServiceLook:
+        """What hosts see of one service."""
+        return self.services.get(check, ServiceLook())
 
 
 class LiveNodes:
@@ -104,16 +115,18 @@ class LiveNodes:
         *,
         debounce_s: float = DEBOUNCE_S,
     ) -> None:
-        self._background = background
         self._known_hosts = known_hosts
         self._secret = secret
         self._on_change = on_change
-        self._debounce_s = debounce_s
-        self._asked: dict[str, Endpoint] = {}
-        self._tasks: dict[str, Future[None]] = {}
         self._spec: ClusterSpec | None = None
         self._lock = threading.RLock()
-        self._vip = VipWatch(background, known_hosts, secret, self._look_again, debounce_s=debounce_s)
+        self._asker: Asker[str, Endpoint, LiveNode] = Asker(
+            background, self._ask_node, on_change, lock=self._lock, debounce_s=debounce_s,
+            began=self._began, took=self._answer,
+        )  # fmt: skip
+        self._services = ServiceWatch(
+            background, known_hosts, secret, self._look_again, lock=self._lock, debounce_s=debounce_s
+        )
         self.snapshot = LiveSnapshot()
 
     def follow(self, data: Data, spec: ClusterSpec | None) -> None:
@@ -124,75 +137,65 @@ class LiveNodes:
 
     def _follow(self, data: Data, spec: ClusterSpec | None, endpoints: Mapping[str, Endpoint]) -> None:
         self._spec = spec
-        for name in self._asked.keys() - endpoints.keys():
-            self._forget(name)
+        asked = self._asker.questions
+        for name in asked.keys() - endpoints.keys():
+            self._asker.give_up(name)
         incomplete = LiveNode(LiveState.INCOMPLETE)
         known = self.snapshot.nodes
         nodes = {name: known.get(name, incomplete) if name in endpoints else incomplete for name in _names(data)}
         self.snapshot = replace(self.snapshot, nodes=nodes)
         for name, endpoint in endpoints.items():
-            if self._asked.get(name) != endpoint:
-                self._ask(name, endpoint, self._debounce_s)
+            if asked.get(name) != endpoint:
+                self._ask(name, endpoint)
         self._judge()
 
     def ask_again(self, name: str | None = None) -> None:
         """Ask one node, or all, once more without waiting."""
         with self._lock:
-            for known, endpoint in list(self._asked.items()):
+            for known, endpoint in self._asker.questions.items():
                 if name in (None, known):
-                    self._ask(known, endpoint, 0.0)
+                    self._ask(known, endpoint, at_once=True)
 
     async def scan(self, nodes: Collection[str], on_seen: Callable[[SeenHostKey], None]) -> list[SeenHostKey]:
         """The keys that nodes, by default all of which enough is known, show now; each is told as it comes."""
-        endpoints = [endpoint for name, endpoint in self._asked.items() if not nodes or name in nodes]
+        endpoints = [endpoint for name, endpoint in self._asker.questions.items() if not nodes or name in nodes]
         return await scan_host_keys(endpoints, self._known_hosts, self._secret, on_seen=on_seen)
 
     def close(self) -> None:
         """Stop asking."""
         with self._lock:
-            for name in list(self._tasks):
-                self._forget(name)
-            self._vip.follow(None, {})
+            self._asker.close()
+            self._services.close()
 
-    def _forget(self, name: str) -> None:
-        self._asked.pop(name, None)
-        if (task := self._tasks.pop(name, None)) is not None:
-            task.cancel()
-
-    def _ask(self, name: str, endpoint: Endpoint, delay_s: float) -> None:
-        same_host = (known := self._asked.get(name)) is not None and known.address == endpoint.address
-        self._forget(name)
-        self._asked[name] = endpoint
+    def _ask(self, name: str, endpoint: Endpoint, *, at_once: bool = False) -> None:
+        known = self._asker.questions.get(name)
+        same_host = known is not None and known.address == endpoint.address
         self._put(name, LiveNode(LiveState.WAITING, facts=self._facts_of(name) if same_host else None))
-        self._tasks[name] = self._background.submit(self._ask_node(name, endpoint, delay_s))
+        self._asker.put(name, endpoint, at_once=at_once)
 
-    async def _ask_node(self, name: str, endpoint: Endpoint, delay_s: float) -> None:
-        await asyncio.sleep(delay_s)
-        self._answer(name, endpoint, LiveNode(LiveState.ASKING, facts=self._facts_of(name)))
+    def _began(self, name: str) -> None:
+        self._put(name, LiveNode(LiveState.ASKING, facts=self._facts_of(name)))
+        self._judge()
+
+    async def _ask_node(self, name: str, endpoint: Endpoint) -> LiveNode:
         try:
             async with (
                 asyncio.timeout(ASK_LIMIT_S),
                 HostPool({name: endpoint}, self._known_hosts, self._secret) as hosts,
             ):
-                answer = LiveNode(LiveState.OK, await gather(hosts[name]))
+                return LiveNode(LiveState.OK, await gather(hosts[name]))
         except HostKeyUnknownError as error:
-            answer = _failed(name, error, LiveState.KEY_UNKNOWN)
+            return _failed(name, error, LiveState.KEY_UNKNOWN)
         except HostKeyChangedError as error:
-            answer = _failed(name, error, LiveState.KEY_CHANGED)
+            return _failed(name, error, LiveState.KEY_CHANGED)
         except TransportError as error:
-            answer = _failed(name, error, LiveState.FAILED)
+            return _failed(name, error, LiveState.FAILED)
         except Exception as error:
-            answer = LiveNode(LiveState.FAILED, error=unexpected(name, error))
-        self._answer(name, endpoint, answer)
+            return LiveNode(LiveState.FAILED, error=unexpected(name, error))
 
-    def _answer(self, name: str, endpoint: Endpoint, answer: LiveNode) -> None:
-        """Take an answer in, unless the node has been changed meanwhile."""
-        with self._lock:
-            if self._asked.get(name) != endpoint:
-                return
-            self._put(name, answer)
-            self._judge()
-        self._on_change()
+    def _answer(self, name: str, answer: LiveNode) -> None:
+        self._put(name, answer)
+        self._judge()
 
     def _facts_of(self, name: str) -> NodeFacts | None:
         """What is known of a host from before."""
@@ -205,9 +208,9 @@ class LiveNodes:
     def _judge(self) -> None:
         """Judge the facts at hand against the draft as it is now."""
         spec, snapshot = self._spec, self.snapshot
-        self._vip.follow(spec, self._witnesses(spec))
+        self._services.follow(spec, self._reachable())
         if spec is None:
-            self.snapshot = replace(snapshot, vip=VipLook())
+            self.snapshot = replace(snapshot, services={})
             return
         names = {node.name for node in spec.nodes}
         facts = {name: known for name, known in snapshot.facts.items() if name in names}
@@ -218,22 +221,20 @@ class LiveNodes:
             for name, node in snapshot.nodes.items()
         }
         cluster = tuple(check_cluster(spec, facts, _place)) if facts else ()
-        look = self._vip.look
-        found = tuple(check_network(spec, facts, NetworkAnswers(vip=look.answers), _place)) if look.answers else ()
-        self.snapshot = LiveSnapshot(nodes, cluster, replace(look, findings=found))
+        view = ClusterView(spec, facts, _place, spec.profile.limits)
+        self.snapshot = LiveSnapshot(nodes, cluster, self._services.looks(view))
 
-    def _witnesses(self, spec: ClusterSpec | None) -> dict[str, Endpoint]:
-        """Gateways that have answered, in the order of the plan."""
-        names = [node.name for node in spec.gateways] if spec is not None else []
+    def _reachable(self) -> dict[str, Endpoint]:
+        """Servers that have answered."""
         known = self.snapshot.nodes
         return {
-            name: self._asked[name]
-            for name in names
-            if name in self._asked and name in known and known[name].state is LiveState.OK
+            name: endpoint
+            for name, endpoint in self._asker.questions.items()
+            if name in known and known[name].state is LiveState.OK
         }
 
     def _look_again(self) -> None:
-        """A gateway has said what it sees of the virtual address."""
+        """A host has said what it sees of a service."""
         with self._lock:
             self._judge()
         self._on_change()

@@ -57,10 +57,15 @@ def section_of(finding: Finding) -> str:
     place, path = finding.place, finding.place.field
     if finding.code.startswith(_ROLE_RULES) or (path.startswith("nodes[") and "].roles" in path):
         return ROLES
+    return NODES if place.node and not path else section_of_field(path)
+
+
+def section_of_field(path: str) -> str:
+    """The section in which a field of cluster.yaml is edited; ``review`` when it is nowhere."""
     for section, fields in _FIELDS.items():
         if any(path == field or path.startswith((f"{field}.", f"{field}[")) for field in fields):
             return section
-    return NODES if place.node and not path else REVIEW
+    return REVIEW
 
 
 def findings_in(findings: list[Finding], section: str) -> list[Finding]:

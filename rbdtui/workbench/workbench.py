@@ -11,6 +11,7 @@ from concurrent.futures import Future, wait
 from pathlib import Path
 from typing import Final
 
+from rbdtui.checks import services
 from rbdtui.engine.client import RunClient, current_run
 from rbdtui.engine.events import FailurePolicy, RunOutcome
 from rbdtui.engine.inputs import RunOptions
@@ -48,6 +49,7 @@ from rbdtui.workbench.sections import (
     SectionState,
     SectionStatus,
     findings_in,
+    section_of_field,
 )
 
 KEEP_LIMIT_S: Final = 2.0
@@ -481,10 +483,9 @@ class Workbench:
             return SectionStatus(section)
         busy = {
             NODES: self.live.busy,
-            BALANCER: bool(self.live.vip.asking),
             REVIEW: self.preflight.state is LookState.LOOKING,
         }
-        if busy.get(section):
+        if busy.get(section) or section in self._sections_asked():
             return SectionStatus(section, SectionState.CHECKING)
         if section == REVIEW and self.preflight.state is LookState.FAILED:
             return SectionStatus(section, SectionState.PROBLEMS, 1)
@@ -493,6 +494,11 @@ class Workbench:
         if section == REVIEW and not self.preflight.holds:
             return SectionStatus(section)
         return SectionStatus(section, SectionState.OK)
+
+    def _sections_asked(self) -> set[str]:
+        """Sections with a service that hosts are being asked about."""
+        asked = [check for check in services.SERVICE_CHECKS if self.live.service(check.name).asking]
+        return {section_of_field(check.field) for check in asked}
 
     def _run_status(self) -> SectionStatus:
         if self.run is None:

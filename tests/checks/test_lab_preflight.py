@@ -10,9 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from rbdtui.checks.ask import look_for_vip
-from rbdtui.checks.network import VipAnswer
 from rbdtui.checks.preflight import PreflightResult, preflight
+from rbdtui.checks.services.vip import CHECK, VipAnswer
 from rbdtui.facts.store import load_all_facts, save_facts
 from rbdtui.findings import Finding, Severity
 from rbdtui.spec.model import ClusterSpec
@@ -71,8 +70,10 @@ class Site:
 
     async def look_for_vip(self) -> list[VipAnswer]:
         spec = self.spec({"user": "root"})
+        question = CHECK.question(spec)
+        assert question is not None
         async with self.hosts(spec) as hosts:
-            return await asyncio.gather(*(look_for_vip(host, spec) for host in hosts.values()))
+            return await asyncio.gather(*(CHECK.ask(question, host) for host in hosts.values()))
 
 
 @pytest.fixture

@@ -9,9 +9,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rbdtui.checks import NetworkAnswers, VipAnswer, check_network
-from rbdtui.checks.ask import look_for_vip
+from rbdtui.checks import check_network
 from rbdtui.checks.ports import Way, listening_needs, ways
+from rbdtui.checks.services import judge_service, vip
+from rbdtui.checks.services.vip import VipAnswer
+from rbdtui.checks.view import ClusterView
+from rbdtui.facts.model import NodeFacts
 from rbdtui.findings import Finding, Severity
 from rbdtui.profiles import PROFILES, Profile
 from rbdtui.spec.model import ClusterSpec, Role
@@ -34,10 +37,16 @@ def all_ways(spec: ClusterSpec, reach: Reach = Reach.REFUSED) -> dict[Way, Reach
 
 
 def judged(
-    answers: NetworkAnswers, *, spec: ClusterSpec = KUBERNETES, ours: tuple[int, ...] = (), **facts: object
+    tried: dict[Way, ReachResult] | None = None,
+    *,
+    seen: dict[str, VipAnswer] | None = None,
+    ours: tuple[int, ...] = (),
+    **facts: object,
 ) -> list[Finding]:
     known = {f"node{i}": claimed(good_facts(i)) if i in ours else good_facts(i) for i in (1, 2, 3)}
-    return check_network(KUBERNETES, {**known, **facts}, answers, place)  # type: ignore[dict-item]
+    all_facts: dict[str, NodeFacts] = {**known, **facts}  # type: ignore[dict-item]
+    view = ClusterView(KUBERNETES, all_facts, place, KUBERNETES.profile.limits)
+    return [*check_network(KUBERNETES, all_facts, tried or {}, place), *judge_service(vip.CHECK, seen or {}, view)]
 
 
 def codes(findings: list[Finding]) -> dict[str, Severity]:
@@ -50,7 +59,7 @@ def codes(findings: list[Finding]) -> dict[str, Severity]:
 def test_refused_and_open_mean_that_the_way_is_free() -> None:
     tried = all_ways(KUBERNETES)
     tried[Way("node1", "node2", 6443)] = outcome(Reach.OPEN)
-    assert judged(NetworkAnswers(tried)) == []
+    assert judged(tried) == []
 
 
 @pytest.mark.parametrize("reach", [Reach.TIMED_OUT, Reach.UNREACHABLE])
@@ -58,7 +67,7 @@ def test_a_filter_between_two_nodes(reach: Reach) -> None:
     tried = all_ways(KUBERNETES)
     for port in (2379, 2380):
         tried[Way("node1", "node3", port)] = outcome(reach, "No route to host")
-    findings = judged(NetworkAnswers(tried))
+    findings = judged(tried)
     assert codes(findings) == {"RBD-NET-110": E}
     assert str(findings[0].message) == "node1 cannot reach node3 (10.0.0.13) on TCP 2379, 2380."
     assert f"node1 -> node3:2379 {reach} No route to host" in findings[0].evidence
@@ -70,7 +79,7 @@ def test_a_filter_on_one_node_against_all_is_one_finding() -> None:
     for way in tried:
         if way.target == "node2" and way.port == 9345:
             tried[way] = outcome(Reach.TIMED_OUT)
-    findings = judged(NetworkAnswers(tried))
+    findings = judged(tried)
     assert codes(findings) == {"RBD-NET-111": E}
     assert "node1, node3" in str(findings[0].message)
 
@@ -81,19 +90,19 @@ def test_a_node_that_forwards_nothing_is_one_warning() -> None:
         tried[next(way for way in tried if way.source == name)] = outcome(
             Reach.FORBIDDEN, "administratively prohibited"
         )
-    findings = judged(NetworkAnswers(tried))
+    findings = judged(tried)
     assert codes(findings) == {"RBD-NET-112": W}
     assert "node2, node3" in str(findings[0].message)
 
 
 def test_nobody_answers_for_the_vip() -> None:
     free = {name: VipAnswer(outcome(Reach.UNREACHABLE)) for name in ("node1", "node2", "node3")}
-    assert judged(NetworkAnswers(vip=free)) == []
+    assert judged(seen=free) == []
 
 
 def test_a_foreign_machine_has_the_vip() -> None:
     answers = {name: VipAnswer(outcome(Reach.TIMED_OUT), (FOREIGN_MAC,)) for name in ("node1", "node2")}
-    findings = judged(NetworkAnswers(vip=answers))
+    findings = judged(seen=answers)
     assert codes(findings) == {"RBD-VIP-105": E}
     assert FOREIGN_MAC in str(findings[0].message)
     assert "node1, node2" in str(findings[0].message)
@@ -107,7 +116,7 @@ def test_a_foreign_machine_has_the_vip() -> None:
     ],
 )
 def test_a_network_that_answers_for_every_address_is_no_proof(answer: VipAnswer) -> None:
-    findings = judged(NetworkAnswers(vip={"node1": answer, "node2": answer}))
+    findings = judged(seen={"node1": answer, "node2": answer})
     assert codes(findings) == {"RBD-VIP-111": Severity.WARNING}
     assert "allowed_address_pairs" in str(findings[0].remedy)
 
@@ -123,7 +132,9 @@ async def test_other_addresses_are_asked_for_once_the_vip_has_an_answer(elsewher
         return f"neighbour {found} eth0\n" if found else ""
 
     host = ScriptedHost("node1", {}, reaches=lambda address, port: Reach.TIMED_OUT, neighbours=neighbours)
-    answer = await look_for_vip(host, spec_of())
+    question = vip.CHECK.question(spec_of())
+    assert question is not None
+    answer = await vip.CHECK.ask(question, host)
     assert answer.for_all is for_all
     asked = {address for address, _ in host.reached} - {VIP}
     assert len(asked) == 2
@@ -131,13 +142,13 @@ async def test_other_addresses_are_asked_for_once_the_vip_has_an_answer(elsewher
 
 
 def test_a_virtual_router_has_the_vip() -> None:
-    findings = judged(NetworkAnswers(vip={"node1": VipAnswer(outcome(Reach.REFUSED), ("00:00:5e:00:01:33",))}))
+    findings = judged(seen={"node1": VipAnswer(outcome(Reach.REFUSED), ("00:00:5e:00:01:33",))})
     assert codes(findings) == {"RBD-VIP-109": E}
     assert "id 51" in str(findings[0].message)
 
 
 def test_a_node_of_the_plan_has_the_vip_and_nobody_knows_why() -> None:
-    findings = judged(NetworkAnswers(vip={"node1": VipAnswer(outcome(Reach.OPEN), (mac(3),))}))
+    findings = judged(seen={"node1": VipAnswer(outcome(Reach.OPEN), (mac(3),))})
     assert codes(findings) == {"RBD-VIP-107": E}
     assert "node3" in str(findings[0].message)
 
@@ -149,11 +160,11 @@ def test_our_own_gateway_has_the_vip_on_a_second_run() -> None:
         "node3": VipAnswer(own=True),
     }
     third = held(claimed(good_facts(3)))
-    assert judged(NetworkAnswers(vip=answers), ours=(1, 2, 3), node3=third) == []
+    assert judged(seen=answers, ours=(1, 2, 3), node3=third) == []
 
 
 def test_something_beyond_a_router_has_the_vip() -> None:
-    findings = judged(NetworkAnswers(vip={"node1": VipAnswer(outcome(Reach.REFUSED))}))
+    findings = judged(seen={"node1": VipAnswer(outcome(Reach.REFUSED))})
     assert codes(findings) == {"RBD-VIP-106": E}
     assert VIP in str(findings[0].message)
 
@@ -211,4 +222,4 @@ def test_macs_are_compared_for_all_interfaces_of_a_node() -> None:
     bridge = replace(first.interfaces[1], name="br0", mac="52:54:00:99:99:99", addresses=())
     with_bridge = replace(first, interfaces=(*first.interfaces, bridge))
     answers = {"node2": VipAnswer(outcome(Reach.OPEN), ("52:54:00:99:99:99",))}
-    assert codes(judged(NetworkAnswers(vip=answers), node1=with_bridge)) == {"RBD-VIP-107": E}
+    assert codes(judged(seen=answers, node1=with_bridge)) == {"RBD-VIP-107": E}

@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from rbdtui.checks import ask
 from rbdtui.checks.preflight import PreflightResult, preflight
+from rbdtui.checks.services import vip
 from rbdtui.checks.view import NodeView
 from rbdtui.facts.fact import Output
 from rbdtui.facts.model import NodeFacts
@@ -178,7 +178,7 @@ def gone_after_first(args_of_calls: list[tuple[str, ...]], *, can_forget: bool) 
 
 @pytest.mark.parametrize("can_forget", [True, False])
 async def test_an_entry_that_was_only_stale_is_no_squatter(monkeypatch: pytest.MonkeyPatch, can_forget: bool) -> None:
-    monkeypatch.setattr(ask, "_STALE_AFTER_S", 30.0 if can_forget else 0.01)
+    monkeypatch.setattr(vip, "_STALE_AFTER_S", 30.0 if can_forget else 0.01)
     calls: dict[int, list[tuple[str, ...]]] = {1: [], 2: [], 3: []}
     hosts = {
         f"node{i}": ScriptedHost(f"node{i}", outputs(i), neighbours=gone_after_first(calls[i], can_forget=can_forget))

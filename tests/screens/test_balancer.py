@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from textual.pilot import Pilot
 from textual.widgets import Static
 
-from rbdtui.checks.network import VipAnswer
+from rbdtui.checks.services.vip import CHECK, VipAnswer
 from rbdtui.findings import Finding, Place, Severity
 from rbdtui.site import Site
 from rbdtui.transport.base import Reach, ReachResult
 from rbdtui.workbench.live import LiveSnapshot
-from rbdtui.workbench.live_vip import VipLook
+from rbdtui.workbench.live_services import ServiceLook
 from rbdtui.workbench.operations import text_at
 from rbdtui.workbench.sections import BALANCER
 from rbdtui.workbench.workbench import Workbench
@@ -90,7 +91,15 @@ def taken(site: Site) -> LiveSnapshot:
     good = known(site)
     params = {"vip": VIP, "mac": MAC, "witnesses": "server1, server2"}
     finding = Finding("RBD-VIP-105", Severity.ERROR, Place(field="gateway.vip"), params)
-    return replace(good, vip=VipLook(VIP, (), {"server1": seen(MAC), "server2": seen(MAC)}, (finding,)))
+    answers = {"server1": seen(MAC), "server2": seen(MAC)}
+    return replace(good, services=look(site, answers=answers, findings=(finding,)))
+
+
+def look(site: Site, **said: Any) -> dict[str, ServiceLook]:
+    """What the gateways say of the address of the plan."""
+    spec = bench(site).draft.spec
+    assert spec is not None
+    return {CHECK.name: ServiceLook(CHECK.question(spec), **said)}
 
 
 def seen(*macs: str) -> VipAnswer:
@@ -100,12 +109,12 @@ def seen(*macs: str) -> VipAnswer:
 
 def asking(site: Site) -> LiveSnapshot:
     """The servers have answered; whether the address is free is being asked."""
-    return replace(known(site), vip=VipLook(VIP, ("server1", "server2", "server3")))
+    return replace(known(site), services=look(site, asking=("server1", "server2", "server3")))
 
 
 def free(site: Site) -> LiveSnapshot:
     """Nobody answers to the address."""
-    return replace(known(site), vip=VipLook(VIP, (), {name: seen() for name in ("server1", "server2", "server3")}))
+    return replace(known(site), services=look(site, answers={f"server{i}": seen() for i in (1, 2, 3)}))
 
 
 async def test_what_is_wrong_is_said_while_it_is_typed(opened: Opened, site: Site) -> None:

@@ -8,16 +8,18 @@ from pathlib import Path
 
 import pytest
 
+from rbdtui.checks import services
 from rbdtui.engine.client import RunClient
 from rbdtui.simulator.demo_site import write_demo_site
 from rbdtui.simulator.fleet import SimulatedFleet
 from rbdtui.workbench.live import LiveState
-from rbdtui.workbench.live_vip import MOST_WITNESSES, VipLook
+from rbdtui.workbench.live_services import MOST_WITNESSES, ServiceLook
 from rbdtui.workbench.passphrase import HeldPassphrase
 from rbdtui.workbench.run_view import RunFollower
 from rbdtui.workbench.sections import BALANCER, findings_in
 from rbdtui.workbench.workbench import Workbench
 from tests import waiting
+from tests.checks.test_services import PortOpen
 
 until = partial(waiting.until, limit_s=30.0)
 SQUATTED = "127.77.0.222"
@@ -50,7 +52,7 @@ def codes(workbench: Workbench) -> list[str]:
     return [finding.code for finding in findings_in(workbench.findings, BALANCER)]
 
 
-def answered(look: VipLook) -> bool:
+def answered(look: ServiceLook) -> bool:
     return len(look.answers) == MOST_WITNESSES and not look.asking
 
 
@@ -60,8 +62,8 @@ async def test_a_free_address_is_said_by_the_gateways_that_tried_it(
     workbench.start()
     await until(lambda: answered(workbench.live.vip))
     look = workbench.live.vip
-    assert look.vip == str(fleet.vip.ip)
-    assert sorted(look.witnesses) == ["node1", "node2", "node3"]
+    assert look.question.address == fleet.vip.ip
+    assert sorted(name for name, answer in look.answers.items() if answer.is_witness) == ["node1", "node2", "node3"]
     assert codes(workbench) == []
 
 
@@ -73,13 +75,13 @@ async def test_somebody_else_with_the_address_is_named_and_forgotten_with_it(
     workbench.start()
     await until(lambda: answered(workbench.live.vip))
     put_vip(workbench, f"{SQUATTED}/24")
-    await until(lambda: answered(workbench.live.vip) and workbench.live.vip.vip == SQUATTED)
+    await until(lambda: answered(workbench.live.vip) and str(workbench.live.vip.question.address) == SQUATTED)
     (finding,) = findings_in(workbench.findings, BALANCER)
     assert finding.code == "RBD-VIP-105"
     assert finding.place.field == "gateway.vip"
     assert "02:00:5e:00:53:01" in str(finding.message)
     put_vip(workbench, "127.77.0.")
-    assert workbench.live.vip == VipLook()
+    assert workbench.live.vip == ServiceLook()
     assert "RBD-VIP-105" not in codes(workbench)
     put_vip(workbench, free)
     await until(lambda: answered(workbench.live.vip))
@@ -90,7 +92,7 @@ async def test_no_address_is_asked_about_without_keepalived(workbench: Workbench
     workbench.start()
     await until(lambda: answered(workbench.live.vip))
     workbench.change(lambda data: data.update(gateway={"mode": "external", "address": "127.77.0.200"}))
-    assert workbench.live.vip == VipLook()
+    assert workbench.live.vip == ServiceLook()
 
 
 async def test_servers_are_asked_again_when_a_run_has_ended(workbench: Workbench, fleet: SimulatedFleet) -> None:
@@ -108,3 +110,28 @@ async def test_servers_are_asked_again_when_a_run_has_ended(workbench: Workbench
     workbench._tell()
     assert {node.state for node in workbench.live.nodes.values()} == {LiveState.WAITING}
     await until(lambda: codes(workbench) == ["RBD-VIP-105"])
+
+
+async def test_another_service_check_is_driven_alike_while_typing(
+    fleet: SimulatedFleet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trial = PortOpen()
+    monkeypatch.setattr(services, "SERVICE_CHECKS", (*services.SERVICE_CHECKS, trial))
+    site = write_demo_site(tmp_path / "site", fleet)
+    site.known_hosts_file.write_text(fleet.known_hosts)
+    workbench = Workbench.open(site.path, HeldPassphrase())
+    try:
+        workbench.start()
+        await until(lambda: answered(workbench.live.vip))
+        assert workbench.live.service("trial") == ServiceLook()
+        workbench.change(lambda data: data["kubernetes"]["api"].update(domain="api.example"))
+        await until(lambda: len(workbench.live.service("trial").answers) == MOST_WITNESSES)
+        said = workbench.live.service("trial")
+        assert sorted(said.answers) == ["node2", "node3", "node4"]
+        assert {finding.code for finding in said.findings} == {"RBD-TRIAL-1"}
+        assert codes(workbench).count("RBD-TRIAL-1") == MOST_WITNESSES
+        assert answered(workbench.live.vip)
+        workbench.change(lambda data: data["kubernetes"]["api"].pop("domain"))
+        assert workbench.live.service("trial") == ServiceLook()
+    finally:
+        workbench.close()
