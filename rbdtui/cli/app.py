@@ -17,9 +17,7 @@ from rbdtui.cli.mistakes import usage_text
 from rbdtui.cli.options import Group, named_site
 from rbdtui.cli.output import CommandError, Exit, answer_json, evidence_lines, has_answered_json, tell
 from rbdtui.cli.screen import SCREEN_COMMAND, means_screen
-from rbdtui.engine.lock import holder_of
 from rbdtui.errors import SentenceError, StepError
-from rbdtui.site import Site
 from rbdtui.transport.base import TransportError
 from rbdtui.words import T, Text
 
@@ -150,6 +148,9 @@ def _run_under_way() -> bool:
     site = named_site()
     if site is None:
         return False
+    from rbdtui.engine.lock import holder_of
+    from rbdtui.site import Site
+
     try:
         return holder_of(Site(site.resolve())) is not None
     except (SentenceError, OSError):

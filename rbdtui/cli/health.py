@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -16,22 +16,21 @@ from rbdtui.cli.output import Exit, Styled, answer, answer_findings, answer_json
 from rbdtui.cli.passphrases import PromptOrFile
 from rbdtui.findings import has_errors
 from rbdtui.probes.model import (
+    BALANCER,
+    CLUSTER,
+    VIP,
     Health,
     HealthEvent,
     HealthSnapshot,
-    ProbeKey,
     ProbeKind,
     ProbeState,
     ProbeStatus,
 )
 from rbdtui.probes.monitor import HealthMonitor
 from rbdtui.session import Session
-from rbdtui.words import T
+from rbdtui.words import T, Text
+from rbdtui.workbench.health_table import HealthRow, health_table
 
-_HOST_KINDS = (
-    ProbeKind.SSH, ProbeKind.DISK, ProbeKind.CLOCK, ProbeKind.RKE2, ProbeKind.KEEPALIVED, ProbeKind.API, ProbeKind.ETCD,
-    ProbeKind.NODE,
-)  # fmt: skip
 _TOLD_KINDS = (ProbeKind.VIP_HOLDER, ProbeKind.ETCD_QUORUM)
 _MARKS = {
     ProbeState.OK: ("✓", "ok", "green"),
@@ -109,35 +108,63 @@ def state_mark(state: ProbeState, *, ascii_only: bool) -> Styled:
 
 
 def health_lines(snapshot: HealthSnapshot, *, ascii_only: bool, verbose: bool = False) -> list[Styled]:
-    """The picture for reading: the verdict, a line for each host, a line for each way to the gateway ports, the rest.
+    """The picture for reading: the verdict, the table of the screen, below it that of the gateway ports, the rest.
 
-    What is not good is told in full below; ``verbose`` tells everything in full.
+    What is not good is told in full below, of a server that cannot be reached once for all that is asked of it;
+    ``verbose`` tells everything in full.
     """
     lines = [styled(snapshot.headline, bold=True)]
-    per_host = _table(snapshot, _HOST_KINDS, lambda key: key.kind.value, ascii_only=ascii_only)
-    gateways = _table(snapshot, (ProbeKind.GATEWAY,), lambda key: str(key.port), ascii_only=ascii_only)
-    for table in (per_host, gateways):
-        lines += [styled(), *table] if table else []
-    told = [s for s in snapshot.probes if verbose or not s.state.good or s.key.kind in _TOLD_KINDS]
+    table = health_table(snapshot)
+    for ports in (False, True):
+        columns = [column for column in table.columns if column.isdigit() is ports]
+        shown = _grid(table.rows, columns, ascii_only=ascii_only)
+        lines += [styled(), *shown] if shown else []
+    told = list(snapshot.probes if verbose else _worth_telling(snapshot.probes))
     lines += [styled()] if told else []
     for status in told:
         mark = state_mark(status.state, ascii_only=ascii_only)
         lines.append(pad(styled(status.key.id), 18) + " " + mark + f"  {status.detail}")
+        if not verbose and (silent := _silent_with(status, snapshot.probes)):
+            lines.append(pad(styled(), 19) + str(T("cli.health.with_it", node=status.key.target, count=silent)))
     return lines
 
 
-def _table(
-    snapshot: HealthSnapshot, kinds: Collection[ProbeKind], column: Callable[[ProbeKey], str], *, ascii_only: bool
-) -> list[Styled]:
+def _worth_telling(probes: Sequence[ProbeStatus]) -> Iterator[ProbeStatus]:
+    """What is not good, servers that cannot be reached first and without what else is asked of them."""
+    lost = [status for status in probes if _is_lost(status)]
+    targets = {status.key.target for status in lost}
+    yield from lost
+    for status in probes:
+        bad = not status.state.good and status.key.target not in targets
+        if bad or status.key.kind in _TOLD_KINDS:
+            yield status
+
+
+def _is_lost(status: ProbeStatus) -> bool:
+    return status.key.kind is ProbeKind.SSH and status.state is ProbeState.DOWN
+
+
+def _silent_with(lost: ProbeStatus, probes: Sequence[ProbeStatus]) -> int:
+    """How many other checks of a server that cannot be reached are not good either."""
+    same = [status for status in probes if status.key.target == lost.key.target and status is not lost]
+    return sum(not status.state.good for status in same) if _is_lost(lost) else 0
+
+
+def _grid(rows: Sequence[HealthRow], columns: Sequence[str], *, ascii_only: bool) -> list[Styled]:
     """Targets as rows, questions as columns, a sign and the latency in each cell."""
-    chosen = [status for status in snapshot.probes if status.key.kind in kinds]
-    columns = list(dict.fromkeys(column(status.key) for status in chosen))
-    rows = list(dict.fromkeys(status.key.target for status in chosen))
-    cells = {(s.key.target, column(s.key)): _cell(s, ascii_only=ascii_only) for s in chosen}
-    grid = [list(map(styled, ["", *columns]))]
-    grid += [[styled(row), *(cells.get((row, name), styled()) for name in columns)] for row in rows]
+    shown = [row for row in rows if any(column in row.cells for column in columns)]
+    heads = [column if column.isdigit() else T(f"health_screen.column.{column}") for column in columns]
+    grid = [[styled(), *map(styled, heads)]]  # words: health_screen.column.*
+    for row in shown:
+        cells = (row.cells.get(column) for column in columns)
+        grid.append([styled(_name(row.target)), *(_cell(s, ascii_only=ascii_only) if s else styled() for s in cells)])
     widths = [max(cell_len(click.unstyle(line[index])) for line in grid) + 2 for index in range(len(columns) + 1)]
-    return [_row(line, widths) for line in grid] if rows else []
+    return [_row(line, widths) for line in grid] if shown else []
+
+
+def _name(target: str) -> Text | str:
+    shared = target in (VIP, BALANCER, CLUSTER)
+    return T(f"health_screen.target.{target}") if shared else target  # words: health_screen.target.*
 
 
 def _row(cells: Sequence[Styled], widths: Sequence[int]) -> Styled:

@@ -7,8 +7,9 @@ import pytest
 from rich.cells import cell_len
 
 from rbdtui.cli.health import health_lines
-from rbdtui.probes.model import CLUSTER, Health, HealthSnapshot, ProbeKey, ProbeKind, ProbeState, ProbeStatus
+from rbdtui.probes.model import CLUSTER, Answer, Health, HealthSnapshot, ProbeKey, ProbeKind, ProbeState, ProbeStatus
 from rbdtui.words import LANGUAGES, T, use_language
+from rbdtui.workbench.gateway_view import PORTS
 
 
 def snapshot() -> HealthSnapshot:
@@ -43,3 +44,41 @@ def test_only_what_is_not_good_is_told_in_full() -> None:
     assert "ssh@node1" not in told
     everything = "\n".join(click.unstyle(line) for line in health_lines(snapshot(), ascii_only=True, verbose=True))
     assert "ssh@node1" in everything
+
+
+def status(kind: ProbeKind, target: str, state: ProbeState, port: int = 0) -> ProbeStatus:
+    """An answer."""
+    return ProbeStatus(ProbeKey(kind, target, port), state, T("probe.etcd.silent"), 0.0)
+
+
+HOST_KINDS = (ProbeKind.DISK, ProbeKind.CLOCK, ProbeKind.RKE2, ProbeKind.KEEPALIVED, ProbeKind.API, ProbeKind.ETCD)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_server_that_is_gone_is_one_complaint_and_the_first(language: str) -> None:
+    use_language(language)
+    probes = [status(ProbeKind.ETCD, "node1", ProbeState.DEGRADED), status(ProbeKind.SSH, "node1", ProbeState.OK)]
+    probes += [status(kind, "node2", ProbeState.UNKNOWN) for kind in HOST_KINDS]
+    probes += [status(ProbeKind.SSH, "node2", ProbeState.DOWN)]
+    picture = HealthSnapshot(Health.DEGRADED, T("probe.etcd.silent"), tuple(probes))
+    lines = [click.unstyle(line) for line in health_lines(picture, ascii_only=True)]
+    told = lines[lines.index("", 2) + 1 :]
+    assert [line.split()[0] for line in told if line[0] != " "] == ["ssh@node2", "etcd@node1"]
+    assert str(len(HOST_KINDS)) in told[1]
+    assert "-v" in told[1]
+    everything = [click.unstyle(line) for line in health_lines(picture, ascii_only=True, verbose=True)]
+    assert sum("@node2" in line for line in everything) == 1 + len(HOST_KINDS)
+
+
+def test_ports_that_the_profile_does_not_use_are_not_in_the_table_and_columns_are_named_as_on_the_screen() -> None:
+    unused = T("probe.gateway.unused_closed", trouble="")
+    keys = [ProbeKey(ProbeKind.GATEWAY, "node1", port) for port in PORTS]
+    answers = [Answer(key, ProbeState.EXPECTED, unused) for key in keys]
+    ports = [ProbeStatus(a.key, a.state, a.detail, 0.0, newest=a) for a in answers]
+    picture = HealthSnapshot(
+        Health.OK, T("probe.verdict.ok", count=9), (status(ProbeKind.KEEPALIVED, "node1", ProbeState.OK), *ports)
+    )
+    table = "\n".join(click.unstyle(line) for line in health_lines(picture, ascii_only=True))
+    assert "6060" not in table
+    assert str(T("health_screen.column.vrrp")) in table
+    assert "keepalived" not in table
