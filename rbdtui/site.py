@@ -49,6 +49,11 @@ class Site:
         return self.path / "facts"
 
     @property
+    def demo_key_file(self) -> Path:
+        """The key of the demo's simulated servers; a site that has it ends with the demo."""
+        return self.path / "demo-key"
+
+    @property
     def runs_dir(self) -> Path:
         """One directory per run."""
         return self.path / "runs"

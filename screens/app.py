@@ -189,7 +189,7 @@ class RbdTuiApp(CommandingApp):
         """Have a site open from now on."""
         self.workbench = workbench
         self._unsubscribe = workbench.subscribe(self._changed_somewhere)
-        if not workbench.simulated:
+        if not (workbench.simulated or workbench.site.demo_key_file.exists()):
             self.remember(lambda settings: settings.with_recent(workbench.site.path))
 
     def _begin(self, workbench: Workbench) -> None:

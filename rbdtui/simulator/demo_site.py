@@ -9,7 +9,6 @@ from rbdtui.simulator.bundle import write_bundle
 from rbdtui.simulator.fleet import SimulatedFleet, Station
 from rbdtui.site import Site
 
-KEY_FILE: Final = "demo-key"
 _SERVERS: Final = 3
 _HEAD: Final = """# A site of simulated hosts. They live on loopback addresses as long as the simulator runs.
 apiVersion: rbdtui/v1
@@ -39,7 +38,7 @@ def write_demo_site(
 ) -> Site:
     """Make a site; without ``bundle`` a small one is made in it. ``empty`` leaves the nodes to the operator."""
     site = Site.create(directory)
-    key = site.path / KEY_FILE
+    key = site.demo_key_file
     key.touch(mode=0o600)
     key.write_bytes(fleet.client_key.export_private_key())
     place = bundle or write_bundle(site.path / "bundle")

@@ -12,7 +12,6 @@ import pytest
 
 from rbdtui.cli.output import Exit
 from rbdtui.simulator.bundle import write_bundle
-from rbdtui.simulator.demo_site import KEY_FILE
 from rbdtui.simulator.fleet import Build, SimulatedFleet
 from rbdtui.simulator.machine import Sudo
 from rbdtui.site import Site
@@ -90,15 +89,15 @@ def write_site(directory: Path, fleet: SimulatedFleet, ports: Mapping[str, tuple
     """A site with all of them; every key is pinned but the one that shall not be."""
     site = Site.create(directory)
     bundle = write_bundle(site.path / "bundle", images_bytes=65536)
-    (site.path / KEY_FILE).touch(mode=0o600)
-    (site.path / KEY_FILE).write_bytes(fleet.client_key.export_private_key())
+    site.demo_key_file.touch(mode=0o600)
+    site.demo_key_file.write_bytes(fleet.client_key.export_private_key())
     stations = dict(zip(HOSTS, fleet.stations.values(), strict=True))
     lines = [
         node_line(name, str(station.machine.ip), station.sshd.port, HOSTS[name].login, HOSTS[name].roles)
         for name, station in stations.items()
     ]
     lines += [node_line(name, address, port, KEY, "worker") for name, (address, port) in ports.items()]
-    nodes = "".join(lines).replace(KEY, f"key: {site.path / KEY_FILE}")
+    nodes = "".join(lines).replace(KEY, f"key: {site.demo_key_file}")
     site.spec_file.write_text(
         f"apiVersion: rbdtui/v1\nname: demo\nprofile: kubernetes-only\nbundle: {bundle}\nnodes:\n{nodes}"
         f"kubernetes: {{distribution: rke2, api: {{mode: vip, address: {fleet.vip.ip}}}}}\n"

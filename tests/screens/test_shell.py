@@ -157,6 +157,16 @@ async def test_settings_hold_at_once_and_last(opened: Opened, site: Site, home: 
     assert kept.recent == (str(site.path),)
 
 
+async def test_a_demos_site_that_another_terminal_opens_is_not_kept_among_recent_sites(
+    opened: Opened, site: Site, home: Path
+) -> None:
+    site.demo_key_file.touch(mode=0o600)
+    async with opened(bench(site)) as pilot:
+        await press(pilot, "f8")
+        await press(pilot, "right", "escape")
+    assert load_settings(home / ".config" / "rbdtui" / "settings.json").recent == ()
+
+
 @pytest.mark.parametrize(
     "content", [b"", b"{", b"[]", b"\xff", b'{"recent": 7, "theme": "none", "language": 3}', b"[" * 9_000]
 )
