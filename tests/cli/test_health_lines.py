@@ -8,8 +8,8 @@ from rich.cells import cell_len
 
 from rbdtui.cli.health import health_lines
 from rbdtui.probes.model import CLUSTER, Answer, Health, HealthSnapshot, ProbeKey, ProbeKind, ProbeState, ProbeStatus
+from rbdtui.profiles import USUAL, Reach, ports_in_front
 from rbdtui.words import LANGUAGES, T, use_language
-from rbdtui.workbench.gateway_view import PORTS
 
 
 def snapshot() -> HealthSnapshot:
@@ -72,7 +72,7 @@ def test_a_server_that_is_gone_is_one_complaint_and_the_first(language: str) -> 
 
 def test_ports_that_the_profile_does_not_use_are_not_in_the_table_and_columns_are_named_as_on_the_screen() -> None:
     unused = T("probe.gateway.unused_closed", trouble="")
-    keys = [ProbeKey(ProbeKind.GATEWAY, "node1", port) for port in PORTS]
+    keys = [ProbeKey(ProbeKind.GATEWAY, "node1", port) for port in ports_in_front(USUAL, Reach.USERS)]
     answers = [Answer(key, ProbeState.EXPECTED, unused) for key in keys]
     ports = [ProbeStatus(a.key, a.state, a.detail, 0.0, newest=a) for a in answers]
     picture = HealthSnapshot(
