@@ -33,7 +33,8 @@ from rbdtui.workbench.operations import (
 )
 from rbdtui.workbench.sections import findings_in
 from screens.base import Words, css, key
-from screens.edit import UNDO_KEYS, EditScreen
+from screens.edit import UNDO_KEYS
+from screens.form import FORM_KEYS, FormScreen
 from screens.widgets.balancer_outcome import BalancerOutcome
 from screens.widgets.field import Choice, ChoiceLine, Field, Form
 from screens.widgets.offered import OfferLine
@@ -56,15 +57,14 @@ def _label(path: str) -> Text:
     return Text(f"balancer.{path.replace('.', '_')}")  # words: balancer.*
 
 
-class BalancerScreen(EditScreen):
+class BalancerScreen(FormScreen):
     """The form, and below it what it comes to."""
 
     SECTION = sections.BALANCER
     CSS_PATH = css("balancer")
     AUTO_FOCUS = "ChoiceLine"
     BINDINGS: ClassVar[list[BindingType]] = [
-        key("up", "app.focus_previous", "move"),
-        key("down", "app.focus_next", "move"),
+        *FORM_KEYS,
         *UNDO_KEYS,
         key("pagedown", "page(1)", "further"),
         key("pageup", "page(-1)", "further", show=False),
@@ -188,7 +188,7 @@ class BalancerScreen(EditScreen):
         for widget in self.query("Field, Choice"):
             path = str(getattr(widget, "path", ""))
             if widget.display and (field == path or field.startswith(f"{path}.") or path.startswith(f"{field}.")):
-                next(child for child in widget.walk_children(Widget) if child.focusable).focus()
+                self.enter_field(next(child for child in widget.walk_children(Widget) if child.focusable))
                 return
 
     def copy_text(self) -> str:

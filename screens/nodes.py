@@ -174,10 +174,10 @@ class NodesScreen(RowListScreen):
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """What needs a server is there only with one; nothing but the cell while it is edited."""
         if action in ("edit", "trust", "login", "duplicate", "remove", "ask_again"):
-            return self._editing is None and (bool(self.shown) or bool(self.view.marked))
+            return self._editing is None and not self.searching and (bool(self.shown) or bool(self.view.marked))
         if action == "trust_all":
-            return self._editing is None and bool(self._rows)
-        if action in EDITS and self._editing is not None:
+            return self._editing is None and not self.searching and bool(self._rows)
+        if action in EDITS and (self._editing is not None or self.searching):
             return False
         return super().check_action(action, parameters)
 

@@ -233,9 +233,9 @@ class RolesScreen(RowListScreen):
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """What needs a node is there only with one."""
         if action == "give":
-            return bool(self.shown) or bool(self.view.marked)
+            return not self.searching and (bool(self.shown) or bool(self.view.marked))
         if action == "preset":
-            return bool(self._rows)
+            return not self.searching and bool(self._rows)
         return super().check_action(action, parameters)
 
     def action_give(self) -> None:

@@ -23,6 +23,8 @@ LIST_KEYS: Final[tuple[BindingType, ...]] = (
     key("escape", "clear_view", "clear_view"),
 )
 """To stand among a screen's own keys; what marks one server is the screen's."""
+_ON_ROWS: Final = ("search", "problems", "sort", "mark", "mark_all", "clear_view", "undo", "redo")
+"""What waits while words are typed that the list is searched for."""
 
 
 class RowListScreen(EditScreen):
@@ -150,8 +152,15 @@ class RowListScreen(EditScreen):
 
     # --- keys ------------------------------------------------------------------------------------------------
 
+    @property
+    def searching(self) -> bool:
+        """Whether letters go into the search."""
+        return self.is_mounted and self.query_one(SearchBar).display
+
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """What is done to a list needs one."""
+        if self.searching and action in _ON_ROWS:
+            return False
         if action in ("search", "problems", "sort", "mark", "mark_all"):
             return bool(nodes_in(self.workbench.draft.data))
         if action == "clear_view":

@@ -13,8 +13,9 @@ from rbdtui.profiles import PROFILES
 from rbdtui.words import T, Text
 from rbdtui.workbench import sections
 from rbdtui.workbench.operations import number_or_text, put, text_at, value_at
-from screens.base import Words, css, key
-from screens.edit import UNDO_KEYS, EditScreen
+from screens.base import Words, css
+from screens.edit import UNDO_KEYS
+from screens.form import FORM_KEYS, FormScreen
 from screens.widgets.field import Choice, ChoiceLine, Field, Form
 from screens.widgets.secret_field import SecretField, SecretLine, answer_wish
 
@@ -35,15 +36,14 @@ def _hint(path: str) -> Text:
     return Text(f"site_form.{path.replace('.', '_')}_hint")  # words: site_form.*
 
 
-class SiteScreen(EditScreen):
+class SiteScreen(FormScreen):
     """Name, profile, bundle and login."""
 
     SECTION = sections.SITE
     CSS_PATH = css("site")
     AUTO_FOCUS = "TextLine"
     BINDINGS: ClassVar[list[BindingType]] = [
-        key("up", "app.focus_previous", "move"),
-        key("down", "app.focus_next", "move"),
+        *FORM_KEYS,
         *UNDO_KEYS,
     ]
 
@@ -82,8 +82,7 @@ class SiteScreen(EditScreen):
         for widget in self.query("Field, Choice, SecretField"):
             path = str(getattr(widget, "path", ""))
             if field == path or field.startswith(f"{path}.") or path.startswith(f"{field}."):
-                line = next(child for child in widget.walk_children(Widget) if child.focusable)
-                line.focus()
+                self.enter_field(next(child for child in widget.walk_children(Widget) if child.focusable))
                 return
 
     def on_field_changed(self, event: Field.Changed) -> None:

@@ -157,7 +157,7 @@ class LoginDialog(Dialog[None]):
             return
         worst = max(mine, key=lambda row: row.login.mark)
         page = login_line(self, workbench, worst)
-        if len(mine) > 1:
+        if len(mine) > 1 and worst.name not in page.plain:
             page = Line(f"{worst.name}: ").append_text(page)
         state = self.query_one("#login-state", Static)
         if page != state.content:

@@ -14,6 +14,7 @@ from textual.message import Message
 
 from screens.base import key
 from screens.widgets.canvas import Canvas, Span, Spans, cut
+from screens.widgets.field import MORE_LEFT, MORE_RIGHT
 from screens.widgets.frame import signs
 
 LEAD_CELLS: Final = 4
@@ -174,16 +175,31 @@ class CellTable(Canvas, can_focus=True):
         self._top = max(0, min(self._top, most))
 
     def _starts(self) -> list[tuple[int, Column]]:
+        """The columns in sight and where they begin."""
         starts, x = [], LEAD_CELLS
-        for column in self._columns:
+        for column in self._in_sight():
             starts.append((x, column))
             x += column.wanted + self._gap
         return starts
 
+    def _in_sight(self) -> list[Column]:
+        """The columns that have room: what the cursor never reaches in any case, of the others the cursor's."""
+        shown, reached = list(self._columns), self._reached
+        here = reached[self._column] if reached else None
+        for column in (*reversed(reached[self._column + 1 :]), *reached[: self._column]):
+            if sum(each.wanted + self._gap for each in shown) - self._gap <= self.room or column is here:
+                break
+            shown.remove(column)
+        return shown
+
     def _heading(self) -> Spans:
-        return tuple(
-            Span(x, self._aligned(column.title, column), "muted", column.wanted) for x, column in self._starts()
-        )
+        spans = [Span(x, self._aligned(column.title, column), "muted", column.wanted) for x, column in self._starts()]
+        shown, reached = self._in_sight(), self._reached
+        if reached and reached[0] not in shown:
+            spans.insert(0, Span(LEAD_CELLS - 1, MORE_LEFT, "bold accent", 1))
+        if reached and reached[-1] not in shown:
+            spans.append(Span(self.content_size.width - 1, MORE_RIGHT, "bold accent", 1))
+        return tuple(spans)
 
     def _line(self, number: int, row: Row) -> Spans:
         here = number == self.row

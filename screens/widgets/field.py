@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import ClassVar
+from typing import ClassVar, Final
 
 from rich.cells import cell_len, set_cell_size
 from rich.text import Text as Line
@@ -23,21 +23,34 @@ from screens.theme import rich_colour
 from screens.widgets.frame import signs
 
 LABEL_CELLS = 18
+GAP_CELLS: Final = 3
+"""Between the values of a choice."""
+MORE_LEFT, MORE_RIGHT = "<", ">"
+"""Where there is more than has room."""
+_NEVER_BEGIN: Final = frozenset(("question_mark", "space"))
+"""Keys that begin no value: help, and the one that chooses."""
 
 
 class TextLine(Input):
     """A text field of one line, without a frame, with a cursor that stands still.
 
     A ``resting`` one takes letters only between Enter and Enter (or Escape), so that single keys lead elsewhere until
-    then; the others take them whenever they have the focus.
+    then; while it is ``ready`` the first letter begins, too, in place of what stands there. The others take letters
+    whenever they have the focus.
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "begin_edit", "key.edit", id="edit"),
         Binding("enter", "submit", "Submit", show=False),
         Binding("escape", "end_edit", "key.done", id="done"),
+        Binding("escape", "give_up_edit", "key.discard", id="discard"),
+        Binding("escape", "leave_letters", "key.other_keys", id="other_keys"),
     ]
     editing: reactive[bool] = reactive(False, toggle_class="-editing")
+    ready: reactive[bool] = reactive(False)
+    """Whether the first letter that is typed begins to edit."""
+    _before: str | None = None
+    """What the first letter took the place of."""
 
     def __init__(
         self,
@@ -63,12 +76,17 @@ class TextLine(Input):
         if action == "begin_edit":
             return not self.editing
         if action == "end_edit":
-            return self.editing and self._resting
+            return self.editing and self._resting and self._before is None
+        if action == "give_up_edit":
+            return self.editing and self._before is not None
+        if action == "leave_letters":
+            return self.ready and not self.editing
         return self.editing
 
     def check_consume_key(self, key: str, character: str | None) -> bool:
-        """At rest no key is taken."""
-        return self.editing and super().check_consume_key(key, character)
+        """At rest no key is taken, unless a letter begins to edit."""
+        taken = self.editing or (self.ready and key not in _NEVER_BEGIN)
+        return taken and super().check_consume_key(key, character)
 
     async def _on_key(self, event: events.Key) -> None:
         """At rest no letter is taken; keys that act here act before the letters that were typed after them.
@@ -83,6 +101,10 @@ class TextLine(Input):
                 event.stop()
                 await self.run_action(binding.action)
                 return
+        if self.ready and not self.editing and event.is_printable and event.key not in _NEVER_BEGIN:
+            self._before = self.value
+            self.editing = True
+            self.action_select_all()
         if self.editing:
             await super()._on_key(event)
 
@@ -92,6 +114,12 @@ class TextLine(Input):
             self.editing = False
 
     def watch_editing(self) -> None:
+        """Say the keys anew; a field that is done leaves the next letter to the screen."""
+        if not self.editing:
+            self.ready, self._before = False, None
+        self.refresh_bindings()
+
+    def watch_ready(self) -> None:
         """Say the keys anew."""
         self.refresh_bindings()
 
@@ -103,6 +131,15 @@ class TextLine(Input):
     def action_end_edit(self) -> None:
         """Take none any more."""
         self.editing = False
+
+    def action_give_up_edit(self) -> None:
+        """Have what stood there before the first letter."""
+        self.value = self._before or ""
+        self.editing = False
+
+    def action_leave_letters(self) -> None:
+        """Leave letters to the screen."""
+        self.ready = False
 
     async def action_submit(self) -> None:
         """Enter: done with this field."""
@@ -300,27 +337,29 @@ class ChoiceLine(Widget, can_focus=True):
         self.path = path
 
     def render(self) -> RenderResult:
-        """All values, the chosen one marked by a sign and by weight."""
-        glyphs = signs(self)
-        line = Line(no_wrap=True)
-        for value in self._in_sight():
+        """The values, the chosen one marked by a sign and by weight; signs at the ends where there are more."""
+        glyphs, (first, end) = signs(self), self._in_sight()
+        line = Line(f"{MORE_LEFT} " if first else "", no_wrap=True)
+        for place, value in enumerate(self._values[first:end], first):
             chosen = value == self.value
             style = f"bold {rich_colour(self.app, 'accent')}" if chosen else "dim"
+            line.append(" " * GAP_CELLS if place > first else "")
             line.append(f"{glyphs.chosen if chosen else glyphs.other} {self._word(value)}", style=style)
-            line.append("   ")
-        return line
+        return line.append(f" {MORE_RIGHT}" if end < len(self._values) else "")
 
-    def _in_sight(self) -> tuple[str, ...]:
-        """The values from the first that leaves room for the chosen one."""
-        values, room = self._values, self.content_size.width
-        while len(values) > 1 and values[0] != self.value and self.value in values:
-            if self._cells(values[: values.index(self.value) + 1]) <= room:
-                break
-            values = values[1:]
-        return values
+    def _in_sight(self) -> tuple[int, int]:
+        """Place of the first value that has room, and of the one behind the last; the chosen one is among them."""
+        at, room = self._values.index(self.value) if self.value in self._values else 0, self.content_size.width
+        first, end = 0, len(self._values)
+        while end > at + 1 and self._cells(first, end) > room:
+            end -= 1
+        while first < at and self._cells(first, end) > room:
+            first += 1
+        return first, end
 
-    def _cells(self, values: Sequence[str]) -> int:
-        return sum(cell_len(str(self._word(value))) + 5 for value in values)
+    def _cells(self, first: int, end: int) -> int:
+        words = sum(cell_len(str(self._word(value))) + 2 for value in self._values[first:end])
+        return words + GAP_CELLS * (end - first - 1) + (2 if first else 0) + (2 if end < len(self._values) else 0)
 
     def action_step(self, by: int) -> None:
         """Choose the next value, or the one before."""
@@ -334,9 +373,10 @@ class ChoiceLine(Widget, can_focus=True):
 
     def on_click(self, event: events.Click) -> None:
         """Choose the value under the mouse."""
-        start, at = 0, event.get_content_offset(self)
-        for value in self._in_sight():
-            width = self._cells((value,))
+        at, (first, end) = event.get_content_offset(self), self._in_sight()
+        start = 2 if first else 0
+        for value in self._values[first:end]:
+            width = cell_len(str(self._word(value))) + 2 + GAP_CELLS
             if at is not None and start <= at.x < start + width:
                 self.choose(value)
                 return

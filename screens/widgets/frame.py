@@ -95,7 +95,8 @@ class Rail(Widget, can_focus=False):
         state, style = self._state(entry, glyphs)
         room = max(4, self.size.width - 1)
         name = str(T(f"section.{entry.section}"))  # words: section.*
-        name = set_cell_size(name, max(1, room - 4 - cell_len(state) - 1))
+        space = max(1, room - 5 - cell_len(state))
+        name = set_cell_size(name, space + 1 if cell_len(name) == space + 1 else space)
         accent = rich_colour(self.app, "accent")
         line = Line(no_wrap=True)
         line.append(glyphs.pointer if here else " ", style=f"bold {accent}")

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.cells import cell_len
 from textual.pilot import Pilot
 from textual.widgets import Static
 
@@ -20,7 +21,7 @@ from rbdtui.workbench.operations import text_at
 from rbdtui.workbench.sections import BALANCER
 from rbdtui.workbench.workbench import Workbench
 from screens.balancer import BalancerScreen
-from screens.widgets.field import Choice, Field, Verdict
+from screens.widgets.field import Choice, ChoiceLine, Field, Verdict
 from tests.screens.answers import answered
 from tests.screens.conftest import LOOKS, Opened, Picture, bench, make_site, settled, show_live
 from tests.screens.pilot import key_event
@@ -338,3 +339,19 @@ async def test_pictures_without_nodes(
     async with opened(bench(empty), size=size, language=language, ascii_only=ascii_only) as pilot:
         await show(pilot)
         picture(pilot)
+
+
+@pytest.mark.parametrize("size", [(60, 20), (80, 24)])
+async def test_values_that_have_no_room_are_told_by_a_sign(opened: Opened, site: Site, size: tuple[int, int]) -> None:
+    async with opened(bench(site), size=size) as pilot:
+        program(pilot).show_section(BALANCER)
+        await settled(pilot)
+        for line in pilot.app.screen.query(ChoiceLine):
+            words = [str(line._word(value)) for value in line._values]
+            for value, word in zip(line._values, words, strict=True):
+                line.value = value
+                said = str(line.render())
+                assert word in said
+                assert cell_len(said) <= line.content_size.width
+                assert (words[0] in said) or said.startswith("<")
+                assert (words[-1] in said) or said.endswith(">")

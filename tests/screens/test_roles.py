@@ -239,3 +239,19 @@ async def test_pictures_without_nodes(
     async with opened(bench(empty), size=size, language=language, ascii_only=ascii_only) as pilot:
         await show(pilot)
         picture(pilot)
+
+
+@pytest.mark.parametrize("size", [(60, 20), (64, 20), (80, 24)])
+async def test_the_column_under_the_cursor_is_seen(opened: Opened, site: Site, size: tuple[int, int]) -> None:
+    async with opened(bench(site), size=size) as pilot:
+        screen = await show(pilot)
+        columns = [role.value for role in screen._roles()]
+        for key in ["home", *["right"] * (len(columns) - 1), *["left"] * (len(columns) - 1)]:
+            await press(pilot, key)
+            table = screen.table
+            heading, cell = table.text_lines[0], table.cell_region()
+            assert table.column in heading
+            assert cell.right <= table.content_size.width - 1
+            assert any(span.key == (table.row, table.column) for line in table._drawn for span in line)
+            assert (columns[0] in heading) or "<" in heading
+            assert (columns[-1] in heading) or heading.endswith(">")
