@@ -21,6 +21,7 @@ from rbdtui.findings import Finding
 from rbdtui.site import SiteError
 from rbdtui.words import T, Text
 from rbdtui.workbench.sections import section_of
+from screens.attention import Attention
 from screens.base import OurScreen, SectionScreen, css, key
 from screens.commands import CommandingApp
 from screens.messages import Changed
@@ -106,6 +107,7 @@ class RbdTuiApp(CommandingApp):
         self._leaving: asyncio.Task[None] | None = None
         self._drawn_at = 0.0
         self._draw_timer: Timer | None = None
+        self._attention = Attention()
         self.add_mode(OPENING, self._opening_screen)
         self.add_mode(START, self._start_screen)
         self._add_sections()
@@ -221,9 +223,9 @@ class RbdTuiApp(CommandingApp):
 
     @work
     async def action_leave(self) -> None:
-        """Leave; with a run under way say first that it goes on, and how to come back."""
+        """Leave; with a run in progress say first that it continues, and in the demo that everything goes with it."""
         workbench = self.workbench
-        if workbench is not None and workbench.active_run is not None and not self.too_small:
+        if workbench is not None and _loses_sight(workbench) and not self.too_small:
             from screens.dialogs.leave import LeaveDialog
 
             if not await self.ask(LeaveDialog()):
@@ -303,6 +305,8 @@ class RbdTuiApp(CommandingApp):
 
     def _draw(self) -> None:
         self._draw_timer, self._drawn_at = None, time.monotonic()
+        if self._attention.calls(self.workbench.run if self.workbench is not None else None) and self.settings.bell:
+            self.bell()
         for screen in self.screen_stack:
             if isinstance(screen, OurScreen):
                 screen.post_message(Changed())
@@ -339,3 +343,10 @@ class RbdTuiApp(CommandingApp):
         """An error of a worker is a sentence."""
         if event.state is WorkerState.ERROR and event.worker.error is not None:
             self.tell(self.sentence(event.worker.error), bad=True)
+
+
+def _loses_sight(workbench: Workbench) -> bool:
+    """Whether somebody who leaves should be told something first: a run continues, or a demo ends with what it made."""
+    if workbench.simulated:
+        return workbench.run is not None or workbench.draft.dirty
+    return workbench.active_run is not None

@@ -85,5 +85,5 @@ def launch(
         settings_file=file, own_process=True,
     )  # fmt: skip
     app = RbdTuiApp(start)
-    status = app.run(mouse=wish.mouse)
+    status = app.run(mouse=wish.mouse or settings.mouse)
     return (app.return_code or 0) if status is None else status, app.farewell

@@ -25,6 +25,10 @@ class Settings:
     """None: as the environment asks for."""
     ascii_only: bool = False
     slow_link: bool = False
+    bell: bool = True
+    """Whether the terminal rings when a run asks or ends."""
+    mouse: bool = False
+    """Whether the program takes the mouse; the terminal's own select-and-copy is then not available."""
     theme: str | None = None
     """None: what suits the terminal."""
     recent: tuple[str, ...] = ()
@@ -67,6 +71,8 @@ def load_settings(file: Path) -> Settings:
         language=language if language in LANGUAGES else None,
         ascii_only=content.get("ascii_only") is True,
         slow_link=content.get("slow_link") is True,
+        bell=content.get("bell") is not False,
+        mouse=content.get("mouse") is True,
         theme=theme if theme in THEME_NAMES else None,
         recent=tuple(path for path in listed if isinstance(path, str) and path.startswith("/"))[:RECENT_KEPT],
     )

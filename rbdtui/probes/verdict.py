@@ -28,14 +28,52 @@ def verdict(probes: Sequence[ProbeStatus], api: ProbeKey) -> tuple[Health, Text]
             sentence = T("probe.verdict.api_down", detail=status.detail) if status.key == api else status.detail
             return Health.DOWN, sentence
     bad = [status for status in answered if not status.state.good]
+    used = sum(status.state is not ProbeState.EXPECTED for status in probes)
     if not bad:
-        return waiting if len(answered) < len(probes) else (Health.OK, T("probe.verdict.ok", count=len(probes)))
-    bad.sort(key=lambda status: status.state is ProbeState.UNKNOWN)
+        return waiting if len(answered) < len(probes) else (Health.OK, T("probe.verdict.ok", count=used))
+    return Health.DEGRADED, _headline(answered, bad, used)
+
+
+def _headline(answered: Sequence[ProbeStatus], bad: Sequence[ProbeStatus], count: int) -> Text:
+    """Servers that are gone first, as one fault each and not one for each probe; then what else is not good."""
+    gone = _gone(answered)
+    others = sorted(
+        (status for status in bad if status.key.target not in gone), key=lambda one: one.state is ProbeState.UNKNOWN
+    )
+    if not gone:
+        return _probes_not_good(others, count)
+    shown = ", ".join(gone[:_NAMED])
+    servers = (
+        T("probe.verdict.gone_more", nodes=shown, more=len(gone) - _NAMED)
+        if len(gone) > _NAMED
+        else T("probe.verdict.gone", nodes=shown)
+    )
+    if not others:
+        return servers
+    names = ", ".join(status.key.id for status in others[:_NAMED])
+    return T("probe.verdict.gone_and_others", servers=servers, bad=len(others), names=names)
+
+
+def _probes_not_good(bad: Sequence[ProbeStatus], count: int) -> Text:
     names = ", ".join(status.key.id for status in bad[:_NAMED])
     if len(bad) <= _NAMED:
-        return Health.DEGRADED, T("probe.verdict.degraded", bad=len(bad), count=len(probes), names=names)
-    more = len(bad) - _NAMED
-    return Health.DEGRADED, T("probe.verdict.degraded_more", bad=len(bad), count=len(probes), names=names, more=more)
+        return T("probe.verdict.degraded", bad=len(bad), count=count, names=names)
+    return T("probe.verdict.degraded_more", bad=len(bad), count=count, names=names, more=len(bad) - _NAMED)
+
+
+def _gone(answered: Sequence[ProbeStatus]) -> list[str]:
+    """Servers that do not let us in and of which nothing else is good either."""
+    by_server: dict[str, list[ProbeStatus]] = {}
+    for status in answered:
+        by_server.setdefault(status.key.target, []).append(status)
+    return [
+        server
+        for server, probes in by_server.items()
+        if len(probes) > 1
+        and any(one.key.kind is ProbeKind.SSH for one in probes)
+        and not any(one.state is ProbeState.OK for one in probes)
+        and any(one.state is ProbeState.DOWN for one in probes)
+    ]
 
 
 def _says_something(status: ProbeStatus) -> bool:

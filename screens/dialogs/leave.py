@@ -23,17 +23,20 @@ class LeaveDialog(Dialog[bool]):
 
     def title_text(self) -> Text:
         """What it is about."""
-        return T("leave.title")
+        workbench = self.program.workbench
+        simulated = workbench is not None and workbench.simulated
+        return T("leave.title_demo") if simulated else T("leave.title")
 
     def body(self) -> Iterable[Widget]:
-        """That the run goes on, and how to come back."""
+        """That the run continues, and how to come back; in the demo, that nothing does."""
         workbench = self.program.workbench
+        if workbench is not None and workbench.simulated:
+            yield Words(T("leave.demo"), classes="paragraph")
+            return
         run = workbench.active_run if workbench is not None else None
         yield Words(T("leave.goes_on", run=run.run_id if run is not None else ""), classes="paragraph")
         yield Words(T("leave.back"), classes="paragraph")
         yield Words(return_command(workbench.site.path) if workbench is not None else "", classes="command")
-        if workbench is not None and workbench.simulated:
-            yield Words(T("leave.demo"), classes="paragraph")
 
     def action_answer(self, answer: bool) -> None:
         """Answer."""

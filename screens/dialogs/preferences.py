@@ -1,4 +1,4 @@
-"""Settings that last: language, signs, link, colours. Each takes effect as it is chosen."""
+"""Settings that last: language, colours, symbols, link, bell, mouse. Each takes effect as it is chosen."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def _word(kind: str, value: str) -> Text:
 
 
 class PreferencesDialog(Dialog[None]):
-    """Language, ASCII, slow link and colours."""
+    """Language, colours, ASCII, slow link, bell and mouse."""
 
     def title_text(self) -> Text:
         """What it is about."""
@@ -35,6 +35,8 @@ class PreferencesDialog(Dialog[None]):
         yield Choice(T("preferences.colours"), THEME_NAMES, lambda v: _word("theme", v), path="theme")
         yield Choice(T("preferences.signs"), _OFF_ON, lambda v: _word("ascii", v), path="ascii_only")
         yield Choice(T("preferences.link"), _OFF_ON, lambda v: _word("link", v), path="slow_link")
+        yield Choice(T("preferences.bell"), _OFF_ON, lambda v: _word("bell", v), path="bell")
+        yield Choice(T("preferences.mouse"), _OFF_ON, lambda v: _word("mouse", v), path="mouse")
         yield Words(T("preferences.note"), classes="paragraph below")
 
     def refresh_view(self) -> None:
@@ -45,6 +47,8 @@ class PreferencesDialog(Dialog[None]):
             "theme": settings.theme or DARK,
             "ascii_only": _OFF_ON[settings.ascii_only],
             "slow_link": _OFF_ON[settings.slow_link],
+            "bell": _OFF_ON[settings.bell],
+            "mouse": _OFF_ON[settings.mouse],
         }
         for choice in self.query(Choice):
             choice.show(values[choice.path])
@@ -62,5 +66,9 @@ def _changed(settings: Settings, *, field: str, value: str) -> Settings:
             return replace(settings, theme=value)
         case "ascii_only":
             return replace(settings, ascii_only=value == "on")
+        case "bell":
+            return replace(settings, bell=value == "on")
+        case "mouse":
+            return replace(settings, mouse=value == "on")
         case _:
             return replace(settings, slow_link=value == "on")

@@ -108,6 +108,31 @@ def test_headline_names_what_is_bad_before_what_is_unknown() -> None:
     assert str(headline) == "4 of 10 probes are not good: ssh@node2, etcd@node1, gateway-80@node1 and 1 more."
 
 
+NODE1 = ("ssh1", "api1", "disk1", "node1", "etcd1", "gw80")
+
+
+@pytest.mark.parametrize(
+    ("states", "words"),
+    [
+        (dict.fromkeys(NODE1, DOWN), "node1: no answer."),
+        (dict.fromkeys(NODE1, UNKNOWN) | {"ssh1": DOWN, "gw80": EXPECTED}, "node1: no answer."),
+        (
+            dict.fromkeys(NODE1, DOWN) | {"quorum": DEGRADED, "ssh2": UNKNOWN},
+            "node1: no answer. Besides, not good (2): etcd-quorum, ssh@node2.",
+        ),
+        (dict.fromkeys(NODE1, DOWN) | {"api1": OK}, "5 of 10 probes are not good: ssh@node1"),
+    ],
+)
+def test_a_server_that_is_gone_is_one_fault(states: dict[str, ProbeState], words: str) -> None:
+    health, headline = verdict(picture(**states), API)
+    assert health is Health.DEGRADED
+    assert str(headline).startswith(words)
+
+
+def test_what_nothing_stands_behind_is_not_counted() -> None:
+    assert "all 9 probes" in str(verdict(picture(gw80=EXPECTED), API)[1])
+
+
 @pytest.mark.parametrize(
     ("key", "name"),
     [
