@@ -16,6 +16,7 @@ from textual.widget import Widget
 from textual.widgets import OptionList
 from textual.widgets.option_list import Option
 
+from rbdtui import __version__
 from rbdtui.site import SiteError
 from rbdtui.words import T, Text
 from screens.base import OurScreen, Words, css, key
@@ -61,12 +62,13 @@ class StartScreen(OurScreen[None]):
             yield Words(T("start.recent"), id="recent-title")
             yield Choices(id="recent", compact=True, markup=False)
             yield Words(T("start.none"), id="none", classes="paragraph")
+            yield Words(T("start.demo"), id="demo", classes="paragraph")
         yield MessageLine()
         yield KeyLine()
 
     def on_mount(self) -> None:
         """Look at the sites, and say what was wrong with the one that was to be opened."""
-        self.query_one(HeadLine).left = "rbdtui"
+        self.query_one(HeadLine).left = f"rbdtui {__version__}"
         self.bindings_updated_signal.subscribe(self, lambda _: self._show_keys())
         self._look()
         if self._path is not None and self._error is not None:
@@ -87,6 +89,7 @@ class StartScreen(OurScreen[None]):
         sites.highlighted = min(before or 0, len(recent) - 1) if recent else None
         self.query_one("#recent-title").display = sites.display = bool(recent)
         self.query_one("#none").display = not recent
+        self.query_one("#demo").display = bool(recent)
         self._show_keys()
 
     def _show_keys(self) -> None:
