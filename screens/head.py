@@ -30,7 +30,7 @@ def head_left(workbench: Workbench) -> str:
     count = len(nodes) if isinstance(nodes, list) else 0
     parts = [clean_line(str(data.get(key) or "")) for key in ("name", "profile")]
     parts[0] = parts[0] or workbench.site.path.name
-    return "  ".join([*parts, str(T("shell.nodes", count=count))])
+    return "  ".join([*parts, str(T("shell.nodes", count=count) if count != 1 else T("shell.one_node"))])
 
 
 def head_mark(workbench: Workbench) -> str:

@@ -25,8 +25,9 @@ from screens.base import Words, css, key
 from screens.edit import UNDO_KEYS
 from screens.node_detail import detail_lines
 from screens.row_list import LIST_KEYS, RowListScreen
-from screens.widgets.cell_line import CellLine
+from screens.widgets.cell_line import LEAST_CELLS, CellLine
 from screens.widgets.cell_table import CellTable
+from screens.widgets.hanging import broken_line
 from screens.widgets.node_table import NodeTable
 from screens.widgets.view_line import SearchBar, ViewLine
 
@@ -127,7 +128,7 @@ class NodesScreen(RowListScreen):
         """Put the field over the cell under the cursor."""
         table = self.table
         shift = table.region.offset - self.query_one("#body").content_region.offset
-        self.query_one(CellLine).lie_over(table.cell_region().translate(shift), table.size.width)
+        self.query_one(CellLine).lie_over(table.field_region(LEAST_CELLS).translate(shift))
 
     def _how_to_begin(self) -> Line:
         """What stands in place of the table while there are no servers."""
@@ -154,7 +155,9 @@ class NodesScreen(RowListScreen):
         if row is None:
             return
         most = max(1, (detail.size.height - 2) // 4)
-        page = Line("\n").join(detail_lines(self, self.workbench, row, self.table.column, most))
+        lines = detail_lines(self, self.workbench, row, self.table.column, most)
+        cells = detail.content_size.width
+        page = Line("\n").join(part for line in lines for part in broken_line(line, cells))
         if page != detail.content:
             detail.update(page, layout=False)
 

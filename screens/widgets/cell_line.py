@@ -57,10 +57,10 @@ class CellLine(TextLine):
         super().__init__(id=id)
         self.display = False
 
-    def lie_over(self, cell: Region, room: int) -> None:
-        """Lie over a cell, wider than it where there is room."""
+    def lie_over(self, cell: Region) -> None:
+        """Lie over a part of a table, with a blank at both ends."""
         self.styles.offset = (cell.x - 1, cell.y)
-        self.styles.width = min(max(cell.width, LEAST_CELLS), room - cell.x) + 2
+        self.styles.width = cell.width + 2
 
     def open(self, text: str, *, placeholder: str = "", replace: bool = False) -> None:
         """Begin to edit; with ``replace`` the first letter takes the place of the text."""

@@ -246,6 +246,13 @@ class CellTable(Canvas, can_focus=True):
                 return Region(x, 1 + self.row - self._top, column.wanted, 1)
         return Region(0, 0, 0, 0)
 
+    def field_region(self, least: int) -> Region:
+        """Where a field that edits this cell has ``least`` cells, up to the end of a column: it covers none in part."""
+        cell = self.cell_region()
+        ends = [x + column.wanted for x, column in self._starts()]
+        end = next((end for end in ends if end >= max(cell.right, cell.x + least)), self.content_size.width - 1)
+        return Region(cell.x, cell.y, max(cell.width, end - cell.x), 1)
+
     @property
     def cell_text(self) -> str:
         """What stands in the cell under the cursor."""

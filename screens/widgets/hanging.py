@@ -6,10 +6,12 @@ import re
 from typing import Final
 
 from rich.cells import cell_len, chop_cells
+from rich.text import Text as Line
 from textual.widget import Widget
 
 _PIECES: Final = re.compile(r"[⺀-￯][，。：；！？、）」]*|[^\s⺀-￯]+[，。：；！？、）」]*|\s+")
 """What is never broken: a word, or one wide letter; with the signs behind it that must not begin a line."""
+_WIDE: Final = re.compile("[⺀-￯]")
 LEAST_CELLS: Final = 10
 
 
@@ -20,6 +22,18 @@ def hanging(widget: Widget, sign: str, text: str, *, indent: int = 3) -> str:
     if cells < LEAST_CELLS:
         return f"{lead}{text}"
     return lead + f"\n{' ' * indent}".join(broken(text, cells))
+
+
+def broken_line(line: Line, cells: int) -> list[Line]:
+    """A styled sentence in lines of at most so many cells, where wide letters are broken at; else as it is."""
+    if line.no_wrap or cells < LEAST_CELLS or cell_len(line.plain) <= cells or not _WIDE.search(line.plain):
+        return [line]
+    lines, at = [], 0
+    for part in broken(line.plain, cells):
+        at = line.plain.index(part, at)
+        lines.append(line[at : at + len(part)])
+        at += len(part)
+    return lines
 
 
 def broken(text: str, cells: int) -> list[str]:

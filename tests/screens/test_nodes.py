@@ -190,7 +190,7 @@ async def test_a_full_dialog_shows_what_it_refuses_and_its_keys(
         await until(pilot, lambda: bool(dialog._read.refused))
         await press(pilot, "f2")
         await drawn(pilot)
-        seen = program(pilot).text_on_screen()
+        seen = " ".join(program(pilot).text_on_screen().replace("│", " ").split())
         assert "No server was recognised." in seen
         assert "press Esc." in seen
         assert "F2 add" in seen
@@ -390,3 +390,31 @@ async def test_a_change_taken_back_is_made_again(opened: Opened, site: Site) -> 
         assert nodes(pilot) == before[2:]
         await press(pilot, "a", "escape", "U")
         assert nodes(pilot) == before[2:]
+
+
+@pytest.mark.parametrize("size", [(60, 20), (80, 24), (120, 40)])
+@pytest.mark.parametrize("column", ["name", "address"])
+async def test_a_field_over_a_cell_leaves_no_part_of_its_neighbours(
+    opened: Opened, site: Site, size: tuple[int, int], column: str
+) -> None:
+    workbench = bench(site)
+    async with opened(workbench, size=size) as pilot:
+        spec = workbench.draft.spec
+        assert spec is not None
+        show_live(workbench, answered(spec))
+        await drawn(pilot)
+        table, line = screen_of(pilot).table, screen_of(pilot).query_one(CellLine)
+        table.put_cursor(1, column)
+        await press(pilot, "e")
+        left, right = line.region.x - table.region.x, line.region.right - table.region.x
+        cells = [(x, x + each.wanted) for x, each in table._starts()]
+        assert all(end <= left + 1 or start >= right - 1 or (left < start and end < right) for start, end in cells)
+
+
+@pytest.mark.parametrize(("count", "said"), [(1, "1 node "), (2, "2 nodes")])
+async def test_the_head_counts_nodes_as_people_do(opened: Opened, site: Site, count: int, said: str) -> None:
+    workbench = bench(site)
+    async with opened(workbench) as pilot:
+        workbench.change(lambda data: data["nodes"].__setitem__(slice(None), data["nodes"][:count]))
+        await drawn(pilot)
+        assert said in program(pilot).text_on_screen().splitlines()[0]
