@@ -250,6 +250,7 @@ def test_a_short_passphrase_that_is_typed_is_asked_for_again(site: Path, tmp_pat
             shown.type(f"{answer}\n")
         assert shown.ended(60.0) == Exit.GOOD
         assert "at least 8" in shown.said()
+        assert "encrypted file" in shown.said(), "what a vault is"
     assert Vault.open(site / "secrets.enc", "long enough").get("sudo") == "value"
 
 

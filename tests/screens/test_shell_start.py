@@ -277,7 +277,7 @@ async def test_a_secret_goes_into_the_vault_and_nowhere_else(opened: Opened, sit
         await type_in(pilot, "hidden value")
         assert "hidden value" not in page(pilot)
         await press(pilot, "enter")
-        await until(pilot, lambda: "vault has ssh" in said(pilot))
+        await until(pilot, lambda: "Stored ssh in the vault" in said(pilot))
         assert workbench.draft.data["ssh"]["password"] == "secret:ssh"
     everything = b"".join(file.read_bytes() for file in site.path.rglob("*") if file.is_file())
     assert b"hidden value" not in everything
