@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from rbdtui.workbench.run_phase import RunPhase, phase_of
-from rbdtui.workbench.run_view import RunFollower
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rbdtui.workbench.run_phase import RunPhase
+    from rbdtui.workbench.run_view import RunFollower
 
 
 class Attention:
@@ -11,7 +14,7 @@ class Attention:
 
     def __init__(self) -> None:
         self._run_id = ""
-        self._phase = RunPhase.READING
+        self._phase: RunPhase | None = None
         self._questions: frozenset[str] = frozenset()
 
     def calls(self, run: RunFollower | None) -> bool:
@@ -19,7 +22,9 @@ class Attention:
         if run is None:
             self._run_id = ""
             return False
+        from rbdtui.workbench.run_phase import phase_of  # a start without a run needs nothing of it
+
         phase, questions = phase_of(run), frozenset(run.state().questions)
-        known, before = self._run_id == run.run_id and self._phase.live, self._questions
+        known, before = self._run_id == run.run_id and self._phase is not None and self._phase.live, self._questions
         self._run_id, self._phase, self._questions = run.run_id, phase, questions
         return known and (bool(questions - before) or not phase.live)
