@@ -15,6 +15,7 @@ from rbdtui.cli.options import FINDINGS, PASSPHRASE, Command, Common, json_optio
 from rbdtui.cli.output import Exit, Styled, answer, answer_findings, answer_json, pad, styled, tell_progress
 from rbdtui.cli.passphrases import PromptOrFile
 from rbdtui.findings import has_errors
+from rbdtui.probes.hosts import SSH
 from rbdtui.probes.model import (
     BALANCER,
     CLUSTER,
@@ -22,7 +23,6 @@ from rbdtui.probes.model import (
     Health,
     HealthEvent,
     HealthSnapshot,
-    ProbeKind,
     ProbeState,
     ProbeStatus,
 )
@@ -31,7 +31,6 @@ from rbdtui.session import Session
 from rbdtui.words import T, Text
 from rbdtui.workbench.health_table import HealthRow, health_table
 
-_TOLD_KINDS = (ProbeKind.VIP_HOLDER, ProbeKind.ETCD_QUORUM)
 _MARKS = {
     ProbeState.OK: ("✓", "ok", "green"),
     ProbeState.EXPECTED: ("–", "-", "cyan"),
@@ -136,12 +135,12 @@ def _worth_telling(probes: Sequence[ProbeStatus]) -> Iterator[ProbeStatus]:
     yield from lost
     for status in probes:
         bad = not status.state.good and status.key.target not in targets
-        if bad or status.key.kind in _TOLD_KINDS:
+        if bad or status.key.kind.is_shared:
             yield status
 
 
 def _is_lost(status: ProbeStatus) -> bool:
-    return status.key.kind is ProbeKind.SSH and status.state is ProbeState.DOWN
+    return status.key.kind is SSH and status.state is ProbeState.DOWN
 
 
 def _silent_with(lost: ProbeStatus, probes: Sequence[ProbeStatus]) -> int:

@@ -11,8 +11,8 @@ from contextlib import suppress
 from typing import Final
 
 from rbdtui.probes.hysteresis import Tracker
-from rbdtui.probes.model import Answer, HealthEvent, ProbeKey, ProbeKind, ProbeState
-from rbdtui.probes.questions import Question
+from rbdtui.probes.model import Answer, HealthEvent, ProbeKey, ProbeState
+from rbdtui.probes.question import Question
 from rbdtui.probes.settings import Settings
 from rbdtui.transport.base import unexpected
 from rbdtui.words import T
@@ -22,7 +22,6 @@ _EVENTS_KEPT: Final = 1000
 """How many events wait for a slow reader; older ones are dropped, the snapshot has the truth."""
 _HASTE: Final = 3
 """How much faster is asked while an answer differs from the state, so that it soon counts or is soon forgotten."""
-_ORDER: Final = {kind: place for place, kind in enumerate(ProbeKind)}
 
 
 class HealthEvents:
@@ -67,7 +66,7 @@ class Board:
         self._hurried = asyncio.Event()
         now = clock()
         keys = [key for stage in stages for question in stage for key in question.keys]
-        keys.sort(key=lambda key: _ORDER[key.kind])
+        keys.sort(key=lambda key: key.kind.rank)
         self.trackers = {key: Tracker(key, settings.hysteresis, T("probe.waiting"), now) for key in keys}
 
     async def run(self) -> None:

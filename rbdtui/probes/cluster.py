@@ -4,21 +4,29 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from rbdtui.probes.api import API_PORT
 from rbdtui.probes.kubeconfig import Kubeconfig, in_memory
 from rbdtui.probes.model import Answer, ProbeKey, ProbeKind, ProbeState
+from rbdtui.probes.question import Post, Probe, Question, Surroundings
 from rbdtui.probes.ways import Limits, Reply, Target, Ways, by_way
 from rbdtui.probes.wire import Place, Trouble, WireError, connection
-from rbdtui.transport.base import CommandResult
+from rbdtui.spec.model import Role
+from rbdtui.transport.base import CommandResult, TransportError
+from rbdtui.transport.scripts import PREFIX, script
 from rbdtui.words import T
 
 if TYPE_CHECKING:
     from kubernetes.aio.client import ApiClient
 
+NODE: Final = ProbeKind("node", 100, column="node")
+"""A node's Ready condition."""
+_NODES_BYTES: Final = 4 << 20
+"""Of all nodes with their labels, as a script prints them."""
 _COMPONENTS: Final = "/apis/rainbond.io/v1alpha1/namespaces/rbd-system/rbdcomponents?limit=1"
 _BODY_LIMIT_BYTES: Final = 16 << 20
 _PRESSURES: Final = ("MemoryPressure", "DiskPressure", "PIDPressure", "NetworkUnavailable")
@@ -177,7 +185,7 @@ def read_kubectl_lines(result: CommandResult) -> tuple[KubeNode, ...]:
 
 def judge_node(node: str, address: str, nodes: Iterable[KubeNode], asked: str, via: str) -> Answer:
     """What Kubernetes says of one node of the spec, found by name or else by address."""
-    key = ProbeKey(ProbeKind.NODE, node)
+    key = ProbeKey(NODE, node)
     known = list(nodes)
     found = next((n for n in known if n.name == node), None) or next((n for n in known if n.address == address), None)
     if found is None:
@@ -190,3 +198,64 @@ def judge_node(node: str, address: str, nodes: Iterable[KubeNode], asked: str, v
         state, detail = ProbeState.DEGRADED, T("probe.node.pressure", conditions=", ".join(found.pressures))
     evidence = "\n".join([f"{found.name} {found.address} Ready={found.ready}", found.reason, *found.pressures])
     return Answer(key, state, by_way(detail, via), None, asked, evidence)
+
+
+class ClusterQuestion:
+    """Nodes as Kubernetes sees them, and whether Rainbond is installed."""
+
+    def __init__(self, around: Surroundings) -> None:
+        self._around = around
+        self.keys = tuple(ProbeKey(NODE, node.name) for node in around.spec.nodes)
+        self.interval_s = around.settings.cadence.cluster_s
+        self.limit_s = around.settings.limits.script_s * 4
+
+    async def ask(self, post: Post) -> None:
+        try:
+            told = await self._ask_api(post)
+        finally:
+            self._around.rainbond_asked.set()
+        if not told and not await self._ask_servers(post):
+            for key in self.keys:
+                post(Answer(key, ProbeState.UNKNOWN, T("probe.node.unasked")))
+
+    async def _ask_api(self, post: Post) -> bool:
+        credentials = self._around.credentials()
+        if credentials is None:
+            return False
+        spec, limits = self._around.spec, self._around.settings.limits
+        port = spec.kubernetes.api.port
+        targets = [Target(str(spec.api_address), port)]
+        targets += [Target(str(node.address), API_PORT, node.name) for node in spec.nodes_with(Role.CONTROL_PLANE)]
+        reply = await ask_cluster(self._around.ways, targets, credentials, limits)
+        if reply.value is None:
+            return False
+        self._around.rainbond = reply.value.rainbond
+        self._judge(reply.value.nodes, "GET /api/v1/nodes", reply.via, post)
+        return True
+
+    async def _ask_servers(self, post: Post) -> bool:
+        """Where there is no kubeconfig yet, or no way to the API: kubectl on a server."""
+        for node in self._around.spec.nodes_with(Role.CONTROL_PLANE):
+            host = self._around.hosts.get(node.name)
+            if host is None or not self._around.readiness.usable(node.name):
+                continue
+            try:
+                limit_s = self._around.settings.limits.script_s
+                result = await host.run(script("kube-nodes"), timeout_s=limit_s, output_limit_bytes=_NODES_BYTES)
+            except TransportError:
+                continue
+            if result.ok:
+                self._judge(read_kubectl_lines(result), f"{PREFIX}kube-nodes", node.name, post)
+                return True
+        return False
+
+    def _judge(self, nodes: tuple[KubeNode, ...], asked: str, via: str, post: Post) -> None:
+        for node in self._around.spec.nodes:
+            post(judge_node(node.name, str(node.address), nodes, asked, via))
+
+
+def _questions(around: Surroundings) -> Iterator[Question]:
+    yield ClusterQuestion(around)
+
+
+PROBE: Final = Probe("cluster", (NODE,), _questions)

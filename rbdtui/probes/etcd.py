@@ -10,17 +10,26 @@ from __future__ import annotations
 import asyncio
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
 from rbdtui.probes.model import CLUSTER, Answer, ProbeKey, ProbeKind, ProbeState
+from rbdtui.probes.question import Post, Probe, Question, Surroundings
 from rbdtui.probes.ways import Limits, Ways
 from rbdtui.probes.wire import HttpAnswer, Place, http_get
+from rbdtui.spec.model import Role
 from rbdtui.transport.answers import LARGEST_NUMBER, UNREADABLE, whole_number
 from rbdtui.transport.base import Host, TransportError
 from rbdtui.transport.scripts import script
 from rbdtui.words import T
+
+ETCD: Final = ProbeKind("etcd", 70, column="etcd")
+"""One member."""
+ETCD_QUORUM: Final = ProbeKind("etcd-quorum", 80, column="etcd", is_shared=True)
+"""All members together."""
+_ROUNDS_PER_LIST: Final = 4
+"""How many rounds pass from one list of etcd's members to the next: starting kubectl is work for the host."""
 
 METRICS_PORT: Final = 2381
 _METRIC: Final = re.compile(
@@ -131,7 +140,7 @@ def read_gateway_answers(text: str) -> EtcdMember | EtcdSilence:
 
 def judge_member(node: str, member: EtcdMember | EtcdSilence, asked: str) -> Answer:
     """What a member's words are worth."""
-    key = ProbeKey(ProbeKind.ETCD, node)
+    key = ProbeKey(ETCD, node)
     if isinstance(member, EtcdSilence):
         state = ProbeState.DOWN if member.asked else ProbeState.UNKNOWN
         detail = T("probe.etcd.silent") if member.asked else T("probe.etcd.unasked", node=node)
@@ -148,7 +157,7 @@ def judge_member(node: str, member: EtcdMember | EtcdSilence, asked: str) -> Ans
 
 def judge_quorum(members: Mapping[str, EtcdMember | EtcdSilence], known: int, asked: str) -> Answer:
     """All members that the spec plans, by node, taken together with how many etcd itself knows (0: it did not say)."""
-    key = ProbeKey(ProbeKind.ETCD_QUORUM, CLUSTER)
+    key = ProbeKey(ETCD_QUORUM, CLUSTER)
     planned = len(members)
     talking = {node: member for node, member in members.items() if isinstance(member, EtcdMember)}
     healthy = [node for node, member in talking.items() if member.healthy and member.has_leader]
@@ -167,3 +176,54 @@ def judge_quorum(members: Mapping[str, EtcdMember | EtcdSilence], known: int, as
     if known not in (0, planned) and len(healthy) == planned:
         detail = T("probe.etcd.other_count", known=known, planned=planned)
     return Answer(key, state, detail, None, asked, fact=", ".join(leaders))
+
+
+class EtcdQuestion:
+    """Every planned member of etcd, and all of them together."""
+
+    def __init__(self, around: Surroundings) -> None:
+        self._around = around
+        self._rounds = 0
+        self._known = 0
+        self._members = [node.name for node in around.spec.nodes_with(Role.ETCD)]
+        members = (ProbeKey(ETCD, name) for name in self._members)
+        self.keys = (*members, ProbeKey(ETCD_QUORUM, CLUSTER))
+        self.interval_s = around.settings.cadence.etcd_s
+        self.limit_s = around.settings.limits.script_s * 3
+
+    async def ask(self, post: Post) -> None:
+        answers = await asyncio.gather(*(self._member(name, post) for name in self._members))
+        members = dict(zip(self._members, answers, strict=True))
+        if self._rounds % _ROUNDS_PER_LIST == 0:
+            self._known = await self._count(members)
+        self._rounds += 1
+        asked = f"GET http://127.0.0.1:{METRICS_PORT}/health: {', '.join(self._members)}"
+        post(judge_quorum(members, self._known, asked))
+
+    async def _count(self, members: Mapping[str, EtcdMember | EtcdSilence]) -> int:
+        """How many members etcd knows, as the first healthy one tells; 0 when none does."""
+        for name, member in members.items():
+            if isinstance(member, EtcdMember) and member.healthy:
+                told = await ask_by_kubectl(self._around.hosts[name], self._around.settings.limits)
+                if isinstance(told, EtcdMember):
+                    return told.members
+        return 0
+
+    async def _member(self, name: str, post: Post) -> EtcdMember | EtcdSilence:
+        member: EtcdMember | EtcdSilence = EtcdSilence(asked=False)
+        if self._around.readiness.usable(name):
+            try:
+                async with asyncio.timeout(self._around.settings.limits.script_s * 2):
+                    member = await ask_member(self._around.ways, self._around.hosts[name], self._around.settings.limits)
+            except TimeoutError:
+                member = EtcdSilence(asked=False)
+        post(judge_member(name, member, f"GET http://127.0.0.1:{METRICS_PORT}/health"))
+        return member
+
+
+def _questions(around: Surroundings) -> Iterator[Question]:
+    if around.spec.nodes_with(Role.ETCD):
+        yield EtcdQuestion(around)
+
+
+PROBE: Final = Probe("etcd", (ETCD, ETCD_QUORUM), _questions)

@@ -5,36 +5,30 @@ Source: goodrain/rainbond-operator@v6.2.1-release, controllers/handler: apigatew
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+import asyncio
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
-from enum import StrEnum
 from functools import partial
 from ipaddress import IPv4Address
 from typing import Final
 
 from cryptography import x509
 
-from rbdtui.probes.model import Answer, ProbeKey, ProbeState
+from rbdtui.probes.model import BALANCER, VIP, Answer, Expectation, ProbeKey, ProbeKind, ProbeState
+from rbdtui.probes.question import Post, Probe, Question, Stage, Surroundings
 from rbdtui.probes.ways import Limits, Reply, Target, by_way, trouble_text
 from rbdtui.probes.wire import Place, Trouble, WireError, http_get, tls_hello, trusting_context
+from rbdtui.profiles import Reach, ports_in_front
 from rbdtui.profiles.rainbond_6 import REGISTRY_NAME
+from rbdtui.spec.model import GatewayMode
 from rbdtui.transport.answers import UNREADABLE
 from rbdtui.words import T, Text
 
+GATEWAY: Final = ProbeKind("gateway", 110, by_port=True)
+"""One gateway port, on a gateway or through the gateway address."""
+
 CONSOLE_PATH: Final = "/console/config/info"
-
-
-class Expectation(StrEnum):
-    """What should be behind the gateway ports at present."""
-
-    OPEN = "open"
-    """Rainbond is installed."""
-    CLOSED = "closed"
-    """Nothing that would answer has been installed yet."""
-    UNUSED = "unused"
-    """The profile has no gateway: whatever is there is not ours to judge."""
-    UNSURE = "unsure"
-    """Whether Rainbond is installed could not be asked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,3 +160,53 @@ def _judge(reply: Reply[PortAnswer], expectation: Expectation) -> tuple[ProbeSta
     if expectation is Expectation.UNSURE:
         return ProbeState.UNKNOWN, T("probe.gateway.unsure", trouble=trouble)
     return ProbeState.DOWN, trouble
+
+
+class GatewayQuestion:
+    """One gateway port at one address."""
+
+    def __init__(self, around: Surroundings, label: str, target: Target) -> None:
+        self._around = around
+        self._target = target
+        self._key = ProbeKey(GATEWAY, label, target.port)
+        self._seen_good = False
+        self.keys = (self._key,)
+        self.interval_s = around.settings.cadence.gateway_s
+        self.limit_s = around.settings.limits.script_s * 3
+
+    async def ask(self, post: Post) -> None:
+        spec = self._around.spec
+        address = spec.gateway.vip.ip if spec.gateway.vip else spec.gateway.address
+        question = port_question(self._target, self._around.settings.limits, address)
+        reply = await self._around.ways.ask(self._target, question.ask)
+        expectation = await self._expectation()
+        if self._seen_good and expectation is not Expectation.UNUSED:
+            expectation = Expectation.OPEN
+        answer = judge_port(self._key, question.asked, reply, expectation)
+        self._seen_good = self._seen_good or answer.state is ProbeState.OK
+        post(answer)
+
+    async def _expectation(self) -> Expectation:
+        """What should be there; in the first round the answer of the API is waited for."""
+        expectation = self._around.expectation()
+        if expectation is Expectation.UNSURE and not self._around.rainbond_asked.is_set():
+            with suppress(TimeoutError):
+                async with asyncio.timeout(self._around.settings.limits.script_s):
+                    await self._around.rainbond_asked.wait()
+        return self._around.expectation()
+
+
+def _questions(around: Surroundings) -> Iterator[Question]:
+    """Every gateway port on every gateway, and through the address in front of them."""
+    gateway = around.spec.gateway
+    places = [(node.name, str(node.address), node.name) for node in around.gateways]
+    if gateway.mode is GatewayMode.KEEPALIVED and gateway.vip is not None:
+        places.append((VIP, str(gateway.vip.ip), ""))
+    elif gateway.mode is GatewayMode.EXTERNAL and gateway.address is not None:
+        places.append((BALANCER, str(gateway.address), ""))
+    for label, address, node in places:
+        for port in ports_in_front(around.spec.profile, Reach.USERS):
+            yield GatewayQuestion(around, label, Target(address, port, node))
+
+
+PROBE: Final = Probe("gateway", (GATEWAY,), _questions, Stage.GATEWAYS, during_runs=True)

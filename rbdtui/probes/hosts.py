@@ -2,17 +2,28 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
-import statistics
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from rbdtui.probes.model import CLUSTER, Answer, ProbeKey, ProbeKind, ProbeState
-from rbdtui.transport.base import CommandResult, Host
-from rbdtui.transport.scripts import script
+from rbdtui.probes.model import Answer, ClockReading, ProbeKey, ProbeKind, ProbeState
+from rbdtui.probes.question import Post, Probe, Question, Stage, Surroundings
+from rbdtui.probes.settings import Thresholds
+from rbdtui.spec.model import Node
+from rbdtui.transport.base import CommandResult, Host, TransportError
+from rbdtui.transport.scripts import PREFIX, script
 from rbdtui.words import T
+
+SSH: Final = ProbeKind("ssh", 10, column="ssh")
+"""Whether the node's sshd lets us in and a script runs."""
+DISK: Final = ProbeKind("disk", 20, column="disk")
+RKE2: Final = ProbeKind("rke2", 90, column="node")
+"""RKE2's unit on a node, and on a server its port for nodes that join."""
+HEALTH: Final = f"{PREFIX}health"
+"""The script, as it is named in evidence."""
 
 DISK_PATHS: Final = ("/", "/var/lib/rancher")
 SUPERVISOR_PORT: Final = "9345"
@@ -22,33 +33,12 @@ _TIME: Final = re.compile(r"[0-9]{1,12}(\.[0-9]{1,9})?")
 
 
 @dataclass(frozen=True, slots=True)
-class Thresholds:
-    """From when on a value is worth a warning, and from when on it is bad."""
-
-    disk_warn_percent: int = 75
-    """Rainbond's documentation and issues report trouble from 80-85 %; kubelet clears images from 85 %."""
-    disk_bad_percent: int = 85
-    clock_warn_s: float = 0.5
-    clock_bad_s: float = 1.0
-
-
-@dataclass(frozen=True, slots=True)
 class Disk:
     """How full a file system is."""
 
     path: str
     used_percent: int
     available_kib: int
-
-
-@dataclass(frozen=True, slots=True)
-class ClockReading:
-    """A host's clock against ours, with the round trip taken out."""
-
-    offset_s: float
-    """Host minus jump host."""
-    uncertainty_s: float
-    """Half the round trip."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +105,7 @@ def _clock(text: str, sent: float, arrived: float) -> ClockReading | None:
 
 def judge_disks(node: str, asked: str, sample: HostSample, thresholds: Thresholds) -> Answer:
     """The fullest of the file systems that matter."""
-    key = ProbeKey(ProbeKind.DISK, node)
+    key = ProbeKey(DISK, node)
     if not sample.disks:
         return Answer(key, ProbeState.UNKNOWN, T("probe.disk.unread"), None, asked, sample.raw)
     fullest = max(sample.disks, key=lambda disk: disk.used_percent)
@@ -127,22 +117,6 @@ def judge_disks(node: str, asked: str, sample: HostSample, thresholds: Threshold
     free_gib = f"{fullest.available_kib / _MIB / _MIB:.1f}"
     detail = T("probe.disk.used", path=fullest.path, percent=fullest.used_percent, free_gib=free_gib)
     return Answer(key, state, detail, None, asked, sample.raw)
-
-
-def judge_keepalived(node: str, asked: str, sample: HostSample) -> Answer:
-    """Whether keepalived runs on a gateway."""
-    unit = sample.units.get("keepalived", {})
-    active, loaded = unit.get("ActiveState", ""), unit.get("LoadState", "")
-    state, detail = ProbeState.DOWN, T("probe.keepalived.state", state=active or "?")
-    if not unit:
-        state, detail = ProbeState.UNKNOWN, T("probe.keepalived.unread")
-    elif loaded == "not-found":
-        detail = T("probe.keepalived.absent")
-    elif active == "active":
-        state, detail = ProbeState.OK, T("probe.keepalived.active")
-    elif active in ("activating", "reloading", "deactivating"):
-        state = ProbeState.DEGRADED
-    return Answer(ProbeKey(ProbeKind.KEEPALIVED, node), state, detail, None, asked, sample.raw)
 
 
 def judge_rke2(node: str, asked: str, sample: HostSample, *, is_server: bool) -> Answer:
@@ -167,61 +141,53 @@ def judge_rke2(node: str, asked: str, sample: HostSample, *, is_server: bool) ->
         state, detail = ProbeState.DEGRADED, T("probe.rke2.no_port", unit=name, port=SUPERVISOR_PORT)
     elif active == "active":
         state, detail = ProbeState.OK, T("probe.rke2.active")
-    return Answer(ProbeKey(ProbeKind.RKE2, node), state, detail, None, asked, sample.raw)
+    return Answer(ProbeKey(RKE2, node), state, detail, None, asked, sample.raw)
 
 
-def judge_holder(address: str, samples: Mapping[str, HostSample | None], asked: str, *, installing: bool) -> Answer:
-    """Who holds the virtual address; samples by gateway, None for one that could not be asked."""
-    holders = [name for name, sample in samples.items() if sample and address in sample.addresses]
-    unasked = [name for name, sample in samples.items() if sample is None]
-    running = [
-        name
-        for name, sample in samples.items()
-        if sample and sample.units.get("keepalived", {}).get("ActiveState") == "active"
-    ]
-    if len(holders) == 1:
-        state, detail = ProbeState.OK, T("probe.vip.held", address=address, node=holders[0])
-    elif holders:
-        state, nodes, dead = (
-            ProbeState.DOWN,
-            ", ".join(holders),
-            ", ".join(name for name in holders if name not in running),
-        )
-        detail = T("probe.vip.split", address=address, nodes=nodes)
-        if dead:
-            detail = T("probe.vip.left_behind", address=address, nodes=nodes, dead=dead)
-    elif unasked:
-        state, detail = ProbeState.UNKNOWN, T("probe.vip.unasked", address=address, nodes=", ".join(unasked))
-    elif installing and not running:
-        state, detail = ProbeState.EXPECTED, T("probe.vip.not_yet", address=address)
-    else:
-        state, detail = ProbeState.DOWN, T("probe.vip.nobody", address=address)
-    words = {name: "?" if sample is None else "yes" if name in holders else "no" for name, sample in samples.items()}
-    evidence = "\n".join(f"{name} {word}" for name, word in words.items())
-    return Answer(ProbeKey(ProbeKind.VIP_HOLDER, CLUSTER), state, detail, None, asked, evidence, ", ".join(holders))
+class HostQuestion:
+    """Whether a node lets us in, and what it says of its disks, its clock and its RKE2."""
+
+    def __init__(self, around: Surroundings, node: Node) -> None:
+        self._around = around
+        self._node = node.name
+        self._is_server = node.is_server
+        self._reached = False
+        ssh_port = node.ssh.port or around.spec.ssh.port or 22
+        self._ssh = ProbeKey(SSH, node.name, ssh_port)
+        self._disk = ProbeKey(DISK, node.name)
+        self._rke2 = ProbeKey(RKE2, node.name)
+        self.keys = (self._ssh, self._disk, self._rke2)
+        self.interval_s = around.settings.cadence.host_s
+        self.limit_s = around.settings.limits.script_s * 2
+
+    async def ask(self, post: Post) -> None:
+        asked = " ".join([HEALTH, *DISK_PATHS])
+        reading: ClockReading | None = None
+        limits = self._around.settings.limits
+        limit_s = limits.answer_s if self._reached else limits.script_s
+        try:
+            # Our own limit: the transport is patient with a host that was there before, and waits for it to come back.
+            async with asyncio.timeout(limit_s):
+                sample = await take_sample(self._around.hosts[self._node], *DISK_PATHS, timeout_s=limit_s)
+            reading, self._reached = sample.clock, True
+        except (TransportError, TimeoutError) as error:
+            self._around.readiness.note(self._node, good=False)
+            reason = error.text if isinstance(error, TransportError) else T("probe.late", limit_s=limit_s)
+            post(Answer(self._ssh, ProbeState.DOWN, reason, None, asked))
+            for key in (self._disk, self._rke2):
+                post(Answer(key, ProbeState.UNKNOWN, T("probe.unasked", reason=reason), None, asked))
+        else:
+            self._around.readiness.note(self._node, good=True)
+            post(Answer(self._ssh, ProbeState.OK, T("probe.ssh.ok"), sample.latency_ms, asked, sample.raw))
+            post(judge_disks(self._node, asked, sample, self._around.settings.thresholds))
+            post(judge_rke2(self._node, asked, sample, is_server=self._is_server))
+        finally:
+            self._around.note_clock(self._node, reading)
 
 
-def judge_clocks(readings: Mapping[str, ClockReading | None], thresholds: Thresholds, asked: str) -> list[Answer]:
-    """Every node's clock against the median of all; with fewer than three nodes the jump host's has a voice too."""
-    offsets = [reading.offset_s for reading in readings.values() if reading]
-    if len(offsets) < 3:
-        offsets = [0.0] if len(offsets) == 1 else [*offsets, 0.0]
-    median = statistics.median(offsets)
-    return [_judge_clock(node, reading, median, thresholds, asked) for node, reading in readings.items()]
+def _questions(around: Surroundings) -> Iterator[Question]:
+    for node in around.spec.nodes:
+        yield HostQuestion(around, node)
 
 
-def _judge_clock(node: str, reading: ClockReading | None, median: float, thresholds: Thresholds, asked: str) -> Answer:
-    key = ProbeKey(ProbeKind.CLOCK, node)
-    if reading is None:
-        return Answer(key, ProbeState.UNKNOWN, T("probe.clock.unread"), None, asked)
-    skew = reading.offset_s - median
-    certain = max(0.0, abs(skew) - reading.uncertainty_s)
-    state = ProbeState.OK
-    if certain > thresholds.clock_warn_s:
-        state = ProbeState.DEGRADED
-    if certain > thresholds.clock_bad_s:
-        state = ProbeState.DOWN
-    offsets = {"skew_s": f"{skew:+.2f}", "offset_s": f"{reading.offset_s:+.2f}"}
-    detail = T("probe.clock.skew", **offsets, uncertainty_s=f"{reading.uncertainty_s:.2f}")
-    evidence = f"offset {reading.offset_s:+.4f} s ±{reading.uncertainty_s:.4f} s, median {median:+.4f} s"
-    return Answer(key, state, detail, None, asked, evidence)
+PROBE: Final = Probe("host", (SSH, DISK, RKE2), _questions, Stage.HOSTS)

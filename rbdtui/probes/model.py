@@ -18,28 +18,23 @@ CLUSTER: Final = "CLUSTER"
 """Target of what belongs to no single host."""
 
 
-class ProbeKind(StrEnum):
-    """What is asked."""
+@dataclass(frozen=True, slots=True, order=True)
+class ProbeKind:
+    """What is asked; each stands in the file of its probe."""
 
-    SSH = "ssh"
-    """Whether the node's sshd lets us in and a script runs."""
-    DISK = "disk"
-    CLOCK = "clock"
-    KEEPALIVED = "keepalived"
-    VIP_HOLDER = "vip-holder"
-    """Who holds the virtual address: exactly one of the gateways should."""
-    API = "api"
-    """The Kubernetes API, on a server or through an address."""
-    ETCD = "etcd"
-    """One member."""
-    ETCD_QUORUM = "etcd-quorum"
-    """All members together."""
-    RKE2 = "rke2"
-    """RKE2's unit on a node, and on a server its port for nodes that join."""
-    NODE = "node"
-    """A node's Ready condition."""
-    GATEWAY = "gateway"
-    """One gateway port, on a gateway or through the gateway address."""
+    value: str
+    """Its name in ids of probes, in JSON and in words."""
+    rank: int
+    """Where it is shown among the others, from the top."""
+    column: str = ""
+    """In which column of a table of hosts; of several kinds in one column the worst answer is shown."""
+    by_port: bool = False
+    """Whether every port is a column of its own."""
+    is_shared: bool = False
+    """Whether it belongs to all hosts together and is told in a line of its own."""
+
+    def __str__(self) -> str:
+        return self.value
 
 
 class ProbeState(StrEnum):
@@ -86,7 +81,7 @@ class ProbeKey:
     @property
     def id(self) -> str:
         """Unique among probes, stable, e.g. ``gateway-443@node1``, ``api@VIP``, ``vip-holder``."""
-        name = f"{self.kind.value}-{self.port}" if self.kind is ProbeKind.GATEWAY else self.kind.value
+        name = f"{self.kind.value}-{self.port}" if self.kind.by_port else self.kind.value
         return name if self.target == CLUSTER else f"{name}@{self.target}"
 
 
@@ -175,3 +170,26 @@ class HealthSnapshot:
     def to_json(self) -> dict[str, object]:
         """The answer of ``health --json`` (``assets/schemas/health.schema.json``), in the current language."""
         return {"state": self.health.value, "probes": [status.to_json() for status in self.probes]}
+
+
+class Expectation(StrEnum):
+    """What should be behind the gateway ports at present."""
+
+    OPEN = "open"
+    """Rainbond is installed."""
+    CLOSED = "closed"
+    """Nothing that would answer has been installed yet."""
+    UNUSED = "unused"
+    """The profile has no gateway: whatever is there is not ours to judge."""
+    UNSURE = "unsure"
+    """Whether Rainbond is installed could not be asked."""
+
+
+@dataclass(frozen=True, slots=True)
+class ClockReading:
+    """A host's clock against ours, with the round trip taken out."""
+
+    offset_s: float
+    """Host minus jump host."""
+    uncertainty_s: float
+    """Half the round trip."""

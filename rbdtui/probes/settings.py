@@ -4,9 +4,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from rbdtui.probes.hosts import Thresholds
 from rbdtui.probes.hysteresis import Hysteresis
 from rbdtui.probes.ways import Limits
+
+
+@dataclass(frozen=True, slots=True)
+class Thresholds:
+    """From when on a value is worth a warning, and from when on it is bad."""
+
+    disk_warn_percent: int = 75
+    """Rainbond's documentation and issues report trouble from 80-85 %; kubelet clears images from 85 %."""
+    disk_bad_percent: int = 85
+    clock_warn_s: float = 0.5
+    clock_bad_s: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)

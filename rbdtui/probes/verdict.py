@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from rbdtui.probes.model import CLUSTER, Health, ProbeKey, ProbeKind, ProbeState, ProbeStatus
+from rbdtui.probes.etcd import ETCD_QUORUM
+from rbdtui.probes.hosts import SSH
+from rbdtui.probes.model import CLUSTER, Health, ProbeKey, ProbeState, ProbeStatus
 from rbdtui.words import T, Text
 
 _NAMED: Final = 3
 """How many probes a headline names."""
-QUORUM: Final = ProbeKey(ProbeKind.ETCD_QUORUM, CLUSTER)
+QUORUM: Final = ProbeKey(ETCD_QUORUM, CLUSTER)
 
 
 def verdict(probes: Sequence[ProbeStatus], api: ProbeKey) -> tuple[Health, Text]:
@@ -70,7 +72,7 @@ def _gone(answered: Sequence[ProbeStatus]) -> list[str]:
         server
         for server, probes in by_server.items()
         if len(probes) > 1
-        and any(one.key.kind is ProbeKind.SSH for one in probes)
+        and any(one.key.kind is SSH for one in probes)
         and not any(one.state is ProbeState.OK for one in probes)
         and any(one.state is ProbeState.DOWN for one in probes)
     ]
@@ -79,5 +81,5 @@ def _gone(answered: Sequence[ProbeStatus]) -> list[str]:
 def _says_something(status: ProbeStatus) -> bool:
     """Whether an answer came from the cluster; a closed door for SSH may only mean that we are cut off."""
     if status.state is ProbeState.DOWN:
-        return status.key.kind is not ProbeKind.SSH
+        return status.key.kind is not SSH
     return status.state is not ProbeState.UNKNOWN

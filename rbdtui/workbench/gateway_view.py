@@ -7,11 +7,14 @@ from dataclasses import dataclass
 from typing import Final
 
 from rbdtui.engine.state import RunState
-from rbdtui.probes.model import BALANCER, CLUSTER, VIP, HealthSnapshot, ProbeKey, ProbeKind, ProbeState
+from rbdtui.probes.model import BALANCER, VIP, HealthSnapshot, ProbeState
 from rbdtui.profiles import USUAL, Reach, ports_in_front, profile_named
 from rbdtui.words import Text
 
-_HOLDER: Final = ProbeKey(ProbeKind.VIP_HOLDER, CLUSTER).id
+HOLDER: Final = "vip-holder"
+"""Id of the probe of who holds the virtual address, as it stands in journals."""
+GATEWAY: Final = "gateway-"
+"""Beginning of the ids of probes of gateway ports."""
 _UNUSED: Final = ("probe.gateway.unused_closed", "probe.gateway.unused_open")
 
 
@@ -84,9 +87,9 @@ def gateways_of_run(state: RunState) -> GatewayView:
         except ValueError:  # of a newer version
             worth = ProbeState.UNKNOWN
         light = Light(worth, event.detail, event.latency_ms, seen.since)
-        if probe == _HOLDER:
+        if probe == HOLDER:
             holder = light
-        elif probe.startswith(ProbeKind.GATEWAY.value) and event.port:
+        elif probe.startswith(GATEWAY) and event.port:
             lights[event.target, event.port] = light
     return GatewayView(
         _ordered((target for target, _ in lights), state.nodes), lights, holder, _ports_of(state, lights)
@@ -101,12 +104,12 @@ def gateways_of_health(snapshot: HealthSnapshot) -> GatewayView:
     ports: list[int] = []
     for status in snapshot.probes:
         light = Light(status.state, status.detail, status.latency_ms, status.since)
-        if status.key.kind is ProbeKind.GATEWAY:
+        if status.key.kind.by_port:
             nodes.append(status.key.target)
             ports.append(status.key.port)
             if status.newest is not None:
                 lights[status.key.target, status.key.port] = light
-        elif status.key.kind is ProbeKind.VIP_HOLDER and status.newest is not None:
+        elif status.key.id == HOLDER and status.newest is not None:
             holder = light
     return GatewayView(_ordered(nodes, nodes), lights, holder, tuple(dict.fromkeys(ports)) or USUAL.ports(Reach.USERS))
 

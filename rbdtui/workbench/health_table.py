@@ -6,24 +6,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from rbdtui.probes.model import BALANCER, CLUSTER, VIP, HealthSnapshot, ProbeKind, ProbeState, ProbeStatus
+from rbdtui.probes.cluster import NODE
+from rbdtui.probes.etcd import ETCD_QUORUM
+from rbdtui.probes.model import BALANCER, CLUSTER, VIP, HealthSnapshot, ProbeState, ProbeStatus
+from rbdtui.probes.vip import KEEPALIVED
 from rbdtui.workbench.gateway_view import gateways_of_health
 
-VRRP: Final = "vrrp"
+VRRP: Final = KEEPALIVED.column
 """Column of keepalived on a gateway, and of the holder in the row of the shared address."""
-_COLUMN_OF: Final[Mapping[ProbeKind, str]] = {
-    ProbeKind.SSH: "ssh",
-    ProbeKind.DISK: "disk",
-    ProbeKind.CLOCK: "clock",
-    ProbeKind.KEEPALIVED: VRRP,
-    ProbeKind.VIP_HOLDER: VRRP,
-    ProbeKind.API: "api",
-    ProbeKind.ETCD: "etcd",
-    ProbeKind.ETCD_QUORUM: "etcd",
-    ProbeKind.RKE2: "node",
-    ProbeKind.NODE: "node",
-}
-"""Two kinds in one column: the worse of them is in the cell."""
 _ORDER: Final = ("node", "ssh", "disk", "clock", VRRP, "api", "etcd")
 _WORST: Final = (ProbeState.DOWN, ProbeState.DEGRADED, ProbeState.UNKNOWN)
 
@@ -66,27 +56,28 @@ def health_table(snapshot: HealthSnapshot) -> HealthTable:
     """The table of a picture."""
     gateways = gateways_of_health(snapshot)
     unused = gateways.unused
-    shown = [status for status in snapshot.probes if not (unused and status.key.kind is ProbeKind.GATEWAY)]
+    shown = [status for status in snapshot.probes if not (unused and status.key.kind.by_port)]
     targets = list(dict.fromkeys(status.key.target for status in shown))
     shared = next((target for target in (VIP, BALANCER) if target in targets), CLUSTER)
     nodes = [target for target in targets if target not in (VIP, BALANCER, CLUSTER)]
     cells: dict[str, dict[str, ProbeStatus]] = {target: {} for target in [*nodes, shared]}
     for status in shown:
         target = shared if status.key.target == CLUSTER else status.key.target
-        column = str(status.key.port) if status.key.kind is ProbeKind.GATEWAY else _COLUMN_OF[status.key.kind]
+        column = str(status.key.port) if status.key.kind.by_port else status.key.kind.column
         present_one = cells[target].get(column)
         if present_one is None or _badness(status) > _badness(present_one):
             cells[target][column] = status
     present = {column for row in cells.values() for column in row}
     rows = tuple(HealthRow(target, row) for target, row in cells.items() if row)
-    order = (*_ORDER, *(str(port) for port in gateways.ports))
+    others = sorted(present - {*_ORDER, *(str(port) for port in gateways.ports)})
+    order = (*_ORDER, *others, *(str(port) for port in gateways.ports))
     return HealthTable(tuple(column for column in order if column in present), rows, unused)
 
 
 def _badness(status: ProbeStatus) -> int:
     """The greater the worse; of two that are as bad, the one that Kubernetes says counts."""
     rank = next((len(_WORST) - place for place, state in enumerate(_WORST) if status.state is state), 0)
-    return 2 * rank + (status.key.kind is ProbeKind.NODE)
+    return 2 * rank + (status.key.kind is NODE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +94,7 @@ class Summary:
 
 def summary_of(snapshot: HealthSnapshot) -> Summary:
     """The figures of a picture."""
-    members = [status for status in snapshot.probes if status.key.kind is ProbeKind.NODE]
-    quorum = next((status for status in snapshot.probes if status.key.kind is ProbeKind.ETCD_QUORUM), None)
+    members = [status for status in snapshot.probes if status.key.kind is NODE]
+    quorum = next((status for status in snapshot.probes if status.key.kind is ETCD_QUORUM), None)
     ready = sum(status.state is ProbeState.OK for status in members)
     return Summary(ready, len(members), gateways_of_health(snapshot).holder_node, quorum)

@@ -7,6 +7,7 @@ import pytest
 from rich.cells import cell_len
 
 from rbdtui.cli.health import health_lines
+from rbdtui.probes import api, clocks, etcd, gateway, hosts, vip
 from rbdtui.probes.model import CLUSTER, Answer, Health, HealthSnapshot, ProbeKey, ProbeKind, ProbeState, ProbeStatus
 from rbdtui.profiles import USUAL, Reach, ports_in_front
 from rbdtui.words import LANGUAGES, T, use_language
@@ -17,10 +18,10 @@ def snapshot() -> HealthSnapshot:
         return ProbeStatus(ProbeKey(kind, target, port), state, T("probe.etcd.silent"), 0.0, ms)
 
     nodes = ("node1", "a-longer-name")
-    probes = [status(ProbeKind.SSH, node, ProbeState.OK, ms=3.2) for node in nodes]
-    probes += [status(ProbeKind.ETCD, nodes[0], ProbeState.DOWN)]
-    probes += [status(ProbeKind.VIP_HOLDER, CLUSTER, ProbeState.OK)]
-    probes += [status(ProbeKind.GATEWAY, node, ProbeState.EXPECTED, port) for node in nodes for port in (80, 8443)]
+    probes = [status(hosts.SSH, node, ProbeState.OK, ms=3.2) for node in nodes]
+    probes += [status(etcd.ETCD, nodes[0], ProbeState.DOWN)]
+    probes += [status(vip.VIP_HOLDER, CLUSTER, ProbeState.OK)]
+    probes += [status(gateway.GATEWAY, node, ProbeState.EXPECTED, port) for node in nodes for port in (80, 8443)]
     return HealthSnapshot(Health.DEGRADED, T("probe.etcd.silent"), tuple(probes))
 
 
@@ -51,15 +52,15 @@ def status(kind: ProbeKind, target: str, state: ProbeState, port: int = 0) -> Pr
     return ProbeStatus(ProbeKey(kind, target, port), state, T("probe.etcd.silent"), 0.0)
 
 
-HOST_KINDS = (ProbeKind.DISK, ProbeKind.CLOCK, ProbeKind.RKE2, ProbeKind.KEEPALIVED, ProbeKind.API, ProbeKind.ETCD)
+HOST_KINDS = (hosts.DISK, clocks.CLOCK, hosts.RKE2, vip.KEEPALIVED, api.API, etcd.ETCD)
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_a_server_that_is_gone_is_one_complaint_and_the_first(language: str) -> None:
     use_language(language)
-    probes = [status(ProbeKind.ETCD, "node1", ProbeState.DEGRADED), status(ProbeKind.SSH, "node1", ProbeState.OK)]
+    probes = [status(etcd.ETCD, "node1", ProbeState.DEGRADED), status(hosts.SSH, "node1", ProbeState.OK)]
     probes += [status(kind, "node2", ProbeState.UNKNOWN) for kind in HOST_KINDS]
-    probes += [status(ProbeKind.SSH, "node2", ProbeState.DOWN)]
+    probes += [status(hosts.SSH, "node2", ProbeState.DOWN)]
     picture = HealthSnapshot(Health.DEGRADED, T("probe.etcd.silent"), tuple(probes))
     lines = [click.unstyle(line) for line in health_lines(picture, ascii_only=True)]
     told = lines[lines.index("", 2) + 1 :]
@@ -72,11 +73,11 @@ def test_a_server_that_is_gone_is_one_complaint_and_the_first(language: str) -> 
 
 def test_ports_that_the_profile_does_not_use_are_not_in_the_table_and_columns_are_named_as_on_the_screen() -> None:
     unused = T("probe.gateway.unused_closed", trouble="")
-    keys = [ProbeKey(ProbeKind.GATEWAY, "node1", port) for port in ports_in_front(USUAL, Reach.USERS)]
+    keys = [ProbeKey(gateway.GATEWAY, "node1", port) for port in ports_in_front(USUAL, Reach.USERS)]
     answers = [Answer(key, ProbeState.EXPECTED, unused) for key in keys]
     ports = [ProbeStatus(a.key, a.state, a.detail, 0.0, newest=a) for a in answers]
     picture = HealthSnapshot(
-        Health.OK, T("probe.verdict.ok", count=9), (status(ProbeKind.KEEPALIVED, "node1", ProbeState.OK), *ports)
+        Health.OK, T("probe.verdict.ok", count=9), (status(vip.KEEPALIVED, "node1", ProbeState.OK), *ports)
     )
     table = "\n".join(click.unstyle(line) for line in health_lines(picture, ascii_only=True))
     assert "6060" not in table

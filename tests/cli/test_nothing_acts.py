@@ -20,7 +20,8 @@ from rbdtui.cli.output import answer, answer_findings, answer_json, tell
 from rbdtui.engine.events import EVENT_TYPES, Event, Record, RunCreated
 from rbdtui.engine.state import RunState
 from rbdtui.findings import Finding, Place, Severity
-from rbdtui.probes.model import Health, HealthEvent, HealthSnapshot, ProbeKey, ProbeKind, ProbeState, ProbeStatus
+from rbdtui.probes import hosts
+from rbdtui.probes.model import Health, HealthEvent, HealthSnapshot, ProbeKey, ProbeState, ProbeStatus
 from rbdtui.simulator.bundle import write_bundle
 from rbdtui.simulator.demo_site import write_demo_site
 from rbdtui.simulator.fleet import SimulatedFleet
@@ -310,7 +311,7 @@ def test_no_finding_and_no_probe_acts(poison: str, capsys: pytest.CaptureFixture
     findings = [Finding(code, Severity.ERROR, place, params, f"{words}\n{words}") for code in codes]
     for as_json in (False, True):
         answer_findings(findings, ascii_only=False, verbose=True, as_json=as_json)
-    key = ProbeKey(ProbeKind.DISK, words)
+    key = ProbeKey(hosts.DISK, words)
     detail = T("plan.note.vip_away", node=words)
     probe = ProbeStatus(key, ProbeState.DOWN, detail, 0.0)
     for line in health_lines(HealthSnapshot(Health.DEGRADED, detail, (probe,)), ascii_only=False, verbose=True):

@@ -10,10 +10,11 @@ from pathlib import Path
 
 import pytest
 
+from rbdtui.probes import api
 from rbdtui.probes.api import ask_api
 from rbdtui.probes.cluster import ClusterView, KubeNode, ask_cluster, judge_node, read_kubectl_lines, read_nodes
 from rbdtui.probes.kubeconfig import KubeconfigError, read_kubeconfig
-from rbdtui.probes.model import ProbeKey, ProbeKind, ProbeState
+from rbdtui.probes.model import ProbeKey, ProbeState
 from rbdtui.probes.ways import Limits, Readiness, Reply, Target, Ways
 from rbdtui.transport.base import CommandResult, Reach
 from tests.probes import targets
@@ -24,7 +25,7 @@ LIMITS = Limits(connect_s=1.0, answer_s=5.0, script_s=2.0)
 SHORT = Limits(connect_s=1.0, answer_s=0.5, script_s=1.0)
 VIP = "198.51.100.50"
 API = Target(VIP, 6443)
-API_KEY = ProbeKey(ProbeKind.API, "VIP", 6443)
+API_KEY = ProbeKey(api.API, "VIP", 6443)
 COMPONENTS = "/apis/rainbond.io/v1alpha1/namespaces/rbd-system/rbdcomponents"
 
 

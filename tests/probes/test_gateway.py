@@ -7,8 +7,9 @@ from ipaddress import IPv4Address
 
 import pytest
 
-from rbdtui.probes.gateway import Expectation, PortAnswer, certificate_names, judge_port, port_question
-from rbdtui.probes.model import Answer, ProbeKey, ProbeKind, ProbeState
+from rbdtui.probes import gateway
+from rbdtui.probes.gateway import PortAnswer, certificate_names, judge_port, port_question
+from rbdtui.probes.model import Answer, Expectation, ProbeKey, ProbeState
 from rbdtui.probes.ways import Limits, Reply, Target
 from rbdtui.probes.wire import Place, Trouble, WireError
 from rbdtui.profiles import RAINBOND_6, Reach
@@ -33,7 +34,7 @@ async def answer_at(port: int, real_port: int) -> Answer:
         reply = Reply(await question.ask(Place("127.0.0.1", real_port)))
     except WireError as error:
         reply = Reply(None, error.trouble, error.evidence)
-    return judge_port(ProbeKey(ProbeKind.GATEWAY, "node1", port), question.asked, reply, Expectation.OPEN)
+    return judge_port(ProbeKey(gateway.GATEWAY, "node1", port), question.asked, reply, Expectation.OPEN)
 
 
 PLAIN = [
@@ -128,7 +129,7 @@ def test_what_no_answer_is_worth(
     expectation: Expectation, trouble: Trouble | None, via: str, state: ProbeState
 ) -> None:
     reply: Reply[PortAnswer] = Reply(None, trouble, "raw words", via)
-    answer = judge_port(ProbeKey(ProbeKind.GATEWAY, "node1", 80), "GET", reply, expectation)
+    answer = judge_port(ProbeKey(gateway.GATEWAY, "node1", 80), "GET", reply, expectation)
     assert answer.state is state
     assert answer.evidence == "raw words"
     assert ("checked from" in str(answer.detail)) == bool(via)
@@ -136,7 +137,7 @@ def test_what_no_answer_is_worth(
 
 def test_closed_before_anything_is_installed_says_so() -> None:
     reply: Reply[PortAnswer] = Reply(None, Trouble.REFUSED)
-    answer = judge_port(ProbeKey(ProbeKind.GATEWAY, "node1", 80), "GET", reply, Expectation.CLOSED)
+    answer = judge_port(ProbeKey(gateway.GATEWAY, "node1", 80), "GET", reply, Expectation.CLOSED)
     assert str(answer.detail) == "Nothing installed yet. Closed: nothing listens."
     assert answer.state.published == "ok"
 

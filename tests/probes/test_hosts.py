@@ -9,19 +9,17 @@ import time
 import pytest
 
 from rbdtui.paths import asset
+from rbdtui.probes.clocks import judge_clocks
 from rbdtui.probes.hosts import (
-    ClockReading,
     HostSample,
-    Thresholds,
-    judge_clocks,
     judge_disks,
-    judge_holder,
-    judge_keepalived,
     judge_rke2,
     parse_sample,
     take_sample,
 )
-from rbdtui.probes.model import ProbeState
+from rbdtui.probes.model import ClockReading, ProbeState
+from rbdtui.probes.settings import Thresholds
+from rbdtui.probes.vip import judge_holder, judge_keepalived
 from rbdtui.transport.base import CommandResult
 from tests.probes.standin import StandIn, health_output
 

@@ -8,11 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from rbdtui.probes import api
 from rbdtui.probes.hysteresis import HISTORY, Hysteresis, Tracker
-from rbdtui.probes.model import Answer, HealthEvent, ProbeKey, ProbeKind, ProbeState
+from rbdtui.probes.model import Answer, HealthEvent, ProbeKey, ProbeState
 from rbdtui.words import T
 
-KEY = ProbeKey(ProbeKind.API, "node1", 6443)
+KEY = ProbeKey(api.API, "node1", 6443)
 LETTERS = {
     "o": ProbeState.OK,
     "e": ProbeState.EXPECTED,

@@ -8,6 +8,7 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from rbdtui.paths import asset
+from rbdtui.probes import api, cluster, etcd, gateway, hosts, vip
 from rbdtui.probes.model import (
     CLUSTER,
     VIP,
@@ -15,23 +16,22 @@ from rbdtui.probes.model import (
     Health,
     HealthSnapshot,
     ProbeKey,
-    ProbeKind,
     ProbeState,
     ProbeStatus,
 )
 from rbdtui.probes.verdict import QUORUM, verdict
 from rbdtui.words import T, use_language
 
-API = ProbeKey(ProbeKind.API, VIP, 6443)
+API = ProbeKey(api.API, VIP, 6443)
 OTHERS = {
-    "ssh1": ProbeKey(ProbeKind.SSH, "node1", 22),
-    "ssh2": ProbeKey(ProbeKind.SSH, "node2", 22),
-    "api1": ProbeKey(ProbeKind.API, "node1", 6443),
-    "disk1": ProbeKey(ProbeKind.DISK, "node1"),
-    "node1": ProbeKey(ProbeKind.NODE, "node1"),
-    "etcd1": ProbeKey(ProbeKind.ETCD, "node1"),
-    "vip": ProbeKey(ProbeKind.VIP_HOLDER, CLUSTER),
-    "gw80": ProbeKey(ProbeKind.GATEWAY, "node1", 80),
+    "ssh1": ProbeKey(hosts.SSH, "node1", 22),
+    "ssh2": ProbeKey(hosts.SSH, "node2", 22),
+    "api1": ProbeKey(api.API, "node1", 6443),
+    "disk1": ProbeKey(hosts.DISK, "node1"),
+    "node1": ProbeKey(cluster.NODE, "node1"),
+    "etcd1": ProbeKey(etcd.ETCD, "node1"),
+    "vip": ProbeKey(vip.VIP_HOLDER, CLUSTER),
+    "gw80": ProbeKey(gateway.GATEWAY, "node1", 80),
 }
 OK, EXPECTED, DEGRADED = ProbeState.OK, ProbeState.EXPECTED, ProbeState.DEGRADED
 DOWN, UNKNOWN = ProbeState.DOWN, ProbeState.UNKNOWN
@@ -141,7 +141,7 @@ def test_what_nothing_stands_behind_is_not_counted() -> None:
         (OTHERS["vip"], "vip-holder"),
         (OTHERS["gw80"], "gateway-80@node1"),
         (OTHERS["ssh1"], "ssh@node1"),
-        (ProbeKey(ProbeKind.GATEWAY, VIP, 8443), "gateway-8443@VIP"),
+        (ProbeKey(gateway.GATEWAY, VIP, 8443), "gateway-8443@VIP"),
     ],
 )
 def test_ids(key: ProbeKey, name: str) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import Final
 
+from rbdtui.probes import api, clocks, cluster, etcd, gateway, hosts, vip
 from rbdtui.probes.model import (
     CLUSTER,
     VIP,
@@ -14,7 +15,6 @@ from rbdtui.probes.model import (
     HealthEvent,
     HealthSnapshot,
     ProbeKey,
-    ProbeKind,
     ProbeState,
     ProbeStatus,
 )
@@ -25,7 +25,7 @@ from rbdtui.words import T, Text
 AT: Final = 1_790_000_000.0
 """When the pictures were made, Unix time."""
 SINCE: Final = AT - 3_000
-API: Final = ProbeKey(ProbeKind.API, VIP, 6443)
+API: Final = ProbeKey(api.API, VIP, 6443)
 VIP_ADDRESS: Final = "127.88.0.100"
 _WAVE: Final = (1.0, 2.0, 1.5, 3.0, 9.0, 2.0, 1.0, 1.2, 4.0, 2.2)
 
@@ -45,23 +45,23 @@ def unasked(known: ProbeStatus) -> ProbeStatus:
 
 
 def _of_node(name: str, *, server: bool, leader: bool) -> Iterable[ProbeStatus]:
-    yield status(ProbeKey(ProbeKind.SSH, name, 22), ProbeState.OK, T("probe.ssh.ok"), 6.0)
+    yield status(ProbeKey(hosts.SSH, name, 22), ProbeState.OK, T("probe.ssh.ok"), 6.0)
     disk = T("probe.disk.used", path="/", percent=38, free_gib="112.4")
-    yield status(ProbeKey(ProbeKind.DISK, name), ProbeState.OK, disk)
+    yield status(ProbeKey(hosts.DISK, name), ProbeState.OK, disk)
     clock = T("probe.clock.skew", skew_s="0.002", offset_s="0.004", uncertainty_s="0.003")
-    yield status(ProbeKey(ProbeKind.CLOCK, name), ProbeState.OK, clock)
-    yield status(ProbeKey(ProbeKind.NODE, name), ProbeState.OK, T("probe.node.ready"))
+    yield status(ProbeKey(clocks.CLOCK, name), ProbeState.OK, clock)
+    yield status(ProbeKey(cluster.NODE, name), ProbeState.OK, T("probe.node.ready"))
     if not server:
         return
-    yield status(ProbeKey(ProbeKind.KEEPALIVED, name), ProbeState.OK, T("probe.keepalived.active"))
-    yield status(ProbeKey(ProbeKind.API, name, 6443), ProbeState.OK, T("probe.api.ok"), 4.0)
+    yield status(ProbeKey(vip.KEEPALIVED, name), ProbeState.OK, T("probe.keepalived.active"))
+    yield status(ProbeKey(api.API, name, 6443), ProbeState.OK, T("probe.api.ok"), 4.0)
     member = T("probe.etcd.leader", size_mb=24) if leader else T("probe.etcd.member", size_mb=24)
-    yield status(ProbeKey(ProbeKind.ETCD, name), ProbeState.OK, member, 2.0)
+    yield status(ProbeKey(etcd.ETCD, name), ProbeState.OK, member, 2.0)
 
 
 def _gateway(target: str, *, used: bool) -> Iterable[ProbeStatus]:
     for place, port in enumerate(RAINBOND_6.ports(Reach.USERS)):
-        key = ProbeKey(ProbeKind.GATEWAY, target, port)
+        key = ProbeKey(gateway.GATEWAY, target, port)
         if used:
             yield status(key, ProbeState.OK, T("probe.gateway.http", status=404), 2.0 + 3 * place)
         else:
@@ -76,10 +76,10 @@ def healthy_probes(agents: int = 1, *, gateway_used: bool = True) -> list[ProbeS
     for number in range(1, agents + 1):
         found += _of_node(f"agent{number}", server=False, leader=False)
     holder = T("probe.vip.held", address=VIP_ADDRESS, node="server1")
-    found.append(status(ProbeKey(ProbeKind.VIP_HOLDER, CLUSTER), ProbeState.OK, holder))
+    found.append(status(ProbeKey(vip.VIP_HOLDER, CLUSTER), ProbeState.OK, holder))
     found.append(status(API, ProbeState.OK, T("probe.api.ok"), 5.0))
     quorum = T("probe.etcd.quorum", healthy=3, planned=3, leader="server1", size_mb=24)
-    found.append(status(ProbeKey(ProbeKind.ETCD_QUORUM, CLUSTER), ProbeState.OK, quorum))
+    found.append(status(ProbeKey(etcd.ETCD_QUORUM, CLUSTER), ProbeState.OK, quorum))
     for target in (*servers, VIP):
         found += _gateway(target, used=gateway_used)
     return found
