@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -17,6 +17,14 @@ class Severity(StrEnum):
     ERROR = "error"
     WARNING = "warning"
     INFO = "info"
+
+    @property
+    def rank(self) -> int:
+        """The smaller the worse."""
+        return tuple(Severity).index(self)
+
+
+Identity = tuple[str, str, str, Hashable]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +59,15 @@ class Finding:
     """What was seen, raw: a value, the output of a command. Never a secret."""
 
     @property
+    def identity(self) -> Identity:
+        """What makes two findings the same, in whatever language they are told and whatever was seen.
+
+        Of a node's finding it is the node that counts, because one may name the field and the other only the node.
+        """
+        place = ("", self.place.node) if self.place.node else (self.place.field, "")
+        return (self.code, *place, _frozen(self.params))
+
+    @property
     def message(self) -> Text:
         """What is wrong."""
         return Text(f"finding.{self.code}.message", self.params)
@@ -76,6 +93,14 @@ class Finding:
             "evidence": self.evidence,
             "remedy": str(self.remedy),
         }
+
+
+def _frozen(params: Mapping[str, str | int | float | Text]) -> Hashable:
+    """Values of a sentence, so that they can be compared: sentences inside it by their key and values."""
+    return frozenset(
+        (name, (value.key, _frozen(value.params)) if isinstance(value, Text) else value)
+        for name, value in params.items()
+    )
 
 
 def count_by_severity(findings: Iterable[Finding]) -> dict[str, int]:

@@ -53,10 +53,7 @@ def detail_lines(
 
 def in_urgency(findings: Sequence[Finding], field: str) -> list[Finding]:
     """What blames the field under the cursor first, then the worst first."""
-    order = list(Severity)
-    return sorted(
-        findings, key=lambda finding: (bool(field) and in_field(finding) != field, order.index(finding.severity))
-    )
+    return sorted(findings, key=lambda finding: (bool(field) and in_field(finding) != field, finding.severity.rank))
 
 
 def _heading(workbench: Workbench, row: NodeRow) -> Line:

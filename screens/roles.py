@@ -179,8 +179,7 @@ class RolesScreen(RowListScreen):
             if not finding.code.startswith(DEATH_RULES)
             and (not finding.place.field.startswith("nodes[") or finding.place.field.startswith(here))
         ]
-        order = list(Severity)
-        return sorted(found, key=lambda finding: order.index(finding.severity))[:MOST_FINDINGS]
+        return sorted(found, key=lambda finding: finding.severity.rank)[:MOST_FINDINGS]
 
     def _append_finding(self, page: Line, finding: Finding) -> None:
         colour, sign = severity_look(self._detail, finding.severity)

@@ -141,8 +141,7 @@ def answer_findings(findings: Iterable[Finding], *, ascii_only: bool, verbose: b
     if as_json:
         answer_json(findings_json(findings))
         return
-    order = list(Severity)
-    shown = sorted(findings, key=lambda f: (order.index(f.severity), f.place.node, f.place.line, f.code))
+    shown = sorted(findings, key=lambda f: (f.severity.rank, f.place.node, f.place.line, f.code))
     counts = count_by_severity(shown)
     for finding in shown:
         if finding.severity is Severity.INFO and not verbose:

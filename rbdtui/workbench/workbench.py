@@ -289,7 +289,7 @@ class Workbench:
         known = [*self.draft.findings, *self.live.findings]
         if not self.preflight.outdated:
             known += self.preflight.findings
-        return list({_identity(finding): finding for finding in known}.values())
+        return list({finding.identity: finding for finding in known}.values())
 
     # --- the servers -----------------------------------------------------------------------------------------
 
@@ -524,9 +524,3 @@ class Workbench:
 def _stuck(state: RunState) -> int:
     counts = state.counts()
     return counts[StepStatus.FAILED] + counts[StepStatus.ASKING]
-
-
-def _identity(finding: Finding) -> tuple[str, str, str]:
-    """What makes two findings the same, though one names the field and the other only the node."""
-    place = finding.place
-    return (finding.code, place.node, str(finding.message)) if place.node else (finding.code, "", place.field)

@@ -204,8 +204,7 @@ class Verdict(Widget, can_focus=False):
 
 def worst_of(findings: Sequence[Finding]) -> Finding | None:
     """The most severe of the findings, the first of its kind."""
-    order = list(Severity)
-    return min(findings, key=lambda finding: order.index(finding.severity), default=None)
+    return min(findings, key=lambda finding: finding.severity.rank, default=None)
 
 
 def severity_look(widget: Widget, severity: Severity) -> tuple[str, str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Hashable, Iterable
 from typing import ClassVar, Final
 
 from textual.binding import Binding, BindingType
@@ -37,7 +37,7 @@ class FindingList(EventList, inherit_bindings=False):
         super().__init__(id=id)
         self._rows: tuple[Finding | str, ...] = ()
         """A word is the name of a place, with its findings behind it."""
-        self._faded: frozenset[str] = frozenset()
+        self._faded: frozenset[Hashable] = frozenset()
         self._place = 0
 
     @property
@@ -112,13 +112,12 @@ def short_words(finding: Finding) -> str:
 
 def rows_of(findings: Collection[Finding]) -> list[Finding | str]:
     """Places with their findings: the place with the worst first, then in the order of the rail."""
-    severities = list(Severity)
     places: dict[str, list[Finding]] = {}
-    for finding in sorted(findings, key=lambda finding: severities.index(finding.severity)):
+    for finding in sorted(findings, key=lambda finding: finding.severity.rank):
         places.setdefault(place_words(finding), []).append(finding)
     ordered = sorted(
         places.items(),
-        key=lambda item: (severities.index(item[1][0].severity), SECTIONS.index(section_of(item[1][0]))),
+        key=lambda item: (item[1][0].severity.rank, SECTIONS.index(section_of(item[1][0]))),
     )
     rows: list[Finding | str] = []
     for place, found in ordered:
@@ -135,8 +134,8 @@ def place_words(finding: Finding) -> str:
     return f"{name}  {clean_line(finding.place.node)}" if finding.place.node else name
 
 
-def _identity(row: Finding | str) -> str:
-    return row if isinstance(row, str) else f"{row.code}/{row.place.node}/{row.place.field}/{row.message}"
+def _identity(row: Finding | str) -> Hashable:
+    return row if isinstance(row, str) else row.identity
 
 
 __all__ = ["FindingList", "place_words", "rows_of", "severity_sign", "short_words"]

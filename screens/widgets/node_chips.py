@@ -43,11 +43,10 @@ def chips_of(names: Iterable[str], seen: Preflight) -> tuple[Chip, ...]:
 
 
 def _worst(findings: Iterable[Finding]) -> dict[str, Severity]:
-    order = list(Severity)
     worst: dict[str, Severity] = {}
     for finding in findings:
         name = finding.place.node
-        if name not in worst or order.index(finding.severity) < order.index(worst[name]):
+        if name not in worst or finding.severity.rank < worst[name].rank:
             worst[name] = finding.severity
     return worst
 
