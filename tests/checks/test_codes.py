@@ -14,7 +14,7 @@ CHECKS = Path(__file__).resolve().parents[2] / "rbdtui" / "checks"
 
 
 def test_every_code_is_provoked() -> None:
-    given = {code for file in CHECKS.glob("*.py") for code in CODE.findall(file.read_text(encoding="utf-8"))}
+    given = {code for file in CHECKS.rglob("*.py") for code in CODE.findall(file.read_text(encoding="utf-8"))}
     expected = {code for case in NODE_CASES for code in case.expected}
     expected |= {code for case in CLUSTER_CASES for code in case[2]}
     for module in (test_jump_host, test_network, test_preflight):
