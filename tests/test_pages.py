@@ -11,7 +11,13 @@ TESTS = Path(__file__).resolve().parent
 TOP = TESTS.parent
 PAGES = sorted(
     str(page.relative_to(TOP))
-    for page in (TESTS / "README.md", *TOP.glob("SECURITY.md"), *(TOP / "docs").glob("**/*.md"))
+    for page in (
+        TESTS / "README.md",
+        *TOP.glob("SECURITY.md"),
+        TOP / "CONTRIBUTING.md",
+        TOP / "ARCHITECTURE.md",
+        *(TOP / "docs").glob("**/*.md"),
+    )
 )
 NAMED = re.compile(r"`((?:[\w.]+/)*test_\w+\.py)(?:::(test_\w+))?`")
 UNNOTICED = "nothing here"
@@ -28,6 +34,18 @@ def test_every_test_that_is_named_is_there(name: str) -> None:
     files = {file: (TESTS / file).read_text(encoding="utf-8") for file, _ in named if (TESTS / file).is_file()}
     gone = [f"{file}::{test}" for file, test in named if file not in files or f"def {test}" not in files[file]]
     assert gone == []
+
+
+@pytest.mark.parametrize("name", ["CONTRIBUTING.md", "ARCHITECTURE.md"])
+def test_every_place_in_the_code_that_is_named_is_there(name: str) -> None:
+    named = set(re.findall(r"`((?:rbdtui|assets|screens)/[\w./]*)`", page(name)))
+    assert len(named) > 5
+    gone = [place for place in sorted(named) if not (TOP / place).exists() and "NAME" not in place]
+    assert gone == []
+    names = set(re.findall(r"`(\w+/\w+\.py)`", page(name)))
+    known = {str(file.relative_to(TOP / "rbdtui")) for file in (TOP / "rbdtui").glob("*/*.py")}
+    known |= {str(file.relative_to(TESTS)) for file in TESTS.glob("*/*.py")}
+    assert {name for name in names if not name.startswith("rbdtui/")} - known == set()
 
 
 def test_every_room_and_every_file_on_bad_input_is_named() -> None:
