@@ -12,9 +12,10 @@ import click
 from rich.cells import cell_len
 
 from rbdtui.cli.options import FINDINGS, PASSPHRASE, Command, Common, json_option, site_argument
-from rbdtui.cli.output import Exit, Styled, answer, answer_findings, answer_json, pad, styled, tell_progress
+from rbdtui.cli.output import Exit, Styled, answer, answer_findings, answer_json, pad, styled, tell, tell_progress
 from rbdtui.cli.passphrases import PromptOrFile
 from rbdtui.findings import has_errors
+from rbdtui.paths import as_typed
 from rbdtui.probes.hosts import SSH
 from rbdtui.probes.model import (
     BALANCER,
@@ -60,6 +61,8 @@ def health(site: Path, as_json: bool, watch: bool, common: Common) -> int:
         answer_findings(findings, ascii_only=common.ascii_only, verbose=common.verbose, as_json=as_json)
         return Exit.FINDINGS
     snapshot = asyncio.run(_ask(session, watch=watch, as_json=as_json, common=common))
+    if snapshot.health is Health.OK and session.site.kubeconfig_file.is_file() and not as_json:
+        tell(T("cli.health.use", file=as_typed(session.site.kubeconfig_file)))
     return Exit.GOOD if snapshot.health is Health.OK else Exit.FINDINGS
 
 

@@ -15,7 +15,7 @@ from rbdtui.simulator.bundle import write_bundle
 from rbdtui.simulator.demo_site import write_demo_site
 from rbdtui.simulator.fleet import SimulatedFleet
 from rbdtui.site import Site
-from rbdtui.words import LANGUAGES
+from rbdtui.words import LANGUAGES, T
 from tests.cli import console
 from tests.cli.hosts import FleetThread, fill_vault
 
@@ -41,6 +41,23 @@ def test_a_run_that_ended_well_says_how_the_cluster_is_used(installed: tuple[Sit
     path = console.run("en", "kubeconfig", site.path).check(Exit.GOOD)
     assert path.out == f"{site.kubeconfig_file}\n"
     assert site.kubeconfig_file.stat().st_mode & 0o077 == 0
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_healthy_cluster_is_told_with_how_it_is_used(installed: tuple[Site, console.Said], language: str) -> None:
+    site, _ = installed
+    said = console.run(language, "health", site.path).check(Exit.GOOD)
+    assert f"export KUBECONFIG={site.kubeconfig_file}" in said.err
+    assert console.run(language, "health", site.path, "--json").check(Exit.GOOD).err == ""
+
+
+def test_the_plan_of_what_is_installed_changes_nothing(installed: tuple[Site, console.Said]) -> None:
+    site, _ = installed
+    said = console.run("en", "plan", site.path, "--passphrase-file", site.path / "passphrase").check(Exit.GOOD)
+    rows = [line for line in said.out.splitlines() if line[:2] in ("+ ", "= ", "- ")]
+    assert rows
+    assert [line for line in rows if line.startswith("+")] == []
+    assert str(T("review.plan.nothing", steps=len(rows), nodes=1)) in said.out.splitlines()
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
