@@ -9,8 +9,9 @@ from rich.cells import cell_len, chop_cells
 from rich.text import Text as Line
 from textual.widget import Widget
 
-_PIECES: Final = re.compile(r"[⺀-￯][，。：；！？、）」]*|[^\s⺀-￯]+[，。：；！？、）」]*|\s+")
-"""What is never broken: a word, or one wide letter; with the signs behind it that must not begin a line."""
+_PIECES: Final = re.compile(r"[（「]*(?:[⺀-￯]|[^\s⺀-￯]+)[，。：；！？、）」]*|\s+")
+"""What is never broken: a word, or one wide letter; with the signs that must not end a line before it, or begin one
+behind it."""
 _WIDE: Final = re.compile("[⺀-￯]")
 LEAST_CELLS: Final = 10
 

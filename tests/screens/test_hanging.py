@@ -12,10 +12,11 @@ SENTENCE = "服务器有应答，但不接受该密钥和密码。按 l 选择�
 
 
 @pytest.mark.parametrize("cells", range(12, 70))
-def test_lines_fit_and_none_begins_with_what_ends_a_sentence(cells: int) -> None:
+def test_lines_fit_and_none_begins_or_ends_with_the_wrong_sign(cells: int) -> None:
     lines = broken_line(Line(SENTENCE, style="bold"), cells)
     assert all(cell_len(line.plain) <= cells + 2 for line in lines)
     assert not any(line.plain.startswith(tuple("，。：；！？、）」")) for line in lines)
+    assert not any(line.plain.endswith("（") for line in lines)
     assert "".join("".join(line.plain for line in lines).split()) == "".join(SENTENCE.split())
     assert all(str(line.style) == "bold" for line in lines)
     if cells > 20:
