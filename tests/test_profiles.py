@@ -81,7 +81,7 @@ def test_the_gateway_ports_stand_once() -> None:
 def test_an_unknown_profile_is_told_with_the_allowed_ones(trial: Profile) -> None:
     [finding] = parse_spec(changed(("profile: kubernetes-only", "profile: trail"))).findings
     assert finding.code == "RBD-SPEC-006"
-    assert finding.params["expected"] == "rainbond-6, kubernetes-only, trial"
+    assert finding.params["expected"] == ", ".join([*(profile.name for profile in PROFILES), "trial"])
     assert "trial" in str(finding.remedy) + str(finding.message)
 
 
