@@ -109,8 +109,8 @@ class TextLine(Input):
             await super()._on_key(event)
 
     def _on_blur(self, event: events.Blur) -> None:
-        """Another field has the cursor now."""
-        if self._resting:
+        """Another field has the cursor now, unless it is only the terminal that somebody looked away from."""
+        if self._resting and self.app.app_focus:
             self.editing = False
 
     def watch_editing(self) -> None:

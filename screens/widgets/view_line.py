@@ -61,9 +61,10 @@ class SearchLine(TextLine):
         self.post_message(SearchBar.Done("", 0))
 
     def _on_blur(self, event: events.Blur) -> None:
-        """Something else was clicked."""
+        """Something else was clicked; a terminal that somebody only looked away from still takes the words."""
         super()._on_blur(event)
-        self.post_message(SearchBar.Done(self.value, 0))
+        if self.app.app_focus:
+            self.post_message(SearchBar.Done(self.value, 0))
 
 
 class SearchBar(Horizontal):

@@ -6,6 +6,7 @@ import itertools
 import random
 
 import pytest
+from textual import events
 from textual.pilot import Pilot
 
 from rbdtui.site import Site
@@ -396,3 +397,19 @@ async def test_keys_in_any_order_change_no_server_that_is_not_meant(
                     meant = set()
             after = {field_of(node, "address"): repr(node) for _, node in nodes_in(workbench.draft.data)}
             assert {address for address, node in listed.items() if after.get(address) != node} <= meant
+
+
+async def test_a_terminal_that_is_looked_away_from_goes_on_with_the_search(
+    opened: Opened, workbench: Workbench
+) -> None:
+    async with opened(workbench) as pilot:
+        screen, before = await section(pilot, NODES), names(workbench)
+        await press(pilot, "/work")
+        pilot.app.post_message(events.AppBlur())
+        await settled(pilot)
+        pilot.app.post_message(events.AppFocus())
+        await settled(pilot)
+        await press(pilot, "d1")
+        assert screen.is_current
+        assert screen.view.query == "workd1"
+        assert names(workbench) == before
