@@ -159,8 +159,8 @@ class ReviewScreen(SectionScreen):
         if self._view == PLAN:
             row = self.query_one(PlanList).row
             return self._step_page(row) if row is not None else []
-        finding = self.query_one(FindingList).finding
-        return finding_page(self, finding) if finding is not None else []
+        group = self.query_one(FindingList).group
+        return finding_page(self, group.first, group.nodes) if group is not None else []
 
     def _step_page(self, row: PlanRow) -> list[Part]:
         return step_page(self, row, asking=self.workbench.preflight.previewing)

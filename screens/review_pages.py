@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
 from rich.console import Group
@@ -34,8 +34,8 @@ def plain(parts: Iterable[Part]) -> str:
     return "\n".join(" " * indent + row for indent, line in parts for row in line.plain.split("\n"))
 
 
-def finding_page(screen: OurScreen[Any], finding: Finding) -> list[Part]:
-    """All that is known of a finding, and what to do about it."""
+def finding_page(screen: OurScreen[Any], finding: Finding, nodes: Sequence[str] = ()) -> list[Part]:
+    """All that is known of a finding, and what to do about it; with all ``nodes`` on which it is the same."""
     colour, sign = severity_look(screen, finding.severity)
     weight = "bold " if finding.severity is not Severity.INFO else ""
     parts = [
@@ -44,7 +44,10 @@ def finding_page(screen: OurScreen[Any], finding: Finding) -> list[Part]:
     ]
     if finding.evidence:
         parts += [(2, Line(line, style="dim")) for line in clean_lines(finding.evidence.rstrip(), EVIDENCE_LINES)]
-    return [*parts, (2, Line(clean_line(str(finding.remedy))))]
+    parts.append((2, Line(clean_line(str(finding.remedy)))))
+    if len(nodes) > 1:
+        parts.append((2, Line(clean_line(str(T("review.same_on", nodes=", ".join(nodes)))), style="dim")))
+    return parts
 
 
 def step_page(screen: OurScreen[Any], row: PlanRow, *, asking: bool) -> list[Part]:

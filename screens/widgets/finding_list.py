@@ -11,7 +11,9 @@ from textual.message import Message
 from rbdtui.findings import Finding, Severity
 from rbdtui.terminal_text import clean_line
 from rbdtui.words import T, Text
-from rbdtui.workbench.sections import REVIEW, SECTIONS, section_of
+from rbdtui.workbench.finding_groups import FindingGroup, FindingPlace, places_of
+from rbdtui.workbench.plan_words import names_words
+from rbdtui.workbench.sections import REVIEW
 from screens.theme import Glyphs
 from screens.widgets.canvas import Span, Spans, cut
 from screens.widgets.event_list import LINE_KEYS, EventList
@@ -35,32 +37,33 @@ class FindingList(EventList, inherit_bindings=False):
 
     def __init__(self, *, id: str | None = None) -> None:  # noqa: A002 - Textual's name
         super().__init__(id=id)
-        self._rows: tuple[Finding | str, ...] = ()
+        self._rows: tuple[FindingGroup | str, ...] = ()
         """A word is the name of a place, with its findings behind it."""
-        self._faded: frozenset[Hashable] = frozenset()
         self._place = 0
 
     @property
-    def finding(self) -> Finding | None:
-        """The finding under the cursor."""
+    def group(self) -> FindingGroup | None:
+        """What is under the cursor."""
         row = self._rows[self.place] if self._rows else None
-        return row if isinstance(row, Finding) else None
+        return row if isinstance(row, FindingGroup) else None
 
-    def show_findings(self, findings: Iterable[Finding], faded: Iterable[Finding] = ()) -> None:
+    @property
+    def finding(self) -> Finding | None:
+        """The finding under the cursor, the first of those that are the same."""
+        return self.group.first if self.group is not None else None
+
+    def show_findings(self, findings: Iterable[Finding], faded: Collection[Finding] = ()) -> None:
         """Show these, and those that held earlier; the cursor stays on the finding that it is on."""
-        now, before = list(findings), list(faded)
-        rows = tuple(rows_of([*now, *before]))
-        old = frozenset(_identity(finding) for finding in before)
-        here = _identity(self.finding) if self.finding is not None else ""
-        self._rows, self._faded = rows, old
-        places = [index for index, row in enumerate(rows) if isinstance(row, Finding)]
-        same = (index for index in places if _identity(rows[index]) == here)
+        here = _identity(self._rows[self.place]) if self._rows else ""
+        self._rows = tuple(rows_of(places_of(findings, faded)))
+        places = [index for index, row in enumerate(self._rows) if isinstance(row, FindingGroup)]
+        same = (index for index in places if _identity(self._rows[index]) == here)
         self._place = next(same, places[0] if places else 0)
-        self.show(len(rows), self._line)
+        self.show(len(self._rows), self._line)
 
     def action_move(self, by: int) -> None:
         """Move the cursor to a finding; the name of a place is passed over, and comes into sight with its first."""
-        places = [index for index, row in enumerate(self._rows) if isinstance(row, Finding)]
+        places = [index for index, row in enumerate(self._rows) if isinstance(row, FindingGroup)]
         if not places:
             return
         wanted = min(max(places[0], self.place + by), places[-1])
@@ -72,8 +75,8 @@ class FindingList(EventList, inherit_bindings=False):
             self._draw_all()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Without a finding there is nothing to be put right."""
-        return action != "choose" or self.finding is not None
+        """Where there is nothing to do, nothing leads to where it would be done."""
+        return action != "choose" or (self.finding is not None and self.finding.severity is not Severity.INFO)
 
     def put(self, place: int) -> None:
         """Put the cursor on a finding, and say so."""
@@ -86,13 +89,12 @@ class FindingList(EventList, inherit_bindings=False):
         mark = "~" if glyphs.dash == "-" else "…"
         if isinstance(row, str):
             return (Span(1, cut(row, width - 2, mark), "bold accent", width - 2),)
-        old = _identity(row) in self._faded
-        code = row.code if width >= _WIDE else ""
+        code = row.first.code if width >= _WIDE else ""
         cells = width - 5 - (_CODE_CELLS if code else 0)
         return (
             Span(1, "", "", 1),
-            Span(2, severity_sign(row.severity, glyphs), "muted" if old else _LOOKS[row.severity], 3),
-            Span(5, cut(short_words(row), cells - 1, mark), "muted" if old else "", cells),
+            Span(2, severity_sign(row.severity, glyphs), "muted" if row.faded else _LOOKS[row.severity], 3),
+            Span(5, cut(row.words, cells - 1, mark), "muted" if row.faded else "", cells),
             *([Span(5 + cells, code, "muted", _CODE_CELLS)] if code else []),
         )
 
@@ -102,40 +104,24 @@ def severity_sign(severity: Severity, glyphs: Glyphs) -> str:
     return {Severity.ERROR: glyphs.bad, Severity.WARNING: glyphs.warn, Severity.INFO: glyphs.off}[severity]
 
 
-def short_words(finding: Finding) -> str:
-    """The sentence of a finding below the name of its place, which need not be said again."""
-    words = clean_line(str(finding.message))
-    for sign in (": ", "："):
-        words = words.removeprefix(f"{finding.place.node}{sign}") if finding.place.node else words
-    return words
-
-
-def rows_of(findings: Collection[Finding]) -> list[Finding | str]:
-    """Places with their findings: the place with the worst first, then in the order of the rail."""
-    places: dict[str, list[Finding]] = {}
-    for finding in sorted(findings, key=lambda finding: finding.severity.rank):
-        places.setdefault(place_words(finding), []).append(finding)
-    ordered = sorted(
-        places.items(),
-        key=lambda item: (item[1][0].severity.rank, SECTIONS.index(section_of(item[1][0]))),
-    )
-    rows: list[Finding | str] = []
-    for place, found in ordered:
-        rows += [place, *found]
+def rows_of(places: Iterable[FindingPlace]) -> list[FindingGroup | str]:
+    """Names of places, each with its findings behind it."""
+    rows: list[FindingGroup | str] = []
+    for place in places:
+        rows += [place_words(place), *place.groups]
     return rows
 
 
-def place_words(finding: Finding) -> str:
-    """Where a finding belongs, for a heading: the section, and the node where there is one."""
-    section = section_of(finding)
-    if section == REVIEW and not finding.place.node:
+def place_words(place: FindingPlace) -> str:
+    """Where findings belong, for a heading: the section, and the nodes where there are any."""
+    if place.section == REVIEW and not place.nodes:
         return str(T("review.in_general"))
-    name = str(Text(f"section.{section}"))  # words: section.*
-    return f"{name}  {clean_line(finding.place.node)}" if finding.place.node else name
+    name = str(Text(f"section.{place.section}"))  # words: section.*
+    return f"{name}  {clean_line(names_words(place.nodes))}" if place.nodes else name
 
 
-def _identity(row: Finding | str) -> Hashable:
-    return row if isinstance(row, str) else row.identity
+def _identity(row: FindingGroup | str) -> Hashable:
+    return row if isinstance(row, str) else row.first.identity
 
 
-__all__ = ["FindingList", "place_words", "rows_of", "severity_sign", "short_words"]
+__all__ = ["FindingList", "place_words", "rows_of", "severity_sign"]

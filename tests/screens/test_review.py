@@ -10,6 +10,8 @@ import pytest
 from textual.pilot import Pilot
 
 from rbdtui.engine.events import FailurePolicy
+from rbdtui.findings import Severity
+from rbdtui.workbench.finding_groups import places_of
 from rbdtui.workbench.preflight_view import LookState, Preflight
 from rbdtui.workbench.sections import NODES, REVIEW, RUN, SITE
 from rbdtui.workbench.workbench import Workbench
@@ -83,7 +85,7 @@ async def test_what_was_said_gives_way_to_what_comes_next_but_a_refusal_stays(
 
 async def test_findings_stand_by_place_the_worst_first(opened: Opened, home: Path) -> None:
     workbench = in_state(home, "bad")
-    rows = [row if isinstance(row, str) else row.code for row in rows_of(workbench.findings)]
+    rows = [row if isinstance(row, str) else row.first.code for row in rows_of(places_of(workbench.findings))]
     assert rows[:2] == ["Site", "RBD-BUNDLE-001"]
     assert rows.index("Nodes  node2") < rows.index("RBD-HW-101") < rows.index("Nodes  node3")
     assert rows.index("RBD-TIME-102") < rows.index("RBD-OS-103"), "a warning before an error of the same server"
@@ -94,6 +96,18 @@ async def test_findings_stand_by_place_the_worst_first(opened: Opened, home: Pat
         finding = screen.query_one(FindingList).finding
         assert finding is not None
         assert str(finding.remedy) in detail(screen)
+
+
+async def test_where_nothing_is_to_be_done_no_key_offers_to_do_it(opened: Opened, home: Path) -> None:
+    async with opened(in_state(home, "bad")) as pilot:
+        screen = await show(pilot)
+        listed = screen.query_one(FindingList)
+        offered = {}
+        for _ in range(60):
+            assert listed.group is not None
+            offered[listed.group.severity] = bool(listed.check_action("choose", ()))
+            await press(pilot, "down")
+        assert offered == {Severity.ERROR: True, Severity.WARNING: True, Severity.INFO: False}
 
 
 @pytest.mark.parametrize(("downs", "section"), [(0, SITE), (1, NODES), (8, NODES)])
