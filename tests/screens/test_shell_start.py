@@ -109,6 +109,14 @@ async def test_a_new_site_is_made_and_opened(opened: Opened, home: Path) -> None
     assert "profile: kubernetes-only" in text, "which this version installs in full"
 
 
+async def test_a_directory_is_typed_in_place_of_the_one_that_followed_the_name(opened: Opened, home: Path) -> None:
+    async with opened() as pilot:
+        await press(pilot, "n")
+        await type_in(pilot, "Bad Name")
+        await press(pilot, "tab", "ctrl+u", *"tsite")
+        assert [field.value for field in pilot.app.screen.query(Field)] == ["Bad Name", "tsite"]
+
+
 async def test_a_profile_that_is_not_installed_in_full_yet_is_offered_and_said_to_be_so(
     opened: Opened, home: Path
 ) -> None:
