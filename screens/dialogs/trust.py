@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Sequence
-from typing import ClassVar
+from typing import ClassVar, Final
 
 from rich.text import Text as Line
 from textual import work
@@ -22,6 +22,9 @@ from rbdtui.workbench.host_keys import HostKeys, KeyState, SeenHostKey, by_host
 from screens.base import Dialog, Words, key
 from screens.dialogs.confirm import ConfirmDialog
 from screens.widgets.hanging import hanging
+
+FEW_HOSTS: Final = 6
+"""With more, a new key is a line, so that fifty are read in five pages and not in sixteen."""
 
 
 class TrustDialog(Dialog[int]):
@@ -118,9 +121,13 @@ class TrustDialog(Dialog[int]):
     # --- what is shown ---------------------------------------------------------------------------------------
 
     def _draw(self) -> None:
-        page = Line()
-        for host in self._hosts:
-            self._append_host(page, host)
+        page, hosts = Line(), self._hosts
+        names = max((len(host.node) for host in hosts), default=0) if len(hosts) > FEW_HOSTS else 0
+        for host in hosts:
+            if names and _is_plain(host):
+                self._append_line(page, host, names)
+            else:
+                self._append_host(page, host)
         if self._scanning:
             page.append(str(T("trust.scanning")), style=self.style("muted"))
         elif not page.plain:
@@ -178,6 +185,12 @@ class TrustDialog(Dialog[int]):
             page.append(f"  {T('trust.warning')}\n", style=self.style("error"))
         page.append("\n")
 
+    def _append_line(self, page: Line, host: HostKeys, names: int) -> None:
+        """One of many: its name and the fingerprint of the key that the command above shows on its console."""
+        page.append(f"{self.glyphs.warn} ", style=self.style("warning", bold=True))
+        page.append(f"{host.node:{names}}", style="bold")
+        page.append(f"  {host.keys[0].fingerprint}\n", style="not bold default")
+
     def _state(self, host: HostKeys) -> tuple[str, str]:
         if host.changed:
             return f"{self.glyphs.bad} {T('trust.changed')}", "error"
@@ -234,3 +247,9 @@ class TrustDialog(Dialog[int]):
     def action_dismiss_none(self) -> None:
         """Leave with what was pinned so far."""
         self.dismiss(self._pinned)
+
+
+def _is_plain(host: HostKeys) -> bool:
+    """Whether there is nothing to be said of a host but the fingerprint of its one new key, of the usual kind."""
+    one = len(host.keys) == 1 and host.keys[0].algorithm == "ssh-ed25519"
+    return one and host.new and not host.changed and host.error is None

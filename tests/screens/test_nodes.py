@@ -297,11 +297,11 @@ async def test_new_keys_are_trusted_and_a_changed_one_is_not(opened: Opened, hom
 
 
 async def test_no_key_is_confirmed_that_was_not_on_the_screen(opened: Opened, home: Path) -> None:
-    async with SimulatedFleet(9, speed=20.0) as fleet:
+    async with SimulatedFleet(24, speed=20.0) as fleet:
         site = write_demo_site(home / "fleet", fleet)
         async with opened(bench(site, ask_servers=True, simulated=True)) as pilot:
             await press(pilot, "T")
-            await until(pilot, lambda: scanned(pilot, 9), 20.0)
+            await until(pilot, lambda: scanned(pilot, 24), 20.0)
             dialog = pilot.app.screen
             assert isinstance(dialog, TrustDialog)
             keys = dialog.query_one("#keys", VerticalScroll)
@@ -323,11 +323,11 @@ async def test_no_key_is_confirmed_that_was_not_on_the_screen(opened: Opened, ho
 
 
 async def test_a_jump_to_the_end_is_not_reading(opened: Opened, home: Path) -> None:
-    async with SimulatedFleet(9, speed=20.0) as fleet:
+    async with SimulatedFleet(24, speed=20.0) as fleet:
         site = write_demo_site(home / "fleet", fleet)
         async with opened(bench(site, ask_servers=True, simulated=True)) as pilot:
             await press(pilot, "T")
-            await until(pilot, lambda: scanned(pilot, 9), 20.0)
+            await until(pilot, lambda: scanned(pilot, 24), 20.0)
             await press(pilot, "end", "y", "enter")
             assert isinstance(pilot.app.screen, TrustDialog)
             assert not site.known_hosts_file.exists()
