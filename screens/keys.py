@@ -14,7 +14,8 @@ _KEY_SIGNS: Final = {
     "escape": "Esc", "enter": "Enter", "space": "Space", "question_mark": "?", "slash": "/", "tab": "Tab",
     "up": "↑", "down": "↓", "left": "←", "right": "→", "plus": "+", "minus": "-", "delete": "Del",
     "exclamation_mark": "!", "asterisk": "*", "pageup": "PgUp", "pagedown": "PgDn", "full_stop": ".", "comma": ",",
-    "left_square_bracket": "[", "right_square_bracket": "]", "home": "Home", "end": "End",
+    "left_square_bracket": "[", "right_square_bracket": "]", "left_curly_bracket": "{", "right_curly_bracket": "}",
+    "home": "Home", "end": "End",
 }  # fmt: skip
 _KEY_SIGNS_ASCII: Final = {"up": "Up", "down": "Dn", "left": "Lt", "right": "Rt"}
 
@@ -75,7 +76,7 @@ _TYPED: Final = frozenset(
 
 def is_typed(key: str) -> bool:
     """Whether a key puts a letter into a text field."""
-    return len(key) == 1 or key in _TYPED or key.endswith("square_bracket")
+    return len(key) == 1 or key in _TYPED or key.endswith("_bracket")
 
 
 def key_sign(key: str, *, ascii_only: bool) -> str:

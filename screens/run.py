@@ -52,7 +52,6 @@ class RunScreen(RunPast):
     CSS_PATH = css("run")
     AUTO_FOCUS = "#matrix"
     BINDINGS: ClassVar[list[BindingType]] = [
-        key("escape", "back", "back"),
         key("enter", "read", "log"),
         key("enter", "review", "to_review"),
         *RunPast.IN_THE_PAST,
@@ -64,7 +63,7 @@ class RunScreen(RunPast):
         key("e", "trouble", "trouble"),
         *RunPast.TO_THE_PAST,
         key("o", "runs", "runs"),
-        key("escape", "follow_work", "follow"),
+        key("escape", "back", "back"),
     ]
 
     def __init__(self) -> None:
@@ -303,8 +302,6 @@ class RunScreen(RunPast):
                 return known is not None and bool(known.in_trouble())
             case "back":
                 return run is not None and self._can_go_back
-            case "follow_work":
-                return run is not None and not self._can_go_back and not self._auto
             case "pane" | "search" | "runs":
                 return run is not None
         return True
@@ -331,10 +328,10 @@ class RunScreen(RunPast):
     @property
     def _can_go_back(self) -> bool:
         reading = bool(self._searching) or not isinstance(self.focused, StepMatrix) or self._pane != LOG
-        return reading or self.replay.looks_back
+        return reading or self.replay.looks_back or not self._auto
 
     def action_back(self) -> None:
-        """Back by one: from the field to where it was opened, from a pane to the picture, to the present."""
+        """Back by one: from the field to where it was opened, from a pane to the picture, to now, to the work."""
         if self._searching:
             self._end_search()
         elif not isinstance(self.focused, StepMatrix) or self._pane != LOG:
@@ -342,11 +339,8 @@ class RunScreen(RunPast):
             self.set_focus(self._matrix)
         elif self.replay.looks_back:
             self.replay.now()
-        self.after_move()
-
-    def action_follow_work(self) -> None:
-        """Have the cursor follow the work again."""
-        self._auto = True
+        else:
+            self._auto = True
         self.after_move()
 
     def after_move(self) -> None:

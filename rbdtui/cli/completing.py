@@ -23,7 +23,9 @@ _MOST_ENTRIES: Final = 2000
 _SPLITTING: Final = "@"
 """Where bash splits words which is part of names of ours."""
 _NODES: Final = re.compile(r"^nodes:(.*?)(?=^[^\s#-]|\Z)", re.MULTILINE | re.DOTALL)
-_NODE_NAME: Final = re.compile(r"(?:^\s*-\s+\{?\s*|[{,]\s*|^\s+)name:\s*[\"']?([a-z0-9][a-z0-9.-]*)", re.MULTILINE)
+_NODE_NAME: Final = re.compile(
+    r"(?:^[ \t]*-[ \t]+(?:\{[ \t]*)?|[{,][ \t]*|^[ \t]+)name:[ \t]*[\"']?([a-z0-9][a-z0-9.-]*)", re.MULTILINE
+)
 _SECRET: Final = re.compile(r"\bsecret:([a-z0-9][a-z0-9._-]*)")
 _CODE: Final = re.compile(r"^\[finding\.(RBD-[A-Z0-9-]+)\]", re.MULTILINE)
 _STEP: Final = re.compile(r'"id":\s?"([a-z0-9-]+(?:@[a-z0-9.-]+)?)"')

@@ -173,23 +173,25 @@ class KeyLine(Widget, can_focus=False):
     """The keys that do something here, as many as fit; the rest is under ``?``."""
 
     keys: reactive[tuple[tuple[str, str], ...]] = reactive(())
-    """(key as shown, what it does) pairs, the most important first; the last has its place in any case."""
+    """(key as shown, what it does) pairs, the most important first; the way back and help are the last."""
 
     def render(self) -> RenderResult:
-        """The line, never longer than the terminal is wide; help always has its place at the end."""
+        """The line, never longer than the terminal is wide, with the way back and help at its end."""
         colour = rich_colour(self.app, "footer-key-foreground")
         if not self.keys:
             return Line("")
-        *most, last = self.keys
-        room = self.size.width - 1 - cell_len(" ".join(last))
+        kept = 2 if len(self.keys) > 1 and self.keys[-2][0] == "Esc" else 1
+        last = self.keys[-kept:]
+        room = self.size.width - 1 - cell_len("  ".join(" ".join(pair) for pair in last))
         line = Line(" ", no_wrap=True)
-        for key, word in most:
+        for key, word in self.keys[:-kept]:
             if cell_len(line.plain) + cell_len(f"{key} {word}") + 2 > room:
                 break
             line.append(key, style=f"bold {colour}")
             line.append(f" {word}  ")
-        line.append(last[0], style=f"bold {colour}")
-        line.append(f" {last[1]}")
+        for index, (key, word) in enumerate(last):
+            line.append(f"{'  ' if index else ''}{key}", style=f"bold {colour}")
+            line.append(f" {word}")
         return line
 
 

@@ -158,7 +158,7 @@ async def test_where_no_way_leads_to_the_api_that_is_said(at: Bench, monkeypatch
 
     monkeypatch.setattr(host, "reach", forbidden)
     await STEP.apply(at.context)
-    assert any("was not tried out" in str(note) for note in at.heard.notes)
+    assert any("was not tested" in str(note) for note in at.heard.notes)
     assert (at.context.site_dir / "kubeconfig").exists()
 
 

@@ -16,6 +16,7 @@ from rbdtui.workbench.operations import put
 from rbdtui.workbench.sections import HEALTH, NODES, RUN
 from screens.base import SectionScreen
 from screens.widgets.canvas import Canvas
+from screens.widgets.frame import KeyLine
 from screens.widgets.log_pane import LogPane
 from screens.widgets.said import Said
 from screens.widgets.step_matrix import StepMatrix
@@ -252,6 +253,17 @@ async def test_the_log_is_followed_and_stands_still_where_it_is_read(
             assert log.text_rows[-1].endswith("an even newer line")
             await pilot.press("home")
             assert log.text_rows[0].startswith("--- attempt 1")
+
+
+async def test_the_way_back_from_a_log_is_shown(home: Path, opened: Opened, monkeypatch: Patch) -> None:
+    with on_stage(home, "stalled", monkeypatch) as (workbench, _):
+        async with opened(workbench) as pilot:
+            await show_run(pilot)
+            await pilot.press("enter")
+            await pilot.pause()
+            line = str(pilot.app.screen.query_one(KeyLine).render())
+            assert line.endswith("Esc back  ? help")
+            assert len(line) <= 80
 
 
 async def test_searching_older_and_newer(home: Path, opened: Opened, monkeypatch: Patch) -> None:

@@ -199,5 +199,5 @@ async def test_a_full_disk_of_the_jump_host_is_said_with_what_to_do(
             await show_run(pilot)
             await caught_up(pilot)
             assert "failed" in status(pilot)
-            assert "No room is left" in banner(pilot)
-            assert "Press p to go on." in banner(pilot)
+            assert "is full" in banner(pilot)
+            assert "Press p to resume." in banner(pilot)
