@@ -191,7 +191,8 @@ class RunScreen(RunPast):
         if self._pane == LOG:
             step = self._matrix.selected
             until = clock.stamp(self.replay.at(self.end_of(run))) if self.replay.looks_back else ""
-            self._log.show(run.log(step.info.id) if step is not None else None, until)
+            empty = T("run_screen.log.empty_but_changes") if step is not None and step.changes else None
+            self._log.show(run.log(step.info.id) if step is not None else None, until, empty=empty)
         known = self._matrix.matrix
         facts = step_facts(self._matrix.selected, known) if self._pane == LOG and known is not None else ()
         said, banner = self.query_one("#facts", Said), self.query_one("#banner", Said)

@@ -14,6 +14,7 @@ from textual.widget import Widget
 from textual.widgets import Input, OptionList
 from textual.widgets.option_list import Option
 
+from rbdtui.terminal_text import clean_line
 from rbdtui.words import T, Text
 from screens.base import Dialog, OurScreen, key
 from screens.keys import key_actions
@@ -90,7 +91,11 @@ class PaletteDialog(Dialog[Command]):
                 line = Line(set_cell_size(word, max(cell_len(word) + 2, WORD_CELLS)), no_wrap=True)
                 line.append(command.sign, style=self.style("footer-key-foreground", bold=True))
                 listed.add_option(Option(line, id=str(index)))
-        listed.highlighted = 0 if listed.option_count else None
+        if not listed.option_count:
+            listed.add_option(Option(str(T("palette.nothing", wanted=clean_line(wanted))), disabled=True))
+            listed.highlighted = None
+        else:
+            listed.highlighted = 0
 
     def action_move(self, by: int) -> None:
         """Move in the list while the field keeps the cursor."""

@@ -81,6 +81,7 @@ class LogPane(Widget, can_focus=True):
         self._wanted = ""
         self._found: int | None = None
         self._rows: list[_Row] = []
+        self._empty = T("run_screen.log.empty")
 
     # --- what is shown ---------------------------------------------------------------------------------------
 
@@ -114,8 +115,12 @@ class LogPane(Widget, can_focus=True):
         """What is drawn, as plain text."""
         return [f"{row.stamp}{row.text}" for row in self._rows]
 
-    def show(self, file: LogFile | None, until: str = "") -> None:
-        """Show a log, or one as it was at a moment (as its lines are stamped); another one is shown from its end."""
+    def show(self, file: LogFile | None, until: str = "", *, empty: Text | None = None) -> None:
+        """Show a log, or one as it was at a moment (as its lines are stamped); another one is shown from its end.
+
+        ``empty`` stands in place of a log without lines.
+        """
+        self._empty = empty or T("run_screen.log.empty")
         if file != self._file:
             self._file, self._top, self._top_part, self._cut_cells, self._found = file, None, 0, 0, None
         elif until == self._until:
@@ -159,9 +164,11 @@ class LogPane(Widget, can_focus=True):
 
     def _redraw(self, before: list[_Row]) -> None:
         count = max(len(before), len(self._rows))
-        changed = [y for y in range(count) if before[y : y + 1] != self._rows[y : y + 1]]
+        changed = {y for y in range(count) if before[y : y + 1] != self._rows[y : y + 1]}
         if changed:
-            self.refresh(*(Region(0, y, self.size.width, 1) for y in changed))
+            # Below headings alone it is said that nothing follows.
+            changed |= {len(before), len(self._rows)}
+            self.refresh(*(Region(0, y, self.size.width, 1) for y in sorted(changed)))
 
     def _parts(self, line: LogLine) -> Iterable[_Row]:
         match = _STAMP.match(line.text)
@@ -179,7 +186,8 @@ class LogPane(Widget, can_focus=True):
         """One line."""
         plain, width = self.rich_style, self.size.width
         if y >= len(self._rows):
-            said = str(T("run_screen.log.empty")) if y == 0 and self._file is not None else ""
+            nothing = all(_HEADING.fullmatch(row.text) for row in self._rows)
+            said = str(self._empty) if nothing and y == len(self._rows) and self._file is not None else ""
             return Strip([Segment(said, plain + look_style(self, "muted"))]).adjust_cell_length(width, plain)
         row = self._rows[y]
         muted = plain + look_style(self, "muted")

@@ -12,6 +12,7 @@ from rbdtui.engine.state import RunState, StepState, StepStatus
 from rbdtui.terminal_text import clean_line
 from rbdtui.words import T, Text
 from rbdtui.workbench.gateway_view import GatewayView
+from rbdtui.workbench.log_words import log_message
 from rbdtui.workbench.matrix import Matrix
 from rbdtui.workbench.replay import Replay
 from rbdtui.workbench.run_phase import RunPhase
@@ -92,7 +93,7 @@ def banner_of(run: RunFollower, state: RunState, phase: RunPhase, matrix: Matrix
 def _stall(step: StepState) -> Text:
     assert step.stall is not None
     begun = step.started_at or 0.0
-    line = clean_line(step.stall.last_line, _LAST_LINE_CHARS)
+    line = clean_line(log_message(step.stall.last_line), _LAST_LINE_CHARS)
     name = name_of(step)
     key = "run_screen.banner.silent_after" if line else "run_screen.banner.silent"
     return Text(

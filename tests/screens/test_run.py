@@ -255,6 +255,17 @@ async def test_the_log_is_followed_and_stands_still_where_it_is_read(
             assert log.text_rows[0].startswith("--- attempt 1")
 
 
+async def test_a_log_without_output_says_where_to_look(home: Path, opened: Opened, monkeypatch: Patch) -> None:
+    with on_stage(home, "upload", monkeypatch) as (workbench, run_dir):
+        log_file(run_dir, "ship-bundle@node1").write_text(
+            "2026-03-02T14:00:12+0000 --- attempt 1 ---\n", encoding="utf-8"
+        )
+        async with opened(workbench) as pilot:
+            await show_run(pilot)
+            assert selected(pilot) == "ship-bundle@node1"
+            await until(pilot, lambda: "No output; c shows what it changes." in program(pilot).text_on_screen())
+
+
 async def test_the_way_back_from_a_log_is_shown(home: Path, opened: Opened, monkeypatch: Patch) -> None:
     with on_stage(home, "stalled", monkeypatch) as (workbench, _):
         async with opened(workbench) as pilot:
