@@ -15,7 +15,7 @@ import click
 from rbdtui import __version__
 from rbdtui.cli.mistakes import usage_text
 from rbdtui.cli.options import Group, named_site
-from rbdtui.cli.output import CommandError, Exit, answer_json, evidence_lines, has_answered_json, tell
+from rbdtui.cli.output import CommandError, Exit, answer_json, begin_answering, evidence_lines, has_answered_json, tell
 from rbdtui.cli.screen import SCREEN_COMMAND, means_screen
 from rbdtui.errors import SentenceError, StepError
 from rbdtui.transport.base import TransportError
@@ -92,6 +92,7 @@ def run_command_line(arguments: Sequence[str]) -> int:
 def _run(arguments: Sequence[str]) -> int:
     as_json = "--json" in arguments
     try:
+        begin_answering()
         result = program.main(list(arguments), prog_name="rbdtui", standalone_mode=False)
     except click.exceptions.Exit as leaving:
         return leaving.exit_code

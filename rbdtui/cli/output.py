@@ -85,6 +85,11 @@ def answer(text: Text | str = "") -> None:
 _answered_json: ContextVar[bool] = ContextVar("answered_json", default=False)
 
 
+def begin_answering() -> None:
+    """Nothing has been answered yet; several commands may run in one process."""
+    _answered_json.set(False)
+
+
 def has_answered_json() -> bool:
     """Whether a whole answer as JSON has been written, lines of a stream not counted."""
     return _answered_json.get()

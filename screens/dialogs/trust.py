@@ -23,8 +23,8 @@ from screens.base import Dialog, Words, key
 from screens.dialogs.confirm import ConfirmDialog
 from screens.widgets.hanging import hanging
 
-FEW_HOSTS: Final = 6
-"""With more, a new key is a line, so that fifty are read in five pages and not in sixteen."""
+FEW_HOSTS: Final = 3
+"""With more, a new key is a line: four are in sight at once, and fifty are read in five pages and not in sixteen."""
 
 
 class TrustDialog(Dialog[int]):

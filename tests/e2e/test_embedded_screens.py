@@ -21,6 +21,7 @@ from rbdtui.workbench.live import LiveState  # noqa: E402
 from rbdtui.workbench.sections import BALANCER, HEALTH, NODES, REVIEW, ROLES, RUN  # noqa: E402
 from screens.app import RbdTuiApp, Start  # noqa: E402
 from screens.dialogs.faults import FaultsDialog  # noqa: E402
+from screens.dialogs.leave import LeaveDialog  # noqa: E402
 from screens.dialogs.paste import PasteDialog  # noqa: E402
 from screens.dialogs.question import QuestionDialog  # noqa: E402
 from screens.dialogs.save import SaveDialog  # noqa: E402
@@ -149,4 +150,6 @@ async def test_a_newcomer_gets_to_a_healthy_cluster(
         health = operator.workbench.health
         await operator.until(lambda: health.snapshot is not None and health.snapshot.health is Health.OK)
         await operator.press("q")
-        assert operator.app.return_code == 0
+        await operator.sees(LeaveDialog)
+        await operator.press("enter")
+        await operator.until(lambda: operator.app.return_code == 0)

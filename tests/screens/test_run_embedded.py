@@ -39,7 +39,7 @@ async def test_a_runner_killed_under_the_screen_is_taken_up_by_a_key(tmp_path: P
         assert holder is not None
         async with opened(bench(site.session.site)) as pilot:
             await show_run(pilot)
-            await until(pilot, lambda: "rke2" in title(pilot), RUN_LIMIT_S)
+            await until(pilot, lambda: "RKE2 server" in title(pilot), RUN_LIMIT_S)
             os.kill(holder.pid, signal.SIGKILL)
             await until(pilot, lambda: "interrupted" in status(pilot))
             assert "press p" in banner(pilot)
@@ -48,7 +48,7 @@ async def test_a_runner_killed_under_the_screen_is_taken_up_by_a_key(tmp_path: P
             await pilot.press(*"test", "enter")
             await until(pilot, lambda: isinstance(pilot.app.screen, RunScreen))
             await until(pilot, lambda: "✓ done" in status(pilot), RUN_LIMIT_S)
-            assert "everything is proven" in banner(pilot)
+            assert "the cluster is verified" in banner(pilot)
             assert "went wrong" not in told(pilot)
 
 

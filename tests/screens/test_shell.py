@@ -148,7 +148,14 @@ async def test_settings_hold_at_once_and_last(opened: Opened, site: Site, home: 
         await press(pilot, "f8")
         assert isinstance(pilot.app.screen, PreferencesDialog)
         await press(pilot, "right", "tab", "right", "tab", "right", "tab", "space")
-        assert [line.value for line in pilot.app.screen.query(ChoiceLine)] == ["zh", "rbdtui-light", "on", "on"]
+        assert [line.value for line in pilot.app.screen.query(ChoiceLine)] == [
+            "zh",
+            "rbdtui-light",
+            "on",
+            "on",
+            "on",
+            "off",
+        ]
         assert pilot.app.theme == "rbdtui-light"
         await press(pilot, "escape")
         assert all(ord(letter) < 128 or ord(letter) > 0x2E80 for letter in app_of(pilot).text_on_screen())
