@@ -79,6 +79,7 @@ class PasteDialog(Dialog[Pasted]):
 
     def on_mount(self) -> None:
         """Take in what was pasted before."""
+        self.watch(self._result, "virtual_size", self.refresh_bindings, init=False)
         if self._first:
             self.take_in(self._first)
         self._read_list()

@@ -18,6 +18,7 @@ from rbdtui.workbench.operations import text_at
 from rbdtui.workbench.workbench import Workbench
 from screens.dialogs.paste import PasteDialog
 from screens.dialogs.trust import TrustDialog
+from screens.widgets.frame import KeyLine
 from tests.screens.answers import (
     ASKING,
     FINGERPRINT,
@@ -108,6 +109,8 @@ async def test_nothing_yet_and_lists(
         focused.post_message(events.Paste(LIST))
         await until(pilot, lambda: bool(dialog._read.refused))
         await drawn(pilot)
+        keys = dialog.query_one(KeyLine)
+        await until(pilot, lambda: ("F3" in str(keys.render())) is (dialog._result.max_scroll_y > 0))
         picture(pilot, name="understood")
 
 
