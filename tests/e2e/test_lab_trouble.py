@@ -130,7 +130,11 @@ def test_a_run_that_waits_for_its_proof_lets_go_when_it_is_to_stop(site: LabSite
     started = run(site, "--detach")
     assert started.returncode == 0, started.stdout + started.stderr
     site.wait_event("step-finished", f"rke2-agent@{AGENT}")
+    # Kubernetes takes a node for ready for a while longer; until then the proof would hold.
+    assert site.rbdtui("pause", str(site.path)).returncode == 0
     site.lab.ssh(AGENT, "systemctl stop rke2-agent")
+    wait_for(lambda: AGENT not in site.ready_nodes("n1"), 180, "the agent to be missed")
+    assert site.rbdtui("resume", str(site.path)).returncode == 0
     proof = next(str(event["step"]) for event in wait_for_proof(site) if event["type"] == "step-started")
     time.sleep(5)
     assert site.seen("step-finished", proof) == []
