@@ -330,12 +330,14 @@ class ReviewScreen(SectionScreen):
         workbench = self.workbench
         interrupted = await asyncio.to_thread(workbench.session.interrupted_run)
         work_rows = [row for row in self._rows if not row.is_gate]
+        changing = tuple(row.title for row in work_rows if row.to_change or not row.previewed)
+        perhaps = tuple(row.title for row in work_rows if row.not_known_yet)
         return RunScope(
             name=workbench.session.spec.name,
             nodes=tuple(node.name for node in workbench.session.spec.nodes),
             steps=sum(len(row.steps) for row in self._rows),
-            work=tuple(row.title for row in work_rows if row.to_change or not row.previewed),
-            asked=bool(workbench.preflight.previewed),
+            work=changing or perhaps,
+            asked=bool(workbench.preflight.previewed) and bool(changing or not perhaps),
             warnings=counts_of(workbench.findings)[Severity.WARNING],
             interrupted=interrupted.run_id if interrupted is not None else "",
         )

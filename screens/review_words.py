@@ -79,7 +79,7 @@ def plan_lines(rows: Sequence[PlanRow], seen: Preflight) -> tuple[SaidLine, ...]
         return (T("review.plan.asking", steps=steps, nodes=seen.nodes), "bold accent"), (slow_words(rows), "muted")
     if not seen.previewed:
         return (T("review.plan.steps", steps=steps, nodes=seen.nodes), "bold"), (slow_words(rows), "muted")
-    look = "bold" if any(row.to_change for row in rows) else "bold success"
+    look = "bold" if any(row.to_change or row.not_known_yet for row in rows) else "bold success"
     return (amount_words(rows, seen.nodes), look), (slow_words(rows), "muted")
 
 

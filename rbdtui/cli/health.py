@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -28,6 +28,7 @@ from rbdtui.probes.model import (
     ProbeStatus,
 )
 from rbdtui.probes.monitor import HealthMonitor
+from rbdtui.probes.verdict import gone_servers
 from rbdtui.session import Session
 from rbdtui.words import T, Text
 from rbdtui.workbench.health_table import HealthRow, health_table
@@ -121,35 +122,24 @@ def health_lines(snapshot: HealthSnapshot, *, ascii_only: bool, verbose: bool = 
         columns = [column for column in table.columns if column.isdigit() is ports]
         shown = _grid(table.rows, columns, ascii_only=ascii_only)
         lines += [styled(), *shown] if shown else []
-    told = list(snapshot.probes if verbose else _worth_telling(snapshot.probes))
+    gone = () if verbose else gone_servers(snapshot.probes)
+    told = list(snapshot.probes if verbose else _worth_telling(snapshot.probes, gone))
     lines += [styled()] if told else []
     for status in told:
         mark = state_mark(status.state, ascii_only=ascii_only)
         lines.append(pad(styled(status.key.id), 18) + " " + mark + f"  {status.detail}")
-        if not verbose and (silent := _silent_with(status, snapshot.probes)):
-            lines.append(pad(styled(), 19) + str(T("cli.health.with_it", node=status.key.target, count=silent)))
+        if status.key.target in gone:
+            others = sum(one.key.target == status.key.target and not one.state.good for one in snapshot.probes) - 1
+            lines.append(pad(styled(), 19) + str(T("cli.health.with_it", node=status.key.target, count=others)))
     return lines
 
 
-def _worth_telling(probes: Sequence[ProbeStatus]) -> Iterator[ProbeStatus]:
-    """What is not good, servers that cannot be reached first and without what else is asked of them."""
-    lost = [status for status in probes if _is_lost(status)]
-    targets = {status.key.target for status in lost}
-    yield from lost
+def _worth_telling(probes: Sequence[ProbeStatus], gone: Collection[str]) -> Iterator[ProbeStatus]:
+    """What is not good, servers that are gone first and without what else is asked of them."""
+    yield from (status for status in probes if status.key.target in gone and status.key.kind is SSH)
     for status in probes:
-        bad = not status.state.good and status.key.target not in targets
-        if bad or status.key.kind.is_shared:
+        if (not status.state.good and status.key.target not in gone) or status.key.kind.is_shared:
             yield status
-
-
-def _is_lost(status: ProbeStatus) -> bool:
-    return status.key.kind is SSH and status.state is ProbeState.DOWN
-
-
-def _silent_with(lost: ProbeStatus, probes: Sequence[ProbeStatus]) -> int:
-    """How many other checks of a server that cannot be reached are not good either."""
-    same = [status for status in probes if status.key.target == lost.key.target and status is not lost]
-    return sum(not status.state.good for status in same) if _is_lost(lost) else 0
 
 
 def _grid(rows: Sequence[HealthRow], columns: Sequence[str], *, ascii_only: bool) -> list[Styled]:

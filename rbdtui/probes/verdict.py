@@ -38,7 +38,7 @@ def verdict(probes: Sequence[ProbeStatus], api: ProbeKey) -> tuple[Health, Text]
 
 def _headline(answered: Sequence[ProbeStatus], bad: Sequence[ProbeStatus], count: int) -> Text:
     """Servers that are gone first, as one fault each and not one for each probe; then what else is not good."""
-    gone = _gone(answered)
+    gone = gone_servers(answered)
     others = sorted(
         (status for status in bad if status.key.target not in gone), key=lambda one: one.state is ProbeState.UNKNOWN
     )
@@ -63,7 +63,7 @@ def _probes_not_good(bad: Sequence[ProbeStatus], count: int) -> Text:
     return T("probe.verdict.degraded_more", bad=len(bad), count=count, names=names, more=len(bad) - _NAMED)
 
 
-def _gone(answered: Sequence[ProbeStatus]) -> list[str]:
+def gone_servers(answered: Sequence[ProbeStatus]) -> list[str]:
     """Servers that do not let us in and of which nothing else is good either."""
     by_server: dict[str, list[ProbeStatus]] = {}
     for status in answered:

@@ -58,6 +58,11 @@ class PlanRow:
         return sum(bool(step.changes) for step in self.previewed)
 
     @property
+    def not_known_yet(self) -> int:
+        """On how many nodes only the run can tell what would be changed."""
+        return sum(step.unknown is not None for step in self.previewed)
+
+    @property
     def satisfied(self) -> int:
         """On how many nodes it is so already."""
         return sum(step.satisfied for step in self.previewed)

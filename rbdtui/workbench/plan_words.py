@@ -16,6 +16,9 @@ _MIB_PER_GIB: Final = 1024
 def amount_words(rows: Sequence[PlanRow], nodes: int) -> Text:
     """How many steps on how many servers, and on how many of them something would be changed."""
     steps, change = sum(len(row.steps) for row in rows), sum(row.to_change for row in rows)
+    later = sum(row.not_known_yet for row in rows)
+    if not change and later:
+        return T("review.plan.later", steps=steps, nodes=nodes, later=later)
     if not change:
         return T("review.plan.nothing", steps=steps, nodes=nodes)
     return T("review.plan.changes", steps=steps, nodes=nodes, change=change)

@@ -27,9 +27,12 @@ from rbdtui.workbench.row_view import RowView
 from rbdtui.workbench.workbench import Workbench
 from screens.base import Dialog, key
 from screens.node_detail import login_line
+from screens.paths import path_end
 from screens.widgets.field import Choice, ChoiceLine, Field, Form, TextLine
 from screens.widgets.secret_field import SecretField, SecretLine, answer_wish
 
+USUAL_CELLS: Final = 26
+"""Room for what holds for the site, behind the words that say so; longer, it would not be seen at all."""
 _SECRETS: Final[Mapping[str, str]] = {"passphrase": "key", "password": "ssh", "sudo_password": "sudo"}
 _BASTION_FIELDS: Final = ("address", "port", "user", "key")
 _BASTION_SECRETS: Final[Mapping[str, str]] = {"passphrase": "bastion-key", "password": "bastion"}
@@ -147,7 +150,8 @@ class LoginDialog(Dialog[None]):
         """What holds while a field is empty."""
         short = path.removeprefix("ssh.")
         usual = text_at(self._data, path) or USUAL_LOGIN[short] if short in USUAL_LOGIN else ""
-        return str(T("login.from_site", value=usual)) if usual else ""
+        mark = "~" if self.program.settings.ascii_only else "…"
+        return str(T("login.from_site", value=path_end(usual, USUAL_CELLS, mark))) if usual else ""
 
     def _draw_state(self, workbench: Workbench) -> None:
         indexes = self._indexes

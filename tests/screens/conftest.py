@@ -149,18 +149,13 @@ def picture(snapshot: SnapshotAssertion) -> Picture:
     def look(pilot: Pilot[int], *, name: str | None = None, in_every_look: bool = False) -> None:
         app = pilot.app
         assert isinstance(app, RbdTuiApp)
-        assert words_of(app) == (as_text(name=name) if name is not None else as_text)
+        assert f"{app.text_on_screen()}\n" == (as_text(name=name) if name is not None else as_text)
         usual = (*app.size, app.settings.language, app.settings.ascii_only) == (*SMALL, "en", False)
         if usual or in_every_look:
             drawn = without_fonts(app.export_screenshot(title="rbdtui"))
             assert drawn == (as_drawn(name=name) if name is not None else as_drawn)
 
     return look
-
-
-def words_of(app: RbdTuiApp) -> str:
-    """All that stands on the screen, a line for each of its rows, without the blanks at their ends."""
-    return "".join(f"{row.text.rstrip()}\n" for row in app.screen._compositor.render_strips())
 
 
 def without_fonts(svg: str) -> str:

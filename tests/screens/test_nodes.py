@@ -346,6 +346,16 @@ async def test_a_login_of_its_own(opened: Opened, site: Site) -> None:
         assert field_of(node, "ssh.user") == ""
 
 
+@pytest.mark.parametrize("mark", ["…", "~"])
+async def test_a_long_path_of_the_sites_key_is_seen_by_its_end(opened: Opened, home: Path, mark: str) -> None:
+    site = make_site(home / ("a-long-name-" * 6))
+    async with opened(bench(site), ascii_only=mark == "~") as pilot:
+        await press(pilot, "l")
+        await settled(pilot)
+        assert "name-/key" in program(pilot).text_on_screen()
+        assert f"default: {mark}" in program(pilot).text_on_screen()
+
+
 async def test_a_finding_leads_to_its_cell(opened: Opened, site: Site) -> None:
     async with opened(bench(site)) as pilot:
         program(pilot).show_section(NODES, "nodes[2].address")
