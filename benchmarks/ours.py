@@ -18,7 +18,7 @@ from benchmarks.connect import COMMAND, Scene, commands_of, nodes_of, pool_of
 from rbdtui.engine.inputs import RunInputs, RunOptions, create_run_dir
 from rbdtui.engine.parts import RunParts
 from rbdtui.engine.runner import Runner, StartReport, main
-from rbdtui.plan.step import Bundle, BundleFile, Change, ChangeKind, Plan, Probe, Step, StepContext, StepError
+from rbdtui.plan.step import Bundle, BundleFile, Change, ChangeKind, Pending, Plan, Step, StepContext, StepError
 from rbdtui.rke2_version import Rke2Version
 from rbdtui.site import Site
 from rbdtui.spec.model import ClusterSpec
@@ -44,13 +44,10 @@ class CommandStep(Step):
     def title(self) -> Text:
         return Text("benchmark.step")
 
-    async def probe(self, context: StepContext) -> Probe:
-        return Probe(satisfied=False)
+    async def pending(self, context: StepContext) -> Pending[None]:
+        return Pending((Change(ChangeKind.COMMAND, self.title, self.command),))
 
-    async def describe(self, context: StepContext) -> list[Change]:
-        return [Change(ChangeKind.COMMAND, self.title, self.command)]
-
-    async def apply(self, context: StepContext) -> None:
+    async def apply(self, context: StepContext, pending: Pending[None]) -> None:
         await context.hosts[self.node].must(COMMAND, self.command, timeout_s=self.time_limit_s)
 
     async def verify(self, context: StepContext) -> None:

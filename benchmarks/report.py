@@ -85,7 +85,8 @@ def write(sections: Iterable[Section], versions: Mapping[str, str], machine_line
         kept[section.id] = f"{section.markdown()}\n\n{against}"
     order = sorted(kept, key=lambda name: (len(name), name))
     named = ", ".join(f"{title} ({what})" for title, what in versions.items())
-    text = "\n\n".join([f"Contenders: {named}.", *(kept[name] for name in order)]) + "\n"
+    head = f"Contenders: {named}." if named else _known_head()
+    text = "\n\n".join([head, *(kept[name] for name in order)]) + "\n"
     RESULTS.write_text(text, encoding="utf-8")
     _write_raw(sections)
 
@@ -96,6 +97,11 @@ def _known_sections() -> dict[str, str]:
         return {}
     parts = RESULTS.read_text(encoding="utf-8").split("### ")[1:]
     return {part.partition(":")[0]: f"### {part.strip()}" for part in parts}
+
+
+def _known_head() -> str:
+    """The line of contenders of the last results; those that were not asked now are as they were."""
+    return RESULTS.read_text(encoding="utf-8").partition("\n")[0] if RESULTS.exists() else ""
 
 
 def _write_raw(sections: Iterable[Section]) -> None:

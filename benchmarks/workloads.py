@@ -1,4 +1,4 @@
-"""What is measured: P1 to P3 and P7 to P11, each with its bar and its contenders."""
+"""What is measured: P1 to P3, P7 to P11, P13 to P15, each with its bar and its contenders."""
 
 from __future__ import annotations
 
@@ -9,8 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks import screen
+from benchmarks.asked import p14
 from benchmarks.contenders.recipes import Contender, ansible, engine, pyinfra, script, transport
 from benchmarks.farm import Farm
+from benchmarks.idle import idle
+from benchmarks.keystroke import p13
 from benchmarks.measure import Series, compare
 from benchmarks.peers import Peer
 from benchmarks.report import SERIES_HEADER, Section, series_row
@@ -165,3 +168,6 @@ WORKLOADS: Mapping[str, Callable[[Bench], Section]] = {
     "P10": p10,
     "P11": p11,
 }
+
+ALONE: Mapping[str, Callable[[], Section]] = {"P13": p13, "P14": p14, "P15": idle}
+"""What needs neither servers of its own nor contenders."""

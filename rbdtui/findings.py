@@ -57,6 +57,8 @@ class Finding:
     """Values for the places in both sentences."""
     evidence: str = ""
     """What was seen, raw: a value, the output of a command. Never a secret."""
+    acknowledged: str = ""
+    """The reason with which the operator accepts it; it was a warning and is told as a note then."""
 
     @property
     def identity(self) -> Identity:
@@ -85,6 +87,7 @@ class Finding:
             "line": self.place.line,
             "column": self.place.column,
         }
+        reason = {"acknowledged": self.acknowledged} if self.acknowledged else {}
         return {
             "code": self.code,
             "severity": self.severity.value,
@@ -92,6 +95,7 @@ class Finding:
             "message": str(self.message),
             "evidence": self.evidence,
             "remedy": str(self.remedy),
+            **reason,
         }
 
 

@@ -9,24 +9,29 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Protocol
 
 from rbdtui.bundle.scan import OfflineBundle, open_bundle
 from rbdtui.bundle.verify import check_parts, verify_bundle
 from rbdtui.checks.jump_host import check_jump_host
-from rbdtui.checks.preflight import PreflightResult, preflight
-from rbdtui.engine.client import RunClient, can_resume, latest_run, resume_run, start_run
-from rbdtui.engine.inputs import RunOptions, spec_digest
+from rbdtui.checks.preflight import Part, PreflightResult, preflight
+from rbdtui.engine.client import RunClient, can_resume, latest_run, resume_run, start_run, unfinished_reset
+from rbdtui.engine.events import FailurePolicy
+from rbdtui.engine.inputs import Purpose, RunOptions, spec_digest
 from rbdtui.errors import StepError
 from rbdtui.facts.model import NodeFacts
 from rbdtui.findings import Finding
+from rbdtui.paths import as_typed
 from rbdtui.plan.builder import build_plan
 from rbdtui.plan.cluster import AGENT_TOKEN_SECRET, TOKEN_SECRET, VRRP_SECRET
 from rbdtui.plan.step import Plan, Reporter, StepContext
 from rbdtui.plan.steps.claim import cluster_id
+from rbdtui.probes.history import HealthHistory
+from rbdtui.probes.monitor import HealthMonitor
 from rbdtui.site import Site, SiteError
+from rbdtui.spec.acknowledged import weighed
 from rbdtui.spec.loader import LoadedSpec, load_spec
 from rbdtui.spec.model import ClusterSpec
 from rbdtui.spec.references import bundle_directory, check_local, missing_secrets
@@ -80,7 +85,8 @@ class Session:
             return list(self.loaded.findings)
         found = [*self.loaded.findings, *check_rules(self.spec, self.loaded.place)]
         found += check_local(self.spec, self.site.path, self.loaded.place)
-        return [*found, *check_parts(self.spec, self.bundle_dir, self.loaded.place)]
+        found += check_parts(self.spec, self.bundle_dir, self.loaded.place)
+        return weighed(found, self.spec, self.loaded.place)
 
     def missing_secret_findings(self) -> list[Finding]:
         """Secrets that cluster.yaml names and the vault lacks; asks for the passphrase only when any are named."""
@@ -112,6 +118,10 @@ class Session:
         """A secret by name; raises `SiteError` or `VaultError`."""
         return self.unlock().get(name)
 
+    def known_secret(self, name: str) -> str | None:
+        """A secret by name, without asking anybody; None while the vault is closed, or when it lacks it."""
+        return self._vault.get(name) if self._vault is not None and name in self._vault else None
+
     def run_secrets(self) -> dict[str, str]:
         """All that a run may need, with those added that rbdtui makes itself; makes the vault when there is none."""
         vault = self.unlock(create=True)
@@ -127,7 +137,7 @@ class Session:
 
     def bundle(self) -> OfflineBundle:
         """The offline bundle that cluster.yaml names; raises `StepError` when the directory is not there."""
-        return open_bundle(self.bundle_dir, cache_file=self.site.path / "bundle-hashes.json")
+        return open_bundle(self.bundle_dir, cache_file=self.site.bundle_hashes_file)
 
     @property
     def bundle_dir(self) -> Path:
@@ -137,7 +147,7 @@ class Session:
     @property
     def known_hosts(self) -> KnownHosts:
         """The pinned host keys of this site."""
-        return KnownHosts(self.site.known_hosts_file)
+        return KnownHosts(self.site.known_hosts_file, only=self.site.simulated_servers)
 
     async def scan_host_keys(self) -> list[SeenHostKey]:
         """The keys that the hosts show now, beside what is pinned; logs in nowhere but at bastions."""
@@ -154,21 +164,34 @@ class Session:
         hosts: Mapping[str, Host],
         on_finding: Callable[[Finding], None] = lambda _: None,
         on_facts: Callable[[NodeFacts], None] = lambda _: None,
+        *,
+        parts: Part = Part.ALL,
     ) -> PreflightResult:
-        """Ask every host everything and judge it; findings are told as they come. Changes nothing."""
+        """Ask every host everything, or parts of it, and judge it; findings are told as they come. Changes nothing."""
         try:
             bundle = self.bundle()
         except StepError:
             bundle = None
         result = await preflight(
-            self.spec, hosts, bundle, self.loaded.place, on_finding, on_facts, cluster_id=self._cluster_id()
-        )
+            self.spec, hosts, bundle, self.loaded.place, on_finding, on_facts,
+            cluster_id=self._cluster_id(), secret=self.known_secret,
+            from_here=self.site.simulated_servers is None, parts=parts,
+        )  # fmt: skip
+        if Part.HOSTS not in parts:
+            return replace(result, findings=weighed(result.findings, self.spec, self.loaded.place))
         own = await asyncio.to_thread(self.jump_host_findings)
         packages = await asyncio.to_thread(self._bundle_findings, bundle, list(result.facts.values()))
         for finding in (*own, *packages):
             on_finding(finding)
             result.findings.append(finding)
-        return result
+        return replace(result, findings=weighed(result.findings, self.spec, self.loaded.place))
+
+    def health_monitor(self, hosts: Mapping[str, Host], history: HealthHistory | None = None) -> HealthMonitor:
+        """Who asks after the health of this site; what changes is kept in ``history``."""
+        return HealthMonitor(
+            self.spec, hosts, self.site.kubeconfig_file,
+            straight=self.site.simulated_servers is None, secret=self.known_secret, history=history,
+        )  # fmt: skip
 
     @staticmethod
     def jump_host_findings() -> list[Finding]:
@@ -209,18 +232,37 @@ class Session:
     def _spec_sha256(self) -> str:
         return spec_digest(self._spec_text)
 
+    def refuse_half_reset(self) -> None:
+        """Raise `SiteError` when a reset was cut off: half of an installation is no ground for another."""
+        if (cut_off := unfinished_reset(self.site)) is not None:
+            raise SiteError(T("site.half_reset", run=cut_off.run_id, site=as_typed(self.site.path)))
+
     async def start(self, facts: Mapping[str, NodeFacts], options: RunOptions) -> RunClient:
         """Start a new run in a process of its own; raises `SiteLockedError`, `SiteError` or `RunInputError`."""
+        self.refuse_half_reset()
         return await start_run(
             self.site, spec_text=self._spec_text, facts=facts, secrets=self.run_secrets(), options=options
         )
+
+    async def start_reset(self, purpose: Purpose) -> RunClient:
+        """Start a reset in a process of its own; raises as `start`.
+
+        It is given the secrets that are there: none is made, and a site without a vault can be reset, too.
+        """
+        vault = self.unlock() if self.site.vault_file.exists() else None
+        secrets = {name: vault.get(name) for name in vault.names()} if vault is not None else {}
+        return await start_run(
+            self.site, spec_text=self._spec_text, facts={}, secrets=secrets,
+            options=RunOptions(policy=FailurePolicy.QUARANTINE),
+            purpose=purpose,
+        )  # fmt: skip
 
     async def take_up(self, run: RunClient, options: RunOptions | None = None) -> RunClient:
         """Have an interrupted run go on, as it was started unless options are given; raises as `start`."""
         return await resume_run(run.run_dir, secrets=self.run_secrets(), options=options)
 
     def dry_context(self, hosts: Mapping[str, Host], facts: Mapping[str, NodeFacts], report: Reporter) -> StepContext:
-        """A context in which steps can be probed and described, with stand-ins for secrets that nobody unlocked."""
+        """A context in which steps can be asked what is pending, with stand-ins for secrets that nobody unlocked."""
         vault = self.unlock() if self.site.vault_file.exists() else None
         names = vault.names() if vault is not None else frozenset()
 

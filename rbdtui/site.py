@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import json
 import os
 import stat
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from rbdtui.atomic import write_atomic
+from rbdtui.bounded_json import read_json
 from rbdtui.errors import SentenceError
 from rbdtui.paths import as_typed
+from rbdtui.plain_file import open_plain
 from rbdtui.site_contents import ForeignThingError, check_contents
 from rbdtui.words import T
 
 RUN_NUMBER_NAME: Final = "number"
 """The file in a run's directory with its place among the runs of the site."""
+_MARK_LIMIT_BYTES: Final = 64 * 1024
 
 
 class SiteError(SentenceError):
@@ -49,9 +54,38 @@ class Site:
         return self.path / "facts"
 
     @property
+    def health_dir(self) -> Path:
+        """What is remembered of the cluster's health."""
+        return self.path / "health"
+
+    @property
     def demo_key_file(self) -> Path:
         """The key of the demo's simulated servers; a site that has it ends with the demo."""
         return self.path / "demo-key"
+
+    @property
+    def simulation_file(self) -> Path:
+        """In the site of a demo only: which simulated servers there are."""
+        return self.path / "simulated.json"
+
+    @property
+    def simulated_servers(self) -> frozenset[tuple[str, int]] | None:
+        """Address and port of each simulated server of a demo's site; None for a site of real servers.
+
+        Of a site whose mark cannot be read no server is reached: it is no real one.
+        """
+        try:
+            with open_plain(self.simulation_file) as file:
+                listed = read_json(file.read(_MARK_LIMIT_BYTES))
+            return frozenset((str(address), int(port)) for address, port in listed["servers"])
+        except FileNotFoundError:
+            return None
+        except (OSError, ValueError, TypeError, LookupError):
+            return frozenset()
+
+    def mark_simulated(self, servers: Iterable[tuple[str, int]]) -> None:
+        """Have every front end say that the servers are simulated, and reach no others; raises `OSError`."""
+        write_atomic(self.simulation_file, json.dumps({"servers": sorted(servers)}).encode())
 
     @property
     def runs_dir(self) -> Path:
@@ -62,6 +96,11 @@ class Site:
     def kubeconfig_file(self) -> Path:
         """The operator's kubeconfig, written by the final proof."""
         return self.path / "kubeconfig"
+
+    @property
+    def bundle_hashes_file(self) -> Path:
+        """What is remembered of the bundle's files, so that none is read twice."""
+        return self.path / "bundle-hashes.json"
 
     def run_dir(self, run_id: str) -> Path:
         """The directory of one run."""

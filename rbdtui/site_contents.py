@@ -17,11 +17,19 @@ from typing import Final
 from rbdtui.errors import SentenceError
 from rbdtui.words import T, Text
 
-_OWN_FILES: Final = ("run.lock", "secrets.enc.lock", "draft*.json", "draft*.lock", "copied.txt", "crash.txt")
+_OWN_FILES: Final = (
+    "run.lock",
+    "secrets.enc.lock",
+    "draft*.json",
+    "draft*.lock",
+    "copied.txt",
+    "crash.txt",
+    "simulated.json",
+)
 """At the top, written in place, or by nobody else: never links."""
 _READ_FILES: Final = ("known_hosts", "kubeconfig", "bundle-hashes.json")
 """At the top, read and replaced as a whole: an operator may have made links of them."""
-_DIRECTORIES: Final = ("facts", "runs")
+_DIRECTORIES: Final = ("facts", "health", "runs", "drills")
 _SOCKET_NAME: Final = "control.sock"
 
 
@@ -43,6 +51,8 @@ def check_contents(site: Path) -> None:
         elif entry.name in _DIRECTORIES:
             _check_directory(entry)
     _check_below(site / "facts", depth=0)
+    _check_below(site / "health", depth=0)
+    _check_below(site / "drills", depth=0)
     _check_below(site / "runs", depth=2)
 
 

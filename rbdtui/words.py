@@ -99,6 +99,11 @@ def say(text: Text, language: str | None = None) -> str:
     return _Formatter().vformat(template, (), params)
 
 
+def is_said(key: str) -> bool:
+    """Whether the catalogue has a sentence of that key."""
+    return key in catalogue(LANGUAGES[0])
+
+
 def _said(value: str | int | float | Text, language: str) -> str | int | float:
     if isinstance(value, Text):
         return say(value, language)

@@ -29,6 +29,7 @@ from screens.paths import return_command, short_path
 from screens.sections import SECTION_SCREENS, entry_of
 from screens.settings import Settings, load_settings, settings_file
 from screens.settling import messages_handled
+from screens.stylesheet import OnceParsed
 from screens.widgets.frame import Rail
 
 if TYPE_CHECKING:
@@ -83,9 +84,9 @@ class RbdTuiApp(CommandingApp):
         key("ctrl+y", "copy", "copy_text", show=False),
         key("s", "save", "save"),
         key("f", "faults", "faults"),
-        key("f8", "preferences", "preferences", show=False),
         key("L", "other_language", "other_language", show=False),
         key("q", "leave", "leave"),
+        key("f8", "preferences", "preferences"),
         key("ctrl+q", "leave", "leave", show=False),
         key("ctrl+c", "leave", "interrupt", show=False),
         key("question_mark,f1", "help", "help"),
@@ -97,6 +98,7 @@ class RbdTuiApp(CommandingApp):
         first = self.start.workbench
         self.DEFAULT_MODE = first.first_section() if first is not None else self._first_mode()  # type: ignore[misc]
         super().__init__(settings, self.start.kept or settings, self.start.settings_file)
+        self.stylesheet = OnceParsed(variables=self.get_css_variables())
         self._damage: tuple[Path, SiteError] | None = None
         self._keep_error = ""
         """Why the draft could not be put on the disk when that was last seen to."""
@@ -244,7 +246,7 @@ class RbdTuiApp(CommandingApp):
             back = return_command(workbench.site.path)
             if workbench.active_run is not None:
                 self.farewell.append(T("shell.farewell.run", run=workbench.active_run.run_id, back=back))
-            elif workbench.draft.dirty and not workbench.simulated:
+            elif workbench.draft.dirty and not workbench.ends_with_screen:
                 self.farewell.append(T("shell.farewell.draft", back=back))
             workbench.keep_now()
         self.exit(status)
@@ -268,6 +270,13 @@ class RbdTuiApp(CommandingApp):
     def show_finding(self, finding: Finding) -> None:
         """Show where what a finding blames can be put right."""
         self.show_section(section_of(finding), finding.place.field or finding.place.node)
+
+    def offer_question(self) -> None:
+        """Bring an open question of the run up, unless something is in front already or it was put off."""
+        from screens.questions import offered_question
+
+        if (dialog := offered_question(self.screen, self.workbench)) is not None:
+            self.push_screen(dialog)
 
     def action_section(self, section: str) -> None:
         """Show a section."""
@@ -347,6 +356,6 @@ class RbdTuiApp(CommandingApp):
 
 def _loses_sight(workbench: Workbench) -> bool:
     """Whether somebody who leaves should be told something first: a run continues, or a demo ends with what it made."""
-    if workbench.simulated:
+    if workbench.ends_with_screen:
         return workbench.run is not None or workbench.draft.dirty
     return workbench.active_run is not None

@@ -18,7 +18,7 @@ A section screen is one module ``screens/<section>.py`` with one class and one f
         def action_add(self) -> None:                    # an intent
             self.workbench.change(operations.add_node)
 
-and one line in `screens.sections.SECTION_SCREENS`. Words stand in ``assets/words/{en,zh}/screens_<section>.toml``:
+and one line in `rbdtui.workbench.sections.SECTIONS`. Words stand in ``assets/words/{en,zh}/screens_<section>.toml``:
 ``section.<name>`` (rail) and ``help.<name>`` (the page behind ``?``; blank lines part paragraphs), ``key.<word>`` for
 words of keys that ``screens_shell.toml`` does not have yet. Everything else comes with the base:
 
@@ -29,8 +29,9 @@ words of keys that ``screens_shell.toml`` does not have yet. Everything else com
 - Nothing is drawn from a word that was said earlier: `refresh_view` says all words anew, and after a switch of the
   language (or of ASCII) it is called with ``self.redraw`` true, when everything is to be drawn again. `Words` is a
   label that says its `Text` whenever it is drawn and needs no care.
-- Fields of a form are `screens.widgets.field.Field` and `Choice` with ``resting=True``: letters are taken only after
-  Enter, so that single keys (1, 2, q, …) keep their meaning; in dialogs they take letters at once.
+- A section that is a form is a `screens.form.FormScreen`: its fields are declared. They rest: letters are taken only
+  after Enter or once the cursor was brought to them, so that single keys (1, 2, q, …) keep their meaning; in dialogs
+  they take letters at once.
 - Signs come from ``self.glyphs``; colours from the theme's names in tcss (``$success``, ``$text-muted``…), in a rich
   Text by ``self.style("error")``. Text of hosts goes through `rbdtui.terminal_text`; the last gate,
   for what was forgotten, is `screens.gate`.
@@ -41,8 +42,9 @@ words of keys that ``screens_shell.toml`` does not have yet. Everything else com
 - `jump` is called with the field path when a finding of this section was chosen elsewhere.
 - `copy_text` is what Ctrl+Y copies: what is under the cursor, as text.
 - Textual calls ``on_mount`` and other handlers of every class, yours first: define yours, never call the base's.
-- The classes ``-narrow`` (below 100 columns) and ``-wide``, ``-low`` (below 30 rows) and ``-tall``, ``-ascii`` and
-  ``-colourless`` (also with sixteen colours: the cursor is told by reversed letters) stand on the screen for tcss.
+- The classes ``-narrow`` (below 100 columns) and ``-wide``, ``-beside`` (120 and more), ``-broad`` (150), ``-low``
+  (below 30 rows) and ``-tall``, ``-ascii`` and ``-colourless`` (also with sixteen colours: the cursor is told by
+  reversed letters) stand on the screen for tcss.
 """
 
 from __future__ import annotations
@@ -55,7 +57,7 @@ from typing import TYPE_CHECKING, ClassVar, Final, TypeVar, cast
 
 from rich.text import Text as Line
 from textual import events
-from textual.app import ComposeResult, RenderResult
+from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.reactive import reactive
@@ -68,17 +70,26 @@ from rbdtui.words import Text, current_language
 from screens.head import head_left, head_mark, head_right, rail_entries
 from screens.messages import Changed
 from screens.next_step import next_step
+from screens.program import Program
 from screens.theme import Glyphs
 from screens.widgets.frame import HeadLine, KeyLine, MessageLine, Rail, TooSmall
+from screens.widgets.hanging import Sentence
 
 if TYPE_CHECKING:
     from rbdtui.workbench.workbench import Workbench
-    from screens.app import RbdTuiApp
 
 R = TypeVar("R")
 
 LEAST_COLUMNS: Final = 60
 LEAST_ROWS: Final = 20
+BESIDE_COLUMNS: Final = 120
+"""From here on what is under the cursor stands beside the list where half of the room is enough for each."""
+BROAD_COLUMNS: Final = 150
+"""From here on that is so for tables, too, which then have more columns."""
+NARROW_COLUMNS: Final = 72
+"""In fewer the rail has keys and states alone; the name of the section stands in the line above."""
+SHORT_ROWS: Final = 24
+"""In fewer rows than these, pages within dialogs give up some of theirs."""
 
 
 def css(*names: str) -> list[str | PurePath]:
@@ -91,7 +102,7 @@ def key(keys: str, action: str, word: str, *, show: bool = True, priority: bool 
     return Binding(keys, action, f"key.{word}", id=word, show=show, priority=priority)
 
 
-class Words(Widget):
+class Words(Sentence):
     """A label that says its sentence whenever it is drawn, so that it follows the language."""
 
     DEFAULT_CSS = "Words { width: auto; height: auto; }"
@@ -107,7 +118,7 @@ class Words(Widget):
         super().__init__(id=id, classes=classes)
         self.set_reactive(Words.text, text)
 
-    def render(self) -> RenderResult:
+    def sentence(self) -> Line:
         """The sentence in the language of now."""
         said = self.text() if callable(self.text) else self.text
         return said if isinstance(said, Line) else Line(sanitize(str(said)))
@@ -124,9 +135,9 @@ class OurScreen(Screen[R]):
     _looks: tuple[str, bool, bool] = ("", False, False)
 
     @property
-    def program(self) -> RbdTuiApp:
-        """The program, with its own type."""
-        return cast("RbdTuiApp", self.app)
+    def program(self) -> Program:
+        """The program, as screens know it."""
+        return cast("Program", self.app)
 
     @property
     def glyphs(self) -> Glyphs:
@@ -195,7 +206,7 @@ class OurScreen(Screen[R]):
             self.refresh_view()
 
     def tell(self, text: Text | str, *, bad: bool = False) -> None:
-        """Say a sentence above the keys; see `MannerlyApp.tell`."""
+        """Say a sentence above the keys; see `Program.tell`."""
         self.program.tell(text, bad=bad)
 
     async def done(self, future: Future[None]) -> bool:
@@ -250,22 +261,24 @@ class SectionScreen(OurScreen[None]):
         self.draw_frame()
         self.program.keep_in_memory()
 
+    def on_resize(self, _: events.Resize) -> None:
+        """Lay out what stands beside what, and the rail."""
+        columns = self.size.width
+        self.set_class(columns >= BESIDE_COLUMNS, "-beside")
+        self.set_class(columns >= BROAD_COLUMNS, "-broad")
+        if self.is_mounted:
+            self.draw_frame()
+
     def on_changed(self, _: Changed) -> None:
         """Draw what is new around the body."""
         self.draw_frame()
-        self._offer_question()
+        self.program.offer_question()
 
     def on_screen_resume(self, _: events.ScreenResume) -> None:
         """Draw what has become new around the body meanwhile."""
         if self.is_mounted:
             self.draw_frame()
-            self._offer_question()
-
-    def _offer_question(self) -> None:
-        """A question of the run comes up on every section."""
-        from screens.questions import offer_question
-
-        offer_question(self.program)
+            self.program.offer_question()
 
     def say_anew(self) -> None:
         """Draw everything again."""
@@ -275,9 +288,10 @@ class SectionScreen(OurScreen[None]):
     def draw_frame(self) -> None:
         """Head, rail and keys."""
         head = self.query_one(HeadLine)
-        head.left, head.right, head.mark = head_left(self.workbench), self.head_right(), head_mark(self.workbench)
-        rail = self.query_one(Rail)
-        rail.current = self.SECTION
+        rail, narrow = self.query_one(Rail), self.size.width < NARROW_COLUMNS
+        head.left = head_left(self.workbench, self.SECTION if narrow else "")
+        head.right, head.mark = self.head_right(), head_mark(self.workbench)
+        rail.current, rail.narrow = self.SECTION, narrow
         rail.entries = rail_entries(self.workbench)
         self.query_one(MessageLine).hint = self.next_hint
         self.show_keys()
@@ -342,6 +356,10 @@ class Dialog(ModalScreen[R], OurScreen[R]):
         """Say the keys that do something now."""
         if self.is_mounted:
             self.query_one(KeyLine).keys = self.program.key_words(self)
+
+    def on_resize(self) -> None:
+        """Leave room for title and keys."""
+        self.set_class(self.size.height < SHORT_ROWS, "-short")
 
     def action_dismiss_none(self) -> None:
         """Leave without an answer."""

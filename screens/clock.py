@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
+from typing import Final
+
+_DAY_S: Final = 86400
 
 
 def now() -> float:
@@ -26,6 +29,11 @@ def lapse(seconds: float) -> str:
 def moment(at: float) -> str:
     """A time of day, local to this machine."""
     return time.strftime("%H:%M:%S", time.localtime(at))
+
+
+def recent(at: float, seen_at: float) -> str:
+    """A time of day; more than a day before it is looked at, with the date in place of the seconds."""
+    return moment(at) if abs(seen_at - at) < _DAY_S else time.strftime("%m-%d %H:%M", time.localtime(at))
 
 
 def day(at: float) -> str:

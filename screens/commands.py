@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 from dataclasses import replace
 from inspect import isawaitable
 
@@ -14,13 +13,14 @@ from rbdtui.site import SiteError
 from rbdtui.words import LANGUAGES, T, Text, current_language
 from screens.base import Dialog, OurScreen
 from screens.manners import MannerlyApp
-
-FurtherCommand = tuple[Text, str, Callable[[], object]]
-"""Words, the key if there is one, and how it is done."""
+from screens.program import FurtherCommand
 
 
 class CommandingApp(MannerlyApp):
     """A program with the commands that every screen has."""
+
+    _last_fault: tuple[str, str] | None = None
+    """The server and the fault that was chosen last in the demo."""
 
     async def close_site(self) -> None:
         """Let go of the site and show the start screen."""
@@ -58,7 +58,9 @@ class CommandingApp(MannerlyApp):
         if workbench.draft.dirty:
             commands.append((T("palette.discard"), "", workbench.discard))
         commands.append((T("palette.read_again"), "", self.action_read_again))
-        if not workbench.simulated:
+        if workbench.run is not None:
+            commands.append((T("palette.report"), "", self.action_report))
+        if not workbench.ends_with_screen:
             commands.append((T("palette.other_site"), "", self.close_site))
         return commands
 
@@ -68,12 +70,14 @@ class CommandingApp(MannerlyApp):
 
         self.push_screen(PreferencesDialog())
 
-    def action_faults(self) -> None:
+    @work(group="dialog", exit_on_error=False)
+    async def action_faults(self) -> None:
         """Faults of simulated servers; only the demo has them."""
         from screens.dialogs.faults import FaultsDialog
 
         if self.workbench is not None and self.workbench.faults is not None:
-            self.push_screen(FaultsDialog(self.workbench.faults))
+            happened = await self.ask(FaultsDialog(self.workbench.faults, self._last_fault))
+            self._last_fault = happened or self._last_fault
 
     def action_save(self) -> None:
         """Write the draft into cluster.yaml."""
@@ -97,6 +101,23 @@ class CommandingApp(MannerlyApp):
             self.tell(error.text, bad=True)
         else:
             self.tell(T("shell.read_again"))
+
+    @work(exit_on_error=False)
+    async def action_report(self) -> None:
+        """Write the report into the site, with the health that was last seen; nobody is asked for it."""
+        if self.workbench is None:
+            return
+        from rbdtui.report.build import Asked  # brings all writers, which the first picture must not wait for
+        from rbdtui.report.writing import write_report
+
+        snapshot = self.workbench.health.snapshot
+        asked = Asked(T("report.health.not_watched") if snapshot is None else None, snapshot)
+        try:
+            files = await asyncio.to_thread(write_report, self.workbench.session, asked)
+        except Exception as error:  # whatever keeps it from being written, it has its sentence
+            self.tell(self.sentence(error), bad=True)
+        else:
+            self.tell(T("shell.report_written", file=str(files[0])))
 
     def action_other_language(self) -> None:
         """Switch between the languages."""

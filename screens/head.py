@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from rbdtui.terminal_text import clean_line
-from rbdtui.words import T
+from rbdtui.words import T, Text
 from screens.sections import SECTION_SCREENS
 from screens.widgets.frame import RailEntry
 
@@ -23,13 +23,14 @@ def rail_entries(workbench: Workbench) -> tuple[RailEntry, ...]:
     )
 
 
-def head_left(workbench: Workbench) -> str:
-    """Site, profile and size, with two blanks between them."""
+def head_left(workbench: Workbench, section: str = "") -> str:
+    """Site, profile and size, with two blanks between them; a section in place of the profile where one is named."""
     data = workbench.draft.data
     nodes = data.get("nodes")
     count = len(nodes) if isinstance(nodes, list) else 0
     parts = [clean_line(str(data.get(key) or "")) for key in ("name", "profile")]
     parts[0] = parts[0] or workbench.site.path.name
+    parts[1] = str(Text(f"section.{section}")) if section else parts[1]  # words: section.*
     return "  ".join([*parts, str(T("shell.nodes", count=count) if count != 1 else T("shell.one_node"))])
 
 

@@ -7,10 +7,11 @@ from typing import ClassVar, Final
 
 from textual import events, work
 from textual.binding import BindingType
-from textual.containers import Vertical
+from textual.containers import Container, Vertical
 from textual.widget import Widget
 
 from rbdtui.probes.model import Health, HealthEvent, HealthSnapshot, ProbeStatus
+from rbdtui.terminal_text import clean_line
 from rbdtui.words import T, Text
 from rbdtui.workbench import sections
 from rbdtui.workbench.gateway_view import innermost
@@ -34,6 +35,8 @@ _VERDICTS: Final = {
 }
 SPARK_CELLS: Final = 12
 WIDE_SPARK_CELLS: Final = 30
+MOST_ASKED: Final = 400
+"""Letters of what was asked."""
 
 
 class ChangeList(EventList, inherit_bindings=False):
@@ -67,6 +70,8 @@ class HealthScreen(SectionScreen):
     def __init__(self) -> None:
         super().__init__()
         self._changes: tuple[HealthEvent, ...] = ()
+        self._seen_at = 0.0
+        """When the picture was made, Unix time."""
         self._keys = (False, False)
         """Whether there are changes, and bad answers, for the keys that lead there."""
         self._wanted = False
@@ -78,11 +83,13 @@ class HealthScreen(SectionScreen):
         with Vertical(id="health"):
             yield Canvas(id="verdict")
             yield Canvas(id="figures")
-            yield HealthGrid(id="grid")
-            yield Canvas(id="title")
-            yield Said(id="answer")
-            yield Canvas(id="changes-title")
-            yield ChangeList(id="changes")
+            with Container(id="sides"):
+                yield HealthGrid(id="grid")
+                with Vertical(id="below"):
+                    yield Canvas(id="title")
+                    yield Said(id="answer")
+                    yield Canvas(id="changes-title")
+                    yield ChangeList(id="changes")
 
     # --- asking ----------------------------------------------------------------------------------------------
 
@@ -137,7 +144,7 @@ class HealthScreen(SectionScreen):
         self._draw_figures(snapshot)
         grid.show(health_table(snapshot), ascii_only=self._ascii)
         self._draw_answer()
-        self._changes = tuple(reversed(snapshot.changes))
+        self._changes, self._seen_at = tuple(reversed(snapshot.changes)), snapshot.at
         title = self.query_one("#changes-title", Canvas)
         count = len(self._changes)
         words = T("health_screen.changes", count=count) if count else T("health_screen.no_changes")
@@ -170,12 +177,17 @@ class HealthScreen(SectionScreen):
         parts = [str(T("health_screen.ready", ready=known.ready, nodes=known.nodes))]
         if known.holder:
             parts.append(str(T("run_screen.vip_on", node=known.holder)))
+        if known.components is not None:
+            ready, count = known.components
+            parts.append(str(T("health_screen.components", ready=ready, count=count)))
         if health_table(snapshot).gateway_unused:
             parts.append(str(T("health_screen.no_gateway")))
         if known.quorum is not None and known.quorum.newest is not None:
             detail = innermost(known.quorum.detail)
             whole = detail.key == "probe.etcd.quorum"
             parts.append(str(T("health_screen.etcd", **detail.params)) if whole else f"etcd: {detail}")
+        if known.notices:
+            parts.append(str(T("health_screen.notices", count=known.notices)))
         line = f" {self.glyphs.separator} ".join(parts)
         canvas.draw([(Span(1, cut(line, max(1, canvas.content_size.width - 1), self._cut_mark), "muted"),)])
 
@@ -187,7 +199,17 @@ class HealthScreen(SectionScreen):
             said.lines = ()
             return
         title.draw([tuple(self._title_spans(status, title.content_size.width))])
-        said.lines = ((status.detail, ""),)
+        said.lines = ((status.detail, ""), *(self._more_of(status) if self.has_class("-tall") else ()))
+
+    @staticmethod
+    def _more_of(status: ProbeStatus) -> Iterable[tuple[Text, str]]:
+        """What was asked, and what to look at where it is not well: there is room for it."""
+        if status.newest is not None and status.newest.asked:
+            yield T("health_screen.asked", question=clean_line(status.newest.asked, MOST_ASKED)), "muted"
+        if not status.state.good and status.newest is not None and status.newest.remedy is not None:
+            yield status.newest.remedy, "accent"
+        elif not status.state.good:
+            yield Text(f"health_screen.look.{status.key.kind.value}"), "accent"  # words: health_screen.look.*
 
     def _title_spans(self, status: ProbeStatus, width: int) -> Iterable[Span]:
         mark = mark_of(status)
@@ -210,13 +232,13 @@ class HealthScreen(SectionScreen):
     def _change_line(self, index: int, width: int) -> Spans:
         change = self._changes[index]
         mark = PROBE_MARKS[change.new]
-        names = 18 if width < 90 else 24
+        names = 17 if width < 90 else 24
         word = f"{mark.sign(ascii_only=self._ascii)} {state_word(change.new)}"
-        x = 11 + names
+        x = 13 + names
         room = max(1, width - x - 11)
         return (
-            Span(1, clock.moment(change.at), "muted", 10),
-            Span(11, cut(change.key.id, names - 1, self._cut_mark), "", names),
+            Span(1, clock.recent(change.at, self._seen_at), "muted", 12),
+            Span(13, cut(change.key.id, names - 1, self._cut_mark), "", names),
             Span(x, word, mark.look, 11),
             Span(x + 11, cut(str(change.detail), room, self._cut_mark), "", room),
         )
@@ -282,14 +304,14 @@ class HealthScreen(SectionScreen):
         bad = [
             (row.target, column, status.key)
             for row in health_table(snapshot).rows
-            for column, status in row.cells.items()
+            for column, told in row.told.items()
+            for status in told
             if not status.state.good
         ]
         here = grid.selected.key if grid.selected is not None else None
         index = next((place + 1 for place, (_, _, key) in enumerate(bad) if key == here), 0)
         if bad:
-            target, column, _ = bad[index % len(bad)]
-            grid.select(target, column)
+            grid.select(*bad[index % len(bad)])
             self.set_focus(grid)
 
     def action_changes(self) -> None:

@@ -16,13 +16,13 @@ from textual.app import App, SuspendNotSupported
 from textual.css.query import NoMatches
 from textual.filter import LineFilter, Monochrome, NoColor
 from textual.geometry import Size
-from textual.screen import Screen
+from textual.screen import ModalScreen, Screen
 
 from rbdtui.atomic import write_atomic
 from rbdtui.terminal_text import sanitize
 from rbdtui.words import T, Text, current_language, switch_language
 from rbdtui.workbench.errors import sentence_of
-from screens.base import LEAST_COLUMNS, LEAST_ROWS, Dialog, OurScreen
+from screens.base import LEAST_COLUMNS, LEAST_ROWS, OurScreen
 from screens.gate import TerminalGate
 from screens.key_order import KeyOrder
 from screens.keys import key_words
@@ -122,7 +122,7 @@ class MannerlyApp(App[int]):
             return
         line.bad, line.said = bad, text
 
-    async def ask(self, dialog: Dialog[Answer]) -> Answer | None:
+    async def ask(self, dialog: ModalScreen[Answer]) -> Answer | None:
         """Put a dialog up, in a worker, and wait for its answer; None also when one of its kind is up already.
 
         That is what a key pressed twice, faster than anything can come up, would do.

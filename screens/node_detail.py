@@ -34,9 +34,9 @@ _MISSING_REMEDIES: Final[Mapping[str, Text]] = {
 
 
 def detail_lines(
-    screen: OurScreen[R], workbench: Workbench, row: NodeRow, column: str, most_findings: int
+    screen: OurScreen[R], workbench: Workbench, row: NodeRow, column: str, most_findings: int, *, beside: bool = False
 ) -> list[Line]:
-    """The page on one server."""
+    """The page on one server; ``beside`` the table what it is takes a line for each fact."""
     findings = findings_by_node(workbench.draft.data, workbench.findings).get(row.index, [])
     live = workbench.live.nodes.get(row.name)
     lines = [_heading(workbench, row)]
@@ -48,7 +48,13 @@ def detail_lines(
         lines.append(Line(str(T("nodes.more", count=len(told) - most_findings)), style="dim"))
     if not told:
         lines += _state_lines(live)
-    return [*lines, *_fact_lines(live)]
+    facts = _facts(live)
+    if beside:
+        return [*lines, Line(), *(Line(clean_line(str(fact)), style="dim") for fact in facts)]
+    return [
+        *lines,
+        *([Line(clean_line(str(T("nodes.fact.between")).join(map(str, facts))), style="dim")] if facts else []),
+    ]
 
 
 def in_urgency(findings: Sequence[Finding], field: str) -> list[Finding]:
@@ -116,7 +122,8 @@ def _state_lines(live: LiveNode | None) -> list[Line]:
             return []
 
 
-def _fact_lines(live: LiveNode | None) -> list[Line]:
+def _facts(live: LiveNode | None) -> list[Text | str]:
+    """What a server has answered."""
     facts = live.facts if live is not None else None
     if facts is None:
         return []
@@ -136,4 +143,4 @@ def _fact_lines(live: LiveNode | None) -> list[Line]:
         for interface in facts.interfaces
         if interface.addresses and interface.name != "lo"
     ][:4]
-    return [Line(clean_line(str(T("nodes.fact.between")).join(str(part) for part in parts if str(part))), style="dim")]
+    return [part for part in parts if str(part)]

@@ -8,11 +8,13 @@ from typing import ClassVar, Final
 from rich.text import Text as Line
 from textual import events, work
 from textual.binding import BindingType
+from textual.containers import Container
 from textual.timer import Timer
 from textual.widget import Widget
 from textual.widgets import Static
 
 from rbdtui.findings import Finding
+from rbdtui.spec.values import MAX_NODES
 from rbdtui.words import T, Text
 from rbdtui.workbench import operations, sections
 from rbdtui.workbench.cell_edit import FIELDS, SHARED, CellEdit
@@ -27,7 +29,7 @@ from screens.node_detail import detail_lines
 from screens.row_list import LIST_KEYS, RowListScreen
 from screens.widgets.cell_line import LEAST_CELLS, CellLine
 from screens.widgets.cell_table import CellTable
-from screens.widgets.hanging import broken_line
+from screens.widgets.hanging import broken_page
 from screens.widgets.node_table import NodeTable
 from screens.widgets.view_line import SearchBar, ViewLine
 
@@ -56,6 +58,7 @@ class NodesScreen(RowListScreen):
         key("p", "paste", "paste"),
         key("t", "trust", "trust"),
         key("l", "login", "login"),
+        key("n", "fields", "node_fields", show=False),
         key("y", "duplicate", "duplicate"),
         *UNDO_KEYS,
         *LIST_KEYS[1:],
@@ -78,8 +81,9 @@ class NodesScreen(RowListScreen):
         """Table, the field that lies over a cell of it, and what is to be said of the server under the cursor."""
         yield Words(self._how_to_begin, id="empty")
         yield ViewLine()
-        yield NodeTable(id="table")
-        yield Static(id="detail")
+        with Container(id="sides"):
+            yield NodeTable(id="table")
+            yield Static(id="detail")
         yield SearchBar()
         yield CellLine(id="cell")
 
@@ -89,7 +93,7 @@ class NodesScreen(RowListScreen):
         """Draw what servers answered, and what is wrong with what was typed."""
         had = bool(self._rows)
         super().refresh_view()
-        self.table.display = self.query_one("#detail").display = bool(self._rows)
+        self.query_one("#sides").display = bool(self._rows)
         self.query_one("#empty").display = not self._rows
         if had != bool(self._rows):
             self.refresh_bindings()
@@ -155,9 +159,9 @@ class NodesScreen(RowListScreen):
         if row is None:
             return
         most = max(1, (detail.size.height - 2) // 4)
-        lines = detail_lines(self, self.workbench, row, self.table.column, most)
+        lines = detail_lines(self, self.workbench, row, self.table.column, most, beside=self.has_class("-broad"))
         cells = detail.content_size.width
-        page = Line("\n").join(part for line in lines for part in broken_line(line, cells))
+        page = Line("\n").join(broken_page(line, cells) for line in lines)
         if page != detail.content:
             detail.update(page, layout=False)
 
@@ -325,7 +329,7 @@ class NodesScreen(RowListScreen):
     def action_add(self) -> None:
         """Add a server and begin to type its name."""
         if not operations.room_for_nodes(self.workbench.draft.data):
-            self.tell(T("paste.no_room", most=operations.MOST_NODES), bad=True)
+            self.tell(T("paste.no_room", most=MAX_NODES), bad=True)
             return
         self.workbench.change(operations.add_node)
         self._show_added(operations.nodes_in(self.workbench.draft.data)[-1][0])
@@ -336,7 +340,7 @@ class NodesScreen(RowListScreen):
         if len(targets) != 1:
             self.tell(T("nodes.one_only", count=len(targets)), bad=True)
         elif not operations.room_for_nodes(self.workbench.draft.data):
-            self.tell(T("paste.no_room", most=operations.MOST_NODES), bad=True)
+            self.tell(T("paste.no_room", most=MAX_NODES), bad=True)
         else:
             self.workbench.change(lambda data: operations.duplicate_node(data, targets[0]))
             self._show_added(targets[0] + 1)
@@ -409,9 +413,11 @@ class NodesScreen(RowListScreen):
         from screens.dialogs.paste import PasteDialog
 
         pasted = await self.program.ask(PasteDialog(text))
-        if pasted is not None and pasted.nodes:
-            self.workbench.change(lambda data: add_pasted(data, pasted))
-            self.refresh_view()
+        if pasted is None:
+            return
+        self.workbench.change(lambda data: add_pasted(data, pasted))
+        self.refresh_view()
+        if pasted.nodes:
             self.go_to(operations.nodes_in(self.workbench.draft.data)[-1][0])
             self.tell(T("nodes.pasted", count=len(pasted.nodes), refused=pasted.refused))
 
@@ -432,6 +438,14 @@ class NodesScreen(RowListScreen):
 
         if targets := self.targets():
             await self.program.ask(LoginDialog(self.workbench.draft.data, targets))
+
+    @work(group="dialog", exit_on_error=False)
+    async def action_fields(self) -> None:
+        """Further addresses, labels and taints of what is marked, else of the server under the cursor."""
+        from screens.dialogs.node_fields import NodeFieldsDialog
+
+        if targets := self.targets():
+            await self.program.ask(NodeFieldsDialog(self.workbench.draft.data, targets))
 
     def action_trust(self) -> None:
         """Compare and pin the host keys of what is marked, else of the server under the cursor."""

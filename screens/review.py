@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import ClassVar, Final
 
-from textual import on, work
+from textual import events, on, work
 from textual.binding import BindingType
-from textual.containers import Horizontal, VerticalScroll
+from textual.containers import Container, Horizontal, VerticalScroll
 from textual.widget import Widget
 from textual.widgets import Input, Static
 
@@ -17,10 +17,13 @@ from rbdtui.engine.journal import JournalError
 from rbdtui.findings import Finding, Severity
 from rbdtui.words import T, Text
 from rbdtui.workbench import sections
+from rbdtui.workbench.acknowledging import acknowledge, withdraw
 from rbdtui.workbench.plan_rows import PlanRow, plan_rows
 from rbdtui.workbench.preflight_view import LookState, Preflight
 from screens.base import SectionScreen, Words, css, key
+from screens.dialogs.acknowledge import AcknowledgeDialog
 from screens.dialogs.save import SaveDialog
+from screens.dialogs.single_points import SinglePointsDialog
 from screens.dialogs.start_run import RunScope, StartRunDialog
 from screens.review_pages import Part, drawn, finding_page, plain, step_page
 from screens.review_words import check_lines, counts_of, next_of_review, outdated_findings, plan_lines
@@ -35,6 +38,10 @@ FINDINGS, PLAN = "findings", "plan"
 CHIP_LINES: Final = 2
 CHIP_LINES_TALL: Final = 5
 TALL_ROWS: Final = 30
+_GRAVER: Final = {
+    Severity.INFO: Severity.WARNING, Severity.WARNING: Severity.ERROR, Severity.ERROR: Severity.INFO,
+}  # fmt: skip
+"""What is shown next: notes, too; warnings and errors; errors alone."""
 
 
 class DetailPane(VerticalScroll, can_focus=True):
@@ -55,7 +62,11 @@ class ReviewScreen(SectionScreen):
         key("v", "show('findings')", "findings"),
         key("x", "start", "start"),
         key("x", "to_run", "to_run"),
+        key("k", "acknowledge", "acknowledge"),
+        key("k", "withdraw", "withdraw"),
+        key("o", "single_points", "single_points"),
         key("slash", "search", "search"),
+        key("exclamation_mark", "severity", "severity"),
         key("tab", "read", "read_below", show=False),
         key("escape", "give_up", "give_up"),
         key("escape", "all", "all_steps"),
@@ -67,17 +78,22 @@ class ReviewScreen(SectionScreen):
         self._rows: tuple[PlanRow, ...] = ()
         self._wanted = ""
         """What is looked for in the plan; empty to see all of it."""
+        self._reading = False
+        """Whether what is under the cursor has the whole screen."""
+        self._least = Severity.INFO
+        """Of the findings that are shown."""
         self._drawn: tuple[object, ...] = ()
 
     def body(self) -> Iterable[Widget]:
         """How it stands; findings, or the plan; and what is under the cursor."""
         yield Said(id="state")
         yield NodeChips(id="chips")
-        yield Words(self._nothing_words, id="nothing")
-        yield FindingList(id="findings")
-        yield PlanList(id="plan")
-        with DetailPane(id="detail"):
-            yield Static(id="detail-text")
+        with Container(id="sides"):
+            yield Words(self._nothing_words, id="nothing")
+            yield FindingList(id="findings")
+            yield PlanList(id="plan")
+            with DetailPane(id="detail"):
+                yield Static(id="detail-text")
         with Horizontal(id="search"):
             yield Words("/", id="slash")
             yield TextLine(id="wanted")
@@ -89,13 +105,18 @@ class ReviewScreen(SectionScreen):
         """What to press next."""
         return next_of_review(self.workbench, of_plan=self._view == PLAN)
 
+    def on_resize(self, _: events.Resize) -> None:
+        """Break what is under the cursor anew, once it is known how much room it has."""
+        self.call_after_refresh(self._draw_detail)
+
     def refresh_view(self) -> None:
         """Draw what is new."""
         workbench, seen = self.workbench, self.workbench.preflight
         if not seen.holds and self._view == PLAN:
-            self._view, self._wanted = FINDINGS, ""
+            self._view, self._wanted, self._reading = FINDINGS, "", False
         found, old = workbench.findings, outdated_findings(workbench)
-        drawn_from = (seen, found, old, self._view, self._wanted)
+        found, old = self._grave_enough(found), self._grave_enough(old)
+        drawn_from = (seen, found, old, self._view, self._wanted, self._reading)
         if drawn_from != self._drawn or self.redraw:
             self._drawn = drawn_from
             self._rows = plan_rows(seen.plan, seen.previewed) if seen.plan is not None else ()
@@ -106,8 +127,14 @@ class ReviewScreen(SectionScreen):
         self._draw_state(seen)
         self.refresh_bindings()
 
+    def _grave_enough(self, findings: Sequence[Finding]) -> list[Finding]:
+        """Those that are to be shown."""
+        return [finding for finding in findings if finding.severity.rank <= self._least.rank]
+
     def _draw_state(self, seen: Preflight) -> None:
         lines = check_lines(self.workbench) if self._view == FINDINGS else plan_lines(self._rows, seen)
+        if self._view == FINDINGS and self._least is not Severity.INFO:
+            lines = (*lines, (T(f"review.only.{self._least.value}"), "accent"))  # words: review.only.*
         self.query_one("#state", Said).lines = lines
         chips = chips_of(self._node_names(), seen)
         self.query_one(NodeChips).show(chips, CHIP_LINES_TALL if self.size.height >= TALL_ROWS else CHIP_LINES)
@@ -115,10 +142,12 @@ class ReviewScreen(SectionScreen):
     def _arrange(self, any_findings: bool) -> None:
         """Show what belongs to the view, and have the cursor somewhere that is seen."""
         findings = self._view == FINDINGS
-        self.query_one(FindingList).display = findings and any_findings
+        alone = self._reading = self._reading and (any_findings or not findings)
+        self.set_class(alone, "-reading")
+        self.query_one(FindingList).display = findings and any_findings and not alone
         self.query_one("#nothing").display = findings and not any_findings
-        self.query_one(NodeChips).display = findings
-        self.query_one(PlanList).display = not findings
+        self.query_one(NodeChips).display = findings and not alone
+        self.query_one(PlanList).display = not findings and not alone
         self.query_one(DetailPane).display = any_findings or not findings
         self.query_one("#search").display = not findings and (self._searching or bool(self._wanted))
         if self.focused is None or not all(part.display for part in self.focused.ancestors_with_self):
@@ -137,6 +166,8 @@ class ReviewScreen(SectionScreen):
 
     def _nothing_words(self) -> Text | str:
         seen = self.workbench.preflight
+        if self._least is not Severity.INFO and self.workbench.findings:
+            return T("review.none_so_grave")
         if seen.state is LookState.GIVEN_UP:
             return T("review.nothing_until_then")
         return T("review.nothing_found") if seen.holds else ""
@@ -153,7 +184,8 @@ class ReviewScreen(SectionScreen):
         self.query_one(DetailPane).scroll_home(animate=False)
 
     def _draw_detail(self) -> None:
-        self.query_one("#detail-text", Static).update(drawn(self._page()))
+        text = self.query_one("#detail-text", Static)
+        text.update(drawn(self._page(), text.content_size.width))
 
     def _page(self) -> list[Part]:
         if self._view == PLAN:
@@ -184,17 +216,45 @@ class ReviewScreen(SectionScreen):
             "show": seen.holds and parameters != (self._view,),
             "start": not looking and self.workbench.active_run is None,
             "to_run": self.workbench.active_run is not None,
-            "search": self._view == PLAN,
+            "search": self._view == PLAN and not self._reading,
+            "severity": self._view == FINDINGS and bool(self.workbench.findings),
+            "acknowledge": self._acceptable(lambda finding: finding.severity is Severity.WARNING),
+            "withdraw": self._acceptable(lambda finding: bool(finding.acknowledged)),
+            "single_points": self._view == FINDINGS and self.workbench.draft.spec is not None,
             "give_up": looking,
             "all": self._view == PLAN and (bool(self._wanted) or self._searching),
         }
         return meanings.get(action, True)
 
+    def _acceptable(self, is_meant: Callable[[Finding], bool]) -> bool:
+        """Whether what is under the cursor may be accepted, or no longer."""
+        group = self.query_one(FindingList).group if self._view == FINDINGS else None
+        return group is not None and not group.faded and is_meant(group.first)
+
+    @work(group="dialog", exit_on_error=False)
+    async def action_acknowledge(self) -> None:
+        """Accept the warning under the cursor, on all nodes where it is the same."""
+        group = self.query_one(FindingList).group
+        if group is not None and (reason := await self.program.ask(AcknowledgeDialog(group.findings))):
+            self.workbench.change(lambda data: acknowledge(data, group.findings, reason))
+
+    def action_withdraw(self) -> None:
+        """Accept it no longer."""
+        group = self.query_one(FindingList).group
+        if group is not None:
+            self.workbench.change(lambda data: withdraw(data, group.findings))
+
+    @work(group="dialog", exit_on_error=False)
+    async def action_single_points(self) -> None:
+        """What is highly available here, and what is not."""
+        if (spec := self.workbench.draft.spec) is not None:
+            await self.program.ask(SinglePointsDialog(spec))
+
     def on_event_list_chosen(self, event: EventList.Chosen) -> None:
         """Lead to where a finding can be put right; of a step, read what it would change."""
         finding = self.query_one(FindingList).finding
         if isinstance(event.events, PlanList):
-            self.set_focus(self.query_one(DetailPane))
+            self.action_read()
         elif finding is not None:
             self._lead_to(finding)
 
@@ -205,15 +265,23 @@ class ReviewScreen(SectionScreen):
             self.program.show_finding(finding)
 
     def action_read(self) -> None:
-        """Scroll what stands below the list, or go back to the list."""
-        if isinstance(self.focused, DetailPane):
-            self._focus_list()
-        else:
+        """Have what is under the cursor on the whole screen, or go back to the list."""
+        self._reading = not self._reading
+        self.refresh_view()
+        if self._reading:
             self.set_focus(self.query_one(DetailPane))
+        else:
+            self._focus_list()
+
+    def action_severity(self) -> None:
+        """Show only what is graver, then everything again."""
+        self._least = _GRAVER[self._least]
+        self.refresh_view()
+        self._focus_list()
 
     def action_show(self, view: str) -> None:
         """Show the plan, or the findings."""
-        self._view, self._wanted = view, ""
+        self._view, self._wanted, self._reading = view, "", False
         self.refresh_view()
         self._focus_list()
         if view == PLAN and not self.workbench.preflight.previewed:

@@ -18,15 +18,16 @@ from rbdtui.workbench.plan_words import names_words, size_words
 from screens.base import OurScreen
 from screens.dialogs.changes import detail_text
 from screens.widgets.field import severity_look
+from screens.widgets.hanging import broken_page
 
 EVIDENCE_LINES: Final = 40
 Part = tuple[int, Line]
 """A paragraph with how far it is set in."""
 
 
-def drawn(parts: Iterable[Part]) -> Group:
-    """The parts below each other, what does not fit in a line going on below itself."""
-    return Group(*(Padding(line, (0, 0, 0, indent)) for indent, line in parts))
+def drawn(parts: Iterable[Part], cells: int) -> Group:
+    """The parts below each other, what does not fit into so many cells going on below itself."""
+    return Group(*(Padding(broken_page(line, cells - indent), (0, 0, 0, indent)) for indent, line in parts))
 
 
 def plain(parts: Iterable[Part]) -> str:
@@ -42,6 +43,8 @@ def finding_page(screen: OurScreen[Any], finding: Finding, nodes: Sequence[str] 
         (0, Line.assemble((f"{sign} ", f"bold {colour}"), (clean_line(str(finding.message)), weight.strip()))),
         (2, Line(f"{finding.code}  {clean_line(str(finding.place))}".rstrip(), style="dim")),
     ]
+    if finding.acknowledged:
+        parts.append((2, Line(clean_line(str(T("review.acknowledged", reason=finding.acknowledged))))))
     if finding.evidence:
         parts += [(2, Line(line, style="dim")) for line in clean_lines(finding.evidence.rstrip(), EVIDENCE_LINES)]
     parts.append((2, Line(clean_line(str(finding.remedy)))))

@@ -18,8 +18,8 @@ from rbdtui.spec.survival import Fate, Outcome, what_if_dies
 from rbdtui.terminal_text import clean_line
 from rbdtui.words import T
 from rbdtui.workbench import sections
-from rbdtui.workbench.node_rows import SEVERITY_MARK, Mark
-from rbdtui.workbench.operations import field_of, nodes_in, text_at, uses_builds, value_at
+from rbdtui.workbench.node_rows import SEVERITY_MARK, Mark, size
+from rbdtui.workbench.operations import NodeData, field_of, nodes_in, text_at, uses_builds, value_at
 from rbdtui.workbench.roles import (
     COUNT_RULES,
     DEATH_RULES,
@@ -104,7 +104,9 @@ class RolesScreen(RowListScreen):
         self._findings = role_findings(draft)
         listed = nodes_in(draft.data)
         self._rows = {
-            index: RoleRow(index, field_of(node, "name"), tuple(roles_of(node)), self._worst_at(index))
+            index: RoleRow(
+                index, field_of(node, "name"), tuple(roles_of(node)), self._facts_of(node), self._worst_at(index)
+            )
             for index, node in listed
         }
         return [
@@ -130,6 +132,13 @@ class RolesScreen(RowListScreen):
         )
         self.table.show_rows(rows, counts, len(self._rows), self.view.marked, self.nothing_seen())
         self._draw_detail()
+
+    def _facts_of(self, node: NodeData) -> tuple[str, str, str]:
+        """Address, processors and memory, as far as they are known."""
+        live = self.workbench.live.nodes.get(field_of(node, "name"))
+        facts = live.facts if live is not None else None
+        cpus, memory = (str(facts.cpu_count), size(facts.memory.total_bytes)) if facts is not None else ("", "")
+        return clean_line(field_of(node, "address"), 200), cpus, memory
 
     def _at(self, index: int) -> list[Finding]:
         """What is wrong with the roles of one node."""

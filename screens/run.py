@@ -61,6 +61,7 @@ class RunScreen(RunPast):
         key("g", "pane('gateways')", "gateways"),
         key("c", "changes", "changes"),
         key("e", "trouble", "trouble"),
+        key("l", "all_logs", "all_logs"),
         *RunPast.TO_THE_PAST,
         key("o", "runs", "runs"),
         key("escape", "back", "back"),
@@ -303,7 +304,7 @@ class RunScreen(RunPast):
                 return known is not None and bool(known.in_trouble())
             case "back":
                 return run is not None and self._can_go_back
-            case "pane" | "search" | "runs":
+            case "pane" | "search" | "runs" | "all_logs":
                 return run is not None
         return True
 
@@ -437,6 +438,25 @@ class RunScreen(RunPast):
         step = self.selected_step
         if step is not None and step.changes:
             self.app.push_screen(ChangesDialog(step))
+
+    @work(group="dialog", exit_on_error=False)
+    async def action_all_logs(self) -> None:
+        """Go to what failed, or to a text in any log."""
+        from screens.dialogs.run_logs import RunLogsDialog
+
+        run, known = self.run, self._matrix.matrix
+        if run is None or known is None:
+            return
+        place = await self.program.ask(RunLogsDialog(run, known.in_trouble()))
+        if place is None:
+            return
+        self._auto = False
+        self._matrix.select(place.step)
+        self._show_pane(LOG)
+        if place.wanted:
+            self.set_focus(self._log)
+            self._log.search(place.wanted)
+        self.after_move()
 
     @work(exit_on_error=False)
     async def action_runs(self) -> None:

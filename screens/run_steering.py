@@ -63,7 +63,7 @@ class RunSteering(SectionScreen):
         if action in _WHILE:
             return run is not None and _WHILE[action](phase_of(run))
         if action == "answer":
-            return waits_for_answer(self.program) is not None
+            return waits_for_answer(self.program.workbench) is not None
         if action == "retry":
             return run is not None and phase_of(run).live and _can_retry(run.state())
         return None
@@ -132,11 +132,11 @@ class RunSteering(SectionScreen):
             return
         if await self.done(run.give_up()):
             self.program.show_section(sections.REVIEW)
-            self.program.call_after_refresh(self.program.tell, T("run_screen.told.given_up", run=run.run_id))
+            self.app.call_after_refresh(self.program.tell, T("run_screen.told.given_up", run=run.run_id))
 
     def action_answer(self) -> None:
         """Bring back the question that waits."""
-        asked = waits_for_answer(self.program)
+        asked = waits_for_answer(self.program.workbench)
         if asked is not None:
             self.app.push_screen(QuestionDialog(asked))
 

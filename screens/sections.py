@@ -1,15 +1,14 @@
-"""Which screen shows which section, and the key that leads there; modules are imported when first shown."""
+"""Which screen shows which section: module and class by the section's name; modules are imported when first shown."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from importlib import import_module
-from typing import TYPE_CHECKING, Final, cast
+from typing import Final, cast
 
-from rbdtui.workbench import sections
+from textual.screen import Screen
 
-if TYPE_CHECKING:
-    from screens.base import SectionScreen
+from rbdtui.workbench.sections import SECTIONS
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,29 +16,19 @@ class SectionEntry:
     """One section of the rail."""
 
     section: str
-    """Its name; the words are ``section.<name>`` and ``help.<name>``."""
+    """Its name; the words are ``section.<name>`` and ``help.<name>``, the screen is ``<Name>Screen``."""
     key: str
-    module: str
-    screen: str
-    """Name of the class in the module."""
 
-    def make(self) -> SectionScreen:
+    def make(self) -> Screen[None]:
         """A new screen of this section."""
-        return cast("SectionScreen", getattr(import_module(self.module), self.screen)())
+        module = import_module(f"screens.{self.section}")
+        return cast("Screen[None]", getattr(module, f"{self.section.capitalize()}Screen")())
 
 
-SECTION_SCREENS: Final = (
-    SectionEntry(sections.SITE, "0", "screens.site", "SiteScreen"),
-    SectionEntry(sections.NODES, "1", "screens.nodes", "NodesScreen"),
-    SectionEntry(sections.ROLES, "2", "screens.roles", "RolesScreen"),
-    SectionEntry(sections.BALANCER, "3", "screens.balancer", "BalancerScreen"),
-    SectionEntry(sections.REVIEW, "9", "screens.review", "ReviewScreen"),
-    SectionEntry(sections.RUN, "r", "screens.run", "RunScreen"),
-    SectionEntry(sections.HEALTH, "h", "screens.health", "HealthScreen"),
-)
-"""In the order of the rail: a section is there when it has a line here."""
+SECTION_SCREENS: Final = tuple(SectionEntry(section.name, section.key) for section in SECTIONS)
+"""In the order of the rail."""
 
 
 def entry_of(section: str) -> SectionEntry | None:
-    """The entry of a section; None when it has no screen."""
+    """The entry of a section; None when there is none of that name."""
     return next((entry for entry in SECTION_SCREENS if entry.section == section), None)

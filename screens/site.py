@@ -2,107 +2,91 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import ClassVar, Final
-
-from textual import work
-from textual.binding import BindingType
-from textual.widget import Widget
+from collections.abc import Sequence
 
 from rbdtui.profiles import PROFILES
 from rbdtui.words import T, Text
 from rbdtui.workbench import sections
-from rbdtui.workbench.operations import number_or_text, put, text_at, value_at
-from screens.base import Words, css
-from screens.edit import UNDO_KEYS
-from screens.form import FORM_KEYS, FormScreen
-from screens.widgets.field import Choice, ChoiceLine, Field, Form
-from screens.widgets.secret_field import SecretField, SecretLine, answer_wish
-
-_NUMBERS: Final = ("ssh.port", "ssh.bastion.port")
-_SECRETS: Final[Mapping[str, str]] = {"ssh.passphrase": "key", "ssh.password": "ssh", "ssh.sudo_password": "sudo"}
-"""Fields that refer to the vault, with the names that their secrets get there."""
-_BASTION_SECRETS: Final[Mapping[str, str]] = {
-    "ssh.bastion.passphrase": "bastion-key",
-    "ssh.bastion.password": "bastion",
-}
+from rbdtui.workbench.draft import Data
+from rbdtui.workbench.operations import is_existing, value_at
+from rbdtui.workbench.sections import section_of_field
+from rbdtui.workbench.service_words import Advice
+from rbdtui.workbench.switching import laid_aside, set_distribution, set_profile
+from screens.form import FormScreen
+from screens.form_fields import Choice, FormField, Heading, Line, Number, Secret
+from screens.widgets.declared_form import DeclaredForm
 
 
-def _label(path: str) -> Text:
-    return Text(f"site_form.{path.replace('.', '_')}")  # words: site_form.*
+class SiteForm(DeclaredForm):
+    """Several bastions cannot be shown in a form and are left alone; of a cluster that is there nobody logs in."""
+
+    def is_shown(self, declared: FormField) -> bool:
+        """As above."""
+        written = any(value_at(self.data, path) is not None for path in self.paths(declared.path))
+        if declared.path == "kubernetes.kubeconfig":
+            return written or is_existing(self.data)
+        if declared.path.startswith("ssh."):
+            return written or not is_existing(self.data)
+        return super().is_shown(declared)
+
+    def choose(self, data: Data, declared: Choice, value: str) -> None:
+        """What another choice has no use for is laid aside, and that is said."""
+        change = {"profile": set_profile, "kubernetes.distribution": set_distribution}.get(declared.path)
+        if change is None:
+            super().choose(data, declared, value)
+        elif laid := change(data, value, self.workbench.draft.aside):
+            said = _names(laid) if declared.path == "profile" else ", ".join(laid)
+            self.program.tell(T("form.laid_aside", what=said))
+
+    def advice(self, declared: FormField) -> Advice | None:
+        """Beneath the profile stands what waits for another one."""
+        waiting = laid_aside(self.data, self.workbench.draft.aside) if declared.path == "profile" else []
+        return Advice(T("form.waits_aside", what=_names(waiting))) if waiting else super().advice(declared)
+
+    def draw(self) -> None:
+        """Headings stand only above fields."""
+        super().draw()
+        shown = any(self.is_shown(each) for each in self._fields if isinstance(each, Line) and each.path[:4] == "ssh.")
+        for heading in self.query(".heading"):
+            heading.display = shown
+
+    def is_locked(self, declared: FormField) -> bool:
+        """As above."""
+        return declared.path.startswith("ssh.bastion") and isinstance(value_at(self.data, "ssh.bastion"), list)
 
 
-def _hint(path: str) -> Text:
-    return Text(f"site_form.{path.replace('.', '_')}_hint")  # words: site_form.*
+def _names(parts: Sequence[str]) -> Text | str:
+    """Sections of cluster.yaml as the rail calls them."""
+    said: Text | str = ""
+    for part in parts:
+        name = Text(f"section.{section_of_field(part)}")  # words: section.*
+        said = T("form.and", first=said, second=name) if said else name
+    return said
 
 
 class SiteScreen(FormScreen):
     """Name, profile, bundle and login."""
 
     SECTION = sections.SITE
-    CSS_PATH = css("site")
-    AUTO_FOCUS = "TextLine"
-    BINDINGS: ClassVar[list[BindingType]] = [
-        *FORM_KEYS,
-        *UNDO_KEYS,
-    ]
-
-    def body(self) -> Iterable[Widget]:
-        """The form."""
-        with Form(id="form"):
-            yield Field(_label("name"), path="name", hint=_hint("name"), resting=True)
-            yield Choice(_label("profile"), [profile.name for profile in PROFILES], path="profile")
-            yield Field(_label("bundle"), path="bundle", hint=_hint("bundle"), resting=True)
-            yield Words(T("site_form.login"), classes="heading")
-            for path in ("ssh.user", "ssh.port", "ssh.key"):
-                yield Field(_label(path), path=path, resting=True)
-            for path, name in _SECRETS.items():
-                yield SecretField(_label(path), path, name)
-            yield Words(T("site_form.bastion"), classes="heading")
-            for path in ("address", "port", "user", "key"):
-                yield Field(_label(f"ssh.bastion.{path}"), path=f"ssh.bastion.{path}", resting=True)
-            for path, name in _BASTION_SECRETS.items():
-                yield SecretField(_label(path), path, name)
-
-    def refresh_view(self) -> None:
-        """Show the draft; several bastions cannot be shown in a form and are left alone."""
-        draft = self.workbench.draft
-        for field in self.query(Field):
-            field.show(text_at(draft.data, field.path), draft.findings_at(field.path))
-            field.disabled = field.path.startswith("ssh.bastion") and isinstance(
-                value_at(draft.data, "ssh.bastion"), list
-            )
-        choice = self.query_one(Choice)
-        choice.show(text_at(draft.data, "profile"), draft.findings_at("profile"))
-        for secret in self.query(SecretField):
-            secret.show(self.workbench)
-
-    def jump(self, field: str) -> None:
-        """Put the cursor into the field, or into the nearest one."""
-        for widget in self.query("Field, Choice, SecretField"):
-            path = str(getattr(widget, "path", ""))
-            if field == path or field.startswith(f"{path}.") or path.startswith(f"{field}."):
-                self.enter_field(next(child for child in widget.walk_children(Widget) if child.focusable))
-                return
-
-    def on_field_changed(self, event: Field.Changed) -> None:
-        """Take over what is typed, letter by letter."""
-        path, typed = event.field.path, event.value
-        value = number_or_text(typed) if path in _NUMBERS else typed
-        self.workbench.change(lambda data: put(data, path, value), merge=path)
-
-    def on_choice_line_changed(self, event: ChoiceLine.Changed) -> None:
-        """Take over what is chosen."""
-        self.workbench.change(lambda data: put(data, event.choice.path, event.value))
-
-    @work(group="dialog", exit_on_error=False)
-    async def on_secret_line_wanted(self, event: SecretLine.Wanted) -> None:
-        """Store a secret, or drop the reference."""
-        field = next(field for field in self.query(SecretField) if field.path == event.path)
-        await answer_wish(self, field, store=event.store)
-
-    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Undo is there once there is something to take back."""
-        if action == "undo":
-            return self.workbench.draft.can_undo
-        return super().check_action(action, parameters)
+    FORM = SiteForm
+    FIELDS = (
+        Line("name"),
+        Choice("profile", tuple(profile.name for profile in PROFILES), named=False),
+        Line("bundle"),
+        Choice("kubernetes.distribution"),
+        Line("kubernetes.kubeconfig"),
+        Heading("login"),
+        Line("ssh.user"),
+        Number("ssh.port"),
+        Line("ssh.key"),
+        Secret("ssh.passphrase", "key"),
+        Secret("ssh.password", "ssh"),
+        Secret("ssh.sudo_password", "sudo"),
+        Heading("bastion"),
+        Line("ssh.bastion.address"),
+        Number("ssh.bastion.port"),
+        Line("ssh.bastion.user"),
+        Line("ssh.bastion.key"),
+        Secret("ssh.bastion.passphrase", "bastion-key"),
+        Secret("ssh.bastion.password", "bastion"),
+    )

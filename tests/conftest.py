@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from rbdtui.words import LANGUAGES, use_language
+from rbdtui.words import LANGUAGES, use_language, use_site
 
 for variable in ("NO_COLOR", "RBDTUI_LANG", "RBDTUI_PASSPHRASE_FILE"):
     os.environ.pop(variable, None)
@@ -55,3 +55,4 @@ def _english() -> Iterator[None]:
     use_language(LANGUAGES[0])
     yield
     use_language(LANGUAGES[0])
+    use_site("SITE")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
@@ -9,11 +10,12 @@ from pathlib import Path
 from rbdtui.transport.base import (
     DEFAULT_TIMEOUT_S,
     CommandResult,
+    NotReachedError,
     Reach,
     ReachResult,
-    RemoteScriptError,
     UploadProgress,
 )
+from rbdtui.transport.failures import check
 from rbdtui.transport.scripts import Script
 
 
@@ -48,9 +50,7 @@ class StandInHost:
         on_line: Callable[[str], None] | None = None,
     ) -> CommandResult:
         result = await self.run(script, *args, payload=payload, root=root, timeout_s=timeout_s, on_line=on_line)
-        if not result.ok:
-            raise RemoteScriptError(self.name, script.name, result)
-        return result
+        return check(self.name, script.name, result)
 
     async def upload(
         self,
@@ -66,6 +66,9 @@ class StandInHost:
 
     async def reach(self, address: str, port: int, *, timeout_s: float = 3.0) -> ReachResult:
         return ReachResult(Reach.REFUSED, 0.1)
+
+    async def dial(self, address: str, port: int, *, timeout_s: float = 3.0) -> socket.socket:
+        raise NotReachedError(await self.reach(address, port, timeout_s=timeout_s))
 
     def forward(self, address: str, port: int) -> AbstractAsyncContextManager[int]:
         raise NotImplementedError

@@ -34,7 +34,12 @@ def _within(value: object, depth: int) -> Iterator[re.Pattern[str] | re.Pattern[
 
 
 EXPRESSIONS = dict(expressions())
-MATCHED = ("rbdtui.spec.surgery._COMM", "rbdtui.spec.surgery._DASH_LINE", "rbdtui.workbench.operations._WHERE")
+MATCHED = (
+    "rbdtui.checks.services.mysql_session._GRANT",
+    "rbdtui.spec.surgery._COMM",
+    "rbdtui.spec.surgery._DASH_LINE",
+    "rbdtui.workbench.operations._WHERE",
+)
 """Asked by `match` only, as all are that end with the end of the text: from one place, not from everywhere."""
 
 

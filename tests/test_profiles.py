@@ -12,6 +12,7 @@ import pytest
 from rbdtui import profiles
 from rbdtui.bundle.images import asked_ingresses
 from rbdtui.checks.ports import listening_needs, ways
+from rbdtui.findings import Severity
 from rbdtui.paths import asset
 from rbdtui.plan.cluster import rke2_settings
 from rbdtui.plan.steps.prepare import hosts_lines
@@ -23,14 +24,14 @@ from rbdtui.spec.model import ClusterSpec
 from rbdtui.spec.schema import cluster_schema
 from rbdtui.workbench.balancer import forwards
 from rbdtui.workbench.operations import uses_builds
-from tests.spec.samples import changed, codes
+from tests.spec.samples import changed, codes, judged
 
 ROOT = Path(__file__).parent.parent
 TRIAL = Profile(
     name="trial",
     roles=tuple(Role),
     limits=replace(KUBERNETES_ONLY.limits, cpu_minimum=16),
-    sections=("trial",),
+    sections=("storage",),
     gateway_ports=(GatewayPort(8080, Reach.USERS), GatewayPort(9999, Reach.ADDRESS), GatewayPort(5555)),
     gateway_program="trial-gateway",
     host_names=("trial.example",),
@@ -106,9 +107,18 @@ def test_its_rules_come_with_it(trial: Profile) -> None:
     assert "RBD-PROFILE-001" not in codes(changed(of_trial))
     assert "RBD-NAME-005" in codes(changed(of_trial, ("{mode: vip}", "{domain: trial.example}")))
     assert "RBD-NAME-005" not in codes(changed(("{mode: vip}", "{domain: trial.example}")))
-    assert "RBD-SPEC-041" in codes(changed(of_trial) + "trial: {}\n")
-    assert "RBD-SPEC-040" in codes(changed() + "trial: {}\n")
+    assert "RBD-SPEC-040" not in codes(changed(of_trial) + "storage: {}\n")
     assert "RBD-SPEC-040" in codes(changed(of_trial) + "mysql: {}\n")
+
+
+def test_a_profile_of_which_this_version_installs_a_part_only_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    part = replace(TRIAL, is_complete=False)
+    monkeypatch.setattr(profiles, "PROFILES", (part, *PROFILES))
+    text = changed(("profile: kubernetes-only", "profile: trial"))
+    [finding] = [each for each in judged(text) if each.code == "RBD-PROFILE-001"]
+    assert (finding.severity, finding.place.field) == (Severity.WARNING, "profile")
+    assert "trial" in str(finding.message)
+    assert profiles.proposed() is PROFILES[0], "what is installed in full comes first"
 
 
 def test_a_balancer_forwards_what_users_reach(trial: Profile) -> None:

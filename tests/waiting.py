@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable
 
 
-async def until(condition: Callable[[], object], limit_s: float = 20) -> None:
+async def until(condition: Callable[[], object], limit_s: float = 60) -> None:
     """Return when something is so; raises `TimeoutError`."""
     async with asyncio.timeout(limit_s):
         while not condition():

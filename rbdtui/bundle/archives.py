@@ -6,6 +6,7 @@ takes a few tens of MiB of memory, and says "not whole" instead of failing.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 import struct
@@ -24,9 +25,12 @@ _ZSTD_MAGIC: Final = 0xFD2FB528
 _ZSTD_SKIPPABLE: Final = range(0x184D2A50, 0x184D2A60)
 _ELF_MACHINES: Final = {62: "amd64", 183: "arm64", 40: "arm", 3: "386"}
 """``e_machine`` of the ELF header (System V ABI)."""
+_ELF_MAGIC: Final = b"\x7fELF"
+_MOST_SEGMENTS: Final = 64
 _VERSION: Final = re.compile(rb"v1\.\d{1,2}\.\d{1,2}(?:-rc\d{1,2})?\+rke2r\d{1,2}")
 _RUNTIME_TAG: Final = re.compile(r"/rke2-runtime:(v\d{1,2}\.\d{1,2}\.\d{1,2}(?:-rc\d{1,2})?)-(rke2r\d{1,2})$")
 """A tag cannot hold the plus sign of a version."""
+_IMAGE_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/-]{0,300}:[A-Za-z0-9_][A-Za-z0-9._-]{0,127}")
 _ARCH: Final = re.compile(r"[a-z0-9]{2,16}")
 _NO_ARCH: Final = "unknown"
 """Of what ``docker save`` keeps beside an image: attestations are images for an unknown machine."""
@@ -45,7 +49,19 @@ class Format(StrEnum):
     TAR = "tar"
     DEB = "deb"
     RPM = "rpm"
+    PROGRAM = "program"
     OTHER = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ArchivedImage:
+    """An image inside an archive, under one of its names."""
+
+    name: str
+    """As it is written there, e.g. ``registry.example/goodrain/rbd-api:v6.2.1-release``."""
+    digest: str
+    """Of its configuration, ``sha256:…``: what containerd calls the image's id."""
+    arch: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +74,7 @@ class Contents:
     """As RKE2 writes it, e.g. ``v1.30.4+rke2r1``."""
     has_program: bool = False
     """Whether RKE2's program is inside."""
+    images: tuple[ArchivedImage, ...] = ()
     trouble: str = ""
     """Why it is not whole, in the words of who found it; raw."""
 
@@ -71,6 +88,8 @@ def format_of(head: bytes) -> Format:
         return Format.ZSTD
     if head[257:262] == b"ustar":
         return Format.TAR
+    if head[:4] == _ELF_MAGIC:
+        return Format.PROGRAM
     if head[:4] == b"\xed\xab\xee\xdb":
         return Format.RPM
     # deb(5): an ar archive whose first member is debian-binary.
@@ -79,13 +98,10 @@ def format_of(head: bytes) -> Format:
 
 def look_into(file: BinaryIO, form: Format, size_bytes: int) -> Contents:
     """Read an archive of programs or images through, from its start; raises `OSError` when it cannot be read."""
-    if form is Format.GZIP:
-        blocks = gunzipped(file, size_bytes)
-    elif form is Format.ZSTD:
-        blocks = unzstded(file, size_bytes)
-    elif form is Format.TAR:
-        blocks = plain(file)
-    else:
+    if form is Format.PROGRAM:
+        return _program(file, size_bytes)
+    blocks = blocks_of(file, form, size_bytes)
+    if blocks is None:
         return Contents(is_whole=False, trouble="neither gzip nor zstd nor tar")
     notes = _Notes()
     try:
@@ -102,6 +118,15 @@ def look_into(file: BinaryIO, form: Format, size_bytes: int) -> Contents:
     return notes.contents()
 
 
+def blocks_of(file: BinaryIO, form: Format, size_bytes: int) -> Iterator[bytes] | None:
+    """What an archive holds, unpacked, from its start; None for what is no archive."""
+    if form is Format.GZIP:
+        return gunzipped(file, size_bytes)
+    if form is Format.ZSTD:
+        return unzstded(file, size_bytes)
+    return plain(file) if form is Format.TAR else None
+
+
 @dataclass(slots=True)
 class _Notes:
     """What the members of an archive tell, one after the other."""
@@ -109,6 +134,10 @@ class _Notes:
     arches: Counter[str] = field(default_factory=Counter)
     versions: Counter[str] = field(default_factory=Counter)
     has_program: bool = False
+    configurations: dict[str, tuple[str, str]] = field(default_factory=dict)
+    """Digest and architecture of each image by the member that describes it."""
+    named: dict[str, str] = field(default_factory=dict)
+    """The member that describes it, by the image's name."""
     json_left_bytes: int = _LARGEST_JSON_IN_ALL_BYTES
 
     def take(self, member: Member) -> None:
@@ -128,7 +157,11 @@ class _Notes:
     def contents(self, *, trouble: str = "") -> Contents:
         """The sum of it."""
         arch, version = _most(self.arches), _most(self.versions)
-        return Contents(not trouble, arch=arch, version=version, has_program=self.has_program, trouble=trouble)
+        unknown = ("", "")
+        images = tuple(ArchivedImage(name, *self.configurations.get(of, unknown)) for name, of in self.named.items())
+        return Contents(
+            not trouble, arch=arch, version=version, has_program=self.has_program, images=images, trouble=trouble
+        )
 
     def _take_small(self, member: Member) -> None:
         """A description, whatever its name: ``*.json``, ``blobs/sha256/*`` since Docker 25, ``sha256:*`` of crane."""
@@ -136,27 +169,37 @@ class _Notes:
         if head not in (b"{", b"["):
             return
         self.json_left_bytes -= member.size_bytes
+        text = head + member.read(member.size_bytes)
         try:
-            document = json.loads(head + member.read(member.size_bytes))
+            document = json.loads(text)
         except (ValueError, RecursionError):
             return  # somebody's file of another kind
         if isinstance(document, dict):
-            self._take_configuration(document)
+            self._take_configuration(document, member.name, text)
         else:
             self._take_manifest(document)
 
-    def _take_configuration(self, image: dict[object, object]) -> None:
+    def _take_configuration(self, image: dict[object, object], member: str, text: bytes) -> None:
         """An image's configuration names its architecture."""
         arch = image.get("architecture")
         if isinstance(arch, str) and _ARCH.fullmatch(arch) and arch != _NO_ARCH:
             _count(self.arches, arch)
+            if len(self.configurations) < _MOST_ANSWERS:
+                digest = f"sha256:{hashlib.sha256(text).hexdigest()}"
+                self.configurations[str(PurePosixPath(member))] = digest, arch
 
     def _take_manifest(self, images: list[object]) -> None:
         """The list of the images names their tags."""
         for image in images:
-            tags = image.get("RepoTags") if isinstance(image, dict) else None
+            if not isinstance(image, dict):
+                continue
+            tags, of = image.get("RepoTags"), str(image.get("Config"))
             for tag in tags if isinstance(tags, list) else ():
-                if isinstance(tag, str) and (match := _RUNTIME_TAG.search(tag)):
+                if not isinstance(tag, str):
+                    continue
+                if len(self.named) < _MOST_ANSWERS and _IMAGE_NAME.fullmatch(tag):
+                    self.named[tag] = str(PurePosixPath(of))
+                if match := _RUNTIME_TAG.search(tag):
                     _count(self.versions, f"{match.group(1)}+{match.group(2)}")
 
 
@@ -183,7 +226,28 @@ def _most(found: Counter[str]) -> str:
 
 
 def _elf_arch(head: bytes) -> str:
-    if head[:4] != b"\x7fELF" or len(head) < 20:
+    if head[:4] != _ELF_MAGIC or len(head) < 20:
         return ""
     (machine,) = struct.unpack("<H" if head[5] == 1 else ">H", head[18:20])
     return _ELF_MACHINES.get(machine, f"elf-{machine}")
+
+
+def _program(file: BinaryIO, size_bytes: int) -> Contents:
+    """A program: for which machine, and whether all that is loaded of it is there (ELF-64, program headers)."""
+    head = file.read(64)
+    arch = _elf_arch(head)
+    if len(head) < 64 or head[4] != 2 or head[5] != 1:
+        return Contents(is_whole=False, arch=arch, trouble="is no program of 64 bits")
+    (start,) = struct.unpack_from("<Q", head, 32)
+    entry, count = struct.unpack_from("<HH", head, 54)
+    if count > _MOST_SEGMENTS or (count and entry < 56) or start > size_bytes:
+        return Contents(is_whole=False, arch=arch, trouble="describes itself in a way that no program does")
+    file.seek(start)
+    table = file.read(entry * count)
+    if len(table) < entry * count:
+        return Contents(is_whole=False, arch=arch, trouble="ends in the middle")
+    for index in range(count):
+        offset, _, _, length = struct.unpack_from("<QQQQ", table, index * entry + 8)
+        if offset + length > size_bytes:
+            return Contents(is_whole=False, arch=arch, trouble="ends in the middle")
+    return Contents(is_whole=True, arch=arch)

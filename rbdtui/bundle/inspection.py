@@ -18,11 +18,11 @@ from pathlib import Path
 from typing import BinaryIO, Final
 
 from rbdtui.atomic import write_atomic
-from rbdtui.bundle.archives import HEAD_BYTES, Contents, Format, format_of, look_into
+from rbdtui.bundle.archives import HEAD_BYTES, ArchivedImage, Contents, Format, format_of, look_into
 from rbdtui.plain_file import open_plain
 
 _CHUNK_BYTES: Final = 4 << 20
-_SCHEMA: Final = 2
+_SCHEMA: Final = 3
 _LARGEST_BYTES: Final = 16 << 30
 """RKE2's images have two, not packed; a file with a hole can pretend any size, and would be read for hours."""
 _SAVE_EVERY_S: Final = 1.0
@@ -67,6 +67,12 @@ class Inspector:
             self._known[str(path)] = found = _look(file, status, contents=contents)
             self._save()
             return found
+
+    def remembered(self) -> Mapping[Path, Inspected]:
+        """All that is known of files, whether they are still there or not: a USB disk may be gone by now."""
+        with self._lock:
+            self._load()
+            return {Path(path): found for path, found in self._known.items()}
 
     def _load(self) -> None:
         if self._is_loaded or self.cache_file is None:
@@ -114,6 +120,7 @@ def _inspected(entry: Mapping[str, object]) -> Inspected:
             arch=str(inside["arch"]),
             version=str(inside["version"]),
             has_program=inside["has_program"] is True,
+            images=tuple(ArchivedImage(str(i["name"]), str(i["digest"]), str(i["arch"])) for i in inside["images"]),
             trouble=str(inside["trouble"]),
         )
     return Inspected(size, mtime, str(entry["sha256"]), Format(str(entry["form"])), contents)

@@ -4,21 +4,23 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 from typing import Final
 
+from rbdtui.bundle import rainbond
 from rbdtui.bundle.archives import Format
 from rbdtui.bundle.images import KINDS, RKE2, RKE2_IMAGES, image_sets, names_of
 from rbdtui.bundle.inspection import Inspected, Inspector
-from rbdtui.bundle.model import BundleFile
+from rbdtui.bundle.model import BundleFile, Chart, planned_release
 from rbdtui.bundle.sums import ListTooLargeError, read_sums
 from rbdtui.errors import StepError, reason_of
 from rbdtui.plain_file import NotPlainError, list_plain
 from rbdtui.rke2_version import Rke2Version
 from rbdtui.spec.model import ClusterSpec
+from rbdtui.spec.sections.registry import RegistryMode
 
 _SUMS_NAME: Final = re.compile(r"sha256sum-\w+\.txt")
 _PACKAGE_SUMS_NAME: Final = re.compile(r"sha256sums?(-[\w.-]+)?(\.txt)?", re.IGNORECASE)
@@ -92,8 +94,7 @@ class OfflineBundle:
 
     def file(self, kind: str, arch: str) -> BundleFile:
         """A file that is whole and for this architecture; raises `StepError` otherwise. Reads it once."""
-        if self.bad_lists:
-            raise _bad_list(self.bad_lists[0])
+        self._refuse_bad_lists()
         judged = self.judge(kind, arch)
         if judged is None:
             _names_in(self.directory)
@@ -123,6 +124,80 @@ class OfflineBundle:
         judged = self.judge(RKE2, arch)
         contents = judged.inspected.contents if judged is not None and judged.inspected is not None else None
         return Rke2Version.parse(contents.version) if contents is not None else None
+
+    def chart(self, spec: ClusterSpec) -> Chart:
+        """Rainbond's chart for a plan's release; raises `StepError`."""
+        self._refuse_bad_lists()
+        release, charts = planned_release(self, spec), self.rainbond.charts()
+        chart = rainbond.chart_for(charts, release)
+        if chart is None:
+            if not charts:
+                raise StepError("bundle_missing", names=rainbond.CHART_NAMES, path=str(self.directory))
+            raise StepError("bundle_chart", release=release.tag, charts=", ".join(chart_names(charts)))
+        return chart
+
+    def helm(self, arch: str) -> BundleFile:
+        """helm for an architecture; raises `StepError`."""
+        self._refuse_bad_lists()
+        judged = self.judge_helm(arch)
+        if judged is None:
+            raise StepError("bundle_missing", names=f"helm-{arch}", path=str(self.directory))
+        return self._good(judged, arch)
+
+    def rainbond_images(self, spec: ClusterSpec, arch: str) -> list[BundleFile]:
+        """The archives of the images of a plan's Rainbond; raises `StepError`. Reads each whole the first time."""
+        self._refuse_bad_lists()
+        judged = [self.judge_archive(path, arch) for path in self.rainbond.image_paths(arch)]
+        if not judged and spec.registry.mode is RegistryMode.EXTERNAL:
+            return []
+        if not judged:
+            raise StepError("bundle_missing", names=f"rainbond-images-{arch}.tar.zst", path=str(self.directory))
+        release = planned_release(self, spec)
+        found = rainbond.of_release(self.rainbond.archives(arch), release)
+        chosen = {each.path for each in found}
+        good = [self._good(each, arch) for each in judged if each.path in chosen or each.fault is not None]
+        if missing := rainbond.missing_images(spec, release, found, arch):
+            raise StepError("bundle_images", images=", ".join(missing), arch=arch, release=release.tag)
+        return good
+
+    def rainbond_releases(self) -> tuple[str, ...]:
+        """Tags of the releases that it can install. Never raises; reads archives whole the first time."""
+        return self.rainbond.releases()
+
+    @property
+    def rainbond(self) -> rainbond.RainbondFiles:
+        """Its files of Rainbond."""
+        return rainbond.RainbondFiles(self.directory, self.inspector, self.sums)
+
+    def judge_helm(self, arch: str) -> Judged | None:
+        """Look at helm, whatever its faults; None when the bundle has none."""
+        path = self.rainbond.helm_path(arch)
+        if path is None:
+            return None
+        expected = self.sums.get(path.name, "")
+        try:
+            inspected = self.inspector.inspect(path, self.directory, contents=True)
+        except OSError as error:
+            return _unreadable(path, expected, error)
+        contents, size = inspected.contents, f"{inspected.size_bytes} bytes"
+        if not rainbond.is_program(inspected) or contents is None or not contents.is_whole:
+            evidence = f"{size}\n{contents.trouble}" if contents is not None else size
+            return Judged(path, Fault.DAMAGED, inspected, expected, size, evidence)
+        if contents.arch != arch:
+            return Judged(path, Fault.WRONG_ARCH, inspected, expected, contents.arch)
+        if expected and expected != inspected.sha256:
+            return Judged(path, Fault.BAD_SHA256, inspected, expected, _two_digests(expected, inspected.sha256))
+        return Judged(path, None, inspected, expected)
+
+    def judge_archive(self, path: Path, arch: str) -> Judged:
+        """Look at an archive of images, whatever its faults."""
+        expected = self.sums.get(path.name, "")
+        try:
+            inspected = self.inspector.inspect(path, self.directory, contents=True)
+        except OSError as error:
+            return _unreadable(path, expected, error)
+        fault, detail, evidence = _fault_of(path, inspected, arch, expected)
+        return Judged(path, fault, inspected, expected, detail, evidence)
 
     def judge(self, kind: str, arch: str) -> Judged | None:
         """Look at the file of a kind, whatever its faults; None when the bundle has none."""
@@ -154,6 +229,10 @@ class OfflineBundle:
             missing=tuple(name for each in judged for name in each.missing),
         )
 
+    def _refuse_bad_lists(self) -> None:
+        if self.bad_lists:
+            raise _bad_list(self.bad_lists[0])
+
     def _good(self, judged: Judged, arch: str) -> BundleFile:
         """The file of a judgement; raises `StepError` for one with a fault."""
         if judged.fault is Fault.UNREADABLE or (judged.fault is None and judged.inspected is None):
@@ -162,7 +241,14 @@ class OfflineBundle:
             code = f"bundle_{str(judged.fault).replace('-', '_')}"
             evidence = judged.evidence or judged.detail
             raise StepError(code, path=str(judged.path), arch=arch, evidence=evidence)  # words: error.bundle_*.*
-        return BundleFile(judged.path, judged.inspected.size_bytes, judged.inspected.sha256, self.directory)
+        inside = judged.inspected.contents
+        return BundleFile(
+            judged.path,
+            judged.inspected.size_bytes,
+            judged.inspected.sha256,
+            self.directory,
+            images=inside.images if inside is not None else (),
+        )
 
     def _inspect(self, path: Path, kind: str, expected: str) -> Inspected:
         """Unpacking a gigabyte of images takes long, and tells nothing of a file that its digest has proven."""
@@ -255,6 +341,11 @@ def _fault_of(path: Path, inspected: Inspected, arch: str, expected: str) -> tup
     if expected and expected != inspected.sha256:
         return Fault.BAD_SHA256, _two_digests(expected, inspected.sha256), ""
     return None, "", ""
+
+
+def chart_names(charts: Iterable[rainbond.FoundChart]) -> list[str]:
+    """Name and version of each chart that could be read, the name of the file of each other one."""
+    return [f"{each.chart.name} {each.chart.version}" if each.chart else each.path.name for each in charts]
 
 
 def _two_digests(expected: str, found: str) -> str:

@@ -6,6 +6,7 @@ member. Formats: POSIX.1-2017 pax, ustar interchange format; GNU tar manual, bas
 
 from __future__ import annotations
 
+import posixpath
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
@@ -17,6 +18,7 @@ _LARGEST_HEADERS_BYTES: Final = 16 << 20
 """Of all such together."""
 _MOST_MEMBERS: Final = 100_000
 """RKE2's archives have a thousand or two."""
+_HARD_LINK, _SYMBOLIC_LINK = b"1", b"2"
 _FILES: Final = {b"0", b"\0", b"7"}
 _WITHOUT_CONTENT: Final = {b"1", b"2", b"3", b"4", b"5", b"6"}
 """Links, devices, directories and pipes, whatever size they say."""
@@ -78,6 +80,8 @@ class Member:
     is_file: bool
     _stream: Stream
     _left_bytes: int
+    link: str = ""
+    """The member whose content is meant, as a path from the archive's root; empty for one with a content of its own."""
 
     def read(self, size_bytes: int) -> bytes:
         """The next bytes of the content, fewer only at its end; raises `TarError` when the archive is broken off."""
@@ -118,8 +122,11 @@ def members(stream: Stream) -> Iterator[Member]:
         name = described.get("path") or _name(header)
         size = _decimal(described["size"]) if "size" in described else size
         size = 0 if kind in _WITHOUT_CONTENT else size
+        link = _link(
+            kind, name, described.get("linkpath") or header[157:257].split(b"\0", 1)[0].decode(errors="replace")
+        )
         described = {}
-        member = Member(name, size, kind in _FILES, stream, size)
+        member = Member(name, size, kind in _FILES, stream, size, link)
         yield member
         member.leave()
     raise TarError("has far too many members")
@@ -131,9 +138,17 @@ def _name(header: bytes) -> str:
     return whole.decode(errors="replace")
 
 
+def _link(kind: bytes, name: str, target: str) -> str:
+    if kind == _HARD_LINK:
+        return target
+    return posixpath.normpath(posixpath.join(posixpath.dirname(name), target)) if kind == _SYMBOLIC_LINK else ""
+
+
 def _description(kind: bytes, content: bytes) -> dict[str, str]:
     if kind == b"L":
         return {"path": content.split(b"\0", 1)[0].decode(errors="replace")}
+    if kind == b"K":
+        return {"linkpath": content.split(b"\0", 1)[0].decode(errors="replace")}
     return dict(_pax_records(content)) if kind in (b"x", b"X") else {}
 
 
@@ -147,7 +162,7 @@ def _pax_records(content: bytes) -> Iterator[tuple[str, str]]:
         if not space - start < length <= len(content) - start or not record.endswith(b"\n"):
             raise TarError("describes a member in a way that cannot be read")
         key, _, value = record[:-1].partition(b"=")
-        if key in (b"path", b"size"):
+        if key in (b"path", b"size", b"linkpath"):
             yield key.decode(), value.decode(errors="replace")
         start += length
 

@@ -8,25 +8,17 @@ from pathlib import Path
 from typing import Final
 
 from rbdtui.bundle.images import RKE2, asked_ingresses, image_sets, names_of, own_networks, part
-from rbdtui.bundle.scan import Fault, Judged, JudgedPackages, OfflineBundle
+from rbdtui.bundle.scan import Judged, JudgedPackages, OfflineBundle
+from rbdtui.bundle.verify_files import CODES, finding_of, verify_file, version_of
+from rbdtui.bundle.verify_rainbond import verify_rainbond
 from rbdtui.errors import StepError
 from rbdtui.facts.model import NodeFacts
 from rbdtui.findings import Finding, Place, Severity
+from rbdtui.rainbond.provisioner import CLIENT, needs_client
 from rbdtui.spec.model import ClusterSpec, GatewayMode, Role
 from rbdtui.spec.rules.parts import path_of
 
-_CODES: Final = {
-    Fault.UNREADABLE: "RBD-BUNDLE-002",
-    Fault.DAMAGED: "RBD-BUNDLE-003",
-    Fault.WRONG_ARCH: "RBD-BUNDLE-004",
-    Fault.WRONG_NAME: "RBD-BUNDLE-005",
-    Fault.BAD_SHA256: "RBD-BUNDLE-006",
-    Fault.NOT_PLAIN: "RBD-BUNDLE-011",
-    Fault.NOT_LISTED: "RBD-BUNDLE-013",
-}
 _INGRESS_CODES: Final = {"traefik": "RBD-BUNDLE-017", "ingress-nginx": "RBD-BUNDLE-018"}
-_MIB: Final = 1 << 20
-_PLACE: Final = Place(field="bundle")
 
 
 def verify_bundle(bundle: OfflineBundle, spec: ClusterSpec, facts: Iterable[NodeFacts]) -> list[Finding]:
@@ -34,10 +26,16 @@ def verify_bundle(bundle: OfflineBundle, spec: ClusterSpec, facts: Iterable[Node
     known = list(facts)
     arches = sorted({each.arch for each in known if each.arch}) or ["amd64"]
     findings = [
-        _finding("RBD-BUNDLE-012", Severity.ERROR, evidence=bad.detail, file=bad.path.name) for bad in bundle.bad_lists
+        finding_of("RBD-BUNDLE-012", Severity.ERROR, evidence=bad.detail, file=bad.path.name)
+        for bad in bundle.bad_lists
     ]
-    findings += [finding for arch in arches for finding in _verify_arch(bundle, spec, arch)]
-    return [*findings, *_verify_packages(bundle, spec, known)]
+    if not spec.is_existing:
+        findings += [finding for arch in arches for finding in _verify_arch(bundle, spec, arch)]
+        findings += _verify_packages(bundle, spec, known)
+        findings += _verify_kubernetes(bundle, spec, arches)
+    if spec.installs_rainbond:
+        findings += verify_rainbond(bundle, spec, arches)
+    return findings
 
 
 def check_parts(spec: ClusterSpec, directory: Path, place: Callable[[str], Place]) -> list[Finding]:
@@ -65,9 +63,11 @@ def _verify_arch(bundle: OfflineBundle, spec: ClusterSpec, arch: str) -> Iterato
         if seen is None:
             names = " | ".join(names_of(kind, arch))
             evidence = _other_sets(bundle, spec, arch, kind)
-            yield _finding("RBD-BUNDLE-001", Severity.ERROR, evidence=evidence, names=names, path=str(bundle.directory))
+            yield finding_of(
+                "RBD-BUNDLE-001", Severity.ERROR, evidence=evidence, names=names, path=str(bundle.directory)
+            )
         else:
-            yield from _verify_file(seen, arch)
+            yield from verify_file(seen, arch)
     yield from _verify_versions([seen for seen in judged.values() if seen is not None])
 
 
@@ -77,62 +77,62 @@ def _other_sets(bundle: OfflineBundle, spec: ClusterSpec, arch: str, missing: st
     return "\n".join(f"or: {' + '.join(kinds)}" for kinds in sets if missing not in kinds)
 
 
-def _verify_file(seen: Judged, arch: str) -> Iterator[Finding]:
-    if seen.fault is not None or seen.inspected is None:
-        code = _CODES[seen.fault or Fault.UNREADABLE]
-        evidence = seen.evidence or seen.detail
-        yield _finding(code, Severity.ERROR, evidence=evidence, file=seen.path.name, arch=arch, detail=seen.detail)
-        return
-    if not seen.expected_sha256:
-        evidence = seen.inspected.sha256
-        yield _finding("RBD-BUNDLE-007", Severity.WARNING, evidence=evidence, file=seen.path.name, arch=arch)
-    version = _version(seen)
-    evidence = "\n".join(part for part in (version, f"sha256 {seen.inspected.sha256}") if part)
-    size_mib = round(seen.inspected.size_bytes / _MIB, 1)
-    yield _finding("RBD-BUNDLE-008", Severity.INFO, evidence=evidence, file=seen.path.name, size_mib=size_mib)
-
-
 def _verify_versions(files: Sequence[Judged]) -> Iterator[Finding]:
     """RKE2's program asks for the images of exactly its own version."""
-    versions = {seen.path.name: version for seen in files if (version := _version(seen))}
+    versions = {seen.path.name: version for seen in files if (version := version_of(seen))}
     if len(set(versions.values())) > 1:
         evidence = "\n".join(f"{name}: {version}" for name, version in versions.items())
-        yield _finding("RBD-BUNDLE-009", Severity.ERROR, evidence=evidence, versions=", ".join(versions.values()))
+        yield finding_of("RBD-BUNDLE-009", Severity.ERROR, evidence=evidence, versions=", ".join(versions.values()))
 
 
-def _version(seen: Judged) -> str:
-    contents = seen.inspected.contents if seen.inspected is not None else None
-    return contents.version if contents is not None else ""
+def _verify_kubernetes(bundle: OfflineBundle, spec: ClusterSpec, arches: Sequence[str]) -> Iterator[Finding]:
+    """Whether Rainbond's maker names the Kubernetes that RKE2 brings."""
+    since, until = spec.profile.kubernetes_since, spec.profile.kubernetes_until
+    for version in sorted({found for arch in arches if (found := bundle.rke2_version(arch)) is not None}):
+        brought, profile = f"{version.major}.{version.minor}", spec.profile.name
+        if since is not None and not version.at_least(*since):
+            wanted = f"{since[0]}.{since[1]}"
+            yield finding_of("RBD-BUNDLE-028", Severity.ERROR, found=brought, wanted=wanted, profile=profile)
+        elif until is not None and version.at_least(until[0], until[1] + 1):
+            proven = f"{until[0]}.{until[1]}"
+            yield finding_of("RBD-BUNDLE-027", Severity.WARNING, found=brought, proven=proven, profile=profile)
 
 
 def _verify_packages(bundle: OfflineBundle, spec: ClusterSpec, facts: Sequence[NodeFacts]) -> Iterator[Finding]:
-    """Gateways that lack keepalived find it in the bundle."""
-    if spec.gateway.mode is not GatewayMode.KEEPALIVED:
-        return
-    gateways = {node.name for node in spec.nodes_with(Role.GATEWAY)}
+    """Gateways that lack keepalived, and nodes that cannot mount NFS volumes, find it in the bundle."""
+    has_vip = spec.gateway.mode is GatewayMode.KEEPALIVED
+    gateways = {node.name for node in spec.nodes_with(Role.GATEWAY)} if has_vip else set()
     lacking: dict[tuple[str, str, str], list[str]] = {}
+    missing: set[str] = set()
     for each in facts:
-        if each.node in gateways and "keepalived" not in each.tools and "tools" not in each.failed:
+        wanted = ["keepalived"] if each.node in gateways else []
+        wanted += [CLIENT] if needs_client(spec) else []
+        if "tools" not in each.failed and not each.tools.issuperset(wanted):
             lacking.setdefault((each.os.id, each.os.version_id, each.arch), []).append(each.node)
+            missing.update(name for name in wanted if name not in each.tools)
     for system, nodes in lacking.items():
-        yield from _verify_system(bundle, system, nodes)
+        yield from _verify_system(bundle, system, nodes, sorted(missing))
 
 
-def _verify_system(bundle: OfflineBundle, system: tuple[str, str, str], nodes: Sequence[str]) -> Iterator[Finding]:
+def _verify_system(
+    bundle: OfflineBundle, system: tuple[str, str, str], nodes: Sequence[str], programs: Sequence[str]
+) -> Iterator[Finding]:
     """The packages of one operating system."""
     name = "-".join(system)
     try:
         judged = bundle.judge_packages(*system)
     except StepError as error:
-        yield _finding("RBD-BUNDLE-014", Severity.ERROR, evidence=f"{error}\n{error.evidence}", system=name)
+        yield finding_of("RBD-BUNDLE-014", Severity.ERROR, evidence=f"{error}\n{error.evidence}", system=name)
         return
     if not judged.files and not judged.missing:
-        yield _finding("RBD-BUNDLE-010", Severity.WARNING, system=name, nodes=", ".join(nodes))
+        yield finding_of(
+            "RBD-BUNDLE-010", Severity.WARNING, system=name, nodes=", ".join(nodes), programs=", ".join(programs)
+        )
         return
     yield from _verify_package_files(judged, system[2])
     if not judged.has_list:
         evidence = "\n".join(f"{file.inspected.sha256}  {file.path.name}" for file in judged.files if file.inspected)
-        yield _finding("RBD-BUNDLE-015", Severity.WARNING, evidence=evidence, system=name)
+        yield finding_of("RBD-BUNDLE-015", Severity.WARNING, evidence=evidence, system=name)
 
 
 def _verify_package_files(judged: JudgedPackages, arch: str) -> Iterator[Finding]:
@@ -140,10 +140,6 @@ def _verify_package_files(judged: JudgedPackages, arch: str) -> Iterator[Finding
         if file.fault is not None:
             evidence = file.evidence or file.detail
             params = {"file": file.path.name, "arch": arch, "detail": file.detail}
-            yield _finding(_CODES[file.fault], Severity.ERROR, evidence=evidence, **params)
+            yield finding_of(CODES[file.fault], Severity.ERROR, evidence=evidence, **params)
     for missing in judged.missing:
-        yield _finding("RBD-BUNDLE-001", Severity.ERROR, names=missing, path=str(judged.directory))
-
-
-def _finding(code: str, severity: Severity, *, evidence: str = "", **params: str | int | float) -> Finding:
-    return Finding(code, severity, _PLACE, params, evidence)
+        yield finding_of("RBD-BUNDLE-001", Severity.ERROR, names=missing, path=str(judged.directory))

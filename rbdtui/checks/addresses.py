@@ -18,20 +18,20 @@ POD_INTERFACES: Final = ("cali", "cni", "flannel", "kube-", "nodelocaldns", "tun
 def own_address(view: NodeView) -> Iterator[Finding]:
     """The address of the plan is really an interface's, as RKE2 will be told to use it."""
     facts = view.facts
-    if facts.interfaces and facts.interface_of(view.node.address) is None:
+    if facts.interfaces and facts.interface_of(view.node.cluster_address) is None:
         held = ", ".join(f"{own} ({i.name})" for i in facts.interfaces for own in i.addresses if not own.ip.is_loopback)
-        field = f"nodes[{view.spec.nodes.index(view.node)}].address"
+        field = f"nodes[{view.spec.nodes.index(view.node)}].{view.node.cluster_field}"
         yield view.finding(
-            "RBD-NET-101", Severity.ERROR, field=field, address=str(view.node.address), held=held, evidence=held
+            "RBD-NET-101", Severity.ERROR, field=field, address=str(view.node.cluster_address), held=held, evidence=held
         )
 
 
 def lent_address(view: NodeView) -> Iterator[Finding]:
     """The node's address is its own: etcd, certificates and the plan name it, and a lease may end."""
-    interface = view.facts.interface_of(view.node.address)
-    if interface is not None and view.node.address in interface.leased:
-        field = f"nodes[{view.spec.nodes.index(view.node)}].address"
-        yield view.finding("RBD-NET-113", Severity.WARNING, field=field, address=str(view.node.address))
+    interface = view.facts.interface_of(view.node.cluster_address)
+    if interface is not None and view.node.cluster_address in interface.leased:
+        field = f"nodes[{view.spec.nodes.index(view.node)}].{view.node.cluster_field}"
+        yield view.finding("RBD-NET-113", Severity.WARNING, field=field, address=str(view.node.cluster_address))
 
 
 def default_route(view: NodeView) -> Iterator[Finding]:
@@ -45,13 +45,14 @@ def default_route_elsewhere(view: NodeView) -> Iterator[Finding]:
 
     Source: rancher/rke2-docs, networking/basic_network_options; HelmChartConfig rke2-canal sets another one.
     """
-    own = view.facts.interface_of(view.node.address)
+    own = view.facts.interface_of(view.node.cluster_address)
     there = {interface.name for interface in view.facts.interfaces}
     defaults = [r.interface for r in view.facts.routes if r.destination == _DEFAULT and r.interface in there]
     if own is None or not defaults or own.name in defaults or not uses_canal(view.spec):
         return
     yield view.finding(
-        "RBD-NET-109", Severity.WARNING, address=str(view.node.address), interface=own.name, default=defaults[0],
+        "RBD-NET-109", Severity.WARNING,
+        address=str(view.node.cluster_address), interface=own.name, default=defaults[0],
         evidence=", ".join(f"default dev {name}" for name in defaults),
     )  # fmt: skip
 
@@ -165,7 +166,7 @@ def equal_mtu(view: ClusterView) -> Iterator[Finding]:
     """All nodes send packets of the same size; where they differ, big ones between some pods get lost."""
     sizes: dict[int, list[str]] = {}
     for node, facts in view.answered():
-        interface = facts.interface_of(node.address)
+        interface = facts.interface_of(node.cluster_address)
         if interface is not None:
             sizes.setdefault(interface.mtu, []).append(node.name)
     if len(sizes) > 1:

@@ -9,6 +9,7 @@ from rbdtui.checks.view import NodeView
 from rbdtui.facts.model import Mount
 from rbdtui.findings import Finding, Severity
 from rbdtui.profiles.limits import GIB
+from rbdtui.roles import Role
 
 _MUST_BE_WRITABLE: Final = ("/etc", "/tmp", "/var/lib", "/var/lib/rancher", "/var/lib/kubelet", "/var/log")  # noqa: S108
 _REMOTE: Final = frozenset({"nfs", "nfs4", "cifs", "smb3", "ceph", "fuse.glusterfs", "fuse.sshfs", "9p"})
@@ -130,6 +131,14 @@ def xfs_knows_types(view: NodeView) -> Iterator[Finding]:
     if view.facts.xfs_ftype == 0:
         at = mount.path if mount is not None else "/var/lib/rancher"
         yield view.finding("RBD-DISK-112", Severity.ERROR, mount=at, evidence="ftype=0")
+
+
+def quick_builds(view: NodeView) -> Iterator[Finding]:
+    """Builds unpack and write many small files; Rainbond's high-availability pages ask for SSD on build nodes."""
+    disks = view.facts.turning_disks
+    if disks and Role.BUILD in view.node.roles and view.spec.profile.has_builds:
+        named = ", ".join(disks)
+        yield view.finding("RBD-DISK-116", Severity.WARNING, disks=named, evidence=named)
 
 
 def changeable(view: NodeView) -> Iterator[Finding]:

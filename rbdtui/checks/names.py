@@ -48,9 +48,11 @@ def _is_own(facts: NodeFacts, text: str) -> bool:
 
 def stale_host_lines(view: NodeView) -> Iterator[Finding]:
     """No line of /etc/hosts gives a node of the plan an address that is not its own."""
-    right = {node.name: str(node.address) for node in view.spec.nodes}
+    right = {node.name: str(node.cluster_address) for node in view.spec.nodes}
     for entry in view.facts.hosts_file:
         for name in entry.names:
+            if name == view.facts.hostname and entry.address in (view.facts.hostname_addresses or ()):
+                continue  # `host_name_resolves` says what its own name leads to
             own_loopback = name == view.node.name and entry.address.startswith(("127.", "::1"))
             if right.get(name, entry.address) != entry.address and not own_loopback:
                 line = f"{entry.address} {' '.join(entry.names)}"
@@ -65,7 +67,9 @@ def old_registry_lines(view: NodeView) -> Iterator[Finding]:
         return
     gateway = view.spec.gateway
     shared = (gateway.vip.ip if gateway.vip else None, gateway.address)
-    right = {str(address) for address in shared if address} or {str(node.address) for node in view.spec.gateways}
+    right = {str(address) for address in shared if address} or {
+        str(node.cluster_address) for node in view.spec.gateways
+    }
     for entry in view.facts.hosts_file:
         names = [name for name in entry.names if name in view.spec.profile.host_names]
         if names and entry.address not in right:
@@ -109,7 +113,7 @@ def unique_macs(view: ClusterView) -> Iterator[Finding]:
     """No two hosts answer on the wire with the same hardware address."""
 
     def mac(node: Node, facts: NodeFacts) -> str:
-        interface = facts.interface_of(node.address)
+        interface = facts.interface_of(node.cluster_address)
         return interface.mac if interface else ""
 
     yield from _doubles(view, "RBD-ID-103", Severity.ERROR, mac)

@@ -65,7 +65,7 @@ def _matrix(view: ClusterView, ways: Mapping[Way, ReachResult]) -> Iterator[Find
 def _shut(view: ClusterView, code: str, target: str, source: str, shut: Sequence[tuple[Way, ReachResult]]) -> Finding:
     ports = ", ".join(str(port) for port in sorted({way.port for way, _ in shut}))
     lines = [f"{way.source} -> {way.target}:{way.port} {result.reach} {result.detail}".rstrip() for way, result in shut]
-    address = str(view.spec.node(target).address)
+    address = str(view.spec.node(target).cluster_address)
     return view.finding(
         code, Severity.ERROR, node=target, target=target, source=source, address=address, ports=ports,
         evidence="\n".join(lines[:40]),

@@ -9,6 +9,7 @@ from rbdtui.checks.ports import uses_canal
 from rbdtui.checks.view import NodeView, PackageSource
 from rbdtui.errors import StepError
 from rbdtui.findings import Finding, Severity
+from rbdtui.rainbond.provisioner import CLIENT, CLIENT_PACKAGES, needs_client
 
 _NEEDED_TOOLS: Final = ("gzip", "iptables", "mount", "sha256sum", "systemctl", "systemd-run", "tar", "timeout")
 """RKE2 asks for systemd and iptables; the others are what our own steps call."""
@@ -47,22 +48,34 @@ def keepalived(view: NodeView) -> Iterator[Finding]:
         yield view.finding("RBD-LB-104", Severity.INFO, path=_KEEPALIVED_CONF)
 
 
+def nfs_client(view: NodeView) -> Iterator[Finding]:
+    """The programs that mount NFS volumes are there, or the bundle has them."""
+    facts = view.facts
+    if not needs_client(view.spec) or "tools" in facts.failed or CLIENT in facts.tools or view.bundle is None:
+        return
+    system = f"{facts.os.id}-{facts.os.version_id}-{facts.arch}"
+    if _bundle_has_packages(view, view.bundle, CLIENT_PACKAGES):
+        yield view.finding("RBD-NFS-132", Severity.INFO, system=system)
+    else:
+        yield view.finding("RBD-NFS-133", Severity.ERROR, system=system)
+
+
 def _absent_keepalived(view: NodeView, bundle: PackageSource) -> Finding:
     release = view.facts.os
     system = f"{release.id}-{release.version_id}-{view.facts.arch}"
-    if _bundle_has_packages(view, bundle):
+    if _bundle_has_packages(view, bundle, ("keepalived",)):
         return view.finding("RBD-LB-101", Severity.INFO, system=system)
     return view.finding("RBD-LB-102", Severity.ERROR, system=system)
 
 
-def _bundle_has_packages(view: NodeView, bundle: PackageSource) -> bool:
+def _bundle_has_packages(view: NodeView, bundle: PackageSource, names: tuple[str, ...]) -> bool:
     """A bundle that cannot be read has none; what is wrong with it, its own findings say."""
     release = view.facts.os
     try:
         found = bundle.packages(release.id, release.version_id, view.facts.arch)
     except StepError:
         return False
-    return any(True for _ in found)
+    return any(file.path.name.startswith(names) for file in found)
 
 
 def firewall(view: NodeView) -> Iterator[Finding]:

@@ -10,6 +10,7 @@ from rbdtui.checks.view import ClusterView, NodeView
 from rbdtui.facts.software import SYSTEMD
 from rbdtui.findings import Finding, Severity
 from rbdtui.profiles.limits import GIB
+from rbdtui.roles import Role
 
 KNOWN_FAMILIES: Final = frozenset(
     {
@@ -108,6 +109,9 @@ def memory(view: NodeView) -> Iterator[Finding]:
         if total < wanted * limits.memory_tolerance:
             yield view.finding(code, severity, gib=round(total / GIB, 1), wanted=round(wanted / GIB))
             return
+    shared = limits.memory_shared_bytes
+    if {Role.ETCD, Role.WORKER} <= set(view.node.roles) and total < shared * limits.memory_tolerance:
+        yield view.finding("RBD-HW-107", Severity.WARNING, gib=round(total / GIB, 1), wanted=round(shared / GIB))
 
 
 def swap(view: NodeView) -> Iterator[Finding]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Protocol
 
 from rbdtui.facts.model import Interface, NodeFacts
@@ -17,10 +18,19 @@ PlaceOf = Callable[[str], Place]
 """From a field's path in cluster.yaml to its place there."""
 
 
+class PackageFile(Protocol):
+    """A package of the bundle."""
+
+    @property
+    def path(self) -> Path:
+        """Where it is; its name begins with what it brings."""
+        ...
+
+
 class PackageSource(Protocol):
     """What checks ask of the offline bundle."""
 
-    def packages(self, os_id: str, os_version: str, arch: str) -> Iterable[object]:
+    def packages(self, os_id: str, os_version: str, arch: str) -> Iterable[PackageFile]:
         """Host packages for an operating system; empty when the bundle has none, `StepError` when it cannot be read."""
         ...
 
@@ -76,7 +86,7 @@ class NodeView:
         """The interface that the VIP goes to; None when the host has none of that name or with the node's address."""
         wanted = self.spec.gateway.interface
         if wanted == "auto":
-            return self.facts.interface_of(self.node.address)
+            return self.facts.interface_of(self.node.cluster_address)
         return next((interface for interface in self.facts.interfaces if interface.name == wanted), None)
 
 

@@ -23,6 +23,15 @@ def agreed(question: Text, *, instead: Text) -> bool:
     return letters.strip().lower() in _YES
 
 
+def confirm_by_name(name: str, question: Text, *, instead: Text, refusal: Text) -> None:
+    """Have a cluster's name typed; raises `CommandError` with ``instead`` without a terminal, else with ``refusal``."""
+    if not sys.stdin.isatty():
+        raise CommandError(instead)
+    typed: str = click.prompt(str(question), err=True, default="", show_default=False)
+    if typed != name:
+        raise CommandError(refusal)
+
+
 def hidden(prompt: Text, *, twice: bool) -> str:
     """What is typed without echo; typed ``twice``, until both are the same."""
     while True:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import errno
-from collections.abc import Iterable, Mapping
+import time
+from collections.abc import Iterable
 from pathlib import Path
 
 import click
 
 from rbdtui.bundle.verify import verify_bundle
-from rbdtui.checks.preflight import PreflightResult
+from rbdtui.checks.preflight import Part, PreflightResult
+from rbdtui.cli.junit import junit_xml, looked_at, write_junit
 from rbdtui.cli.options import (
     DRAWS,
     FINDINGS,
@@ -44,6 +46,7 @@ from rbdtui.words import T
 from rbdtui.workbench.plan_rows import plan_rows
 
 KINDS = ("rules", "services", "preflight")
+_PARTS = {"services": Part.SERVICES | Part.FLEET, "preflight": Part.HOSTS}
 _NOT_WRITABLE = (errno.EROFS, errno.EACCES, errno.EPERM)
 
 
@@ -55,34 +58,38 @@ _NOT_WRITABLE = (errno.EROFS, errno.EACCES, errno.EPERM)
         "check site-a",
         "check site-a --only rules",
         "check site-a --json",
+        "check site-a --junit check.xml",
     ),
 )
 @site_argument()
 @click.option("--only", metavar=",".join(KINDS), help=str(T("cli.option.only")))
 @json_option()
-def check(site: Path, only: str | None, as_json: bool, common: Common) -> int:
+@click.option("--junit", type=click.Path(path_type=Path), metavar="FILE", help=str(T("cli.option.junit")))
+def check(site: Path, only: str | None, as_json: bool, junit: Path | None, common: Common) -> int:
     """Judge the plan and the hosts; every finding at once."""
     kinds = choice_list(only, KINDS, "--only")
     session = Session.open(site, PromptOrFile(common.passphrase_file))
     findings = session.rule_findings()
-    answered: Mapping[str, NodeFacts] = {}
+    result = PreflightResult([], {})
+    parts = _parts(kinds)
     if session.loaded.spec is None:
         tell_progress(T("cli.check.only_rules"))
-    elif "preflight" in kinds:
+    elif parts:
         missing = session.missing_secret_findings()
         findings += missing
         if has_errors(missing):
             tell(T("cli.check.secrets_first"))
         else:
-            preflight = asyncio.run(_preflight(session, quiet=as_json))
-            findings += [finding for finding in preflight.findings if finding not in findings]
-            answered = preflight.facts
+            result = asyncio.run(_preflight(session, parts, quiet=as_json))
+            findings += [finding for finding in result.findings if finding not in findings]
     answer_findings(findings, ascii_only=common.ascii_only, verbose=common.verbose, as_json=as_json)
-    _keep(session.site.facts_dir, answered.values())
+    _keep(session.site.facts_dir, result.facts.values())
+    if junit is not None:
+        _write_junit(session, junit, findings, result, asks_servers=bool(parts))
     if has_errors(findings):
         return Exit.FINDINGS
     if not as_json:
-        tell(T("cli.check.next") if answered else T("cli.check.next_servers"))
+        tell(T("cli.check.next") if result.facts else T("cli.check.next_servers"))
     return Exit.GOOD
 
 
@@ -97,8 +104,27 @@ def _keep(directory: Path, answered: Iterable[NodeFacts]) -> None:
         tell(T("cli.check.facts_not_kept", path=str(directory), reason=error.strerror or ""))
 
 
-async def _preflight(session: Session, *, quiet: bool) -> PreflightResult:
-    total, answered = len(session.spec.nodes), 0
+def _write_junit(
+    session: Session, file: Path, findings: Iterable[Finding], result: PreflightResult, *, asks_servers: bool
+) -> None:
+    """Raises `OSError`."""
+    from rbdtui.report.writing import known_secrets
+
+    spec = session.loaded.spec if asks_servers else None
+    servers = {node.name: node.name in result.facts for node in (spec.managed_nodes if spec is not None else ())}
+    looked = looked_at(servers=servers, services=result.services)
+    write_junit(file, junit_xml(findings, looked, redactor=known_secrets(session), now_s=time.time()))
+
+
+def _parts(kinds: Iterable[str]) -> Part:
+    parts = Part(0)
+    for kind in kinds:
+        parts |= _PARTS.get(kind, Part(0))
+    return parts
+
+
+async def _preflight(session: Session, parts: Part, *, quiet: bool) -> PreflightResult:
+    total, answered = len(session.spec.managed_nodes), 0
 
     def progress(node: str) -> None:
         nonlocal answered
@@ -107,7 +133,7 @@ async def _preflight(session: Session, *, quiet: bool) -> PreflightResult:
             tell_progress(T("cli.check.answered", node=node, answered=answered, total=total))
 
     async with session.hosts() as hosts:
-        return await session.preflight(hosts, on_facts=lambda facts: progress(facts.node))
+        return await session.preflight(hosts, on_facts=lambda facts: progress(facts.node), parts=parts)
 
 
 @click.command(
@@ -146,8 +172,9 @@ def plan(site: Path, as_json: bool, with_diff: bool, common: Common) -> int:
 
 async def _preview(session: Session) -> tuple[Plan, list[PreviewedStep], list[Finding]]:
     async with session.hosts() as hosts:
-        result = await session.preflight(hosts)
-        silent = [node.name for node in session.spec.nodes if node.name not in result.facts]
+        # A plan touches nothing, so that no listener is opened either.
+        result = await session.preflight(hosts, parts=Part.HOSTS | Part.SERVICES)
+        silent = [node.name for node in session.spec.managed_nodes if node.name not in result.facts]
         if silent:
             raise CommandError(T("cli.plan.silent_nodes", nodes=", ".join(silent)), Exit.FINDINGS)
         context = session.dry_context(hosts, result.facts, SilentReporter())

@@ -43,7 +43,7 @@ def _argument(command: click.Command, param: click.Argument) -> str | list[str]:
         return "dir"
     if isinstance(param.type, click.Choice):
         return list(param.type.choices)
-    return {"site": "site", "name": "secret"}[str(param.name)]
+    return {"site": "site", "name": "secret", "file": "file"}[str(param.name)]
 
 
 def _value(option: click.Option) -> Any:

@@ -6,11 +6,8 @@ import asyncio
 import json
 import os
 import secrets
-import signal
 import subprocess
 import sys
-import tempfile
-import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from dataclasses import dataclass
@@ -19,6 +16,7 @@ from pathlib import Path
 
 import click
 
+from rbdtui.cli.demo_directory import SITE_NAME, demo_directory, end_run
 from rbdtui.cli.follow import Follower
 from rbdtui.cli.health import health_lines
 from rbdtui.cli.options import FINDINGS, SLOW_LINK, Command, Common, json_option, mouse_option
@@ -27,19 +25,15 @@ from rbdtui.cli.screen import refuse_without_terminal, show_screen
 from rbdtui.engine.client import RunClient
 from rbdtui.engine.events import FailurePolicy
 from rbdtui.engine.inputs import RunOptions
-from rbdtui.engine.lock import holder_of
 from rbdtui.findings import has_errors
 from rbdtui.probes.model import Health, HealthSnapshot
-from rbdtui.probes.monitor import HealthMonitor
+from rbdtui.profiles import proposed
 from rbdtui.session import Session
 from rbdtui.site import Site
 from rbdtui.words import T
 from rbdtui.workbench.faults import FaultLine
 from rbdtui.workbench.passphrase import HeldPassphrase
 from rbdtui.workbench.workbench import Workbench
-
-RUNNER_END_S = 5.0
-"""How long a runner may take to end when the demo does."""
 
 
 class OwnPassphrase:
@@ -78,36 +72,24 @@ def demo(nodes: int, empty: bool, headless: bool, mouse: bool, as_json: bool, co
     if on_screen:
         refuse_without_terminal(common)
     with (
-        tempfile.TemporaryDirectory(prefix="rbdtui-demo-", ignore_cleanup_errors=True) as directory,
+        demo_directory() as directory,
         ExitStack() as ending,
     ):
-        hosts = simulated_hosts(Path(directory), nodes, empty=empty and on_screen)
+        hosts = simulated_hosts(directory, nodes, empty=empty and on_screen)
         if on_screen:
             opener = partial(open_on_screen, hosts, ending)
             opening = T("cli.demo.opening", nodes=nodes)
             return show_screen(None, mouse=mouse, common=common, opener=opener, opening=opening)
-        return _run_headless(ending.enter_context(hosts).site, nodes, as_json=as_json, common=common)
+        site = ending.enter_context(hosts).site
+        ending.callback(end_run, Site(site))
+        return _run_headless(site, nodes, as_json=as_json, common=common)
 
 
 def open_on_screen(hosts: AbstractContextManager[SimulatedHosts], ending: ExitStack) -> Workbench:
     """Start the servers and open their site; a run under way ends with the servers that it works on."""
     fleet = ending.enter_context(hosts)
-    ending.callback(_end_run, Site(fleet.site))
+    ending.callback(end_run, Site(fleet.site))
     return Workbench.open(fleet.site, HeldPassphrase(OwnPassphrase()), simulated=True, faults=fleet.faults)
-
-
-def _end_run(site: Site) -> None:
-    """End the runner of a run under way: the servers that it works on are about to vanish."""
-    deadline = time.monotonic() + RUNNER_END_S
-    ending = signal.SIGTERM
-    while (holder := holder_of(site)) is not None and holder.pid > 0:
-        if time.monotonic() > deadline:
-            ending = signal.SIGKILL
-        with suppress(ProcessLookupError):
-            os.kill(holder.pid, ending)
-        time.sleep(0.1)
-        if ending is signal.SIGKILL:
-            return
 
 
 def _run_headless(site: Path, nodes: int, *, as_json: bool, common: Common) -> int:
@@ -137,14 +119,24 @@ class SimulatedHosts:
 
 @contextmanager
 def simulated_hosts(
-    directory: Path, nodes: int, *, empty: bool = False, speed: float = 1.0
+    directory: Path, nodes: int, *, empty: bool = False, speed: float = 1.0, profile: str = ""
 ) -> Iterator[SimulatedHosts]:
     """A fleet with a site for it, for the time of the block; with ``empty`` the nodes are left to the operator.
 
-    With a ``speed`` above 1 its time goes that much faster than ours.
+    With a ``speed`` above 1 its time goes that much faster than ours. What is installed is what a new site is
+    offered, unless ``profile`` says otherwise.
     """
-    command = [sys.executable, "-P", "-m", "rbdtui.simulator", "--nodes", str(nodes), "--dir", str(directory / "site")]
-    command += ["--speed", str(speed), *(["--empty"] if empty else [])]
+    command = [
+        sys.executable,
+        "-P",
+        "-m",
+        "rbdtui.simulator",
+        "--nodes",
+        str(nodes),
+        "--dir",
+        str(directory / SITE_NAME),
+    ]
+    command += ["--speed", str(speed), "--profile", profile or proposed().name, *(["--empty"] if empty else [])]
     log = directory / "simulator.log"
     with open(log, "wb") as errors:
         fleet = subprocess.Popen(
@@ -194,4 +186,4 @@ async def _start(session: Session, common: Common) -> RunClient | None:
 
 async def _health(session: Session) -> HealthSnapshot:
     async with session.hosts() as hosts:
-        return await HealthMonitor(session.spec, hosts, session.site.kubeconfig_file).once()
+        return await session.health_monitor(hosts).once()

@@ -13,6 +13,8 @@ from rbdtui.engine.client import RunClient
 from rbdtui.engine.events import Choice, QuestionAsked, Record, RunOutcome
 from rbdtui.engine.state import RunState
 from rbdtui.paths import as_typed
+from rbdtui.rainbond.console import console_url
+from rbdtui.spec.loader import load_spec
 from rbdtui.words import T
 
 _EXITS = {
@@ -81,6 +83,9 @@ class Follower:
     def _tell_what_next(self) -> None:
         """How the cluster is used from here."""
         site = self._client.site
+        spec = load_spec(site.spec_file).spec
+        if spec is not None and (url := console_url(spec)):
+            tell(T("cli.run.console", url=url))
         if site.kubeconfig_file.is_file():
             tell(T("cli.run.use", file=str(site.kubeconfig_file), site=as_typed(site.path)))
 

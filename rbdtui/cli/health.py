@@ -5,17 +5,30 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Collection, Iterator, Sequence
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from pathlib import Path
 
 import click
 from rich.cells import cell_len
 
+from rbdtui.cli.health_files import MetricsFile, show_history, state_mark, status_mark
 from rbdtui.cli.options import FINDINGS, PASSPHRASE, Command, Common, json_option, site_argument
-from rbdtui.cli.output import Exit, Styled, answer, answer_findings, answer_json, pad, styled, tell, tell_progress
+from rbdtui.cli.output import (
+    CommandError,
+    Exit,
+    Styled,
+    answer,
+    answer_findings,
+    answer_json,
+    pad,
+    styled,
+    tell,
+    tell_progress,
+)
 from rbdtui.cli.passphrases import PromptOrFile
 from rbdtui.findings import has_errors
 from rbdtui.paths import as_typed
+from rbdtui.probes.history import HealthHistory
 from rbdtui.probes.hosts import SSH
 from rbdtui.probes.model import (
     BALANCER,
@@ -24,7 +37,6 @@ from rbdtui.probes.model import (
     Health,
     HealthEvent,
     HealthSnapshot,
-    ProbeState,
     ProbeStatus,
 )
 from rbdtui.probes.monitor import HealthMonitor
@@ -32,14 +44,6 @@ from rbdtui.probes.verdict import gone_servers
 from rbdtui.session import Session
 from rbdtui.words import T, Text
 from rbdtui.workbench.health_table import HealthRow, health_table
-
-_MARKS = {
-    ProbeState.OK: ("✓", "ok", "green"),
-    ProbeState.EXPECTED: ("–", "-", "cyan"),
-    ProbeState.DEGRADED: ("!", "!", "yellow"),
-    ProbeState.DOWN: ("✗", "x", "red"),
-    ProbeState.UNKNOWN: ("?", "?", "yellow"),
-}
 
 
 @click.command(
@@ -49,31 +53,46 @@ _MARKS = {
     examples=(
         "health site-a",
         "health site-a --watch",
+        "health site-a --history",
+        "health site-a --watch --prometheus /var/lib/node_exporter/site-a.prom",
     ),
 )
 @site_argument()
 @json_option()
 @click.option("--watch", is_flag=True, help=str(T("cli.option.watch")))
-def health(site: Path, as_json: bool, watch: bool, common: Common) -> int:
-    """Ask every part of the cluster how it is."""
+@click.option("--history", "past", is_flag=True, help=str(T("cli.option.history")))
+@click.option(
+    "--prometheus", "prometheus", metavar="FILE", type=click.Path(path_type=Path, dir_okay=False),
+    help=str(T("cli.option.prometheus")),
+)  # fmt: skip
+def health(site: Path, as_json: bool, watch: bool, past: bool, prometheus: Path | None, common: Common) -> int:
+    """Ask every part of the cluster how it is, or tell how it was."""
+    if past:
+        if watch or prometheus is not None:
+            raise CommandError(T("cli.health.history_alone"))
+        return show_history(site, as_json=as_json, ascii_only=common.ascii_only, verbose=common.verbose)
     session = Session.open(site, PromptOrFile(common.passphrase_file))
     findings = session.loaded.findings if session.loaded.spec is None else session.missing_secret_findings()
     if has_errors(findings):
         answer_findings(findings, ascii_only=common.ascii_only, verbose=common.verbose, as_json=as_json)
         return Exit.FINDINGS
-    snapshot = asyncio.run(_ask(session, watch=watch, as_json=as_json, common=common))
+    metrics_file = MetricsFile(prometheus, session.spec.name) if prometheus is not None else None
+    snapshot = asyncio.run(_ask(session, watch=watch, as_json=as_json, common=common, metrics_file=metrics_file))
     if snapshot.health is Health.OK and session.site.kubeconfig_file.is_file() and not as_json:
         tell(T("cli.health.use", file=as_typed(session.site.kubeconfig_file)))
     return Exit.GOOD if snapshot.health is Health.OK else Exit.FINDINGS
 
 
-async def _ask(session: Session, *, watch: bool, as_json: bool, common: Common) -> HealthSnapshot:
-    kubeconfig = session.site.kubeconfig_file
+async def _ask(
+    session: Session, *, watch: bool, as_json: bool, common: Common, metrics_file: MetricsFile | None
+) -> HealthSnapshot:
     async with session.hosts() as hosts:
-        monitor = HealthMonitor(session.spec, hosts, kubeconfig if kubeconfig.exists() else None)
+        monitor = session.health_monitor(hosts, HealthHistory(session.site.health_dir))
         if not as_json:
             tell_progress(T("cli.health.asking"))
         snapshot = await monitor.once()
+        if metrics_file is not None:
+            metrics_file.write(snapshot)
         if as_json:
             answer_json(snapshot.to_json())
         else:
@@ -81,7 +100,8 @@ async def _ask(session: Session, *, watch: bool, as_json: bool, common: Common) 
                 answer(line)
         if watch:
             with suppress(asyncio.CancelledError):
-                await _watch(monitor, as_json=as_json, ascii_only=common.ascii_only)
+                async with metrics_file.kept(monitor) if metrics_file is not None else nullcontext():
+                    await _watch(monitor, as_json=as_json, ascii_only=common.ascii_only)
             snapshot = monitor.snapshot()
     return snapshot
 
@@ -103,13 +123,6 @@ async def _watch(monitor: HealthMonitor, *, as_json: bool, ascii_only: bool) -> 
             await asking
 
 
-def state_mark(state: ProbeState, *, ascii_only: bool) -> Styled:
-    """Sign and word for a state, coloured."""
-    fancy, plain, colour = _MARKS[state]
-    word = T(f"health.state.{state.value}")  # words: health.state.*
-    return styled(f"{plain if ascii_only else fancy} {word}", colour=colour)
-
-
 def health_lines(snapshot: HealthSnapshot, *, ascii_only: bool, verbose: bool = False) -> list[Styled]:
     """The picture for reading: the verdict, the table of the screen, below it that of the gateway ports, the rest.
 
@@ -123,10 +136,10 @@ def health_lines(snapshot: HealthSnapshot, *, ascii_only: bool, verbose: bool = 
         shown = _grid(table.rows, columns, ascii_only=ascii_only)
         lines += [styled(), *shown] if shown else []
     gone = () if verbose else gone_servers(snapshot.probes)
-    told = list(snapshot.probes if verbose else _worth_telling(snapshot.probes, gone))
+    told = list(snapshot.probes if verbose else worth_telling(snapshot.probes, gone))
     lines += [styled()] if told else []
     for status in told:
-        mark = state_mark(status.state, ascii_only=ascii_only)
+        mark = status_mark(status, ascii_only=ascii_only)
         lines.append(pad(styled(status.key.id), 18) + " " + mark + f"  {status.detail}")
         if status.key.target in gone:
             others = sum(one.key.target == status.key.target and not one.state.good for one in snapshot.probes) - 1
@@ -134,11 +147,12 @@ def health_lines(snapshot: HealthSnapshot, *, ascii_only: bool, verbose: bool = 
     return lines
 
 
-def _worth_telling(probes: Sequence[ProbeStatus], gone: Collection[str]) -> Iterator[ProbeStatus]:
+def worth_telling(probes: Sequence[ProbeStatus], gone: Collection[str]) -> Iterator[ProbeStatus]:
     """What is not good, servers that are gone first and without what else is asked of them."""
     yield from (status for status in probes if status.key.target in gone and status.key.kind is SSH)
     for status in probes:
-        if (not status.state.good and status.key.target not in gone) or status.key.kind.is_shared:
+        notice = status.newest is not None and status.newest.notice
+        if (not status.state.good and status.key.target not in gone) or status.key.kind.is_shared or notice:
             yield status
 
 

@@ -13,8 +13,9 @@ import click
 from click.core import ParameterSource
 
 from rbdtui.cli.help_pages import OurFormatter
-from rbdtui.cli.output import answer, plain_signs_needed
+from rbdtui.cli.output import answer, plain_signs_needed, say_simulated
 from rbdtui.paths import as_typed
+from rbdtui.site import Site
 from rbdtui.words import LANGUAGES, T, use_site
 
 
@@ -186,9 +187,11 @@ def site_argument(*, required: bool = False) -> Callable[[Any], Any]:
     )
 
 
-def _speak_of_site(_: click.Context, __: click.Parameter, site: Path) -> Path:
+def _speak_of_site(context: click.Context, _: click.Parameter, site: Path) -> Path:
     _named_site.set(site)
     use_site(as_typed(site))
+    if not context.resilient_parsing and os.path.lexists(Site(site).simulation_file):
+        say_simulated()
     return site
 
 

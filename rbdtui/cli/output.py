@@ -85,9 +85,19 @@ def answer(text: Text | str = "") -> None:
 _answered_json: ContextVar[bool] = ContextVar("answered_json", default=False)
 
 
+_simulated: ContextVar[bool] = ContextVar("simulated", default=False)
+
+
 def begin_answering() -> None:
     """Nothing has been answered yet; several commands may run in one process."""
     _answered_json.set(False)
+    _simulated.set(False)
+
+
+def say_simulated() -> None:
+    """Say that what follows is about a demo's servers; answers as JSON have it in them."""
+    _simulated.set(True)
+    tell(T("cli.simulated"))
 
 
 def has_answered_json() -> bool:
@@ -98,6 +108,8 @@ def has_answered_json() -> bool:
 def answer_json(data: object, *, one_line: bool = False) -> None:
     """The answer as JSON, to stdout: UTF-8 whatever the locale, since elsewhere all but ASCII is escaped."""
     _answered_json.set(_answered_json.get() or not one_line)
+    if _simulated.get() and not one_line and isinstance(data, dict):
+        data = {**data, "simulated": True}
     utf8 = (sys.stdout.encoding or "").lower().replace("-", "") == "utf8"
     indent = 2 if sys.stdout.isatty() and not one_line else None
     click.echo(to_json_text(data, indent=indent, ascii_only=not utf8))
@@ -133,6 +145,8 @@ def finding_lines(finding: Finding, *, ascii_only: bool) -> list[Styled]:
     head = styled(f"{plain if ascii_only else fancy} {word}", colour=colour, bold=True)
     lines = [head + f" {finding.code} {finding.place}".rstrip(), styled(f"    {finding.message}")]
     lines += evidence_lines(finding.evidence, most=EVIDENCE_LINES)
+    if finding.acknowledged:
+        return [*lines, styled(f"    {T('cli.check.acknowledged', reason=finding.acknowledged)}")]
     return [*lines, styled(f"    {'->' if ascii_only else '→'} {finding.remedy}")]
 
 

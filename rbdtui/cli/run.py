@@ -9,6 +9,7 @@ from pathlib import Path
 
 import click
 
+from rbdtui.cli.asking import confirm_by_name
 from rbdtui.cli.follow import Follower
 from rbdtui.cli.options import DRAWS, FINDINGS, PASSPHRASE, SLOW_LINK, Command, Common, Word, json_option, site_argument
 from rbdtui.cli.output import (
@@ -74,6 +75,7 @@ def run(
         refuse_when_held(session.site)
     except SiteLockedError as error:
         raise CommandError(error.text, remedy=T("cli.run.attach_instead", site=as_typed(site))) from error
+    session.refuse_half_reset()
     findings += session.missing_secret_findings()
     if has_errors(findings):
         answer_findings(findings, ascii_only=common.ascii_only, verbose=common.verbose, as_json=as_json)
@@ -157,11 +159,8 @@ class _Starter:
         tell(T("cli.run.about_to", name=spec.name, nodes=len(spec.nodes), steps=steps))
         if self._yes:
             return
-        if not sys.stdin.isatty():
-            raise CommandError(T("cli.run.needs_yes"))
-        typed: str = click.prompt(str(T("cli.run.type_name", name=spec.name)), err=True, default="", show_default=False)
-        if typed != spec.name:
-            raise CommandError(T("cli.run.not_confirmed"))
+        question, refusal = T("cli.run.type_name", name=spec.name), T("cli.run.not_confirmed")
+        confirm_by_name(spec.name, question, instead=T("cli.run.needs_yes"), refusal=refusal)
 
 
 @click.command(

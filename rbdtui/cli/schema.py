@@ -13,15 +13,16 @@ from rbdtui.engine.schema import event_schema
 from rbdtui.paths import asset
 from rbdtui.words import T
 
-SCHEMAS = ("check", "plan", "run", "runs", "health", "error")
+SCHEMAS = ("check", "plan", "run", "runs", "health", "history", "import", "drill", "error")
 
 
 @click.command(
     cls=Command,
-    help=str(T("cli.help.schema")),
+    help=f"{T('cli.help.schema')}\n\n{T('cli.help.schema_names', names=', '.join(SCHEMAS))}",
+    short_help=str(T("cli.help.schema")),
     examples=("schema check",),
 )
-@click.argument("name", type=Word(SCHEMAS))
+@click.argument("name", type=Word(SCHEMAS), metavar="NAME")
 def schema(name: str, common: Common) -> None:
     """Print the JSON schema of an answer."""
     if name == "run":

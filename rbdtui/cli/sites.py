@@ -34,7 +34,13 @@ from rbdtui.workbench.host_keys import HostKeys, KeyState, by_host
     ),
 )
 @site_argument(required=True)
-@click.option("--example", type=Word(EXAMPLES), default=EXAMPLES[0], help=str(T("cli.option.example")))
+@click.option(
+    "--example",
+    type=Word(EXAMPLES),
+    default=EXAMPLES[0],
+    metavar="NAME",
+    help=str(T("cli.option.example", names=", ".join(EXAMPLES))),
+)
 def init(site: Path, example: str, common: Common) -> None:
     """Make a site directory with a commented cluster.yaml."""
     made = Site.create(site)

@@ -8,9 +8,11 @@ from dataclasses import dataclass
 
 from rbdtui.bundle.scan import open_bundle
 from rbdtui.engine.events import ProbeChanged
-from rbdtui.engine.inputs import RunInputs
+from rbdtui.engine.inputs import PurposeKind, RunInputs
 from rbdtui.engine.parts import RunParts
 from rbdtui.plan.builder import build_plan
+from rbdtui.plan.removal.builder import build_reset
+from rbdtui.plan.removal.rainbond import build_rainbond_reset
 from rbdtui.probes.monitor import watch_gateway
 from rbdtui.spec.model import ClusterSpec
 from rbdtui.spec.references import bundle_directory
@@ -26,10 +28,12 @@ class GatewayHealth:
 
     spec: ClusterSpec
     hosts: Mapping[str, Host]
+    straight: bool = True
+    """Whether this machine may connect to the ports itself."""
 
     async def changes(self) -> AsyncGenerator[ProbeChanged, None]:
         """See `HealthSource`."""
-        async with aclosing(watch_gateway(self.spec, self.hosts)) as events:
+        async with aclosing(watch_gateway(self.spec, self.hosts, straight=self.straight)) as events:
             async for event in events:
                 key = event.key
                 yield ProbeChanged(key.id, key.target, key.port, event.new.value, event.detail, event.latency_ms)
@@ -39,6 +43,27 @@ class GatewayHealth:
 async def assemble_site(inputs: RunInputs, secret: Callable[[str], str]) -> AsyncIterator[RunParts]:
     """The real parts: the site's hosts over SSH, its bundle, and the plan of its spec; raises `StepError`."""
     site, spec = inputs.site, inputs.spec
+    if inputs.purpose.kind is PurposeKind.RESET:
+        async with _assemble_reset(inputs, secret) as parts:
+            yield parts
+        return
     bundle = open_bundle(bundle_directory(spec, site.path), cache_file=site.path / "bundle-hashes.json")
-    async with HostPool(endpoints_of(spec), KnownHosts(site.known_hosts_file), secret) as hosts:
-        yield RunParts(build_plan(spec, inputs.facts), hosts, bundle, GatewayHealth(spec, hosts))
+    servers = site.simulated_servers
+    known_hosts = KnownHosts(site.known_hosts_file, only=servers)
+    async with HostPool(endpoints_of(spec), known_hosts, secret) as hosts:
+        yield RunParts(
+            build_plan(spec, inputs.facts), hosts, bundle, GatewayHealth(spec, hosts, straight=servers is None)
+        )
+
+
+@asynccontextmanager
+async def _assemble_reset(inputs: RunInputs, secret: Callable[[str], str]) -> AsyncIterator[RunParts]:
+    """The parts of a reset: hosts and plan. It needs no package, and the disk with the bundle may be gone."""
+    site, purpose = inputs.site, inputs.purpose
+    known_hosts = KnownHosts(site.known_hosts_file, only=site.simulated_servers)
+    async with HostPool(endpoints_of(inputs.spec), known_hosts, secret) as hosts:
+        if purpose.only_rainbond:
+            plan = build_rainbond_reset(inputs.spec, purpose.nodes, keep_secrets=purpose.keep_secrets)
+        else:
+            plan = build_reset(inputs.spec, purpose.nodes, whole=purpose.whole)
+        yield RunParts(plan, hosts, open_bundle(inputs.run_dir))

@@ -1,4 +1,4 @@
-"""One attempt at a step: probe, describe, apply, verify; what it tells meanwhile, and an alarm when it is silent."""
+"""One attempt at a step: what is pending, apply, verify; what it tells meanwhile, and an alarm when it is silent."""
 
 from __future__ import annotations
 
@@ -124,12 +124,12 @@ async def attempt(
 async def _carry_out(
     step: Step, context: StepContext, emit: Callable[[Event], None], commit: Callable[[], Awaitable[None]]
 ) -> Outcome:
-    if (await step.probe(context)).satisfied:
+    pending = await step.pending(context)
+    if pending.is_done:
         return Outcome.UNCHANGED
-    changes = await step.describe(context)
-    if changes:
-        emit(StepDescribed(step.id, tuple(change.to_json() for change in changes)))
+    if pending.changes:
+        emit(StepDescribed(step.id, tuple(change.to_json() for change in pending.changes)))
     await commit()
-    await step.apply(context)
+    await step.apply(context, pending)
     await step.verify(context)
     return Outcome.UNCHANGED if step.kind is StepKind.GATE else Outcome.CHANGED

@@ -26,12 +26,15 @@ from rbdtui.engine.events import Choice, Record, RunFinished, RunOutcome
 from rbdtui.engine.inputs import (
     JOURNAL_NAME,
     RUNNER_LOG_NAME,
+    Purpose,
     RunInputError,
     RunOptions,
     create_run_dir,
     give_up,
     is_given_up,
+    is_reset,
     kept_spec_sha256,
+    read_purpose,
     write_options,
 )
 from rbdtui.engine.journal import JournalError, JournalReader
@@ -221,6 +224,7 @@ async def start_run(
     facts: Mapping[str, NodeFacts],
     secrets: Mapping[str, str],
     options: RunOptions = RunOptions(),  # noqa: B008 - frozen
+    purpose: Purpose = Purpose(),  # noqa: B008 - frozen
     runner: Sequence[str] = RUNNER,
 ) -> RunClient:
     """Start a new run of a site and return when its runner is at work; one that was left unfinished is given up.
@@ -230,7 +234,7 @@ async def start_run(
     """
     refuse_when_held(site)
     before = latest_run(site)
-    run_dir = create_run_dir(site, spec_text, facts, options)
+    run_dir = create_run_dir(site, spec_text, facts, options, purpose)
     try:
         client = await resume_run(run_dir, secrets=secrets, runner=runner)
     except SiteLockedError:
@@ -286,11 +290,25 @@ def latest_run(site: Site) -> RunClient | None:
 
 
 def can_resume(run_dir: Path, spec_sha256: str) -> bool:
-    """Whether a run was left unfinished, not given up, and is for this very spec; raises `JournalError`."""
-    if is_given_up(run_dir) or kept_spec_sha256(run_dir) not in ("", spec_sha256):
+    """Whether a run was left unfinished, not given up, and is for this very spec; raises `JournalError`.
+
+    A reset is never resumed: the next one looks anew what is left.
+    """
+    if is_reset(run_dir) or is_given_up(run_dir) or kept_spec_sha256(run_dir) not in ("", spec_sha256):
         return False
     client = RunClient(run_dir)
     return client.state().seq > 0 and _is_unfinished(client) and client.state().spec_sha256 == spec_sha256
+
+
+def unfinished_reset(site: Site) -> RunClient | None:
+    """The newest run, when it is a reset that did not come to its end; None else, and while one is under way."""
+    newest = latest_run(site)
+    if newest is None or not is_reset(newest.run_dir) or newest.alive() or not _is_unfinished(newest):
+        return None
+    with contextlib.suppress(OSError, ValidationError):
+        if read_purpose(newest.run_dir).only_rainbond:  # a run puts Rainbond back whatever is left of it
+            return None
+    return newest
 
 
 def _is_unfinished(run: RunClient) -> bool:

@@ -198,6 +198,10 @@ class Executor:
         finally:
             reporter.close()
         if isinstance(result, Failure):
+            if not reporter.last_line:
+                # A script that only failed was not followed line by line: its log would hold nothing of what it said.
+                for line in result.evidence.splitlines():
+                    self._logs.line(step.id, line)
             self._failed(step, number, result)
         elif result is None:
             self._emit(StepLetGo(step.id))

@@ -1,4 +1,4 @@
-"""What a run is made from, kept in its directory so that a later runner finds the same again: spec, facts, options."""
+"""What a run is made from, kept in its directory so that a later runner finds the same: spec, facts, purpose."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import json
 import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from enum import StrEnum
 from pathlib import Path
 from typing import Final
 
@@ -27,6 +28,7 @@ RUNNER_LOG_NAME: Final = "runner.log"
 _SPEC_NAME: Final = "spec.yaml"
 _FACTS_NAME: Final = "facts.json"
 _OPTIONS_NAME: Final = "options.json"
+_PURPOSE_NAME: Final = "purpose.json"
 _GIVEN_UP_NAME: Final = "given-up.json"
 
 
@@ -45,7 +47,30 @@ class RunOptions:
     """Nodes that are uploaded to at once."""
 
 
+class PurposeKind(StrEnum):
+    """What a run brings about."""
+
+    INSTALL = "install"
+    RESET = "reset"
+
+
+@dataclass(frozen=True, slots=True)
+class Purpose:
+    """What a run is for."""
+
+    kind: PurposeKind = PurposeKind.INSTALL
+    nodes: tuple[str, ...] = ()
+    """Of a reset: the nodes that it is about."""
+    whole: bool = False
+    """Of a reset: whether no other node of the cluster remains."""
+    only_rainbond: bool = False
+    """Of a reset: whether the cluster itself stays."""
+    keep_secrets: bool = False
+    """Of a reset of Rainbond alone: whether the Secrets stay that go with databases that were kept."""
+
+
 _OPTIONS: Final = TypeAdapter(RunOptions)
+_PURPOSE: Final = TypeAdapter(Purpose)
 _FACTS: Final = TypeAdapter(dict[str, object])
 
 
@@ -59,6 +84,7 @@ class RunInputs:
     spec_sha256: str
     facts: Mapping[str, NodeFacts]
     options: RunOptions
+    purpose: Purpose = Purpose()
 
     @property
     def run_id(self) -> str:
@@ -71,7 +97,13 @@ def spec_digest(spec_text: bytes) -> str:
     return hashlib.sha256(spec_text).hexdigest()
 
 
-def create_run_dir(site: Site, spec_text: bytes, facts: Mapping[str, NodeFacts], options: RunOptions) -> Path:
+def create_run_dir(
+    site: Site,
+    spec_text: bytes,
+    facts: Mapping[str, NodeFacts],
+    options: RunOptions,
+    purpose: Purpose = Purpose(),
+) -> Path:
     """Make the directory of a new run and put its inputs there; raises `RunInputError`."""
     try:
         site.runs_dir.mkdir(mode=0o700, exist_ok=True)
@@ -83,6 +115,8 @@ def create_run_dir(site: Site, spec_text: bytes, facts: Mapping[str, NodeFacts],
         write_atomic(run_dir / _SPEC_NAME, spec_text)
         facts_json = {name: NODE_FACTS.dump_python(known, mode="json") for name, known in facts.items()}
         write_atomic(run_dir / _FACTS_NAME, json.dumps(facts_json, ensure_ascii=False).encode())
+        if purpose != Purpose():
+            write_atomic(run_dir / _PURPOSE_NAME, json.dumps(asdict(purpose)).encode())
         write_options(run_dir, options)
     except OSError as error:
         raise RunInputError(T("run_dir.unwritable", path=str(site.runs_dir), reason=error.strerror or "")) from error
@@ -94,6 +128,22 @@ def write_options(run_dir: Path, options: RunOptions) -> None:
     write_atomic(run_dir / _OPTIONS_NAME, json.dumps(asdict(options)).encode())
 
 
+def read_purpose(run_dir: Path) -> Purpose:
+    """What a run is for; one that says nothing installs. Raises `OSError` or `ValidationError`."""
+    try:
+        return _PURPOSE.validate_json((run_dir / _PURPOSE_NAME).read_bytes())
+    except FileNotFoundError:
+        return Purpose()
+
+
+def is_reset(run_dir: Path) -> bool:
+    """Whether a run takes an installation back; one whose purpose cannot be read counts as one, so nobody goes on."""
+    try:
+        return read_purpose(run_dir).kind is PurposeKind.RESET
+    except (OSError, ValidationError):
+        return True
+
+
 def read_inputs(run_dir: Path) -> RunInputs:
     """Read what `create_run_dir` put there; raises `RunInputError`."""
     run_dir = run_dir.resolve()
@@ -102,6 +152,7 @@ def read_inputs(run_dir: Path) -> RunInputs:
         facts_json = _FACTS.validate_json((run_dir / _FACTS_NAME).read_bytes())
         facts = {name: NODE_FACTS.validate_python(known) for name, known in facts_json.items()}
         options = _OPTIONS.validate_json((run_dir / _OPTIONS_NAME).read_bytes())
+        purpose = read_purpose(run_dir)
     except OSError as error:
         raise _unreadable(run_dir, f"{Path(error.filename or '').name}: {error.strerror}") from error
     except ValidationError as error:
@@ -109,7 +160,8 @@ def read_inputs(run_dir: Path) -> RunInputs:
     spec = parse_spec(spec_text, _SPEC_NAME).spec
     if spec is None:
         raise _unreadable(run_dir, _SPEC_NAME)
-    return RunInputs(Site(run_dir.parent.parent), run_dir, spec, spec_digest(spec_text), facts, options)
+    site = Site(run_dir.parent.parent)
+    return RunInputs(site, run_dir, spec, spec_digest(spec_text), facts, options, purpose)
 
 
 def _unreadable(run_dir: Path, reason: str) -> RunInputError:

@@ -28,7 +28,14 @@ from rbdtui import __version__
 from rbdtui.engine.control import listen
 from rbdtui.engine.events import Event, RunCreated, RunnerStarted, RunOutcome
 from rbdtui.engine.executor import CommandRefusedError, Executor, Work, step_info
-from rbdtui.engine.inputs import JOURNAL_NAME, RUNNER_LOG_NAME, RunInputError, RunInputs, read_inputs
+from rbdtui.engine.inputs import (
+    JOURNAL_NAME,
+    RUNNER_LOG_NAME,
+    PurposeKind,
+    RunInputError,
+    RunInputs,
+    read_inputs,
+)
 from rbdtui.engine.journal import Journal, JournalError
 from rbdtui.engine.lock import SiteLockedError, hold_site, user_name
 from rbdtui.engine.logs import StepLogs
@@ -117,7 +124,7 @@ class Runner:
         return Work(
             plan=parts.plan,
             make_context=self._contexts(inputs, parts),
-            may_quarantine=lambda node, quarantined: may_quarantine(inputs.spec, node, quarantined),
+            may_quarantine=_left_out_rule(inputs),
             options=inputs.options,
             redactor=redactor,
         )
@@ -196,6 +203,13 @@ def _opening(inputs: RunInputs, plan: Plan, state: RunState) -> list[Event]:
         text = T("run_dir.other_plan", run=inputs.run_id, version=state.version, ours=__version__, site=site)
         raise RunInputError(text)
     return [started]
+
+
+def _left_out_rule(inputs: RunInputs) -> Callable[[str, AbstractSet[str]], bool]:
+    """Whether the run may go on without a node: a reset needs no quorum, and goes on past whatever fails."""
+    if inputs.purpose.kind is PurposeKind.RESET:
+        return lambda node, _: bool(node)
+    return lambda node, quarantined: may_quarantine(inputs.spec, node, quarantined)
 
 
 def _stop(executor: Executor, signal_name: str) -> None:

@@ -120,6 +120,23 @@ def parse_ftype(text: str) -> int | None:
     return int(match[1]) if match else None
 
 
+_VIRTUAL: Final = re.compile(r"(?i)qemu|virtual|vbox|vmware|xen|msft")
+"""In the models of disks that a hypervisor shows; virtio and Xen disks (``vda``, ``xvda``) have no model at all."""
+
+
+def parse_turning(text: str) -> tuple[str, ...]:
+    """Names of disks that turn, of what ``lsblk -snro TYPE,ROTA,NAME,MODEL`` lists below a file system.
+
+    A virtual disk says that it turns whatever is behind it, so that nothing is made of its word.
+    """
+    rows = [line.split(" ") for line in text.splitlines() if line.strip()]
+    return tuple(
+        row[2]
+        for row in rows
+        if row[:2] == ["disk", "1"] and not row[2].startswith(("vd", "xvd")) and not _VIRTUAL.search("".join(row[3:]))
+    )
+
+
 MOUNT_TABLE: Fact[tuple[MountEntry, ...]] = Fact(
     "mount_table",
     f"cut -b 1-1000 /proc/self/mounts | head -c {_MOUNT_TABLE_BYTES + 1}",
@@ -160,4 +177,18 @@ on=$(df -P -T "$path" 2>/dev/null | sed -n '2{/ xfs /s/.*% //p;}')
 exit 0""",
     parse_ftype,
     None,
+)
+TURNING_DISKS: Fact[tuple[str, ...]] = Fact(
+    "turning_disks",
+    """command -v lsblk >/dev/null || exit 0
+path=$(readlink -m /opt/rainbond)
+while [ ! -e "$path" ]; do
+  path=${path%/*}
+  [ -n "$path" ] || path=/
+done
+device=$(df -P "$path" 2>/dev/null | sed -n '2s/ .*//p')
+[ ! -b "$device" ] || lsblk -snro TYPE,ROTA,NAME,MODEL "$device" 2>/dev/null
+exit 0""",
+    parse_turning,
+    (),
 )

@@ -214,6 +214,8 @@ class NodeFacts:
     """Whether systemd-networkd leaves addresses alone that it did not set."""
     xfs_ftype: int | None = None
     """Of the file system under ``/var/lib/rancher``; None where that is no XFS or does not say."""
+    turning_disks: tuple[str, ...] = ()
+    """Disks with a spindle that ``/opt/rainbond`` lies on, or would."""
     users: frozenset[str] = frozenset()
     """Of the users that matter: those that exist with a group of their name."""
     failed: Mapping[str, str] = field(default_factory=dict)

@@ -47,12 +47,12 @@ def parse_sockets(text: str) -> tuple[Socket, ...]:
             fields = line.split()
             address, port = fields[1].split(":")
             number = whole_number(port, 16, most=0xFFFF)
-            sockets.append(Socket(heading.removesuffix("6"), _ip(address), number, whole_number(fields[9])))
+            sockets.append(Socket(heading.removesuffix("6"), socket_address(address), number, whole_number(fields[9])))
     return tuple(sockets)
 
 
-def _ip(address_hex: str) -> str:
-    """The address in words of four bytes, each in the byte order of a little-endian machine."""
+def socket_address(address_hex: str) -> str:
+    """An address as ``/proc/net/tcp`` writes it: in words of four bytes, each with its bytes reversed."""
     words = [bytes.fromhex(address_hex[i : i + 8])[::-1] for i in range(0, len(address_hex), 8)]
     packed = b"".join(words)
     if len(packed) == 4:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from rbdtui.facts.disks import MOUNT_TABLE, PATH_SPACES, XFS_FTYPE, place_on_mounts
+from rbdtui.facts.disks import MOUNT_TABLE, PATH_SPACES, TURNING_DISKS, XFS_FTYPE, place_on_mounts
 from rbdtui.facts.fact import Answers, Fact
 from rbdtui.facts.kernel import APPARMOR, CGROUPS, KERNEL_MODULES, SELINUX, SYSCTL
 from rbdtui.facts.later import (
@@ -74,6 +74,7 @@ FACTS: Final[tuple[Fact[Any], ...]] = (
     PATH_SPACES,
     HOSTNAME_ADDRESSES,
     XFS_FTYPE,
+    TURNING_DISKS,
     CLOCK_SYNCHRONISED,
 )
 """In the order in which they are asked: those that can hang come last."""
@@ -130,6 +131,7 @@ def assemble(node: str, answers: Answers, *, clock: Clock | None, gathered_at: f
         immutable=value(IMMUTABLE),
         networkd_keeps=value(NETWORKD_KEEPS),
         xfs_ftype=value(XFS_FTYPE),
+        turning_disks=value(TURNING_DISKS),
         users=value(USERS_FOUND),
         failed=answers.failed,
     )

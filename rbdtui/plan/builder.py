@@ -7,7 +7,7 @@ what a host has already is for the steps to find out.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from rbdtui.facts.model import NodeFacts
@@ -16,13 +16,34 @@ from rbdtui.plan.step import JUMP_LANE, Plan, Step
 from rbdtui.plan.steps.claim import ClaimHost
 from rbdtui.plan.steps.finish import ClusterProof, LabelNode
 from rbdtui.plan.steps.gates import VipToServer, VipUp
-from rbdtui.plan.steps.keepalived import Keepalived, KeepalivedCheck, has_check
+from rbdtui.plan.steps.images import ImportImages
+from rbdtui.plan.steps.keepalived import (
+    Keepalived,
+    KeepalivedCheck,
+    KeepalivedGatewayCheck,
+    has_check,
+    has_gateway_check,
+)
 from rbdtui.plan.steps.kubeconfig import WriteKubeconfig
+from rbdtui.plan.steps.kubeconfig_given import TakeKubeconfig
 from rbdtui.plan.steps.prepare import HostsFile, PrepareSystem
+from rbdtui.plan.steps.push import PushImages
+from rbdtui.plan.steps.rainbond.cluster import PatchCluster
+from rbdtui.plan.steps.rainbond.etcd_secret import EtcdSecret, needs_etcd_secret
+from rbdtui.plan.steps.rainbond.namespace import MakeNamespace
+from rbdtui.plan.steps.rainbond.proof import RainbondProof
+from rbdtui.plan.steps.rainbond.ready import ComponentsReady
+from rbdtui.plan.steps.rainbond.release import InstallRelease
+from rbdtui.plan.steps.rainbond.settle import CarryToWorkloads
+from rbdtui.plan.steps.rainbond.storage import MakeProvisioner, ProvisionerReady
+from rbdtui.plan.steps.rainbond.storage_proof import StorageProof
+from rbdtui.plan.steps.rainbond.trial import RainbondTrial
 from rbdtui.plan.steps.rke2_config import ConfigureRke2
 from rbdtui.plan.steps.rke2_start import ApiReached, StartAgent, StartFirstServer, StartServer
 from rbdtui.plan.steps.ship import InstallHostPackages, ShipBundle, UnpackRke2
+from rbdtui.rainbond import provisioner
 from rbdtui.spec.model import ClusterSpec, Node, Role
+from rbdtui.spec.sections.registry import RegistryMode
 
 
 @dataclass(slots=True)
@@ -46,6 +67,9 @@ class _Lanes:
 def build_plan(spec: ClusterSpec, facts: Mapping[str, NodeFacts]) -> Plan:
     """The plan for a spec."""
     lanes = _Lanes()
+    if spec.is_existing:
+        _rainbond(lanes, spec, lanes.add(TakeKubeconfig, JUMP_LANE), *_images(lanes, spec))
+        return Plan(tuple(lanes.steps))
     for node in spec.nodes:
         _prepare(lanes, spec, node)
     opened = _open_cluster(lanes, spec)
@@ -59,6 +83,8 @@ def _prepare(lanes: _Lanes, spec: ClusterSpec, node: Node) -> None:
     kinds: list[type[Step]] = [ClaimHost, HostsFile, PrepareSystem]
     if has_vip(spec) and Role.GATEWAY in node.roles:
         kinds += [InstallHostPackages, Keepalived]
+    elif provisioner.needs_client(spec):
+        kinds.append(InstallHostPackages)
     kinds += [ShipBundle, UnpackRke2]
     for kind in kinds:
         lanes.add(kind, node.name)
@@ -102,8 +128,9 @@ def _has_servers(spec: ClusterSpec, facts: Mapping[str, NodeFacts]) -> bool:
 
 
 def _finish(lanes: _Lanes, spec: ClusterSpec, opened: list[str]) -> None:
-    """Labels, the check of the gateways one after the other, kubeconfig, proof."""
+    """Images, labels, the check of the gateways one after the other, kubeconfig, proof."""
     joined = [*opened, *(lanes.last[node.name] for node in spec.servers)]
+    pushed = _images(lanes, spec)
     for node in spec.nodes_with(Role.WORKER):
         lanes.add(LabelNode, node.name, *(joined if precedes_the_api(spec, node) else ()))
     turn = joined
@@ -111,4 +138,43 @@ def _finish(lanes: _Lanes, spec: ClusterSpec, opened: list[str]) -> None:
         if has_check(spec, node):
             turn = [lanes.add(KeepalivedCheck, node.name, *turn)]
     kubeconfig = lanes.add(WriteKubeconfig, JUMP_LANE, *joined)
-    lanes.add(ClusterProof, JUMP_LANE, kubeconfig, *lanes.last.values())
+    proven = lanes.add(ClusterProof, JUMP_LANE, kubeconfig, *pushed, *lanes.last.values())
+    if spec.installs_rainbond:
+        _rainbond(lanes, spec, proven)
+
+
+def _images(lanes: _Lanes, spec: ClusterSpec) -> list[str]:
+    """Rainbond's images where the nodes look for them; the step that pushes them waits for nothing."""
+    if not spec.installs_rainbond:
+        return []
+    if spec.registry.mode is RegistryMode.EXTERNAL:
+        return [lanes.add(PushImages, JUMP_LANE)]
+    for node in spec.managed_nodes:
+        lanes.add(ImportImages, node.name)
+    return []
+
+
+def _rainbond(lanes: _Lanes, spec: ClusterSpec, *proven: str) -> None:
+    """Rainbond on the cluster that stands, one step behind the other; at last the check of its gateways."""
+    turn = proven
+    for kind in rainbond_steps(spec):
+        turn = (lanes.add(kind, JUMP_LANE, *turn),)
+    for node in reversed(spec.gateways) if has_gateway_check(spec) else ():
+        turn = (lanes.add(KeepalivedGatewayCheck, node.name, *turn),)
+
+
+def rainbond_steps(spec: ClusterSpec) -> Iterator[type[Step]]:
+    """What turns a cluster into a proven Rainbond; none of it needs RKE2."""
+    yield MakeNamespace
+    if needs_etcd_secret(spec):
+        yield EtcdSecret
+    if provisioner.is_used(spec):
+        yield from (MakeProvisioner, ProvisionerReady, StorageProof)
+    yield from (
+        InstallRelease,
+        PatchCluster,
+        CarryToWorkloads,
+        ComponentsReady,
+        RainbondProof,
+        RainbondTrial,
+    )

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import json
-import re
 from collections.abc import Mapping
 from typing import Final
 
 from rbdtui.facts.model import NodeFacts
 from rbdtui.plan.step import StepError
 from rbdtui.spec.model import ApiMode, ClusterSpec, GatewayMode, Node, Role
+from rbdtui.yaml_form import yaml_key
+from rbdtui.yaml_form import yaml_scalar as yaml_scalar
 
 API_PORT: Final = 6443
 SUPERVISOR_PORT: Final = 9345
@@ -21,9 +21,6 @@ VRRP_SECRET: Final = "vrrp-password"  # noqa: S105 - the name of a secret
 
 JOIN_NAME: Final = "join.rbdtui.internal"
 """Stands for all nodes with etcd in every node's hosts file; who connects to it tries them one after the other."""
-
-_PLAIN_KEY: Final = re.compile(r"(?!(?:y|n|yes|no|on|off|true|false|null)\Z)[a-z][a-z0-9-]*")
-"""A key that no reader of YAML takes for anything but a text."""
 
 Setting = str | int | bool | list[str]
 
@@ -76,7 +73,7 @@ def join_address(spec: ClusterSpec, node: Node) -> str:
     first = first_server(spec)
     if node is first or Role.CONTROL_PLANE not in first.roles or (node.is_server and Role.ETCD not in node.roles):
         return JOIN_NAME
-    return str(first.address if spec.kubernetes.api.mode is ApiMode.FIRST_SERVER else spec.api_address)
+    return str(first.cluster_address if spec.kubernetes.api.mode is ApiMode.FIRST_SERVER else spec.api_address)
 
 
 def join_places(spec: ClusterSpec, node: Node) -> list[str]:
@@ -84,7 +81,7 @@ def join_places(spec: ClusterSpec, node: Node) -> list[str]:
     address = join_address(spec, node)
     if address != JOIN_NAME:
         return [address]
-    return [str(member.address) for member in etcd_nodes(spec) if member is not node]
+    return [str(member.cluster_address) for member in etcd_nodes(spec) if member is not node]
 
 
 def api_url(spec: ClusterSpec) -> str:
@@ -100,7 +97,7 @@ def certificate_names(spec: ClusterSpec) -> list[str]:
     if has_vip(spec) and spec.gateway.vip is not None:
         names.append(str(spec.gateway.vip.ip))
     for node in spec.servers:
-        names += [node.name, str(node.address)]
+        names += [node.name, str(node.address), str(node.cluster_address)]
     names.append(JOIN_NAME)
     return list(dict.fromkeys(names))
 
@@ -117,23 +114,29 @@ def vip_interface(spec: ClusterSpec, node: Node, facts: Mapping[str, NodeFacts])
     if spec.gateway.interface != "auto":
         return spec.gateway.interface
     known = facts.get(node.name)
-    interface = known.interface_of(node.address) if known is not None else None
+    interface = known.interface_of(node.cluster_address) if known is not None else None
     if interface is None:
-        raise StepError("no_interface", node=node.name, address=str(node.address))
+        raise StepError("no_interface", node=node.name, address=str(node.cluster_address))
     return interface.name
 
 
 def rke2_settings(spec: ClusterSpec, node: Node, *, begins: bool, selinux: bool = False) -> dict[str, Setting]:
     """The keys of RKE2's config.yaml for a node, without tokens; ``begins``: the cluster begins with it.
 
-    All nodes get ``kubernetes.settings``: RKE2 skips what its kind does not know. The lists ``tls-san`` and ``disable``
-    are joined with ours, other keys of ours win. Those that must be equal on all servers are: they come from the spec
-    alone. Sources: docs.rke2.io, reference/server_config and reference/linux_agent_config.
+    All nodes get ``kubernetes.settings``: RKE2 skips what its kind does not know. The lists ``tls-san``, ``disable``,
+    ``node-label`` and ``node-taint`` are joined with ours, other keys of ours win. Those that must be equal on all
+    servers are: they come from the spec alone. Sources: docs.rke2.io, reference/server_config and
+    reference/linux_agent_config.
     """
-    own: dict[str, Setting] = {"node-name": node.name, "node-ip": str(node.address)}
+    own: dict[str, Setting] = {"node-name": node.name, "node-ip": str(node.cluster_address)}
     if not begins:
         own["server"] = f"https://{join_address(spec, node)}:{SUPERVISOR_PORT}"
     extra = dict(spec.kubernetes.settings)
+    if node.external_address is not None:
+        own["node-external-ip"] = str(node.external_address)
+    for key, values in (("node-label", [f"{k}={v}" for k, v in node.labels.items()]), ("node-taint", node.taints)):
+        if values:
+            own[key] = list(dict.fromkeys([*_as_list(extra.get(key)), *values]))
     if selinux:
         extra.setdefault("selinux", True)
     if not node.is_server:
@@ -167,16 +170,10 @@ def yaml_of(settings: Mapping[str, Setting]) -> str:
     """Settings as YAML, every string quoted so that no reader takes it for something else."""
     lines = []
     for key, value in settings.items():
-        name = key if _PLAIN_KEY.fullmatch(key) else yaml_scalar(key)
+        name = yaml_key(key)
         if isinstance(value, list):
             lines.append(f"{name}:")
             lines += [f"  - {yaml_scalar(item)}" for item in value]
         else:
             lines.append(f"{name}: {yaml_scalar(value)}")
     return "\n".join(lines) + "\n"
-
-
-def yaml_scalar(value: str | int | bool) -> str:
-    """A value as JSON, which YAML takes too once the characters are escaped that it has a meaning of its own for."""
-    text = json.dumps(value, ensure_ascii=False)
-    return re.sub("[\x7f-\x9f\u2028\u2029\ufeff]", lambda found: f"\\u{ord(found.group()):04x}", text)

@@ -6,12 +6,13 @@ A content knows both forms, so that what a dry run shows and what a run writes c
 from __future__ import annotations
 
 import difflib
-import hashlib
 import string
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Final
 
+from rbdtui.content import Content as Content
+from rbdtui.content import SecretRef as SecretRef
+from rbdtui.content import plain as plain
 from rbdtui.paths import asset
 
 COMPARED_BYTES: Final = 256 * 1024
@@ -22,37 +23,6 @@ _MOST_PAIRS: Final = 40_000
 _LONGEST_LINE: Final = 1000
 _CONTEXT_LINES: Final = 2
 HIDDEN: Final = "(hidden)"
-
-
-@dataclass(frozen=True, slots=True)
-class SecretRef:
-    """A secret that belongs into a content, by its name in the vault."""
-
-    name: str
-
-    def __str__(self) -> str:
-        return f"secret:{self.name}"
-
-
-@dataclass(frozen=True, slots=True)
-class Content:
-    """The text of a file."""
-
-    shown: str
-    """As anybody may see it."""
-    actual: bytes = field(repr=False)
-    """As it is written."""
-    has_secret: bool = False
-
-    @property
-    def sha256(self) -> str:
-        """Hex digest of what is written."""
-        return hashlib.sha256(self.actual).hexdigest()
-
-
-def plain(text: str) -> Content:
-    """A content without secrets."""
-    return Content(text, text.encode())
 
 
 def fill(template: str, values: Mapping[str, str | SecretRef], secret: Callable[[str], str]) -> Content:

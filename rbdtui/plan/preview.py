@@ -35,7 +35,7 @@ class SilentReporter:
 
 
 async def preview(plan: Plan, context: StepContext) -> list[PreviewedStep]:
-    """Probe and describe every step, nodes in parallel; changes nothing anywhere."""
+    """Ask every step what is pending, nodes in parallel; changes nothing anywhere."""
     lanes: dict[str, list[Step]] = {}
     for step in plan.steps:
         lanes.setdefault(step.node, []).append(step)
@@ -51,9 +51,8 @@ async def preview(plan: Plan, context: StepContext) -> list[PreviewedStep]:
 
 async def _preview_step(step: Step, context: StepContext) -> PreviewedStep:
     try:
-        if (await step.probe(context)).satisfied:
-            return PreviewedStep(step, satisfied=True)
-        return PreviewedStep(step, satisfied=False, changes=tuple(await step.describe(context)))
+        pending = await step.pending(context)
+        return PreviewedStep(step, satisfied=pending.is_done, changes=pending.changes)
     except (StepError, TransportError) as error:
         return PreviewedStep(step, satisfied=False, unknown=error.text)
     except Exception as error:  # one server's odd answer must not take the other servers' plan with it

@@ -1,6 +1,7 @@
-"""The unit of install work: probe, describe, apply, verify, and undo where it can be.
+"""The unit of install work: what is pending, apply, verify, and undo where it can be.
 
-``probe`` and ``describe`` never change anything; a dry run executes only these two.
+A step looks once: `Step.pending` never changes anything, a dry run executes nothing else, and `Step.apply` goes on from
+what was seen there.
 """
 
 from __future__ import annotations
@@ -13,12 +14,13 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
-from typing import ClassVar, Protocol, runtime_checkable
+from typing import Any, ClassVar, Generic, Protocol, TypeVar, runtime_checkable
 
 from rbdtui.bundle.model import Bundle as Bundle
 from rbdtui.bundle.model import BundleFile as BundleFile
 from rbdtui.errors import StepError as StepError
 from rbdtui.facts.model import NodeFacts
+from rbdtui.plan.waiting import wait_for
 from rbdtui.spec.model import ClusterSpec
 from rbdtui.transport.base import Host, UploadProgress
 from rbdtui.words import T, Text
@@ -152,13 +154,26 @@ class StepContext:
         return node in self.hosts and node not in self.quarantined
 
 
-@dataclass(frozen=True, slots=True)
-class Probe:
-    """Whether a step's result is there already."""
+Seen = TypeVar("Seen")
 
-    satisfied: bool
+
+@dataclass(frozen=True, slots=True)
+class Pending(Generic[Seen]):
+    """What is not yet as it shall be, and what was seen on the way."""
+
+    changes: tuple[Change, ...] = ()
+    """What would be changed now."""
     evidence: str = ""
     """What was seen, raw."""
+    waits: StepError | None = None
+    """What must come about without being changed by the step; it is the error once time for it is over."""
+    seen: Seen = None  # type: ignore[assignment]
+    """What `Step.apply` goes on from, so that nothing is asked twice."""
+
+    @property
+    def is_done(self) -> bool:
+        """Whether nothing is left to do or to wait for."""
+        return not self.changes and self.waits is None
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,22 +216,47 @@ class Step(ABC):
         return T(f"step.{self.name}.title")  # words: step.*.title
 
     @abstractmethod
-    async def probe(self, context: StepContext) -> Probe:
-        """Whether the result is there already; changes nothing."""
+    async def pending(self, context: StepContext) -> Pending[Any]:
+        """What is not yet so; changes nothing."""
 
     @abstractmethod
-    async def describe(self, context: StepContext) -> list[Change]:
-        """What `apply` would change now; changes nothing."""
-
-    @abstractmethod
-    async def apply(self, context: StepContext) -> None:
-        """Bring the result about; safe to be repeated after being cut off at any point."""
+    async def apply(self, context: StepContext, pending: Pending[Any]) -> None:
+        """Bring the result about, from what was pending a moment ago; safe to be cut off at any point and repeated."""
 
     async def verify(self, context: StepContext) -> None:
-        """Prove the result, by default by probing once more; raises `StepError`."""
-        probe = await self.probe(context)
-        if not probe.satisfied:
-            raise StepError("step_not_proven", evidence=probe.evidence, step=self.title, node=self.node)
+        """Prove the result, by default that nothing is pending any more; raises `StepError`."""
+        pending = await self.pending(context)
+        if not pending.is_done:
+            raise StepError(
+                "step_not_proven", evidence=pending.evidence, step=self.title, node=self.node or T("form.this_machine")
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class Gate(Step):
+    """A step that only waits for a condition."""
+
+    kind: ClassVar[StepKind] = StepKind.GATE
+    wait_s: ClassVar[float]
+    """How long it waits at most."""
+    look_every_s: ClassVar[float]
+
+    @abstractmethod
+    async def waiting_for(self, context: StepContext) -> StepError | None:
+        """What does not hold now, as the error that it becomes when it goes on for too long; None when all holds."""
+
+    async def pending(self, context: StepContext) -> Pending[None]:
+        """The condition, while it does not hold."""
+        error = await self.waiting_for(context)
+        return Pending(waits=error, evidence=error.evidence if error is not None else "")
+
+    async def apply(self, context: StepContext, pending: Pending[None]) -> None:
+        """Wait for it; raises `StepError` with what does not hold."""
+        await asyncio.sleep(self.look_every_s)
+        await wait_for(lambda: self.waiting_for(context), limit_s=self.wait_s, every_s=self.look_every_s)
+
+    async def verify(self, context: StepContext) -> None:
+        """The last look was the proof."""
 
 
 @runtime_checkable

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from rbdtui.plan.step import StepContext, StepError
+from rbdtui.plan.waiting import wait_for
 from rbdtui.transport.base import TransportError
 from rbdtui.transport.scripts import script
 
 LOOK_EVERY_S: Final = 0.5
-STEADY_LOOKS: Final = 2
-"""Looks in a row that must agree, because an election is under way for seconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,24 +49,30 @@ async def _holds(context: StepContext, gateway: str, address: str) -> bool | Non
     return f"{address} yes" in answer.text.splitlines()
 
 
-async def wait_for_one_holder(context: StepContext, *, limit_s: float) -> str:
-    """Wait until exactly one gateway holds the address, steadily; its name. Raises `StepError`."""
-    deadline = time.monotonic() + limit_s
-    steady: list[list[str]] = []
-    while True:
+async def wait_for_one_holder(context: StepContext, *, limit_s: float, seen: Holders | None = None) -> str:
+    """Wait until exactly one gateway holds the address in two looks in a row, because an election takes seconds.
+
+    Gives its name; ``seen`` is a look of a moment ago, which counts. Raises `StepError`.
+    """
+    before: Sequence[str] = seen.names if seen is not None else ()
+
+    async def one_holder() -> str | StepError:
+        nonlocal before
         holders = await look(context)
-        steady = [*steady, holders.names][-STEADY_LOOKS:]
-        if len(steady) == STEADY_LOOKS and all(names == steady[0] and len(names) == 1 for names in steady):
-            return steady[0][0]
-        if time.monotonic() > deadline:
-            key = "vip_several_holders" if len(holders.names) > 1 else "vip_no_holder"
-            raise _holder_error(key, context, holders)
+        is_steady, before = holders.names == before, holders.names
+        if is_steady and len(holders.names) == 1:
+            return holders.names[0]
+        return holder_error(context, holders)
+
+    if seen is not None:
         await asyncio.sleep(LOOK_EVERY_S)
+    return await wait_for(one_holder, limit_s=limit_s, every_s=LOOK_EVERY_S)
 
 
-def _holder_error(key: str, context: StepContext, holders: Holders) -> StepError:
+def holder_error(context: StepContext, holders: Holders) -> StepError:
+    """What it means that nobody, or several, hold the address for long."""
     vip = context.spec.gateway.vip
     assert vip is not None
-    if key == "vip_several_holders":
+    if len(holders.names) > 1:
         return StepError("vip_several_holders", vip=str(vip.ip), nodes=", ".join(holders.names), evidence=str(holders))
     return StepError("vip_no_holder", vip=str(vip.ip), evidence=str(holders), retryable=True)

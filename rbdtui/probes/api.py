@@ -7,20 +7,19 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Final
 
-from rbdtui.probes.kubeconfig import Kubeconfig
+from rbdtui.kube.access import API_PORT
+from rbdtui.kube.kubeconfig import Kubeconfig
 from rbdtui.probes.model import BALANCER, VIP, Answer, ProbeKey, ProbeKind, ProbeState
 from rbdtui.probes.question import Post, Probe, Question, Surroundings
 from rbdtui.probes.ways import Limits, Reply, Target, Ways, by_way, trouble_text
-from rbdtui.probes.wire import HttpAnswer, Place, Trouble, WireError, http_get, trusting_context
+from rbdtui.probes.wire import HttpAnswer, Place, Trouble, WireError, http_get, shared_trusting_context
 from rbdtui.spec.model import ApiMode, ClusterSpec, Role
 from rbdtui.words import T, Text
 
 API: Final = ProbeKind("api", 60, column="api")
 """The Kubernetes API, on a server or through an address."""
-API_PORT: Final = 6443
-"""Where every server listens, whatever port a balancer in front of them has."""
-
 _FOR_THE_KNOWN: Final = "/api/v1/nodes?limit=1"
+_ROUNDS_PER_USE: Final = 6
 _UP_WITHOUT_CREDENTIALS: Final = (401, 403)
 """Statuses that prove a running API server to somebody whom it does not know."""
 
@@ -31,12 +30,12 @@ async def ask_api(ways: Ways, key: ProbeKey, target: Target, proof: ssl.SSLConte
 
     async def question(place: Place) -> HttpAnswer:
         try:
-            return await _readyz(place, target, proof or trusting_context(), limits)
+            return await _readyz(place, target, proof or shared_trusting_context(), limits)
         except WireError as error:
             if error.trouble is not Trouble.CERTIFICATE:
                 raise
             foreign.append(error.evidence)
-            return await _readyz(place, target, trusting_context(), limits)
+            return await _readyz(place, target, shared_trusting_context(), limits)
 
     reply = await ways.ask(target, question)
     state, detail = _judge(reply, target, foreign)
@@ -93,7 +92,7 @@ def _judge(reply: Reply[HttpAnswer], target: Target, foreign: list[str]) -> tupl
     status = reply.value.status
     if status != 200 and status not in _UP_WITHOUT_CREDENTIALS:
         failed = [line for line in reply.value.body.decode("utf-8", "replace").splitlines() if line.startswith("[-]")]
-        return ProbeState.DEGRADED, T("probe.api.status", status=status, failed="; ".join(failed)[:200])
+        return ProbeState.DEGRADED, T("probe.api.status", status=status, failed="; ".join(failed)[:200] or "-")
     if foreign:
         return ProbeState.DEGRADED, T("probe.api.certificate", address=target.address, reason=foreign[0][:200])
     return ProbeState.OK, T("probe.api.ok") if status == 200 else T("probe.api.ok_unknown", status=status)
@@ -102,46 +101,62 @@ def _judge(reply: Reply[HttpAnswer], target: Target, foreign: list[str]) -> tupl
 class ApiQuestion:
     """The Kubernetes API at one address; at the one that all use, also whether the kubeconfig is of use there."""
 
-    def __init__(self, around: Surroundings, label: str, target: Target, *, is_shared: bool = False) -> None:
+    def __init__(self, around: Surroundings, key: ProbeKey, target: Target | None) -> None:
+        """Without a target it is the API that everybody uses."""
         self._around = around
-        self._target = target
-        self._is_shared = is_shared
-        self._key = ProbeKey(API, label, target.port)
+        self._fixed = target
+        self._key = key
+        self._asked_with: Kubeconfig | None = None
+        self._useful_for = 0
+        """In how many rounds the kubeconfig is taken to be of use, as it was."""
         self.keys = (self._key,)
         self.interval_s = around.settings.cadence.api_s
         self.limit_s = around.settings.limits.script_s * 3
 
     async def ask(self, post: Post) -> None:
         credentials = self._around.credentials()
-        proof = credentials.proof() if credentials else None
-        answer = await ask_api(self._around.ways, self._key, self._target, proof, self._around.settings.limits)
-        if self._is_shared and answer.state.good and (fault := await self._fault(credentials)):
+        proof = self._around.proof()
+        target = self._fixed or self._around.api_target()
+        if target is None:
+            post(Answer(self._key, ProbeState.UNKNOWN, T("probe.api.no_kubeconfig"), None, "", self._around.unusable()))
+            return
+        answer = await ask_api(self._around.ways, self._key, target, proof, self._around.settings.limits)
+        if self._fixed is None and answer.state.good and (fault := await self._usefulness(credentials, target)):
             answer = replace(answer, state=ProbeState.DEGRADED, detail=T("probe.kubeconfig.useless", reason=fault))
         post(answer)
 
-    async def _fault(self, credentials: Kubeconfig | None) -> Text | str | None:
+    async def _usefulness(self, credentials: Kubeconfig | None, target: Target) -> Text | str | None:
+        """As `_fault`, asked anew in one of some rounds while nothing is wrong, and for other credentials."""
+        if self._useful_for > 0 and credentials is not None and credentials is self._asked_with:
+            self._useful_for -= 1
+            return None
+        fault = await self._fault(credentials, target)
+        self._useful_for, self._asked_with = (0 if fault else _ROUNDS_PER_USE - 1), credentials
+        return fault
+
+    async def _fault(self, credentials: Kubeconfig | None, target: Target) -> Text | str | None:
         """Why the operator's kubeconfig is of no use; None when it is, or when there is none yet."""
         if credentials is None:
             return self._around.unusable() or None
-        return refusal(await use(self._around.ways, self._target, credentials, self._around.settings.limits))
+        return refusal(await use(self._around.ways, target, credentials, self._around.settings.limits))
 
 
 def api_key(spec: ClusterSpec) -> ProbeKey:
     """The probe of the API through the address that everybody uses."""
     api = spec.kubernetes.api
+    if spec.is_existing:
+        return ProbeKey(API, BALANCER, API_PORT)
     with_api = [node for node in spec.servers if Role.CONTROL_PLANE in node.roles] or spec.servers
     label = {ApiMode.VIP: VIP, ApiMode.EXTERNAL: BALANCER}.get(api.mode) or with_api[0].name
     return ProbeKey(API, label, API_PORT if api.mode is ApiMode.FIRST_SERVER else api.port)
 
 
 def _questions(around: Surroundings) -> Iterator[Question]:
-    servers = around.spec.nodes_with(Role.CONTROL_PLANE)
-    targets = {node.name: Target(str(node.address), API_PORT, node.name) for node in servers}
     shared = api_key(around.spec)
-    if shared.target not in targets:
-        targets[shared.target] = Target(str(around.spec.api_address), shared.port)
-    for label, target in targets.items():
-        yield ApiQuestion(around, label, target, is_shared=label == shared.target)
+    for target in around.server_targets():
+        if target.node != shared.target:
+            yield ApiQuestion(around, ProbeKey(API, target.node, target.port), target)
+    yield ApiQuestion(around, shared, None)
 
 
 PROBE: Final = Probe("api", (API,), _questions)

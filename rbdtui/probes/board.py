@@ -12,7 +12,7 @@ from typing import Final
 
 from rbdtui.probes.hysteresis import Tracker
 from rbdtui.probes.model import Answer, HealthEvent, ProbeKey, ProbeState
-from rbdtui.probes.question import Question
+from rbdtui.probes.question import Following, Question
 from rbdtui.probes.settings import Settings
 from rbdtui.transport.base import unexpected
 from rbdtui.words import T
@@ -20,7 +20,7 @@ from rbdtui.words import T
 _CHANGES_KEPT: Final = 500
 _EVENTS_KEPT: Final = 1000
 """How many events wait for a slow reader; older ones are dropped, the snapshot has the truth."""
-_HASTE: Final = 3
+_HASTE: Final = 5
 """How much faster is asked while an answer differs from the state, so that it soon counts or is soon forgotten."""
 
 
@@ -60,6 +60,8 @@ class Board:
     def __init__(self, stages: Sequence[Sequence[Question]], settings: Settings, clock: Callable[[], float]) -> None:
         self._stages = stages
         self._settings = settings
+        self.keep: Callable[[HealthEvent, Answer], HealthEvent | None] = _changes_only
+        """What becomes of an event among the changes; it may be kept elsewhere, too."""
         self._readers: weakref.WeakSet[HealthEvents] = weakref.WeakSet()
         self.clock = clock
         self.changes: deque[HealthEvent] = deque(maxlen=_CHANGES_KEPT)
@@ -100,7 +102,7 @@ class Board:
         jitter = self._settings.cadence.jitter
         while True:
             begin = loop.time()
-            await self._ask(question)
+            await self._ask(question, follows=isinstance(question, Following))
             spread = random.uniform(1 - jitter, 1 + jitter)  # noqa: S311 - nothing depends on its being secret
             wavers = any(self.trackers[key].wavers for key in question.keys)
             interval_s = question.interval_s * spread / (_HASTE if wavers else 1)
@@ -112,7 +114,7 @@ class Board:
             async with asyncio.timeout(pause_s):
                 await self._hurried.wait()
 
-    async def _ask(self, question: Question) -> None:
+    async def _ask(self, question: Question, *, follows: bool = False) -> None:
         """One round of one question; probes that it leaves without an answer become unknown."""
         answered: set[ProbeKey] = set()
 
@@ -121,6 +123,9 @@ class Board:
             self._take(answer)
 
         try:
+            if follows and isinstance(question, Following):
+                await question.follow(post)
+                return
             async with asyncio.timeout(question.limit_s):
                 await question.ask(post)
             return
@@ -136,7 +141,12 @@ class Board:
         event = self.trackers[answer.key].feed(answer, self.clock())
         if event is None:
             return
-        if not event.first:
-            self.changes.append(event)
+        if (change := self.keep(event, answer)) is not None:
+            self.changes.append(change)
         for reader in list(self._readers):
             reader.put(event)
+
+
+def _changes_only(event: HealthEvent, _: Answer) -> HealthEvent | None:
+    """First answers are no changes."""
+    return None if event.first else event

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
 import statistics
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
 from typing import Final
 
-from rbdtui.probes.hosts import HEALTH
+from rbdtui.probes.host_sample import HEALTH
 from rbdtui.probes.model import Answer, ClockReading, ProbeKey, ProbeKind, ProbeState
 from rbdtui.probes.question import Post, Probe, Question, Surroundings
 from rbdtui.probes.settings import Thresholds
 from rbdtui.words import T
 
-CLOCK: Final = ProbeKind("clock", 30, column="clock")
+CLOCK: Final = ProbeKind("clock", 30, column="host")
 
 
 class ClockQuestion:
@@ -22,15 +20,13 @@ class ClockQuestion:
 
     def __init__(self, around: Surroundings) -> None:
         self._around = around
-        self.keys = tuple(ProbeKey(CLOCK, node.name) for node in around.spec.nodes)
+        self.keys = tuple(ProbeKey(CLOCK, node.name) for node in around.spec.managed_nodes)
         self.interval_s = around.settings.cadence.host_s
         self.limit_s = around.settings.limits.script_s * 3
 
     async def ask(self, post: Post) -> None:
-        with suppress(TimeoutError):
-            async with asyncio.timeout(self._around.settings.limits.script_s * 2):
-                await self._around.clocks_complete.wait()
-        readings = {key.target: self._around.clocks.get(key.target) for key in self.keys}
+        samples = await self._around.all_samples()
+        readings = {node: sample.clock if sample else None for node, sample in samples.items()}
         for answer in judge_clocks(readings, self._around.settings.thresholds, f"{HEALTH}: time"):
             post(answer)
 
@@ -62,7 +58,8 @@ def _judge_clock(node: str, reading: ClockReading | None, median: float, thresho
 
 
 def _questions(around: Surroundings) -> Iterator[Question]:
-    yield ClockQuestion(around)
+    if around.spec.managed_nodes:
+        yield ClockQuestion(around)
 
 
 PROBE: Final = Probe("clock", (CLOCK,), _questions)

@@ -1,34 +1,34 @@
-"""Nodes as Kubernetes sees them, and whether Rainbond is there: the only importer of the kubernetes package."""
+"""Nodes as Kubernetes sees them, and whether Rainbond is there."""
 
 from __future__ import annotations
 
 import asyncio
-import json
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
-from rbdtui.probes.api import API_PORT
-from rbdtui.probes.kubeconfig import Kubeconfig, in_memory
+from rbdtui.kube.kubeconfig import Kubeconfig
+from rbdtui.kube.mirror import mirrored
+from rbdtui.kube.session import KubeError, KubeSession, KubeSilentError, load_client, open_session
+from rbdtui.probes.api_session import NoApiError, api_session
 from rbdtui.probes.model import Answer, ProbeKey, ProbeKind, ProbeState
 from rbdtui.probes.question import Post, Probe, Question, Surroundings
 from rbdtui.probes.ways import Limits, Reply, Target, Ways, by_way
 from rbdtui.probes.wire import Place, Trouble, WireError, connection
+from rbdtui.rainbond.workloads import NAMESPACE
 from rbdtui.spec.model import Role
 from rbdtui.transport.base import CommandResult, TransportError
 from rbdtui.transport.scripts import PREFIX, script
 from rbdtui.words import T
 
-if TYPE_CHECKING:
-    from kubernetes.aio.client import ApiClient
-
-NODE: Final = ProbeKind("node", 100, column="node")
+NODE: Final = ProbeKind("node", 100, column="node", is_measured=True)
 """A node's Ready condition."""
 _NODES_BYTES: Final = 4 << 20
 """Of all nodes with their labels, as a script prints them."""
-_COMPONENTS: Final = "/apis/rainbond.io/v1alpha1/namespaces/rbd-system/rbdcomponents?limit=1"
-_BODY_LIMIT_BYTES: Final = 16 << 20
+_COMPONENTS: Final = f"/apis/rainbond.io/v1alpha1/namespaces/{NAMESPACE}/rbdcomponents?limit=1"
+_NODES, _RAINBOND = "nodes", "components"
+_WATCHED: Final = {_NODES: "/api/v1/nodes", _RAINBOND: _COMPONENTS.partition("?")[0]}
 _PRESSURES: Final = ("MemoryPressure", "DiskPressure", "PIDPressure", "NetworkUnavailable")
 
 
@@ -62,8 +62,8 @@ async def ask_cluster(
     ways: Ways, targets: Iterable[Target], credentials: Kubeconfig, limits: Limits
 ) -> Reply[ClusterView]:
     """Ask the first of the targets that answers; never raises."""
-    # Seconds of pure importing, which must not hold up the other probes.
-    await asyncio.to_thread(_import_client)
+    # Its seconds belong to no question's time limit.
+    await load_client()
     reply: Reply[ClusterView] = Reply()
     for target in targets:
         reply = await ways.ask(target, _question(target, credentials, limits))
@@ -72,81 +72,38 @@ async def ask_cluster(
     return reply
 
 
-def _import_client() -> None:
-    import kubernetes.aio.client  # noqa: F401
-
-
 def _question(target: Target, credentials: Kubeconfig, limits: Limits) -> Callable[[Place], Awaitable[ClusterView]]:
     async def question(place: Place) -> ClusterView:
         async with connection(place, tls=None, server_name=None, connect_s=limits.connect_s, handshake_s=0):
             pass
         loop = asyncio.get_running_loop()
-        begin = loop.time()
+        name, answer_s = target.address, limits.answer_s
         try:
-            async with asyncio.timeout(limits.answer_s), _client(place, target, credentials) as client:
-                nodes = await _nodes(client, credentials)
+            async with (
+                place.port_here() as here,
+                open_session(
+                    here.address, here.port, server_name=name, credentials=credentials, answer_s=answer_s
+                ) as kube,
+            ):
+                begin = loop.time()
+                nodes = read_nodes(await kube.get("/api/v1/nodes"))
                 latency_ms = (loop.time() - begin) * 1000
-                return ClusterView(nodes, await _has_rainbond(client, credentials), latency_ms)
-        except TimeoutError:
-            raise WireError(Trouble.SILENT, f"no answer within {limits.answer_s:g} s") from None
-        except Exception as error:  # whatever the client's own HTTP library raises comes through unchanged
-            raise WireError(Trouble.NOT_HTTP, f"{type(error).__name__}: {error}") from error
+                return ClusterView(nodes, await _has_rainbond(kube), latency_ms)
+        except Exception as error:  # one API's odd answer is said of that API
+            silent = isinstance(error, KubeSilentError) and error.reason == TimeoutError.__name__
+            trouble = Trouble.SILENT if silent else Trouble.NOT_HTTP
+            raise WireError(trouble, f"{type(error).__name__}: {error}") from error
 
     return question
 
 
-@asynccontextmanager
-async def _client(place: Place, target: Target, credentials: Kubeconfig) -> AsyncIterator[ApiClient]:
-    """A client for the target through a place; the certificate is checked against the target's address."""
-    from aiohttp import TraceConfig
-    from kubernetes.aio.client import ApiClient, Configuration
-
-    redirects = TraceConfig()
-    redirects.on_request_redirect.append(_refuse)
-    with in_memory(credentials.certificate) as certificate, in_memory(credentials.key) as key:
-        configuration = Configuration(
-            host=f"https://{place.address}:{place.port}",
-            ca_cert_data=credentials.authority,
-            cert_file=certificate,
-            key_file=key,
-            tls_server_name=target.address,
-            client_session_kwargs={"trust_env": False, "auto_decompress": False},
-            trace_configs=[redirects],
-        )
-        configuration.disable_strict_ssl_verification = True
-        client = ApiClient(configuration)
-    async with client:
-        yield client
-
-
-async def _get(client: ApiClient, path: str, credentials: Kubeconfig) -> tuple[int, bytes]:
-    """Status and raw body: the client's typed calls take seconds to import, and refuse objects that lack a field."""
-    headers = {"Authorization": f"Bearer {credentials.token}"} if credentials.token else {}
-    url = f"{client.configuration.host}{path}"
-    answer = await client.call_api("GET", url, header_params={"Accept": "application/json", **headers})
-    body = bytearray()
-    async for piece in answer.response.content.iter_any():
-        body += piece
-        if len(body) > _BODY_LIMIT_BYTES:
-            raise ValueError(f"more than {_BODY_LIMIT_BYTES >> 20} MiB")
-    return answer.status, bytes(body)
-
-
-async def _refuse(*_: object) -> None:
-    """The API has no reason to send anybody elsewhere; who does is not followed."""
-    raise ValueError("redirected")
-
-
-async def _nodes(client: ApiClient, credentials: Kubeconfig) -> tuple[KubeNode, ...]:
-    status, body = await _get(client, "/api/v1/nodes", credentials)
-    if status != 200:
-        raise ValueError(f"HTTP {status}: {body[:200].decode('utf-8', 'replace')}")
-    return read_nodes(json.loads(body))
-
-
-async def _has_rainbond(client: ApiClient, credentials: Kubeconfig) -> bool:
-    status, body = await _get(client, _COMPONENTS, credentials)
-    return status == 200 and bool(json.loads(body).get("items"))
+async def _has_rainbond(kube: KubeSession) -> bool:
+    try:
+        return bool((await kube.get(_COMPONENTS)).get("items"))
+    except KubeSilentError:
+        raise
+    except KubeError:
+        return False
 
 
 def read_nodes(listed: Mapping[str, object]) -> tuple[KubeNode, ...]:
@@ -218,18 +175,37 @@ class ClusterQuestion:
             for key in self.keys:
                 post(Answer(key, ProbeState.UNKNOWN, T("probe.node.unasked")))
 
+    async def follow(self, post: Post) -> None:
+        """The nodes as a watch tells of them; every interval that it lives through is an answer, too."""
+        around = self._around
+        if (credentials := around.credentials()) is not None:
+            with suppress(NoApiError, KubeError):
+                async with api_session(around, credentials) as (kube, via):
+                    await self._follow_api(kube, via, credentials, post)
+        async with asyncio.timeout(self.limit_s):
+            await self.ask(post)
+
+    async def _follow_api(self, kube: KubeSession, via: str, credentials: Kubeconfig, post: Post) -> None:
+        """Until the session breaks, or there are other credentials."""
+        around = self._around
+        async with mirrored(kube, _WATCHED, look_every_s=self.interval_s, optional=[_RAINBOND]) as mirror:
+            await mirror.complete()
+            while around.credentials() is credentials:
+                around.rainbond = bool(mirror.of(_RAINBOND))
+                around.rainbond_asked.set()
+                nodes = tuple(_node(item) for item in mirror.of(_NODES))
+                self._judge(nodes, "GET /api/v1/nodes?watch=1", via, post)
+                await mirror.news(self.interval_s)
+
     async def _ask_api(self, post: Post) -> bool:
         credentials = self._around.credentials()
         if credentials is None:
             return False
-        spec, limits = self._around.spec, self._around.settings.limits
-        port = spec.kubernetes.api.port
-        targets = [Target(str(spec.api_address), port)]
-        targets += [Target(str(node.address), API_PORT, node.name) for node in spec.nodes_with(Role.CONTROL_PLANE)]
-        reply = await ask_cluster(self._around.ways, targets, credentials, limits)
+        around = self._around
+        reply = await ask_cluster(around.ways, around.api_targets(), credentials, around.settings.limits)
         if reply.value is None:
             return False
-        self._around.rainbond = reply.value.rainbond
+        around.rainbond = reply.value.rainbond
         self._judge(reply.value.nodes, "GET /api/v1/nodes", reply.via, post)
         return True
 
@@ -251,7 +227,7 @@ class ClusterQuestion:
 
     def _judge(self, nodes: tuple[KubeNode, ...], asked: str, via: str, post: Post) -> None:
         for node in self._around.spec.nodes:
-            post(judge_node(node.name, str(node.address), nodes, asked, via))
+            post(judge_node(node.name, str(node.cluster_address), nodes, asked, via))
 
 
 def _questions(around: Surroundings) -> Iterator[Question]:

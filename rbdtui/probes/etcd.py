@@ -11,7 +11,7 @@ import asyncio
 import json
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from rbdtui.probes.model import CLUSTER, Answer, ProbeKey, ProbeKind, ProbeState
@@ -29,7 +29,8 @@ ETCD: Final = ProbeKind("etcd", 70, column="etcd")
 ETCD_QUORUM: Final = ProbeKind("etcd-quorum", 80, column="etcd", is_shared=True)
 """All members together."""
 _ROUNDS_PER_LIST: Final = 4
-"""How many rounds pass from one list of etcd's members to the next: starting kubectl is work for the host."""
+"""In how many rounds all is asked once, of members that are well: starting kubectl for a list of members is work for
+the host, and metrics are long."""
 
 METRICS_PORT: Final = 2381
 _METRIC: Final = re.compile(
@@ -64,16 +65,22 @@ class EtcdSilence:
     evidence: str = ""
 
 
-async def ask_member(ways: Ways, host: Host, limits: Limits) -> EtcdMember | EtcdSilence:
-    """Ask a host's member; never raises."""
+async def ask_member(
+    ways: Ways, host: Host, limits: Limits, known: EtcdMember | None = None
+) -> EtcdMember | EtcdSilence:
+    """Ask a host's member; never raises. What is ``known`` of one that is well is not asked again."""
 
-    async def question(place: Place) -> tuple[HttpAnswer, HttpAnswer]:
-        health, metrics = await asyncio.gather(*(_get(place, path, limits) for path in ("/health", "/metrics")))
-        return health, metrics
+    async def question(place: Place) -> EtcdMember:
+        if known is None:
+            return read_metrics(*await asyncio.gather(*(_get(place, path, limits) for path in ("/health", "/metrics"))))
+        health = await _get(place, "/health", limits)
+        if not _is_healthy(health):
+            return read_metrics(health, await _get(place, "/metrics", limits))
+        return replace(known, latency_ms=health.latency_ms)
 
     reply = await ways.ask_on(host.name, "127.0.0.1", METRICS_PORT, question)
     if reply.value is not None:
-        return read_metrics(*reply.value)
+        return reply.value
     if reply.met:
         return EtcdSilence(True, reply.evidence)
     return await ask_by_kubectl(host, limits)
@@ -84,13 +91,17 @@ async def _get(place: Place, path: str, limits: Limits) -> HttpAnswer:
     return await http_get(place, path, host=host, connect_s=limits.connect_s, answer_s=limits.answer_s)
 
 
+def _is_healthy(health: HttpAnswer) -> bool:
+    return health.status == 200 and b'"health":"true"' in health.body.replace(b" ", b"")
+
+
 def read_metrics(health: HttpAnswer, metrics: HttpAnswer) -> EtcdMember:
     """What ``/health`` and ``/metrics`` tell."""
     text = metrics.body.decode("utf-8", "replace")
     values = dict(_METRIC.findall(text))
     picked = "\n".join(f"{name} {value}" for name, value in values.items())
     return EtcdMember(
-        healthy=health.status == 200 and b'"health":"true"' in health.body.replace(b" ", b""),
+        healthy=_is_healthy(health),
         has_leader=values.get("etcd_server_has_leader") == "1",
         is_leader=values.get("etcd_server_is_leader") == "1",
         is_learner=values.get("etcd_server_is_learner") == "1",
@@ -178,6 +189,10 @@ def judge_quorum(members: Mapping[str, EtcdMember | EtcdSilence], known: int, as
     return Answer(key, state, detail, None, asked, fact=", ".join(leaders))
 
 
+def _is_well(member: EtcdMember | EtcdSilence | None) -> bool:
+    return isinstance(member, EtcdMember) and member.healthy and member.has_leader and not member.is_learner
+
+
 class EtcdQuestion:
     """Every planned member of etcd, and all of them together."""
 
@@ -185,6 +200,7 @@ class EtcdQuestion:
         self._around = around
         self._rounds = 0
         self._known = 0
+        self._last: dict[str, EtcdMember | EtcdSilence] = {}
         self._members = [node.name for node in around.spec.nodes_with(Role.ETCD)]
         members = (ProbeKey(ETCD, name) for name in self._members)
         self.keys = (*members, ProbeKey(ETCD_QUORUM, CLUSTER))
@@ -192,8 +208,10 @@ class EtcdQuestion:
         self.limit_s = around.settings.limits.script_s * 3
 
     async def ask(self, post: Post) -> None:
+        if self._rounds % _ROUNDS_PER_LIST == 0 or not all(_is_well(self._last.get(name)) for name in self._members):
+            self._last = {}
         answers = await asyncio.gather(*(self._member(name, post) for name in self._members))
-        members = dict(zip(self._members, answers, strict=True))
+        members = self._last = dict(zip(self._members, answers, strict=True))
         if self._rounds % _ROUNDS_PER_LIST == 0:
             self._known = await self._count(members)
         self._rounds += 1
@@ -211,10 +229,12 @@ class EtcdQuestion:
 
     async def _member(self, name: str, post: Post) -> EtcdMember | EtcdSilence:
         member: EtcdMember | EtcdSilence = EtcdSilence(asked=False)
-        if self._around.readiness.usable(name):
+        around, last = self._around, self._last.get(name)
+        known = last if isinstance(last, EtcdMember) else None
+        if around.readiness.usable(name):
             try:
-                async with asyncio.timeout(self._around.settings.limits.script_s * 2):
-                    member = await ask_member(self._around.ways, self._around.hosts[name], self._around.settings.limits)
+                async with asyncio.timeout(around.settings.limits.script_s * 2):
+                    member = await ask_member(around.ways, around.hosts[name], around.settings.limits, known)
             except TimeoutError:
                 member = EtcdSilence(asked=False)
         post(judge_member(name, member, f"GET http://127.0.0.1:{METRICS_PORT}/health"))
@@ -222,7 +242,7 @@ class EtcdQuestion:
 
 
 def _questions(around: Surroundings) -> Iterator[Question]:
-    if around.spec.nodes_with(Role.ETCD):
+    if around.spec.managed_nodes and around.spec.nodes_with(Role.ETCD):
         yield EtcdQuestion(around)
 
 

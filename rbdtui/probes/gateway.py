@@ -18,7 +18,7 @@ from cryptography import x509
 from rbdtui.probes.model import BALANCER, VIP, Answer, Expectation, ProbeKey, ProbeKind, ProbeState
 from rbdtui.probes.question import Post, Probe, Question, Stage, Surroundings
 from rbdtui.probes.ways import Limits, Reply, Target, by_way, trouble_text
-from rbdtui.probes.wire import Place, Trouble, WireError, http_get, tls_hello, trusting_context
+from rbdtui.probes.wire import Place, Trouble, WireError, http_get, shared_trusting_context, tls_hello
 from rbdtui.profiles import Reach, ports_in_front
 from rbdtui.profiles.rainbond_6 import REGISTRY_NAME
 from rbdtui.spec.model import GatewayMode
@@ -80,7 +80,7 @@ async def _ask_registry(limits: Limits, place: Place) -> PortAnswer:
             host=REGISTRY_NAME,
             connect_s=limits.connect_s,
             answer_s=limits.answer_s,
-            tls=trusting_context(),
+            tls=shared_trusting_context(),
             server_name=REGISTRY_NAME,
         )
     except WireError as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
@@ -67,6 +68,10 @@ class Tracker:
         self._worse = self._better = 0
         return event
 
+    def recall(self, latencies_ms: Iterable[float | None]) -> None:
+        """Latencies from before this watch, oldest first."""
+        self._latencies.extend(latencies_ms)
+
     @property
     def wavers(self) -> bool:
         """Whether the newest answer differs from the state without counting yet."""
@@ -78,6 +83,8 @@ class Tracker:
             self._worse, self._better = self._worse + 1, 0
         else:
             self._worse, self._better = 0, self._better + 1
+        if self._key.kind.is_measured and ProbeState.UNKNOWN not in (state, self._state):
+            return True
         return max(self._worse, self._better) >= self._hysteresis.needed(self._state, state)
 
     def status(self) -> ProbeStatus:

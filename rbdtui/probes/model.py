@@ -32,6 +32,8 @@ class ProbeKind:
     """Whether every port is a column of its own."""
     is_shared: bool = False
     """Whether it belongs to all hosts together and is told in a line of its own."""
+    is_measured: bool = False
+    """Whether an answer is a value that was read, such as a date, which no lost packet makes worse: one is enough."""
 
     def __str__(self) -> str:
         return self.value
@@ -77,11 +79,14 @@ class ProbeKey:
     """A node's name, `VIP`, `BALANCER` or `CLUSTER`."""
     port: int = 0
     """TCP port; 0 where the question has none."""
+    part: str = ""
+    """Which of several things of the kind, where each is asked for itself, such as the name of a component."""
 
     @property
     def id(self) -> str:
         """Unique among probes, stable, e.g. ``gateway-443@node1``, ``api@VIP``, ``vip-holder``."""
         name = f"{self.kind.value}-{self.port}" if self.kind.by_port else self.kind.value
+        name = f"{name}-{self.part}" if self.part else name
         return name if self.target == CLUSTER else f"{name}@{self.target}"
 
 
@@ -101,6 +106,10 @@ class Answer:
     """What came back, raw; it may hold control characters."""
     fact: str = ""
     """A value whose change is worth an event though the state stays, such as who holds the virtual address."""
+    remedy: Text | None = None
+    """What to do about this very answer; None where what holds for its kind is all."""
+    notice: bool = False
+    """Whether it is worth telling although it is good."""
 
 
 @dataclass(frozen=True, slots=True)

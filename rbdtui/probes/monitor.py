@@ -12,8 +12,10 @@ from pathlib import Path
 from rbdtui.probes import registry
 from rbdtui.probes.api import api_key
 from rbdtui.probes.board import Board, HealthEvents
-from rbdtui.probes.model import HealthEvent, HealthSnapshot
-from rbdtui.probes.question import Probe, Question, Stage, Surroundings
+from rbdtui.probes.history import HealthHistory
+from rbdtui.probes.model import HealthEvent, HealthSnapshot, ProbeStatus
+from rbdtui.probes.past import Past
+from rbdtui.probes.question import KnownSecret, Probe, Question, Stage, Surroundings, no_secret
 from rbdtui.probes.settings import Settings
 from rbdtui.probes.verdict import verdict
 from rbdtui.probes.ways import Readiness, Ways
@@ -25,7 +27,8 @@ class HealthMonitor:
     """The health of one cluster.
 
     ``hosts`` may lack nodes; none needs to be connected. ``kubeconfig`` may appear later. With ``straight=False``,
-    and where nodes have loopback addresses, everything is asked through the hosts.
+    and where nodes have loopback addresses, everything is asked through the hosts. What changes is kept in
+    ``history``, and what it knows from earlier is taken up.
     """
 
     def __init__(
@@ -37,19 +40,35 @@ class HealthMonitor:
         settings: Settings | None = None,
         straight: bool = True,
         clock: Callable[[], float] = time.time,
+        secret: KnownSecret = no_secret,
+        history: HealthHistory | None = None,
     ) -> None:
         around = _surroundings(spec, hosts, kubeconfig, settings or Settings(), straight=straight)
+        around.secret = secret
         stages = [_questions(around, *(p for p in registry.PROBES if p.stage is stage)) for stage in Stage]
         self._board = Board(stages, around.settings, clock)
+        self._around = around
+        around.standing = self._standing
+        self._past = Past(history, self._board, around) if history is not None else None
         self._api = api_key(spec)
+
+    def _standing(self) -> tuple[ProbeStatus, ...]:
+        return tuple(tracker.status() for tracker in self._board.trackers.values())
 
     async def run(self) -> None:
         """Ask until cancelled."""
-        await self._board.run()
+        if self._past is None:
+            await self._board.run()
+            return
+        async with self._past.remembering():
+            await self._board.run()
 
     async def once(self) -> HealthSnapshot:
         """Ask every question one time, those first that others build on."""
         await self._board.once()
+        if self._past is not None:
+            self._past.remember()
+            self._past.close()
         return self.snapshot()
 
     def hurry(self) -> None:
@@ -62,7 +81,7 @@ class HealthMonitor:
 
     def snapshot(self) -> HealthSnapshot:
         """The picture as it is now."""
-        probes = tuple(tracker.status() for tracker in self._board.trackers.values())
+        probes = self._standing()
         health, headline = verdict(probes, self._api)
         return HealthSnapshot(health, headline, probes, tuple(self._board.changes), self._board.clock())
 

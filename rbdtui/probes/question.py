@@ -3,20 +3,33 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import ssl
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import IntEnum
 from pathlib import Path
-from typing import Protocol
+from typing import Final, Protocol, TypeVar, runtime_checkable
 
-from rbdtui.probes.kubeconfig import Kubeconfig, KubeconfigError, read_kubeconfig
-from rbdtui.probes.model import Answer, ClockReading, Expectation, ProbeKey, ProbeKind
+from rbdtui.kube.access import API_PORT, access_of
+from rbdtui.kube.kubeconfig import Kubeconfig, KubeconfigError, read_kubeconfig
+from rbdtui.probes.host_sample import HostSample
+from rbdtui.probes.model import Answer, Expectation, ProbeKey, ProbeKind, ProbeStatus
 from rbdtui.probes.settings import Settings
-from rbdtui.probes.ways import Readiness, Ways
-from rbdtui.spec.model import ClusterSpec, Node
+from rbdtui.probes.ways import Readiness, Reply, Target, Ways
+from rbdtui.probes.wire import Place
+from rbdtui.spec.model import ClusterSpec, Node, Role
 from rbdtui.transport.base import Host
 
+R = TypeVar("R")
+_HELPERS: Final = 2
 Post = Callable[[Answer], None]
+KnownSecret = Callable[[str], str | None]
+"""A value of the vault by its name, without ``secret:``; None while the vault is closed, or when it lacks it."""
+
+
+def no_secret(_: str) -> None:
+    """Stands for a vault that nobody opened."""
 
 
 class Question(Protocol):
@@ -42,6 +55,15 @@ class Question(Protocol):
         ...
 
 
+@runtime_checkable
+class Following(Question, Protocol):
+    """A question that is better answered over one connection than by many rounds."""
+
+    async def follow(self, post: Post) -> None:
+        """Post answers until what they come from breaks; then it is begun anew, after the interval. May raise."""
+        ...
+
+
 @dataclass(slots=True)
 class Surroundings:
     """What all questions of one monitor share, and what one finds out for the others."""
@@ -56,9 +78,14 @@ class Surroundings:
     """Those that are asked."""
     installing: bool
     """Whether a run is under way, so that what is not there yet is not missed."""
-    clocks: dict[str, ClockReading | None] = field(default_factory=dict)
-    """Latest reading by node; None where it could not be had."""
-    clocks_complete: asyncio.Event = field(default_factory=asyncio.Event)
+    secret: KnownSecret = field(default=no_secret, repr=False)
+    samples: dict[str, HostSample | None] = field(default_factory=dict)
+    """What each node said last of itself; None where it could not be asked."""
+    _samples_complete: asyncio.Event = field(default_factory=asyncio.Event)
+    boots: dict[str, str] = field(default_factory=dict)
+    """By node, during which of its boots everything of it was last seen well."""
+    standing: Callable[[], Iterable[ProbeStatus]] = tuple
+    """How everything that is asked stands now."""
     rainbond: bool | None = None
     """Whether Rainbond is installed; None while that is not known."""
     rainbond_asked: asyncio.Event = field(default_factory=asyncio.Event)
@@ -66,11 +93,42 @@ class Surroundings:
 
     _read: tuple[tuple[int, ...], Kubeconfig | KubeconfigError] | None = None
     """The kubeconfig, and what its file was like when it was read."""
+    _proof: tuple[Kubeconfig, ssl.SSLContext] | None = field(default=None, repr=False)
 
     def credentials(self) -> Kubeconfig | None:
         """The operator's kubeconfig, which the last step of an installation writes; None when there is none to use."""
         found = self._kubeconfig()
         return found if isinstance(found, Kubeconfig) else None
+
+    def proof(self) -> ssl.SSLContext | None:
+        """TLS that takes only the cluster's certificates, made once for a kubeconfig; None without one."""
+        credentials = self.credentials()
+        if credentials is not None and (self._proof is None or self._proof[0] is not credentials):
+            self._proof = credentials, credentials.proof()
+        return self._proof[1] if credentials is not None and self._proof is not None else None
+
+    def api_target(self) -> Target | None:
+        """Where the API is that everybody uses; of a cluster that was there already None without its kubeconfig."""
+        if not self.spec.is_existing:
+            address = self.spec.api_address
+            node = next((node.name for node in self.spec.nodes if address in node.addresses), "")
+            return Target(str(address), self.spec.kubernetes.api.port, node)
+        credentials = self.credentials()
+        try:
+            access = access_of(credentials) if credentials is not None else None
+        except KubeconfigError:
+            return None
+        return Target(access.address, access.port) if access is not None else None
+
+    def server_targets(self) -> list[Target]:
+        """The API servers themselves; none of a cluster that was there already."""
+        nodes = [] if self.spec.is_existing else self.spec.nodes_with(Role.CONTROL_PLANE)
+        return [Target(str(node.address), API_PORT, node.name) for node in nodes]
+
+    def api_targets(self) -> list[Target]:
+        """Wherever the API can be asked, the address that everybody uses first."""
+        shared = self.api_target()
+        return [*([shared] if shared is not None else []), *self.server_targets()]
 
     def unusable(self) -> str:
         """Why a kubeconfig that is there cannot be used, raw; empty when it can, or there is none."""
@@ -102,11 +160,30 @@ class Surroundings:
             return Expectation.UNSURE
         return Expectation.OPEN if self.rainbond else Expectation.CLOSED
 
-    def note_clock(self, node: str, reading: ClockReading | None) -> None:
-        """Keep a reading for the comparison of all clocks."""
-        self.clocks[node] = reading
-        if len(self.clocks) == len(self.spec.nodes):
-            self.clocks_complete.set()
+    async def ask_from_nodes(self, address: str, port: int, question: Callable[[Place], Awaitable[R]]) -> Reply[R]:
+        """Ask about something outside from the first of two nodes that meets it, else from here; never raises."""
+        nodes = [node.name for node in self.spec.managed_nodes]
+        reply: Reply[R] = Reply()
+        if not nodes:
+            return await self.ways.ask_straight(address, port, question) or reply
+        for name in [name for name in nodes if self.readiness.usable(name)][:_HELPERS]:
+            reply = await self.ways.ask_on(name, address, port, question)
+            if reply.met:
+                break
+        return reply
+
+    def note_sample(self, node: str, sample: HostSample | None) -> None:
+        """Keep what a node said of itself for those that compare."""
+        self.samples[node] = sample
+        if len(self.samples) == len(self.spec.managed_nodes):
+            self._samples_complete.set()
+
+    async def all_samples(self) -> Mapping[str, HostSample | None]:
+        """What every node said last, once each has been asked, or has had the time for it."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self.settings.limits.script_s * 2):
+                await self._samples_complete.wait()
+        return {node.name: self.samples.get(node.name) for node in self.spec.managed_nodes}
 
 
 class Stage(IntEnum):
@@ -117,6 +194,8 @@ class Stage(IntEnum):
     CLUSTER = 2
     GATEWAYS = 3
     """What to expect there depends on what the cluster has said."""
+    WHOLE = 4
+    """What is told from all other answers."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,21 @@ from __future__ import annotations
 
 from typing import Final
 
-from rbdtui.probes import api, clocks, cluster, etcd, gateway, hosts, vip
+from rbdtui.probes import (
+    admin_port,
+    api,
+    certificates,
+    clocks,
+    cluster,
+    components,
+    etcd,
+    gateway,
+    hosts,
+    image_registry,
+    mysql,
+    restarts,
+    vip,
+)
 from rbdtui.probes.question import Probe
 
 PROBES: Final[tuple[Probe, ...]] = (
@@ -14,6 +28,12 @@ PROBES: Final[tuple[Probe, ...]] = (
     api.PROBE,
     cluster.PROBE,
     etcd.PROBE,
+    certificates.PROBE,
+    mysql.PROBE,
+    image_registry.PROBE,
     gateway.PROBE,
+    components.PROBE,
+    admin_port.PROBE,
+    restarts.PROBE,
 )
 """In the order of asking within a stage."""

@@ -12,9 +12,11 @@ from rbdtui.probes.ways import Limits
 class Thresholds:
     """From when on a value is worth a warning, and from when on it is bad."""
 
-    disk_warn_percent: int = 75
-    """Rainbond's documentation and issues report trouble from 80-85 %; kubelet clears images from 85 %."""
-    disk_bad_percent: int = 85
+    disk_warn_percent: int = 85
+    """From there on kubelet removes images; of space and of inodes."""
+    disk_bad_percent: int = 95
+    """kubelet evicts pods from 90 % on, and etcd stops when it cannot write."""
+    certificate_warn_days: int = 30
     clock_warn_s: float = 0.5
     clock_bad_s: float = 1.0
 
@@ -23,16 +25,19 @@ class Thresholds:
 class Cadence:
     """Seconds from the beginning of one round of a question to the beginning of the next."""
 
-    host_s: float = 15.0
-    """Reachability by SSH, disk, clock."""
-    vip_s: float = 5.0
+    host_s: float = 9.0
+    """Reachability by SSH, disk, clock, names, what a host says of itself."""
+    vip_s: float = 6.5
     """Holder of the virtual address, keepalived."""
-    api_s: float = 5.0
-    etcd_s: float = 15.0
-    cluster_s: float = 10.0
+    api_s: float = 6.5
+    etcd_s: float = 6.5
+    cluster_s: float = 5.0
     """Nodes as Kubernetes sees them."""
-    gateway_s: float = 5.0
-    jitter: float = 0.2
+    gateway_s: float = 6.5
+    certificates_s: float = 60.0
+    services_s: float = 30.0
+    """Servers outside of the cluster: the database, the registry."""
+    jitter: float = 0.1
     """Each pause is longer or shorter by up to this share, so that questions do not march in step."""
 
 

@@ -8,6 +8,7 @@ from typing import Final
 from rbdtui.probes.etcd import ETCD_QUORUM
 from rbdtui.probes.hosts import SSH
 from rbdtui.probes.model import CLUSTER, Health, ProbeKey, ProbeState, ProbeStatus
+from rbdtui.probes.restarts import RESTART
 from rbdtui.words import T, Text
 
 _NAMED: Final = 3
@@ -43,7 +44,7 @@ def _headline(answered: Sequence[ProbeStatus], bad: Sequence[ProbeStatus], count
         (status for status in bad if status.key.target not in gone), key=lambda one: one.state is ProbeState.UNKNOWN
     )
     if not gone:
-        return _probes_not_good(others, count)
+        return _after_restart(others) or _probes_not_good(others, count)
     shown = ", ".join(gone[:_NAMED])
     servers = (
         T("probe.verdict.gone_more", nodes=shown, more=len(gone) - _NAMED)
@@ -54,6 +55,17 @@ def _headline(answered: Sequence[ProbeStatus], bad: Sequence[ProbeStatus], count
         return servers
     names = ", ".join(status.key.id for status in others[:_NAMED])
     return T("probe.verdict.gone_and_others", servers=servers, bad=len(others), names=names)
+
+
+def _after_restart(bad: Sequence[ProbeStatus]) -> Text | None:
+    """One sentence for what servers that were restarted are still getting up; None when something else is bad, too."""
+    nodes = [status.key.target for status in bad if status.key.kind is RESTART and status.state is ProbeState.DEGRADED]
+    others = [status.key.id for status in bad if status.key.kind is not RESTART]
+    if not nodes or any(status.key.target not in (*nodes, CLUSTER) for status in bad):
+        return None
+    more = len(others) - _NAMED
+    names = ", ".join(others[:_NAMED]) + (f" +{more}" if more > 0 else "")
+    return T("probe.verdict.restarted", nodes=", ".join(nodes[:_NAMED]), names=names)
 
 
 def _probes_not_good(bad: Sequence[ProbeStatus], count: int) -> Text:
@@ -82,4 +94,4 @@ def _says_something(status: ProbeStatus) -> bool:
     """Whether an answer came from the cluster; a closed door for SSH may only mean that we are cut off."""
     if status.state is ProbeState.DOWN:
         return status.key.kind is not SSH
-    return status.state is not ProbeState.UNKNOWN
+    return status.state not in (ProbeState.UNKNOWN, ProbeState.EXPECTED)

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
-from rbdtui.probes.hosts import HEALTH, HostSample, take_sample
+from rbdtui.probes.host_sample import HEALTH, HostSample, take_sample
 from rbdtui.probes.model import CLUSTER, Answer, ProbeKey, ProbeKind, ProbeState
 from rbdtui.probes.question import Post, Probe, Question, Surroundings
 from rbdtui.spec.model import GatewayMode, Node

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Final, Generic, TypeVar
 
-from rbdtui.probes.wire import Place, Trouble, WireError
-from rbdtui.transport.base import Host, Reach, TransportError
+from rbdtui.probes.wire import OF_REACH, Place, Trouble, WireError, connection
+from rbdtui.transport.base import Host, NotReachedError, Reach, TransportError
 from rbdtui.words import T, Text
 
 R = TypeVar("R")
@@ -18,11 +19,6 @@ STRAIGHT_AGAIN_S: Final = 60.0
 """How long a direct way that was found blocked is left alone."""
 _HELPERS: Final = 2
 """How many nodes are asked at most for one question."""
-_TROUBLE: Final = {
-    Reach.REFUSED: Trouble.REFUSED,
-    Reach.TIMED_OUT: Trouble.TIMED_OUT,
-    Reach.UNREACHABLE: Trouble.UNREACHABLE,
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +107,53 @@ class Ways:
         """Put a question from one node only, e.g. about its own loopback; never raises."""
         return await self._by_node(node, Target(address, port, node), question, None) or Reply()
 
+    async def ask_straight(self, address: str, port: int, question: Callable[[Place], Awaitable[R]]) -> Reply[R] | None:
+        """Put a question from this machine and nowhere else; None where nothing is asked from here. Never raises."""
+        return await _put(question, Place(address, port)) if self._straight else None
+
+    @asynccontextmanager
+    async def open(self, target: Target) -> AsyncIterator[tuple[Place, str]]:
+        """A place that leads to the target until the block ends, and the node that it leads through (empty: straight).
+
+        Raises `WireError`. Whether the target answers there is for the caller to find out: the way is proven by one
+        connection only.
+        """
+        direct: Reply[None] = Reply()
+        if self._may_go_straight(target.address):
+            place = Place(target.address, target.port)
+            direct = await _put(self._connects, place)
+            if direct.trouble is None:
+                yield place, ""
+                return
+        async with AsyncExitStack() as stack:
+            yield await self._through_a_node(target, stack, direct)
+
+    async def _connects(self, place: Place) -> None:
+        async with connection(place, tls=None, server_name=None, connect_s=self._limits.connect_s, handshake_s=0):
+            pass
+
+    async def _through_a_node(self, target: Target, stack: AsyncExitStack, direct: Reply[None]) -> tuple[Place, str]:
+        trouble, evidence = direct.trouble or Trouble.UNREACHABLE, [direct.evidence] if direct.evidence else []
+        for name in self._helpers(target):
+            host = self._hosts[name]
+            try:
+                reach = await host.reach(target.address, target.port, timeout_s=self._limits.connect_s)
+                if reach.reach is Reach.OPEN:
+                    place = Place(target.address, target.port, host)
+                    return await stack.enter_async_context(place.port_here()), name
+                trouble = OF_REACH.get(reach.reach, trouble)
+                evidence.append(f"{name}: {reach.reach.value} {reach.detail}".strip())
+            except (TransportError, TimeoutError, OSError) as error:
+                self._readiness.note(name, good=False)
+                evidence.append(f"{name}: {error}")
+        raise WireError(trouble, "\n".join(evidence))
+
+    def _helpers(self, target: Target) -> list[str]:
+        """The nodes that can be asked, others before the target's own."""
+        others = [name for name in self._hosts if name != target.node]
+        names = [*others, *(name for name in self._hosts if name == target.node)]
+        return [name for name in names if self._readiness.usable(name)]
+
     def _may_go_straight(self, address: str) -> bool:
         return self._straight and time.monotonic() >= self._blocked_until.get(address, 0.0)
 
@@ -121,10 +164,8 @@ class Ways:
 
         Two views that agree are enough: one node's when the direct way has failed too, else two nodes'.
         """
-        others = [name for name in self._hosts if name != target.node]
-        names = [*others, *(name for name in self._hosts if name == target.node)]
         failed: list[Reply[R]] = []
-        for name in [name for name in names if self._readiness.usable(name)][:_HELPERS]:
+        for name in self._helpers(target)[:_HELPERS]:
             reply = await self._by_node(name, target, question, straight)
             if reply is not None and reply.met:
                 return reply
@@ -140,17 +181,14 @@ class Ways:
         host = self._hosts[name]
         try:
             async with asyncio.timeout(self._limits.connect_s + self._limits.answer_s + self._limits.script_s):
-                reach = await host.reach(target.address, target.port, timeout_s=self._limits.connect_s)
-                if reach.reach is Reach.OPEN:
-                    async with host.forward(target.address, target.port) as port:
-                        reply = await _put(question, Place("127.0.0.1", port))
-                    return Reply(reply.value, reply.trouble, reply.evidence, name, straight)
+                reply = await _put(question, Place(target.address, target.port, host))
         except (TransportError, TimeoutError, OSError):
             self._readiness.note(name, good=False)
             return None
-        if reach.reach is Reach.FORBIDDEN:
+        except NotReachedError:
+            # Its sshd forwards nothing, which says nothing of the target.
             return None
-        return Reply(None, _TROUBLE[reach.reach], reach.detail, name, straight)
+        return Reply(reply.value, reply.trouble, reply.evidence, name, straight)
 
 
 async def _put(question: Callable[[Place], Awaitable[R]], place: Place) -> Reply[R]:

@@ -14,7 +14,10 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cache
 from typing import Final
+
+from rbdtui.transport.base import Host, NotReachedError, Reach
 
 BODY_LIMIT_BYTES: Final = 1 << 20
 _EVIDENCE_CHARACTERS: Final = 2000
@@ -48,6 +51,14 @@ class Trouble(StrEnum):
         return self in (Trouble.REFUSED, Trouble.TIMED_OUT, Trouble.UNREACHABLE)
 
 
+OF_REACH: Final = {
+    Reach.REFUSED: Trouble.REFUSED,
+    Reach.TIMED_OUT: Trouble.TIMED_OUT,
+    Reach.UNREACHABLE: Trouble.UNREACHABLE,
+}
+"""What a host that tried has found."""
+
+
 class WireError(Exception):
     """A question without an answer."""
 
@@ -59,10 +70,26 @@ class WireError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where to connect to from this process."""
+    """Where to connect to."""
 
     address: str
     port: int
+    host: Host | None = None
+    """The node from which it is connected to; None for this process."""
+
+    @property
+    def via(self) -> str:
+        """Its name; empty for straight from here."""
+        return self.host.name if self.host is not None else ""
+
+    @asynccontextmanager
+    async def port_here(self) -> AsyncIterator[Place]:
+        """For a library that connects by itself: this place, or a port that leads to it for the block."""
+        if self.host is None:
+            yield self
+            return
+        async with self.host.forward(self.address, self.port) as port:
+            yield Place("127.0.0.1", port)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +126,12 @@ def trusting_context() -> ssl.SSLContext:
     return context
 
 
+@cache
+def shared_trusting_context() -> ssl.SSLContext:
+    """The same for all who ask again and again, as making one takes longer than to shake hands; nobody changes it."""
+    return trusting_context()
+
+
 @asynccontextmanager
 async def connection(
     place: Place, *, tls: ssl.SSLContext | None, server_name: str | None, connect_s: float, handshake_s: float
@@ -106,7 +139,7 @@ async def connection(
     """A connection, with TLS when a context is given; dropped, not shut down, at the end. Raises `WireError`."""
     writer = None
     try:
-        reader, writer = await _connect(place, connect_s)
+        reader, writer = await connect(place, connect_s)
         if tls is not None:
             await _handshake(writer, tls, server_name or place.address, handshake_s)
         yield reader, writer
@@ -115,7 +148,10 @@ async def connection(
             writer.transport.abort()
 
 
-async def _connect(place: Place, limit_s: float) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+async def connect(place: Place, limit_s: float) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    """A TCP connection; raises `WireError`, and whatever keeps the place's host from trying."""
+    if place.host is not None:
+        return await _connect_from(place.host, place, limit_s)
     try:
         async with asyncio.timeout(limit_s):
             return await asyncio.open_connection(place.address, place.port)
@@ -126,6 +162,20 @@ async def _connect(place: Place, limit_s: float) -> tuple[asyncio.StreamReader, 
         timed_out = error.errno == errno.ETIMEDOUT
         trouble = Trouble.REFUSED if refused else Trouble.TIMED_OUT if timed_out else Trouble.UNREACHABLE
         raise WireError(trouble, str(error)) from error
+
+
+async def _connect_from(host: Host, place: Place, limit_s: float) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    try:
+        sock = await host.dial(place.address, place.port, timeout_s=limit_s)
+    except NotReachedError as error:
+        if error.result.reach is Reach.FORBIDDEN:
+            raise
+        raise WireError(OF_REACH[error.result.reach], error.result.detail) from None
+    try:
+        return await asyncio.open_connection(sock=sock)
+    except BaseException:
+        sock.close()
+        raise
 
 
 async def _handshake(writer: asyncio.StreamWriter, tls: ssl.SSLContext, server_name: str, limit_s: float) -> None:
@@ -154,7 +204,7 @@ async def tls_hello(place: Place, *, server_name: str, connect_s: float, answer_
     """Shake hands and look at the server's certificate, whoever signed it; raises `WireError`."""
     begin = time.perf_counter()
     limits = {"connect_s": connect_s, "handshake_s": answer_s}
-    async with connection(place, tls=trusting_context(), server_name=server_name, **limits) as (_, writer):
+    async with connection(place, tls=shared_trusting_context(), server_name=server_name, **limits) as (_, writer):
         latency_ms = (time.perf_counter() - begin) * 1000
         tls: ssl.SSLObject = writer.get_extra_info("ssl_object")
         return TlsAnswer(tls.getpeercert(binary_form=True) or b"", tls.version() or "", latency_ms)
@@ -170,28 +220,33 @@ async def http_get(
     tls: ssl.SSLContext | None = None,
     server_name: str | None = None,
     token: str = "",
+    body: bytes | None = None,
 ) -> HttpAnswer:
     """Ask for a path; any HTTP status is an answer, and no redirection is followed. Raises `WireError`.
 
-    A ``token`` is shown as a bearer's, so ``tls`` must then prove the server.
+    A ``token`` is shown as a bearer's, so ``tls`` must then prove the server. With a ``body`` (JSON) it is a POST.
     """
     begin = time.perf_counter()
     limits = {"connect_s": connect_s, "handshake_s": answer_s}
     bearer = f"Authorization: Bearer {token}\r\n" if token else ""
-    request = f"GET {path} HTTP/1.0\r\nHost: {host}\r\nUser-Agent: rbdtui\r\nAccept: */*\r\n{bearer}\r\n"
+    content = f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n" if body is not None else ""
+    request = (
+        f"{'GET' if body is None else 'POST'} {path} HTTP/1.0\r\nHost: {host}\r\nUser-Agent: rbdtui\r\nAccept: */*\r\n"
+        f"{bearer}{content}\r\n"
+    )
     async with connection(place, tls=tls, server_name=server_name, **limits) as (reader, writer):
         try:
             async with asyncio.timeout(answer_s):
-                writer.write(request.encode("ascii"))
+                writer.write(request.encode("ascii") + (body or b""))
                 status, head = await _read_head(reader)
-                body = await _read_body(reader, head)
+                answer = await _read_body(reader, head)
         except TimeoutError:
             raise WireError(Trouble.SILENT, f"no answer within {answer_s:g} s") from None
         except ssl.SSLError as error:
             raise WireError(_tls_trouble(error), str(error)) from error
         except OSError as error:
             raise WireError(Trouble.CLOSED, str(error)) from error
-    return HttpAnswer(status, head, body, (time.perf_counter() - begin) * 1000)
+    return HttpAnswer(status, head, answer, (time.perf_counter() - begin) * 1000)
 
 
 async def _read_head(reader: asyncio.StreamReader) -> tuple[int, str]:

@@ -28,6 +28,9 @@ class Limits:
     """RKE2's recommendation and Rainbond V6's requirement."""
     memory_minimum_bytes: int = 4 * GIB
     memory_recommended_bytes: int = 8 * GIB
+    memory_shared_bytes: int = 0
+    """What a node with both etcd and applications should have, so that these do not take etcd's memory; our own figure.
+    """
     memory_tolerance: float = 0.9
     """A machine sold with 8 GiB shows less, because firmware and kernel keep some."""
     disks: Mapping[str, DiskNeed] = field(default_factory=dict)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 
 from rbdtui.profiles.limits import Limits
+from rbdtui.rainbond_version import RainbondVersion
 from rbdtui.roles import Role
 
 
@@ -42,6 +43,17 @@ class Profile:
     """What a host must have."""
     sections: tuple[str, ...] = ()
     """Sections of cluster.yaml that not every profile has."""
+    versions: tuple[RainbondVersion, RainbondVersion] | None = None
+    """The first release of Rainbond that it installs, and the first that it no longer does; None without Rainbond."""
+    kubernetes_since: tuple[int, int] | None = None
+    """The oldest Kubernetes that it runs on, and where known the newest that its maker names."""
+    kubernetes_until: tuple[int, int] | None = None
+    mysql_proven: tuple[tuple[int, int], ...] = ()
+    """Series of MySQL that its maker recommends."""
+    mysql_tolerated: tuple[tuple[int, int], ...] = ()
+    """Series that work as well, but are not recommended."""
+    storage_class: str = ""
+    """Name of the class that a provisioner of ours makes, unless the plan gives another."""
     gateway_ports: tuple[GatewayPort, ...] = ()
     """Where the profile's own gateway listens; empty when RKE2's ingress keeps 80 and 443."""
     gateway_program: str = ""
@@ -59,6 +71,11 @@ class Profile:
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def installs_rainbond(self) -> bool:
+        """Whether the plan brings Rainbond itself up, so that chart, helm and images are needed."""
+        return self.versions is not None and self.is_complete
 
     @property
     def has_gateway(self) -> bool:

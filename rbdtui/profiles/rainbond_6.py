@@ -10,6 +10,7 @@ from typing import Final
 
 from rbdtui.profiles.limits import GIB, STAGING, DiskNeed, Limits
 from rbdtui.profiles.profile import GatewayPort, Profile, Reach
+from rbdtui.rainbond_version import RainbondVersion
 from rbdtui.roles import Role
 
 REGISTRY_NAME: Final = "goodrain.me"
@@ -20,13 +21,20 @@ PROFILE: Final = Profile(
     roles=tuple(Role),
     # 40 GB free in both places is what Rainbond V6's offline installer asks for; its images take 4 GiB more.
     limits=Limits(
+        memory_shared_bytes=16 * GIB,
         disks={
             "/var/lib/rancher": DiskNeed(12 * GIB, 40 * GIB),
             "/opt/rainbond": DiskNeed(10 * GIB, 40 * GIB),
             **STAGING,
-        }
+        },
     ),
-    sections=("storage", "etcd", "registry", "mysql", "rainbond"),
+    sections=("storage", "registry", "mysql", "rainbond"),
+    versions=(RainbondVersion(6, 2, 1), RainbondVersion(7, 0, 0)),
+    # goodrain/rainbond-docs, installation/install-with-helm.
+    kubernetes_since=(1, 24),
+    mysql_proven=((8, 0),),
+    mysql_tolerated=((5, 7),),
+    storage_class="nfs-storage",
     gateway_ports=(
         *(GatewayPort(number, Reach.USERS) for number in (80, 443, 6060, 7070, 8443)),
         GatewayPort(7080, Reach.ADDRESS),
@@ -44,5 +52,4 @@ PROFILE: Final = Profile(
     # version does not have does no harm.
     disabled_parts=("rke2-ingress-nginx", "rke2-traefik", "rke2-traefik-crd"),
     registries_asset="registries.yaml",
-    is_complete=False,
 )

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Final
 
 from rbdtui.simulator.control import Control
-from rbdtui.simulator.demo_site import write_demo_site
+from rbdtui.simulator.demo_site import KUBERNETES, RAINBOND, RAINBOND_OLD, write_demo_site
 from rbdtui.simulator.fleet import SimulatedFleet, UnusableLoopbackError
 from rbdtui.site import SiteError
 from rbdtui.words import T, language_of_environment, use_language
@@ -33,6 +33,7 @@ def main() -> int:
     parser.add_argument("--rate", type=float, default=DEFAULT_RATE_BYTES_PER_S, metavar="BYTES_PER_S")
     parser.add_argument("--bundle", type=Path, default=None)
     parser.add_argument("--empty", action="store_true")
+    parser.add_argument("--profile", choices=(KUBERNETES, RAINBOND, RAINBOND_OLD), default=KUBERNETES)
     use_language(language_of_environment())
     arguments = parser.parse_args()
     try:
@@ -58,7 +59,10 @@ async def _serve(arguments: argparse.Namespace) -> None:
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     fleet = SimulatedFleet(arguments.nodes, speed=arguments.speed, rate_bytes_per_s=arguments.rate)
     async with fleet:
-        site = write_demo_site(arguments.dir, fleet, bundle=arguments.bundle, empty=arguments.empty)
+        site = write_demo_site(
+            arguments.dir, fleet, bundle=arguments.bundle, empty=arguments.empty, profile=arguments.profile
+        )
+        site.mark_simulated((str(station.machine.ip), station.sshd.port) for station in fleet.stations.values())
         ready: dict[str, object] = {
             "site": str(site.path),
             "vip": str(fleet.vip),

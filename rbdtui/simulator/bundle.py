@@ -9,11 +9,13 @@ import json
 import random
 import struct
 import tarfile
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Final
 
+from rbdtui.simulator import chart, chart_old
 from rbdtui.simulator.kubernetes.cluster import RKE2_VERSION
+from rbdtui.simulator.launcher import HELM_MACHINES, helm_program, own_architecture
 
 _MACHINES: Final = {"amd64": 62, "arm64": 183}
 """ELF's numbers of architectures."""
@@ -21,23 +23,51 @@ _PROGRAM_BYTES: Final = 256 * 1024
 _IMAGES: Final = ("rke2-runtime", "hardened-kubernetes", "hardened-etcd", "hardened-calico", "mirrored-pause")
 
 
-def write_bundle(directory: Path, *, arch: str = "amd64", images_bytes: int = 12 * 1024**2) -> Path:
-    """Make the bundle in a directory; ``images_bytes`` is about the size of the image archive."""
+def write_bundle(directory: Path, *, arch: str = "amd64", images_bytes: int = 12 * 1024**2, old: bool = False) -> Path:
+    """Make the bundle in a directory; ``images_bytes`` is about the size of the image archive; ``old`` has 5.17."""
     directory.mkdir(parents=True, exist_ok=True)
     files = {
         f"rke2.linux-{arch}.tar.gz": _compressed(_program_archive(arch)),
         f"rke2-images.linux-{arch}.tar.gz": _compressed(_image_archive(arch, images_bytes)),
     }
+    files |= _rainbond(arch, max(1, images_bytes // 80), old=old)
     for name, content in files.items():
         (directory / name).write_bytes(content)
-    _write_sums(directory / f"sha256sum-{arch}.txt", files)
+    _write_sums(directory / f"sha256sum-{arch}.txt", files | write_helm(directory))
     packages = directory / "packages" / f"debian-12-{arch}"
     packages.mkdir(parents=True, exist_ok=True)
-    package = {f"keepalived_2.2.7-1+b2_{arch}.deb": _deb("keepalived", "1:2.2.7-1+b2", arch)}
+    package = {
+        f"keepalived_2.2.7-1+b2_{arch}.deb": _deb("keepalived", "1:2.2.7-1+b2", arch),
+        f"nfs-common_2.6.2-4_{arch}.deb": _deb("nfs-common", "1:2.6.2-4", arch),
+    }
     for name, content in package.items():
         (packages / name).write_bytes(content)
     _write_sums(packages / "sha256sum.txt", package)
     return directory
+
+
+def _rainbond(arch: str, image_bytes: int, *, old: bool) -> dict[str, bytes]:
+    """The chart of Rainbond, and an archive of its images."""
+    files, names, version = chart.chart_files(), chart.images(), chart.CHART_VERSION
+    if old:
+        files, names, version = chart_old.chart_files(), chart_old.images(), chart_old.CHART_VERSION
+    packed = _tar({name: (text.encode(), 0o644) for name, text in files.items()})
+    images = _saved_images(arch, names, image_bytes)
+    return {
+        f"rainbond-{version}.tgz": _compressed(packed),
+        f"rainbond-images-{arch}.tar.gz": _compressed(images),
+    }
+
+
+def write_helm(directory: Path) -> dict[str, bytes]:
+    """helm for this machine, by its name: it runs `rbdtui.simulator.helm`; none for machines of an unknown kind."""
+    arch = own_architecture()
+    if arch not in HELM_MACHINES:
+        return {}
+    path, program = directory / f"helm-{arch}", helm_program(arch)
+    path.write_bytes(program)
+    path.chmod(0o755)
+    return {path.name: program}
 
 
 def _write_sums(path: Path, files: Mapping[str, bytes]) -> None:
@@ -105,18 +135,21 @@ ExecStart=/usr/local/bin/rke2 {kind}
 
 
 def _image_archive(arch: str, size_bytes: int) -> bytes:
+    tag = RKE2_VERSION.replace("+", "-")
+    return _saved_images(arch, [f"docker.io/rancher/{name}:{tag}" for name in _IMAGES], size_bytes // len(_IMAGES))
+
+
+def _saved_images(arch: str, names: Iterable[str], layer_bytes: int) -> bytes:
     """As ``docker save`` writes it: a manifest, and for each image a configuration and a layer."""
     files: dict[str, tuple[bytes, int]] = {}
     manifest = []
-    tag = RKE2_VERSION.replace("+", "-")
-    for name in _IMAGES:
-        layer = _noise(name, size_bytes // len(_IMAGES))
+    for name in names:
+        layer = _noise(name.rpartition("/")[2].partition(":")[0], layer_bytes)
         config = json.dumps({"architecture": arch, "os": "linux", "rootfs": {"type": "layers", "diff_ids": []}})
         digest = hashlib.sha256(config.encode() + layer).hexdigest()
         files[f"{digest}.json"] = (config.encode(), 0o644)
         files[f"{digest}/layer.tar"] = (layer, 0o644)
-        tags = [f"docker.io/rancher/{name}:{tag}"]
-        manifest.append({"Config": f"{digest}.json", "RepoTags": tags, "Layers": [f"{digest}/layer.tar"]})
+        manifest.append({"Config": f"{digest}.json", "RepoTags": [name], "Layers": [f"{digest}/layer.tar"]})
     files["manifest.json"] = (json.dumps(manifest).encode(), 0o644)
     return _tar(files)
 

@@ -9,11 +9,13 @@ from rbdtui.simulator.bundle import write_bundle
 from rbdtui.simulator.fleet import SimulatedFleet, Station
 from rbdtui.site import Site
 
+KUBERNETES, RAINBOND, RAINBOND_OLD = "kubernetes-only", "rainbond-6", "rainbond-5.17"
+"""Profiles that a simulated site can have."""
 _SERVERS: Final = 3
 _HEAD: Final = """# A site of simulated hosts. They live on loopback addresses as long as the simulator runs.
 apiVersion: rbdtui/v1
 name: {name}
-profile: kubernetes-only
+profile: {profile}
 bundle: {bundle}
 ssh:
   user: root
@@ -34,30 +36,41 @@ gateway: {mode: none}
 
 
 def write_demo_site(
-    directory: Path, fleet: SimulatedFleet, *, name: str = "demo", bundle: Path | None = None, empty: bool = False
+    directory: Path,
+    fleet: SimulatedFleet,
+    *,
+    name: str = "demo",
+    bundle: Path | None = None,
+    empty: bool = False,
+    profile: str = KUBERNETES,
 ) -> Site:
     """Make a site; without ``bundle`` a small one is made in it. ``empty`` leaves the nodes to the operator."""
     site = Site.create(directory)
     key = site.demo_key_file
     key.touch(mode=0o600)
     key.write_bytes(fleet.client_key.export_private_key())
-    place = bundle or write_bundle(site.path / "bundle")
-    text = cluster_yaml(fleet, name=name, key=key, bundle=place)
+    place = bundle or write_bundle(site.path / "bundle", old=profile == RAINBOND_OLD)
+    text = cluster_yaml(fleet, name=name, key=key, bundle=place, profile=profile)
     if empty:
         text = text.partition("nodes:\n")[0] + "nodes: []\n"
     site.begin(text)
     return site
 
 
-def cluster_yaml(fleet: SimulatedFleet, *, name: str, key: Path, bundle: Path) -> str:
-    """The spec: three servers that are gateways too, agents behind them; with fewer than three machines one server."""
+def cluster_yaml(fleet: SimulatedFleet, *, name: str, key: Path, bundle: Path, profile: str = KUBERNETES) -> str:
+    """The spec: three servers that are gateways too, agents behind them; with fewer than three machines one server.
+
+    With Rainbond all build applications; what it keeps it keeps in the cluster.
+    """
     stations = list(fleet.stations.values())
     high = len(stations) >= _SERVERS
     servers = _SERVERS if high else 1
-    lines = [_HEAD.format(name=name, bundle=bundle, key=key, port=fleet.port)]
+    more = ", build" if profile != KUBERNETES else ""
+    lines = [_HEAD.format(name=name, profile=profile, bundle=bundle, key=key, port=fleet.port)]
     for number, station in enumerate(stations):
         roles = "control-plane, etcd, worker" if number < servers else "worker"
-        lines.append(_node_line(station, f"{roles}, gateway" if high and number < servers else roles, fleet.port))
+        roles += (", gateway" if high and number < servers else "") + more
+        lines.append(_node_line(station, roles, fleet.port))
     lines.append(_TAIL.format(vip=fleet.vip.ip, vip_with_prefix=fleet.vip) if high else _ALONE)
     return "".join(lines)
 

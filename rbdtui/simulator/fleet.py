@@ -15,6 +15,8 @@ import asyncssh
 from rbdtui.simulator.call import Verbs
 from rbdtui.simulator.files import Disk
 from rbdtui.simulator.keepalived import Keepalived
+from rbdtui.simulator.kubernetes.cluster import Cluster, cluster_of
+from rbdtui.simulator.kubernetes.kubelet import image_name
 from rbdtui.simulator.kubernetes.rke2 import Rke2
 from rbdtui.simulator.link import Link
 from rbdtui.simulator.machine import Hardware, Machine, Sudo, System, User
@@ -83,7 +85,7 @@ class SimulatedFleet:
         if not 1 <= count <= MOST_NODES:
             raise ValueError(f"a fleet has 1 to {MOST_NODES} machines")
         self.tempo = Tempo(speed)
-        self.network = Network(self.tempo, seed)
+        self.network: Network[Machine] = Network(self.tempo, seed)
         self.client_key = asyncssh.generate_private_key("ssh-ed25519")
         self.stations: dict[str, Station] = {}
         for number in range(count):
@@ -244,6 +246,45 @@ class SimulatedFleet:
     def skew(self, name: str, seconds: float) -> None:
         """Let a machine's clock be wrong by seconds; 0 puts it right."""
         self.machines[name].clock_offset_s = seconds
+
+    def _cluster_of(self, name: str) -> Cluster:
+        cluster = cluster_of(self.machines[name])
+        if cluster is None:
+            raise ValueError(f"{name} is in no cluster yet")
+        return cluster
+
+    def crash_component(self, name: str, component: str = "rbd-worker") -> None:
+        """Let a component of Rainbond end with a panic again and again, in the cluster that a machine is in."""
+        self._cluster_of(name).faults.crashing[component] = "panic: simulated failure"
+
+    def lose_image(self, name: str, image: str = "rbd-chaos") -> None:
+        """Take an image from a machine, and the pods that run it there with it, so that they begin anew."""
+        cluster, machine = self._cluster_of(name), self.machines[name]
+        for full in [full for full in machine.images if image_name(full) == image]:
+            cluster.faults.lost_images.append((machine.name, full, machine.images.pop(full)))
+        kind = cluster.store.kind("", "pods")
+        for pod in cluster.store.listed(kind):
+            names = [image_name(container["image"]) for container in pod["spec"]["containers"]]
+            if image in names and pod["spec"].get("nodeName") == machine.hostname:
+                cluster.store.delete(kind, pod["metadata"]["namespace"], pod["metadata"]["name"])
+
+    def silence_database(self, name: str) -> None:
+        """Let Rainbond's own database answer nobody, in the cluster that a machine is in."""
+        self._cluster_of(name).faults.database_silent = True
+
+    def silence_nfs(self, name: str) -> None:
+        """Let no NFS server answer whoever mounts something anew, in the cluster that a machine is in."""
+        self._cluster_of(name).faults.nfs_silent = True
+
+    def heal_rainbond(self, name: str) -> None:
+        """End what the four before began."""
+        faults = self._cluster_of(name).faults
+        faults.nfs_silent = False
+        faults.crashing.clear()
+        faults.database_silent = False
+        while faults.lost_images:
+            machine, full, digest = faults.lost_images.pop()
+            self.machines[machine].images[full] = digest
 
     async def kill(self, name: str, unit: str) -> None:
         """End a service with SIGKILL; systemd starts it again where its unit says so."""

@@ -69,9 +69,10 @@ class Cable:
         ours, theirs = socket.socketpair()
         inner_reader, inner_writer = await asyncio.open_connection(sock=ours, limit=_CHUNK_BYTES)
         self._open |= {writer, inner_writer}
+        taken = asyncio.Event()
         try:
             async with asyncio.TaskGroup() as tasks:
-                serving = tasks.create_task(self._quiet(self._serve(theirs)))
+                serving = tasks.create_task(self._hand_over(theirs, taken))
                 tasks.create_task(self._pump(reader, inner_writer, self._link.rate_bytes_per_s))
                 await self._pump(inner_reader, writer, None)
                 serving.cancel()
@@ -79,11 +80,14 @@ class Cable:
             self._open -= {writer, inner_writer}
             for end in (writer, inner_writer):
                 end.transport.abort()
+            # Who comes and goes at once is gone before anybody serves him.
+            if not taken.is_set():
+                theirs.close()
 
-    @staticmethod
-    async def _quiet(serving: Awaitable[None]) -> None:
+    async def _hand_over(self, end: socket.socket, taken: asyncio.Event) -> None:
+        taken.set()
         with contextlib.suppress(OSError):
-            await serving
+            await self._serve(end)
 
     async def _pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, rate: float | None) -> None:
         with contextlib.suppress(OSError):

@@ -10,13 +10,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
 from ipaddress import IPv4Address, IPv4Interface
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from rbdtui.simulator.files import Disk, FileSystem
+from rbdtui.simulator.network import Listening, Network
 from rbdtui.simulator.units import Program, Systemd, Unit
-
-if TYPE_CHECKING:
-    from rbdtui.simulator.network import Network
 
 UNIT_DIRECTORIES: Final = (
     "/etc/systemd/system",
@@ -27,8 +25,8 @@ UNIT_DIRECTORIES: Final = (
 WANTS: Final = "/etc/systemd/system/multi-user.target.wants"
 _GIB: Final = 1024**3
 _TOOLS: Final = """
-    apparmor_parser curl getent gzip ip iptables journalctl modprobe mount nft openssl ping sha256sum ss sysctl
-    systemctl systemd-run tar timeout
+    apparmor_parser curl getent gzip ip iptables journalctl modprobe mount mount.nfs nft openssl ping sha256sum ss
+    sysctl systemctl systemd-run tar timeout
 """
 
 
@@ -83,18 +81,6 @@ class System:
     """``enforcing``, ``permissive`` or ``disabled``; '' for a system without it."""
 
 
-@dataclass(slots=True)
-class Listening:
-    """A socket that waits for peers."""
-
-    address: str
-    """``0.0.0.0`` for all."""
-    port: int
-    process: str
-    backend: tuple[str, int] | None = None
-    """The real socket on loopback that serves it; None: connections are taken and nothing is said."""
-
-
 class Machine:
     """A server; created switched off, with an operating system on its disk."""
 
@@ -102,7 +88,7 @@ class Machine:
         self,
         name: str,
         address: IPv4Interface,
-        network: Network,
+        network: Network[Machine],
         users: tuple[User, ...],
         *,
         hardware: Hardware = Hardware(),
@@ -131,6 +117,8 @@ class Machine:
         """What sshd shows before a login, and login shells print before every command."""
         self.receivers: dict[str, asyncio.Task[object]] = {}
         """Uploads under way, by the path of their part."""
+        self.images: dict[str, str] = {}
+        """What containerd has: digests by name, with the registry's host."""
         self.awake = asyncio.Event()
         self.awake.set()
         self.systemd = Systemd(network.tempo, self._program)
@@ -148,6 +136,15 @@ class Machine:
     def identity(self, kind: str) -> str:
         """A stable pseudo-random hexadecimal word of 32 digits, different for every machine and kind."""
         return hashlib.sha256(f"{kind} {self.name} {self.ip}".encode()).hexdigest()[:32]
+
+    def addresses_of(self, name: str) -> list[str]:
+        """All addresses of a name by the hosts file, in its order; there is no other resolver here."""
+        lines = (line.partition("#")[0].split() for line in self.files.text("/etc/hosts").splitlines())
+        return [words[0] for words in lines if name in words[1:]]
+
+    def has_image(self, name: str) -> bool:
+        """Whether containerd has an image, by the name that a pod gives."""
+        return full_image_name(name) in self.images
 
     @property
     def mac(self) -> str:
@@ -273,6 +270,14 @@ class Machine:
         if not self.files.is_dir(directory):
             return []
         return [self.files.text(posixpath.join(directory, name)) for name in self.files.listdir(directory)]
+
+
+def full_image_name(name: str) -> str:
+    """An image's name as containerd keeps it: with the registry's host and a tag."""
+    host, slash, _ = name.partition("/")
+    if not slash or not ({".", ":"} & set(host) or host == "localhost"):
+        name = f"docker.io/{name if slash else f'library/{name}'}"
+    return name if ":" in name.rpartition("/")[2] or "@" in name else f"{name}:latest"
 
 
 def restart_delay_s(machine: Machine, unit: str) -> float | None:

@@ -5,34 +5,58 @@ from __future__ import annotations
 import errno
 import random
 from collections.abc import Iterable
-from ipaddress import IPv4Address
-from typing import TYPE_CHECKING, Final
+from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv4Interface
+from typing import Any, Final, Generic, Protocol, TypeVar
 
 from rbdtui.simulator.files import os_error
 from rbdtui.simulator.tempo import Tempo
-
-if TYPE_CHECKING:
-    from rbdtui.simulator.keepalived import Speaker
-    from rbdtui.simulator.kubernetes.cluster import Cluster
-    from rbdtui.simulator.machine import Listening, Machine
 
 NO_ANSWER_S: Final = 20.0
 """How long a connection to nowhere stays without an answer; whoever asks has a shorter limit."""
 
 
-class Network:
+@dataclass(slots=True)
+class Listening:
+    """A socket that waits for peers."""
+
+    address: str
+    """``0.0.0.0`` for all."""
+    port: int
+    process: str
+    backend: tuple[str, int] | None = None
+    """The real socket on loopback that serves it; None: connections are taken and nothing is said."""
+
+
+class Station(Protocol):
+    """What the network knows of a machine."""
+
+    name: str
+    powered: bool
+    address: IPv4Interface
+    addresses: list[IPv4Interface]
+
+    def listener(self, address: str, port: int) -> Listening | None:
+        """What waits on a port of one of its addresses."""
+        ...
+
+
+StationT = TypeVar("StationT", bound=Station)
+
+
+class Network(Generic[StationT]):
     """The segment that all machines of a fleet are on."""
 
     def __init__(self, tempo: Tempo, seed: int) -> None:
         self.tempo = tempo
         self.random = random.Random(seed)  # noqa: S311 - invented latencies, nothing secret
-        self.machines: list[Machine] = []
+        self.machines: list[StationT] = []
         self.squatters: set[IPv4Address] = set()
         """Addresses that a foreign device answers for."""
-        self.speakers: list[Speaker] = []
-        """VRRP instances that run."""
-        self.clusters: dict[str, Cluster] = {}
-        """Which cluster a machine joined last, by the machine's name."""
+        self.speakers: list[Any] = []
+        """VRRP instances that run; see `rbdtui.simulator.keepalived`."""
+        self.clusters: dict[str, Any] = {}
+        """Which cluster a machine joined last, by the machine's name; see `rbdtui.simulator.kubernetes.cluster`."""
         self.node_passwords_made: dict[str, int] = {}
         """How many installations of a machine made themselves a node password, by the machine's name."""
         self.bundled_ingress = "rke2-ingress-nginx"
@@ -52,23 +76,23 @@ class Network:
         """Plug a machine in again."""
         self._cut.discard(name)
 
-    def plugged(self, machine: Machine) -> bool:
+    def plugged(self, machine: StationT) -> bool:
         """Whether a machine runs and has a link."""
         return machine.powered and machine.name not in self._cut
 
-    def linked(self, one: Machine, other: Machine) -> bool:
+    def linked(self, one: StationT, other: StationT) -> bool:
         """Whether packets pass between two machines."""
         return one is other or (self.plugged(one) and self.plugged(other))
 
-    def holders(self, address: IPv4Address) -> list[Machine]:
+    def holders(self, address: IPv4Address) -> list[StationT]:
         """Running machines that have an address on an interface."""
         return [m for m in self.machines if m.powered and any(own.ip == address for own in m.addresses)]
 
-    def seen_by(self, machine: Machine, others: Iterable[Machine]) -> list[Machine]:
+    def seen_by(self, machine: StationT, others: Iterable[StationT]) -> list[StationT]:
         """Those of the others that a machine can talk to."""
         return [other for other in others if self.linked(machine, other)]
 
-    async def find(self, source: Machine, address: str, port: int) -> tuple[Machine, Listening]:
+    async def find(self, source: StationT, address: str, port: int) -> tuple[StationT, Listening]:
         """What a TCP connection from a machine meets; raises `OSError` as ``connect`` would, after as long."""
         try:
             wanted = IPv4Address(address) if address != "localhost" else IPv4Address("127.0.0.1")
@@ -88,7 +112,7 @@ class Network:
             raise os_error(errno.ECONNREFUSED, f"{address}:{port}")
         return target, listening
 
-    async def _nobody(self, source: Machine, wanted: IPv4Address) -> None:
+    async def _nobody(self, source: StationT, wanted: IPv4Address) -> None:
         if wanted in source.address.network and self.plugged(source):
             # Nobody answers for the address in the segment: the kernel gives up after three seconds.
             await self.tempo.sleep(3.0)

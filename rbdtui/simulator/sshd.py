@@ -7,12 +7,14 @@ import contextlib
 import socket
 from collections.abc import Awaitable, Callable
 from typing import Final, cast
+from weakref import WeakSet
 
 import asyncssh
 
 from rbdtui.simulator.call import Verbs
 from rbdtui.simulator.link import Cable, Link
 from rbdtui.simulator.machine import Machine
+from rbdtui.simulator.network import Listening
 from rbdtui.simulator.shell import Session, run_command
 
 MAX_SESSIONS: Final = 10
@@ -33,6 +35,8 @@ class Sshd:
         self._cable: Cable | None = None
         self._connections: set[asyncssh.SSHServerConnection] = set()
         self._running: set[asyncio.Task[int]] = set()
+        self.forwarded: WeakSet[asyncssh.SSHForwarder] = WeakSet()
+        """Connections to programs; one that was being made when its channel broke is closed by nobody else."""
 
     @property
     def known_hosts_line(self) -> str:
@@ -50,6 +54,8 @@ class Sshd:
         if self._cable is not None:
             await self._cable.close()
             self._cable = None
+        for forwarder in list(self.forwarded):
+            forwarder.close()
         for task in list(self._running):
             task.cancel()
         await asyncio.gather(*self._running, return_exceptions=True)
@@ -61,7 +67,11 @@ class Sshd:
 
     async def _serve(self, sock: socket.socket) -> None:
         with contextlib.suppress(OSError, asyncssh.Error):
-            connection = await asyncssh.run_server(
+            await (await self._begin(sock)).wait_closed()
+
+    async def _begin(self, sock: socket.socket) -> asyncssh.SSHServerConnection:
+        try:
+            return await asyncssh.run_server(
                 sock,
                 server_factory=lambda: _Login(self),
                 server_host_keys=[self.key],
@@ -71,7 +81,9 @@ class Sshd:
                 server_version="simulated",
                 gss_host=None,
             )
-            await connection.wait_closed()
+        except asyncio.CancelledError:
+            sock.close()
+            raise
 
     async def run(self, process: asyncssh.SSHServerProcess[bytes], user: str) -> None:
         """Run one command to its end, also when the connection is lost in between."""
@@ -176,14 +188,24 @@ class _Login(asyncssh.SSHServer):
     async def _connect(
         self, connection: asyncssh.SSHServerConnection, address: str, port: int
     ) -> asyncssh.SSHTCPSession[bytes]:
-        machine = self._sshd.machine
         try:
-            _, listening = await machine.network.find(machine, address, port)
+            listening = await self._find(address, port)
         except OSError as error:
             raise asyncssh.ChannelOpenError(asyncssh.OPEN_CONNECT_FAILED, error.strerror or str(error)) from None
         if listening.backend is None:
             return _Silent()
-        return cast(asyncssh.SSHTCPSession[bytes], await connection.forward_connection(*listening.backend))
+        forwarder = await connection.forward_connection(*listening.backend)
+        self._sshd.forwarded.add(forwarder)
+        return cast(asyncssh.SSHTCPSession[bytes], forwarder)
+
+    async def _find(self, address: str, port: int) -> Listening:
+        """What a name's addresses by the hosts file lead to, in turn; raises the last one's `OSError`."""
+        machine = self._sshd.machine
+        *others, last = machine.addresses_of(address) or [address]
+        for other in others:
+            with contextlib.suppress(OSError):
+                return (await machine.network.find(machine, other, port))[1]
+        return (await machine.network.find(machine, last, port))[1]
 
 
 class _Silent(asyncssh.SSHTCPSession[bytes]):

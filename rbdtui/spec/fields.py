@@ -55,6 +55,8 @@ def is_secret(path: str) -> bool:
 
 def printable(text: str) -> str:
     """Text for one line of a terminal: nothing in it acts, and it is not long."""
+    if len(text) <= _LONGEST_SHOWN and text.isprintable() and '"' not in text:
+        return text
     shown = "".join(
         letter if letter.isprintable() and letter != '"' else "\N{REPLACEMENT CHARACTER}" for letter in text
     )

@@ -14,7 +14,7 @@ from typing import Final
 from pydantic import ValidationError
 
 from rbdtui.findings import Finding, Place, Severity
-from rbdtui.profiles import USUAL, optional_sections, profile_named
+from rbdtui.profiles import PROFILES, USUAL, optional_sections, profile_named
 from rbdtui.spec import fields, scalars
 from rbdtui.spec.lookalikes import with_lookalikes
 from rbdtui.spec.model import ClusterSpec
@@ -59,7 +59,7 @@ class LoadedSpec:
 
     def place(self, field_path: str) -> Place:
         """Where a field stands; for one that is not written, the nearest section around it."""
-        nearest = field_path
+        nearest = field_path if self.positions else ""
         while nearest and nearest not in self.positions:
             nearest = fields.parent(nearest)
         line, column = self.positions.get(nearest, (0, 0))
@@ -141,11 +141,32 @@ def parse_values(data: Mapping[str, object]) -> LoadedSpec:
     """Judge plain values that come from no file, such as a draft: the same findings, without lines."""
     builder = _DataBuilder([])
     values = {key: builder.plain(value, key) for key, value in data.items()}
-    builder.refuse_later_sections(values)
+    builder.refuse_unused_sections(values)
     spec, shape, more = _validate(values, builder)
     loaded = LoadedSpec(spec, (), data=values)
     findings = [loaded.with_node(finding) for finding in (*builder.findings, *shape)]
     return replace(loaded, findings=_capped(findings, more), spec=None if findings else spec)
+
+
+def parse_mapping(text: str) -> tuple[dict[str, object] | None, list[Finding]]:
+    """The values of a text that is a YAML mapping by the rules of cluster.yaml, or what keeps it from being one.
+
+    Its findings have lines of this text. An empty text is an empty mapping.
+    """
+    if not text.strip():
+        return {}, []
+    if (control := _CONTROL.search(text)) is not None:
+        place = Place("", "", *_position(text, control.start()))
+        return None, [Finding("RBD-YAML-005", Severity.ERROR, place, _codepoint(control[0]))]
+    reader = TreeReader()
+    root = reader.read(text)
+    builder = _DataBuilder(reader.findings)
+    if not isinstance(root, MappingNode):
+        if not builder.findings:
+            builder.refuse("RBD-YAML-008", root.mark if root is not None else Mark(1, 1))
+        return None, builder.findings
+    data = builder.mapping(root, "")
+    return (None if builder.findings else data), builder.findings
 
 
 def _judge(text: str) -> LoadedSpec:
@@ -161,7 +182,7 @@ def _judge(text: str) -> LoadedSpec:
         return LoadedSpec(None, tuple(with_lookalikes(builder.findings, text)), text=text)
     builder.positions[""] = root.mark
     data = builder.mapping(root, "")
-    builder.refuse_later_sections(data)
+    builder.refuse_unused_sections(data)
     spec, shape, more = _validate(data, builder)
     loaded = LoadedSpec(spec, (), builder.positions, text, data)
     findings = [loaded.with_node(finding) for finding in builder.findings]
@@ -174,9 +195,9 @@ def _judge(text: str) -> LoadedSpec:
 
 def _validate(data: dict[str, object], builder: _DataBuilder) -> tuple[ClusterSpec | None, list[Finding], int]:
     """The spec, or what is wrong with its shape and how many mistakes there are beyond those."""
-    known = {key: value for key, value in data.items() if key not in optional_sections()}
+    used = {key: value for key, value in data.items() if key not in builder.unused_sections}
     try:
-        return ClusterSpec.model_validate(known), [], 0
+        return ClusterSpec.model_validate(used), [], 0
     except ValidationError as error:
         findings = shape_findings(error, builder.texts, builder.refused, limit=MAX_FINDINGS)
         return None, findings, max(0, error.error_count() - MAX_FINDINGS)
@@ -206,6 +227,8 @@ class _DataBuilder:
         """The scalars as they are written."""
         self.refused: set[str] = set()
         """Paths of values that nothing more shall be said about."""
+        self.unused_sections: set[str] = set()
+        """Sections that are not judged: the profile has no use for them."""
 
     def refuse(self, code: str, mark: Mark, path: str = "", evidence: str = "", **params: str | int) -> None:
         """Note a finding about the value at a path and look at it no further."""
@@ -283,12 +306,14 @@ class _DataBuilder:
         self.texts[path] = json.dumps(value) if isinstance(value, bool) else str(value)
         return value
 
-    def refuse_later_sections(self, data: Mapping[str, object]) -> None:
-        """Say of each section that this version does not read why that is so."""
+    def refuse_unused_sections(self, data: Mapping[str, object]) -> None:
+        """Say of each section that the profile has no use for why that is so."""
         profile = profile_named(data.get("profile", USUAL.name))
+        if profile is None:
+            return
         for section in optional_sections():
-            if section in data:
-                unused = profile is not None and section not in profile.sections
-                named = {"profile": profile.name} if profile is not None and unused else {}
-                code = "RBD-SPEC-040" if unused else "RBD-SPEC-041"
-                self.refuse(code, self.positions.get(section, Mark(0, 0)), section, section=section, **named)
+            if section in data and section not in profile.sections:
+                self.unused_sections.add(section)
+                mark = self.positions.get(section, Mark(0, 0))
+                having = ", ".join(other.name for other in PROFILES if section in other.sections)
+                self.refuse("RBD-SPEC-040", mark, section, section=section, profile=profile.name, profiles=having)

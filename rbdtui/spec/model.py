@@ -5,29 +5,43 @@ Validators raise `PydanticCustomError` whose type is the code of the finding (it
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Mapping
 from enum import StrEnum
-from ipaddress import IPv4Address, IPv4Interface, IPv4Network
-from typing import Annotated, Final, Literal
+from ipaddress import IPv4Address, IPv4Network
+from typing import Annotated, ClassVar, Final, Literal
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Discriminator,
-    Field,
-    PlainSerializer,
-    PlainValidator,
-    StrictBool,
-    StringConstraints,
-    Tag,
-    WithJsonSchema,
-)
+from pydantic import Discriminator, Field, PlainSerializer, PlainValidator, StrictBool, Tag, WithJsonSchema
 
 from rbdtui.profiles import PROFILES, USUAL, Profile
 from rbdtui.roles import Role as Role
 from rbdtui.spec import values
+from rbdtui.spec.sections.etcd import Etcd
+from rbdtui.spec.sections.mysql import Mysql
+from rbdtui.spec.sections.rainbond import Rainbond
+from rbdtui.spec.sections.registry import Registry
+from rbdtui.spec.sections.storage import Storage
+from rbdtui.spec.types import (
+    Address,
+    AddressWithPrefix,
+    Domain,
+    FilledText,
+    FindingCode,
+    HostAddress,
+    InterfaceName,
+    KeyPath,
+    LabelKey,
+    LabelValue,
+    ModalSection,
+    ModeKeys,
+    Name,
+    Network,
+    Port,
+    SecretName,
+    Section,
+    Setting,
+    Taint,
+    VirtualRouterId,
+)
 
 ONE_BASTION: Final = "@one"
 """Mark of the union in pydantic's error locations; no key of cluster.yaml can look like it."""
@@ -35,36 +49,6 @@ MANY_BASTIONS: Final = "@many"
 UNION_MARKS: Final = frozenset({ONE_BASTION, MANY_BASTIONS})
 
 
-def _numbers(low: int, high: int) -> object:
-    return Field(strict=True, ge=low, le=high)
-
-
-def _in_range(low: int, high: int) -> BeforeValidator:
-    return BeforeValidator(values.whole_number_between(low, high))
-
-
-def _shaped(check: Callable[[str], str]) -> AfterValidator:
-    return AfterValidator(check)
-
-
-Port = Annotated[int, _numbers(1, 65535), _in_range(1, 65535)]
-VirtualRouterId = Annotated[int, _numbers(1, 255), _in_range(1, 255)]
-Name = Annotated[str, StringConstraints(pattern=values.NAME_PATTERN), BeforeValidator(values.label)]
-"""An RFC 1123 label in lower case: what Kubernetes takes for a node name."""
-Domain = Annotated[str, StringConstraints(pattern=values.DOMAIN_PATTERN), BeforeValidator(values.domain)]
-"""A DNS name in lower case."""
-SecretName = Annotated[str, StringConstraints(pattern=values.SECRET_PATTERN), BeforeValidator(values.secret_reference)]
-"""A reference into the vault, ``secret:name``; the value itself never stands in cluster.yaml."""
-Address = Annotated[IPv4Address, BeforeValidator(values.ipv4_address)]
-AddressWithPrefix = Annotated[IPv4Interface, BeforeValidator(values.ipv4_with_prefix)]
-Network = Annotated[IPv4Network, BeforeValidator(values.ipv4_network)]
-HostAddress = Annotated[str, _shaped(values.host_address)]
-"""An address or a name."""
-FilledText = Annotated[str, _shaped(values.filled_text)]
-"""Text of one line that is not empty."""
-KeyPath = Annotated[str, _shaped(values.local_file)]
-"""A path that begins with ``/`` or ``~/``."""
-InterfaceName = Annotated[str, _shaped(values.interface_name)]
 KnownProfile = Annotated[
     Profile,
     PlainValidator(values.known_profile),
@@ -78,13 +62,6 @@ KnownProfile = Annotated[
     ),
 ]
 """A profile by its name."""
-Setting = Annotated[str | int | bool | list[str], BeforeValidator(values.setting)]
-
-
-class Section(BaseModel):
-    """A part of cluster.yaml; unknown keys are errors."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class Bastion(Section):
@@ -134,10 +111,33 @@ class Node(Section):
 
     name: Name
     address: Address
-    """Where SSH answers and Kubernetes listens."""
+    """Where SSH answers, and Kubernetes listens unless ``internal_address`` is given."""
     roles: Annotated[list[Role], Field(min_length=1)]
+    internal_address: Address | None = None
+    """Where Kubernetes listens and the other nodes reach it, in a network of their own; ``address`` unless given."""
+    external_address: Address | None = None
+    """Where users and others outside reach it, told to Kubernetes; the same as there unless given."""
+    labels: dict[LabelKey, LabelValue] = Field(default_factory=dict)
+    """Labels that the node joins with; on a node that has joined Kubernetes leaves them as they are."""
+    taints: list[Taint] = Field(default_factory=list)
+    """Taints that the node joins with; likewise."""
     ssh: SshSettings = SshSettings()
     """Overrides of the site's ssh section for this node."""
+
+    @property
+    def cluster_address(self) -> IPv4Address:
+        """Where Kubernetes and the other nodes reach it."""
+        return self.internal_address or self.address
+
+    @property
+    def cluster_field(self) -> str:
+        """The field that says so."""
+        return "address" if self.internal_address is None else "internal_address"
+
+    @property
+    def addresses(self) -> frozenset[IPv4Address]:
+        """All that are its own."""
+        return frozenset((self.address, self.cluster_address))
 
     @property
     def is_server(self) -> bool:
@@ -153,8 +153,14 @@ class ApiMode(StrEnum):
     FIRST_SERVER = "first-server"
 
 
-class Api(Section):
+class Api(ModalSection):
     """The address of the Kubernetes API."""
+
+    MODES: ClassVar[Mapping[str, ModeKeys]] = {
+        ApiMode.VIP: ModeKeys(optional=("address", "port", "domain")),
+        ApiMode.EXTERNAL: ModeKeys(needed=("address",), optional=("port", "domain")),
+        ApiMode.FIRST_SERVER: ModeKeys(optional=("port", "domain")),
+    }
 
     mode: ApiMode = ApiMode.VIP
     address: Address | None = None
@@ -164,14 +170,25 @@ class Api(Section):
     """A name for the address, written to every node's hosts file."""
 
 
+class Distribution(StrEnum):
+    """Whose Kubernetes it is."""
+
+    RKE2 = "rke2"
+    """Ours: installed on the nodes."""
+    EXISTING = "existing"
+    """One that is there already and is reached by its kubeconfig alone; nothing is done on its hosts."""
+
+
 class Kubernetes(Section):
     """How Kubernetes gets there."""
 
-    distribution: Literal["rke2"] = "rke2"
+    distribution: Distribution = Distribution.RKE2
+    kubeconfig: KeyPath | None = None
+    """Of the cluster that is there already (``existing``), a file on this machine."""
     api: Api = Api()
     pod_cidr: Network = IPv4Network("10.42.0.0/16")
     service_cidr: Network = IPv4Network("10.43.0.0/16")
-    settings: dict[str, Setting] = {}
+    settings: dict[str, Setting] = Field(default_factory=dict)
     """Further keys for RKE2's config.yaml, passed through as they are."""
 
 
@@ -183,8 +200,14 @@ class GatewayMode(StrEnum):
     NONE = "none"
 
 
-class Gateway(Section):
+class Gateway(ModalSection):
     """The gateway address and who keeps it alive."""
+
+    MODES: ClassVar[Mapping[str, ModeKeys]] = {
+        GatewayMode.KEEPALIVED: ModeKeys(needed=("vip", "virtual_router_id"), optional=("interface", "unicast")),
+        GatewayMode.EXTERNAL: ModeKeys(needed=("address",)),
+        GatewayMode.NONE: ModeKeys(),
+    }
 
     mode: GatewayMode = GatewayMode.KEEPALIVED
     vip: AddressWithPrefix | None = None
@@ -199,6 +222,16 @@ class Gateway(Section):
     """Address of the balancer that is there already (external)."""
 
 
+class Acknowledgement(Section):
+    """A warning that the operator accepts."""
+
+    code: FindingCode
+    node: Name | None = None
+    """Where it is accepted; everywhere without it."""
+    reason: FilledText
+    """Why; it is shown beside the warning."""
+
+
 class ClusterSpec(Section):
     """The whole of cluster.yaml."""
 
@@ -211,6 +244,27 @@ class ClusterSpec(Section):
     nodes: Annotated[list[Node], Field(min_length=1)]
     kubernetes: Kubernetes = Kubernetes()
     gateway: Gateway = Gateway()
+    storage: Storage = Storage()
+    etcd: Etcd = Etcd()
+    registry: Registry = Registry()
+    mysql: Mysql = Mysql()
+    rainbond: Rainbond = Rainbond()
+    acknowledged: list[Acknowledgement] = Field(default_factory=list)
+
+    @property
+    def is_existing(self) -> bool:
+        """Whether the cluster is there already, so that only what runs in it is installed."""
+        return self.kubernetes.distribution is Distribution.EXISTING
+
+    @property
+    def installs_rainbond(self) -> bool:
+        """Whether the plan brings Rainbond itself up; to a cluster that is there already nothing else is brought."""
+        return self.profile.installs_rainbond or (self.is_existing and self.profile.versions is not None)
+
+    @property
+    def managed_nodes(self) -> list[Node]:
+        """Nodes that are logged in to: all of a cluster of ours, none of one that is there already."""
+        return [] if self.is_existing else self.nodes
 
     def node(self, name: str) -> Node:
         """The node of that name; raises `KeyError`."""
@@ -252,4 +306,13 @@ class ClusterSpec(Section):
             if self.gateway.vip is not None:
                 return self.gateway.vip.ip
         api_servers = [node for node in self.servers if Role.CONTROL_PLANE in node.roles]
-        return (api_servers or self.nodes)[0].address
+        return (api_servers or self.nodes)[0].cluster_address
+
+    @property
+    def gateway_address(self) -> str:
+        """Where users and nodes reach the gateways: the VIP, the balancer that is there, or the only gateway."""
+        if self.gateway.mode is GatewayMode.KEEPALIVED and self.gateway.vip is not None:
+            return str(self.gateway.vip.ip)
+        if self.gateway.mode is GatewayMode.EXTERNAL and self.gateway.address is not None:
+            return str(self.gateway.address)
+        return str(self.gateways[0].cluster_address) if self.gateways else ""

@@ -5,23 +5,45 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import replace
+from enum import StrEnum
 from pathlib import Path
 
 from rbdtui.findings import Finding, Place, Severity
+from rbdtui.spec import fields
 from rbdtui.spec.model import Bastion, ClusterSpec, SshSettings
-from rbdtui.spec.values import SECRET_PREFIX
+from rbdtui.spec.sections.etcd import EtcdMode
+from rbdtui.spec.types import Section
+from rbdtui.spec.values import SECRET_PREFIX, is_secret_reference
 
 _SECRET_FIELDS = ("password", "passphrase", "sudo_password")
+_HOLD_A_KEY = frozenset({"etcd.key", "kubernetes.kubeconfig"})
+"""Fields whose file nobody else may read."""
 
 
 def secret_references(spec: ClusterSpec) -> Iterator[tuple[str, str]]:
     """Field path and name (without ``secret:``) of every reference into the vault, in the order of the model."""
-    for path, section in login_sections(spec):
+    sections: list[tuple[str, Section]] = [*login_sections(spec), ("registry", spec.registry), ("mysql", spec.mysql)]
+    for path, section in sections:
         for field in _SECRET_FIELDS:
             reference = getattr(section, field, None)
             if reference is not None:
                 yield f"{path}.{field}", reference.removeprefix(SECRET_PREFIX)
+    if "rainbond" in spec.profile.sections:
+        yield from _references_in("rainbond.values", spec.rainbond.values)
+
+
+def _references_in(path: str, value: object) -> Iterator[tuple[str, str]]:
+    """The same of values whose keys are not ours."""
+    if isinstance(value, Mapping):
+        for key, below in value.items():
+            yield from _references_in(fields.join(path, str(key)), below)
+    elif isinstance(value, list):
+        for index, below in enumerate(value):
+            yield from _references_in(fields.join(path, index), below)
+    elif isinstance(value, str) and is_secret_reference(value):
+        yield path, value.removeprefix(SECRET_PREFIX)
 
 
 def missing_secrets(spec: ClusterSpec, names: Collection[str], place: Callable[[str], Place]) -> list[Finding]:
@@ -48,16 +70,56 @@ def local_path(written: str, site_dir: Path) -> Path:
         return site_dir / written
 
 
-def check_local(spec: ClusterSpec, site_dir: Path, place: Callable[[str], Place]) -> list[Finding]:
-    """Private keys and the bundle directory, as this machine has them."""
-    findings = []
-    seen: set[Path] = set()
+class LocalKind(StrEnum):
+    """What a file or directory of this machine is used as."""
+
+    LOGIN_KEY = "login-key"
+    CERTIFICATE = "certificate"
+    SERVICE_KEY = "service-key"
+    BUNDLE = "bundle"
+
+
+LocalFile = tuple[LocalKind, str]
+"""A file or directory of this machine, as the spec writes its path."""
+
+
+def local_files(spec: ClusterSpec) -> dict[LocalFile, str]:
+    """What a spec names on this machine, with the first field that names it; touches no file."""
+    files: dict[LocalFile, str] = {}
     for path, section in login_sections(spec):
-        key = local_path(section.key, site_dir) if section.key is not None else None
-        if key is not None and key not in seen:
-            seen.add(key)
-            findings += _check_key(key, place(f"{path}.key"))
-    return findings + check_bundle(bundle_directory(spec, site_dir), place("bundle"))
+        if section.key is not None:
+            files.setdefault((LocalKind.LOGIN_KEY, section.key), f"{path}.key")
+    for path, written in named_files(spec):
+        files.setdefault((LocalKind.SERVICE_KEY if path in _HOLD_A_KEY else LocalKind.CERTIFICATE, written), path)
+    files[LocalKind.BUNDLE, spec.bundle] = "bundle"
+    return files
+
+
+def look_at_local(file: LocalFile, site_dir: Path) -> list[Finding]:
+    """What is wrong with it now, at no place yet; as slow as the disk or the network that it is on."""
+    kind, written = file
+    path, nowhere = local_path(written, site_dir), Place()
+    if kind is LocalKind.BUNDLE:
+        return check_bundle(path, nowhere)
+    if kind is LocalKind.LOGIN_KEY:
+        return _check_key(path, nowhere)
+    return _check_file(path, nowhere, is_key=kind is LocalKind.SERVICE_KEY)
+
+
+def judge_local(
+    spec: ClusterSpec, known: Mapping[LocalFile, Sequence[Finding]], place: Callable[[str], Place]
+) -> list[Finding]:
+    """What is known to be wrong with what the spec names; touches no file."""
+    return [
+        replace(finding, place=place(field))
+        for file, field in local_files(spec).items()
+        for finding in known.get(file, ())
+    ]
+
+
+def check_local(spec: ClusterSpec, site_dir: Path, place: Callable[[str], Place]) -> list[Finding]:
+    """Private keys, certificates and the bundle directory, as this machine has them now."""
+    return judge_local(spec, {file: look_at_local(file, site_dir) for file in local_files(spec)}, place)
 
 
 def _check_key(key: Path, place: Place) -> list[Finding]:
@@ -65,18 +127,51 @@ def _check_key(key: Path, place: Place) -> list[Finding]:
     if key.suffix == ".pub":
         return [Finding("RBD-LOCAL-004", Severity.ERROR, place, {"path": shown})]
     try:
-        with open(os.open(key, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
-            mode = os.fstat(file.fileno()).st_mode
-            if not stat.S_ISREG(mode):
-                raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
+        mode = _mode_of(key)
     except FileNotFoundError:
         return [Finding("RBD-LOCAL-001", Severity.ERROR, place, {"path": shown})]
     except OSError as error:
         return [Finding("RBD-LOCAL-002", Severity.ERROR, place, {"path": shown, "reason": error.strerror or ""})]
+    return _check_mode(shown, mode, place)
+
+
+def _check_mode(shown: str, mode: int, place: Place) -> list[Finding]:
     if mode & 0o077:
         params = {"path": shown, "mode": f"{stat.S_IMODE(mode):04o}"}
         return [Finding("RBD-LOCAL-003", Severity.WARNING, place, params)]
     return []
+
+
+def _mode_of(path: Path) -> int:
+    """The mode of a file that can be read; raises `OSError`, also for what is no file."""
+    with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
+        mode = os.fstat(file.fileno()).st_mode
+        if not stat.S_ISREG(mode):
+            raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
+        return mode
+
+
+def named_files(spec: ClusterSpec) -> Iterator[tuple[str, str]]:
+    """Field and path of the certificates and keys that services and the API are met with, as far as they are used."""
+    if "etcd" in spec.profile.sections and spec.etcd.mode is EtcdMode.EXTERNAL:
+        for name, written in (("ca", spec.etcd.ca), ("cert", spec.etcd.cert), ("key", spec.etcd.key)):
+            if written is not None:
+                yield f"etcd.{name}", written
+    if "registry" in spec.profile.sections and spec.registry.ca is not None:
+        yield "registry.ca", spec.registry.ca
+    if spec.is_existing and spec.kubernetes.kubeconfig is not None:
+        yield "kubernetes.kubeconfig", spec.kubernetes.kubeconfig
+
+
+def _check_file(path: Path, place: Place, *, is_key: bool) -> list[Finding]:
+    shown = str(path)
+    try:
+        mode = _mode_of(path)
+    except FileNotFoundError:
+        return [Finding("RBD-LOCAL-009", Severity.ERROR, place, {"path": shown})]
+    except OSError as error:
+        return [Finding("RBD-LOCAL-010", Severity.ERROR, place, {"path": shown, "reason": error.strerror or ""})]
+    return _check_mode(shown, mode, place) if is_key else []
 
 
 def check_bundle(directory: Path, place: Place) -> list[Finding]:

@@ -31,6 +31,8 @@ _CODES: Final = {
 }
 """Ours by pydantic's type of error; our own validators raise codes already."""
 
+_MARKS: Final = UNION_MARKS | {"[key]"}
+"""Steps in pydantic's locations that are no keys of ours: of a union, and behind a key that is itself refused."""
 _ANY_OTHER: Final = "RBD-SPEC-099"
 _VAULT_NAMES: Final = {"password": "ssh", "sudo_password": "sudo", "passphrase": "key"}
 """Suggested names of secrets by field."""
@@ -46,7 +48,7 @@ def shape_findings(
     around = {above for path in refused for above in _sections_around(path)}
     findings = []
     for details in error.errors(include_url=False, include_input=False)[:limit]:
-        steps = tuple(step for step in details["loc"] if step not in UNION_MARKS)
+        steps = tuple(step for step in details["loc"] if step not in _MARKS)
         path = fields.path_of(steps)
         judged_before = path in around or path in refused or any(above in refused for above in _sections_around(path))
         if not judged_before:

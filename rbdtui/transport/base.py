@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
@@ -67,6 +68,14 @@ class ReachResult:
     latency_ms: float
     detail: str = ""
     """The other side's words, raw."""
+
+
+class NotReachedError(Exception):
+    """A TCP connection wanted from a host did not come about, for what is at its other end or in between."""
+
+    def __init__(self, result: ReachResult) -> None:
+        super().__init__(result.reach.value, result.detail)
+        self.result = result
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,6 +241,12 @@ class LoginShellHangsError(TransportError):
     code, retryable = "RBD-SSH-018", True
 
 
+class SimulatedOnlyError(TransportError):
+    """The site is a demo's, and this is none of its simulated servers."""
+
+    code = "RBD-SSH-020"
+
+
 class RemoteScriptError(TransportError):
     """A script ended with something else than 0 where that was not expected."""
 
@@ -380,6 +395,13 @@ class Host(Protocol):
 
     async def reach(self, address: str, port: int, *, timeout_s: float = 3.0) -> ReachResult:
         """Try a TCP connection from the host, through its sshd: no tool is needed there."""
+        ...
+
+    async def dial(self, address: str, port: int, *, timeout_s: float = 3.0) -> socket.socket:
+        """A socket that leads to address:port as seen from the host, and to nobody else; the caller closes it.
+
+        Raises `NotReachedError` or `TransportError`.
+        """
         ...
 
     def forward(self, address: str, port: int) -> AbstractAsyncContextManager[int]:

@@ -50,7 +50,7 @@ class Endpoint:
 
 def endpoints_of(spec: ClusterSpec) -> dict[str, Endpoint]:
     """The endpoint of every node by name; the user is root unless the spec says otherwise."""
-    return {node.name: endpoint_of(node, spec.ssh) for node in spec.nodes}
+    return {node.name: endpoint_of(node, spec.ssh) for node in spec.managed_nodes}
 
 
 def endpoint_of(node: Node, site: SshSettings) -> Endpoint:

@@ -117,7 +117,7 @@ class Gate:
         self, session_factory: Callable[[], asyncssh.SSHTCPSession[bytes]], remote_host: str, remote_port: int
     ) -> tuple[object, asyncssh.SSHTCPSession[bytes]]:
         """What asyncssh asks of a tunnel: a connection to a host, with a session of its own on it."""
-        guard = self._guard = _Guard(session_factory, self._enter)
+        guard = self._guard = _Guard(session_factory, self._enter, gathers=self._tunnel is None)
         if self._tunnel is None:
             loop = asyncio.get_running_loop()
             way: object = (await loop.create_connection(lambda: guard, remote_host, remote_port))[0]
@@ -132,11 +132,54 @@ class Gate:
             self._guard.shut()
 
 
+class Gathering:
+    """A TCP transport that sends what is written in one turn of the loop at once.
+
+    asyncssh writes each packet by itself, and before each an empty one; every write would be a system call here and
+    there, and a segment in between.
+    """
+
+    def __init__(self, transport: asyncio.Transport) -> None:
+        self._transport = transport
+        self._written = bytearray()
+
+    def write(self, data: bytes) -> None:
+        """Send with whatever else is written in this turn."""
+        if not self._written:
+            asyncio.get_running_loop().call_soon(self._flush)
+        self._written += data
+
+    def close(self) -> None:
+        """Send what there is, and close."""
+        self._flush()
+        self._transport.close()
+
+    def write_eof(self) -> None:
+        """Send what there is, and its end."""
+        self._flush()
+        self._transport.write_eof()
+
+    def get_write_buffer_size(self) -> int:
+        """Bytes that have not gone out yet."""
+        return len(self._written) + self._transport.get_write_buffer_size()
+
+    def _flush(self) -> None:
+        written, self._written = self._written, bytearray()
+        if written:
+            self._transport.write(written)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._transport, name)
+
+
 class _Guard(asyncio.BufferedProtocol):
     """Stands before a session, on a TCP connection or on a channel, and holds back what comes until it may go on."""
 
-    def __init__(self, session_factory: Callable[[], Any], enter: Callable[[], Awaitable[None]]) -> None:
+    def __init__(
+        self, session_factory: Callable[[], Any], enter: Callable[[], Awaitable[None]], *, gathers: bool
+    ) -> None:
         self.session: Any = None
+        self._gathers = gathers
         self._session_factory = session_factory
         self._enter = enter
         self._way: Any = None
@@ -154,7 +197,7 @@ class _Guard(asyncio.BufferedProtocol):
     def connection_made(self, transport: Any) -> None:
         self._way = transport
         self.session = self._session_factory()
-        self.session.connection_made(transport)
+        self.session.connection_made(Gathering(transport) if self._gathers else transport)
         if self._shut:
             transport.abort()
 

@@ -11,7 +11,7 @@ from typing import Final
 import asyncssh
 
 from rbdtui.atomic import write_atomic
-from rbdtui.transport.base import HostKeyFileError, TransportError
+from rbdtui.transport.base import HostKeyFileError, SimulatedOnlyError, TransportError
 
 ALGORITHMS_BY_KEY_TYPE: Final = {
     "ssh-ed25519": ("ssh-ed25519",),
@@ -53,12 +53,26 @@ class SeenHostKey:
 
 
 class KnownHosts:
-    """The pinned host keys of a site; the file is read again whenever it changed."""
+    """The pinned host keys of a site; the file is read again whenever it changed.
 
-    def __init__(self, path: Path) -> None:
+    ``only`` holds address and port of the simulated servers of a demo's site: nothing else is a host there.
+    """
+
+    def __init__(self, path: Path, *, only: frozenset[tuple[str, int]] | None = None) -> None:
         self._path = path
+        self._only = only
         self._read_as: tuple[int, int, int] | None = None
         self._entries = asyncssh.import_known_hosts("")
+
+    @property
+    def only_simulated(self) -> bool:
+        """Whether the site is a demo's, from which this machine connects to nothing but its servers."""
+        return self._only is not None
+
+    def refuse_strangers(self, node: str, address: str, port: int) -> None:
+        """Raise `SimulatedOnlyError` for what is none of a demo's servers: no connection is made to it."""
+        if self._only is not None and (address, port) not in self._only:
+            raise SimulatedOnlyError(node, address=address, port=port)
 
     def pinned_keys(self, address: str, port: int) -> list[asyncssh.SSHKey]:
         """Keys pinned for a host, of every type; raises `HostKeyFileError` when the file cannot be used."""

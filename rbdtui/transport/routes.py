@@ -15,6 +15,7 @@ from rbdtui.transport.base import (
     ConnectionLostError,
     HostKeyChangedError,
     HostKeyUnknownError,
+    SimulatedOnlyError,
     TransportError,
 )
 from rbdtui.transport.credentials import Credentials
@@ -144,13 +145,15 @@ class Routes:
     async def tunnel_for(self, endpoint: Endpoint) -> asyncssh.SSHClientConnection | None:
         """The connection of the last bastion before a host; None when the host is reached directly.
 
-        What goes wrong with a bastion is told of the host behind it.
+        What goes wrong with a bastion is told of the host behind it. Nobody connects without it, so this is where a
+        demo is kept to its own servers.
         """
+        self._known_hosts.refuse_strangers(endpoint.node, endpoint.address, endpoint.port)
         if endpoint.before is None:
             return None
         try:
             return await self._bastion(endpoint.before).get()
-        except (HostKeyUnknownError, HostKeyChangedError, BastionError) as error:
+        except (HostKeyUnknownError, HostKeyChangedError, SimulatedOnlyError, BastionError) as error:
             raise error.again(endpoint.node) from None
         except TransportError as error:
             failure = BastionError(endpoint.node, bastion=error.node, reason=error.text)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import math
+import socket
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
@@ -34,7 +35,7 @@ from rbdtui.transport.exchange import Exchange, LinkLostError, OutputLimitError
 from rbdtui.transport.failures import check
 from rbdtui.transport.limits import Limits
 from rbdtui.transport.link import Link
-from rbdtui.transport.reach import forwarded_port, try_reach
+from rbdtui.transport.reach import dialled, forwarded_port, try_reach
 from rbdtui.transport.routes import Routes
 from rbdtui.transport.scripts import Script, script
 from rbdtui.transport.upload import LONGEST_UPLOAD_S, Delivery, Meter, Places, Source, parse_remainder, send
@@ -149,6 +150,11 @@ class SshHost:
         with self._discreet():
             return await self._link.persist(lambda: self._reach_once(address, port, timeout_s))
 
+    async def dial(self, address: str, port: int, *, timeout_s: float = 3.0) -> socket.socket:
+        """A socket that leads to address:port as seen from the host; see `Host.dial`."""
+        with self._discreet():
+            return await self._link.persist(lambda: self._dial_once(address, port, timeout_s))
+
     def forward(self, address: str, port: int) -> AbstractAsyncContextManager[int]:
         """Listen on a loopback port that leads to address:port as seen from the host; yields our port."""
         return forwarded_port(lambda: self._link.persist(self._link.connection), address, port)
@@ -174,6 +180,14 @@ class SshHost:
         connection = await self._link.connection()
         try:
             return await try_reach(connection, address, port, timeout_s=timeout_s)
+        except asyncssh.Error as error:
+            self._link.lost(connection)
+            raise ConnectionLostError(self.name, detail=str(error)[:300]) from None
+
+    async def _dial_once(self, address: str, port: int, timeout_s: float) -> socket.socket:
+        connection = await self._link.connection()
+        try:
+            return await dialled(connection, address, port, timeout_s=timeout_s)
         except asyncssh.Error as error:
             self._link.lost(connection)
             raise ConnectionLostError(self.name, detail=str(error)[:300]) from None

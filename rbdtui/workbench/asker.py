@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from collections.abc import Awaitable, Callable, Hashable, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass, field
@@ -29,6 +30,8 @@ class _Asked(Generic[QuestionT, AnswerT]):
     """None once there is an answer."""
     answers: list[AnswerT] = field(default_factory=list)
     """None or one."""
+    answered_at: float = 0.0
+    """As seconds of `time.monotonic`."""
 
 
 class Asker(Generic[KeyT, QuestionT, AnswerT]):
@@ -71,6 +74,12 @@ class Asker(Generic[KeyT, QuestionT, AnswerT]):
         with self._lock:
             return {key: asked.answers[0] for key, asked in self._asked.items() if asked.answers}
 
+    @property
+    def answered_at(self) -> Mapping[KeyT, float]:
+        """When the newest questions were answered, as seconds of `time.monotonic`."""
+        with self._lock:
+            return {key: asked.answered_at for key, asked in self._asked.items() if asked.answers}
+
     def follow(self, wanted: Mapping[KeyT, QuestionT]) -> None:
         """Ask what is new, and give up what is no longer wanted. Returns at once."""
         with self._lock:
@@ -111,5 +120,6 @@ class Asker(Generic[KeyT, QuestionT, AnswerT]):
                 return
             asked.task = None
             asked.answers.append(answer)
+            asked.answered_at = time.monotonic()
             self._took(key, answer)
         self._told()

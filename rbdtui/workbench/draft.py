@@ -9,7 +9,7 @@ from __future__ import annotations
 import copy
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, cast
@@ -21,7 +21,7 @@ from rbdtui.site import Site
 from rbdtui.spec.edit import apply_edits, save, unified_diff
 from rbdtui.spec.loader import LoadedSpec, load_spec, parse_spec, parse_values
 from rbdtui.spec.model import ClusterSpec
-from rbdtui.spec.references import check_local
+from rbdtui.spec.references import LocalFile, judge_local, local_files, look_at_local
 from rbdtui.spec.rules import check_rules
 from rbdtui.workbench.merging import merge
 from rbdtui.workbench.saving import edits_between, same_values
@@ -46,13 +46,18 @@ class Draft:
     file: Path | None = None
     """Where it is kept; None: in the site's first draft file."""
     loaded: LoadedSpec = field(init=False)
-    findings: list[Finding] = field(init=False)
+    local: Mapping[LocalFile, Sequence[Finding]] = field(init=False, repr=False, default_factory=dict)
+    """What is wrong with files of this machine as far as somebody has looked; replaced as a whole, from any thread."""
+    _ruled: list[Finding] = field(init=False, repr=False)
+    """What is wrong by shape and rules."""
     _saved: Data = field(init=False, repr=False)
     _undo: list[Data] = field(init=False, repr=False, default_factory=list)
     _redo: list[Data] = field(init=False, repr=False, default_factory=list)
     """What was taken back and can be had again, the next one last."""
     _merged: str = field(init=False, repr=False, default="")
     """What the last change belongs to."""
+    aside: Data = field(init=False, repr=False, default_factory=dict)
+    """What the profile or distribution has no use for, by path, until one is chosen that has (`switching`)."""
     keep_error: str = field(init=False, default="")
     """Why the draft could not be put on the disk; empty when it could."""
     _version: int = field(init=False, repr=False, default=0)
@@ -61,6 +66,7 @@ class Draft:
     def __post_init__(self) -> None:
         self._saved = copy.deepcopy(self.data)
         self._judge()
+        self.local = {file: look_at_local(file, self.site.path) for file in self.local_files}
 
     @classmethod
     def open(cls, site: Site, file: Path | None = None, loaded: LoadedSpec | None = None) -> Draft | None:
@@ -73,11 +79,11 @@ class Draft:
         if draft is None:
             return None
         draft.file = file
-        left = _read_draft(draft._file, draft.saved_text, draft.data)
+        left, draft.aside = _read_draft(draft._file, draft.saved_text, draft.data)
         if left is not None and not same_values(left, draft.data):
             draft.data, draft.recovered = copy.deepcopy(left), True
             draft._judge()
-        elif draft._file.exists():
+        elif not draft.aside and draft._file.exists():
             draft._version += 1  # it says nothing that cluster.yaml does not say: to be taken away
         return draft
 
@@ -102,8 +108,9 @@ class Draft:
 
     @property
     def fingerprint(self) -> str:
-        """What is the same for the same draft, and for no other."""
-        return hashlib.sha256(json.dumps(self.data, sort_keys=True).encode()).hexdigest()
+        """What is the same for the same plan; to accept a warning does not change it."""
+        plan = {key: value for key, value in self.data.items() if key != "acknowledged"}
+        return hashlib.sha256(json.dumps(plan, sort_keys=True).encode()).hexdigest()
 
     @property
     def can_undo(self) -> bool:
@@ -120,12 +127,23 @@ class Draft:
         """Another number after every change."""
         return self._version
 
+    @property
+    def local_files(self) -> Collection[LocalFile]:
+        """What the plan names on this machine."""
+        return local_files(self.loaded.spec).keys() if self.loaded.spec is not None else ()
+
+    @property
+    def findings(self) -> list[Finding]:
+        """What is wrong by shape and rules, and with files of this machine as they were last seen."""
+        loaded = self.loaded
+        return [*self._ruled, *(judge_local(loaded.spec, self.local, loaded.place) if loaded.spec is not None else ())]
+
     def change(self, operation: Callable[[Data], None], *, merge: str = "") -> None:
         """Apply one change and judge the result; what was before can be brought back by `undo`.
 
         Changes in a row with the same ``merge``, as of a word that is being typed, are undone together.
         """
-        before = copy.deepcopy(self.data)
+        before = _copied(self.data)
         try:
             operation(self.data)
         except Exception:
@@ -219,9 +237,10 @@ class Draft:
         if self._kept_version == self._version:
             return None
         self._kept_version = self._version
-        if not self.dirty:
+        if not self.dirty and not self.aside:
             return b""
-        return json.dumps({"text": self.saved_text, "data": self.data}, ensure_ascii=False).encode()
+        kept = {"text": self.saved_text, "data": self.data, "aside": self.aside}
+        return json.dumps(kept, ensure_ascii=False).encode()
 
     def write_kept(self, content: bytes) -> None:
         """Put what `to_keep` gave on the disk, from any thread; `keep_error` tells when that failed."""
@@ -239,10 +258,20 @@ class Draft:
     def _judge(self) -> None:
         self._version += 1
         self.loaded = parse_values(self.data)
-        self.findings = list(self.loaded.findings)
+        self._ruled = list(self.loaded.findings)
         if self.loaded.spec is not None:
-            self.findings += check_rules(self.loaded.spec, self.loaded.place)
-            self.findings += check_local(self.loaded.spec, self.site.path, self.loaded.place)
+            self._ruled += check_rules(self.loaded.spec, self.loaded.place)
+
+
+def _copied(data: Data) -> Data:
+    """As `copy.deepcopy`, for values that are plain: containers anew, what is in them as it is."""
+
+    def copied(value: object) -> object:
+        if isinstance(value, dict):
+            return {key: copied(below) for key, below in value.items()}
+        return [copied(below) for below in value] if isinstance(value, list) else value
+
+    return cast(Data, copied(data))
 
 
 def _plain(data: Mapping[str, object]) -> Data:
@@ -250,19 +279,20 @@ def _plain(data: Mapping[str, object]) -> Data:
     return cast(Data, json.loads(json.dumps(data, default=str)))
 
 
-def _read_draft(file: Path, text: str, data: Data) -> Data | None:
-    """Unsaved work, on top of what cluster.yaml says now."""
+def _read_draft(file: Path, text: str, data: Data) -> tuple[Data | None, Data]:
+    """Unsaved work, on top of what cluster.yaml says now, and what was laid aside."""
     try:
         content = read_json(file.read_text(encoding="utf-8"))
     except (OSError, ValueError):
-        return None
+        return None, {}
     if not isinstance(content, dict) or not isinstance(content.get("data"), dict):
-        return None
-    left, begun_from = cast(Data, content["data"]), content.get("text")
+        return None, {}
+    left, begun_from, aside = cast(Data, content["data"]), content.get("text"), content.get("aside")
+    kept = cast(Data, aside) if isinstance(aside, dict) else {}
     if begun_from == text:
-        return left
+        return left, kept
     base = parse_spec(begun_from).data if isinstance(begun_from, str) else None
-    return merge(_plain(base), left, data).data if base is not None else None
+    return (merge(_plain(base), left, data).data if base is not None else None), kept
 
 
 def _is_under(path: str, wanted: str) -> bool:

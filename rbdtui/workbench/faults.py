@@ -7,7 +7,10 @@ import threading
 from typing import IO, Final
 
 ANSWER_LIMIT: Final = 64 * 1024
-SHORT_FAULTS: Final = ("power_off", "power_on", "reboot", "cut", "mend", "hang", "wake", "full_disk", "free_disk")
+SHORT_FAULTS: Final = (
+    "power_off", "power_on", "reboot", "cut", "mend", "hang", "wake", "full_disk", "free_disk", "crash_component",
+    "lose_image", "silence_database", "heal_rainbond",
+)  # fmt: skip
 """Faults that need nothing but a node."""
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from rbdtui.findings import Finding, Severity
 from rbdtui.terminal_text import clean_line
-from rbdtui.workbench.sections import SECTIONS, section_of
+from rbdtui.workbench.sections import ORDER, section_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +53,7 @@ def places_of(findings: Iterable[Finding], faded: Collection[Finding] = ()) -> l
     for group in _groups(findings, faded):
         places.setdefault((section_of(group.first), group.nodes), []).append(group)
     found = [FindingPlace(section, nodes, tuple(groups)) for (section, nodes), groups in places.items()]
-    return sorted(found, key=lambda place: (place.groups[0].severity.rank, SECTIONS.index(place.section)))
+    return sorted(found, key=lambda place: (place.groups[0].severity.rank, ORDER.index(place.section)))
 
 
 def short_words(finding: Finding) -> str:

@@ -8,6 +8,7 @@ from concurrent.futures import Future
 from contextlib import suppress
 from typing import Final
 
+from rbdtui.probes.history import HealthHistory
 from rbdtui.probes.model import HealthSnapshot
 from rbdtui.probes.monitor import HealthMonitor
 from rbdtui.session import Session
@@ -67,7 +68,7 @@ class HealthFollower:
     async def _ask(self, session: Session) -> None:
         try:
             async with session.hosts() as hosts:
-                monitor = HealthMonitor(session.spec, hosts, session.site.kubeconfig_file)
+                monitor = session.health_monitor(hosts, HealthHistory(session.site.health_dir))
                 self._monitor = monitor
                 asking = asyncio.create_task(monitor.run())
                 try:

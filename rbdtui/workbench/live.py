@@ -18,6 +18,7 @@ from pydantic import ValidationError
 
 from rbdtui.checks import check_cluster, check_node
 from rbdtui.checks.services import vip
+from rbdtui.checks.services.asking import KnownSecret
 from rbdtui.checks.view import ClusterView
 from rbdtui.facts.gather import gather
 from rbdtui.facts.model import NodeFacts
@@ -33,6 +34,7 @@ from rbdtui.workbench.asker import Asker
 from rbdtui.workbench.background import BackgroundLoop
 from rbdtui.workbench.draft import Data
 from rbdtui.workbench.live_services import ServiceLook, ServiceWatch
+from rbdtui.workbench.operations import is_existing
 
 DEBOUNCE_S: Final = 0.6
 ASK_LIMIT_S: Final = 45.0
@@ -111,6 +113,7 @@ class LiveNodes:
         background: BackgroundLoop,
         known_hosts: KnownHosts,
         secret: Callable[[str], str],
+        known_secret: KnownSecret,
         on_change: Callable[[], None],
         *,
         debounce_s: float = DEBOUNCE_S,
@@ -119,20 +122,25 @@ class LiveNodes:
         self._secret = secret
         self._on_change = on_change
         self._spec: ClusterSpec | None = None
+        self._typed_into = ""
         self._lock = threading.RLock()
         self._asker: Asker[str, Endpoint, LiveNode] = Asker(
             background, self._ask_node, on_change, lock=self._lock, debounce_s=debounce_s,
             began=self._began, took=self._answer,
         )  # fmt: skip
         self._services = ServiceWatch(
-            background, known_hosts, secret, self._look_again, lock=self._lock, debounce_s=debounce_s
+            background, known_hosts, secret, known_secret, self._look_again, lock=self._lock, debounce_s=debounce_s
         )
         self.snapshot = LiveSnapshot()
 
-    def follow(self, data: Data, spec: ClusterSpec | None) -> None:
-        """Take note of a changed draft; only nodes whose login changed are asked again. Returns at once."""
+    def follow(self, data: Data, spec: ClusterSpec | None, typed_into: str = "") -> None:
+        """Take note of a changed draft; only nodes whose login changed are asked again. Returns at once.
+
+        ``typed_into`` is the part of cluster.yaml that is being typed into; empty when none is.
+        """
         endpoints = _endpoints(data)
         with self._lock:
+            self._typed_into = typed_into
             self._follow(data, spec, endpoints)
 
     def _follow(self, data: Data, spec: ClusterSpec | None, endpoints: Mapping[str, Endpoint]) -> None:
@@ -152,6 +160,8 @@ class LiveNodes:
     def ask_again(self, name: str | None = None) -> None:
         """Ask one node, or all, once more without waiting."""
         with self._lock:
+            if name is None:
+                self._services.vault_changed()
             for known, endpoint in self._asker.questions.items():
                 if name in (None, known):
                     self._ask(known, endpoint, at_once=True)
@@ -208,7 +218,7 @@ class LiveNodes:
     def _judge(self) -> None:
         """Judge the facts at hand against the draft as it is now."""
         spec, snapshot = self._spec, self.snapshot
-        self._services.follow(spec, self._reachable())
+        self._services.follow(spec, self._reachable(), self._typed_into)
         if spec is None:
             self.snapshot = replace(snapshot, services={})
             return
@@ -257,6 +267,8 @@ def _names(data: Data) -> list[str]:
 
 def _endpoints(data: Data) -> dict[str, Endpoint]:
     """How to log in to each node of which enough is written, whatever is wrong elsewhere in the draft."""
+    if is_existing(data):
+        return {}
     nodes = data.get("nodes")
     try:
         site = SshSettings.model_validate(data.get("ssh") or {})

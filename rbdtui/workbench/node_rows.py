@@ -16,6 +16,7 @@ from rbdtui.words import T, Text
 from rbdtui.workbench.draft import Data
 from rbdtui.workbench.live import LiveNode, LiveSnapshot, LiveState
 from rbdtui.workbench.operations import NodeData, field_of, nodes_in, text_at
+from rbdtui.workbench.roles import roles_of
 
 _GIB: Final = 1024**3
 DATA_PATH: Final = "/var/lib/rancher"
@@ -54,6 +55,8 @@ class NodeRow:
     user: str
     """As it logs in; from the site unless it has its own."""
     port: str
+    roles: str
+    """With blanks between them."""
     own_user: bool
     own_port: bool
     mark: Mark
@@ -82,6 +85,7 @@ _FAILURES: Final = {
     "RBD-SSH-007": "lost", "RBD-SSH-008": "own_key", "RBD-SSH-009": "no_ssh", "RBD-SSH-010": "bastion",
     "RBD-SSH-011": "sudo_wrong", "RBD-SSH-012": "sudo_denied", "RBD-SSH-013": "sudo_asks", "RBD-SSH-014": "sudo_tty",
     "RBD-SSH-015": "no_sudo", "RBD-SSH-016": "no_shell", "RBD-SSH-017": "known_hosts",
+    "RBD-SSH-020": "not_simulated",
 }  # fmt: skip
 _NEW_KEY: Final = "RBD-SSH-005"
 """Nothing is wrong with such a server: there is something to be done."""
@@ -142,6 +146,7 @@ def _row(data: Data, index: int, node: NodeData, live: LiveNode | None, findings
         address=clean_line(field_of(node, "address"), 200),
         user=clean_line(field_of(node, "ssh.user") or text_at(data, "ssh.user") or DEFAULT_USER, 200),
         port=clean_line(field_of(node, "ssh.port") or text_at(data, "ssh.port") or str(DEFAULT_PORT), 200),
+        roles=clean_line(" ".join(roles_of(node)), 200),
         own_user=bool(field_of(node, "ssh.user")),
         own_port=bool(field_of(node, "ssh.port")),
         mark=max(worst, login.mark),

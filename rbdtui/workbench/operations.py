@@ -7,19 +7,18 @@ from __future__ import annotations
 
 import copy
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from ipaddress import IPv4Address
 from typing import Final, cast
 
 from rbdtui.profiles import USUAL, profile_named
 from rbdtui.spec.fields import steps_of
-from rbdtui.spec.model import ApiMode, GatewayMode, Role
+from rbdtui.spec.model import Distribution, Role
+from rbdtui.spec.section_at import default_at, is_used, modes_at
+from rbdtui.spec.values import MAX_NODES, is_ipv4
 from rbdtui.workbench.draft import Data
 
-MOST_NODES: Final = 250
-"""As many servers as one /24 has; larger clusters are planned by hand in cluster.yaml."""
 LEAST_FOR_QUORUM: Final = 3
 
 Value = str | int | bool
@@ -50,7 +49,7 @@ def text_at(data: Data, path: str) -> str:
     return "" if value is None or isinstance(value, dict | list) else str(value)
 
 
-def put(data: Data, path: str, value: Value) -> None:
+def put(data: Data, path: str, value: Value | list[str] | dict[str, object]) -> None:
     """Give a field a value and make the sections on the way; an empty text takes it out, with emptied sections."""
     *sections, last = steps_of(path)
     parents: list[tuple[object, str | int]] = []
@@ -109,7 +108,7 @@ def _list(data: Data) -> list[object]:
 def room_for_nodes(data: Data) -> int:
     """How many nodes can still be added."""
     listed = data.get("nodes")
-    return max(0, MOST_NODES - (len(listed) if isinstance(listed, list) else 0))
+    return max(0, MAX_NODES - (len(listed) if isinstance(listed, list) else 0))
 
 
 def field_of(node: Mapping[str, object], name: str) -> str:
@@ -173,7 +172,8 @@ def duplicate_node(data: Data, index: int) -> None:
         return
     node: NodeData = copy.deepcopy(known)
     node["name"] = following_name(names_in(data), field_of(node, "name"))
-    node.pop("address", None)
+    for own in ("address", "internal_address", "external_address"):
+        node.pop(own, None)
     _list(data).insert(index + 1, node)
 
 
@@ -233,7 +233,7 @@ def put_in_node(data: Data, index: int, name: str, value: str) -> None:
             node[key] = node.pop(key)
 
 
-_KEYS: Final = ("name", "address", "roles", "ssh")
+_KEYS: Final = ("name", "address", "roles", "internal_address", "external_address", "labels", "taints", "ssh")
 
 
 def completed_address(data: Data, index: int, text: str) -> str:
@@ -262,15 +262,6 @@ def _neighbour(data: Data, index: int) -> str | None:
     above = [field_of(node, "address") for place, node in rows if place < index]
     below = [field_of(node, "address") for place, node in rows if place > index]
     return next((address for address in (*reversed(above), *below) if is_ipv4(address)), None)
-
-
-def is_ipv4(text: str) -> bool:
-    """Whether a text is an IPv4 address."""
-    try:
-        IPv4Address(text)
-    except ValueError:
-        return False
-    return True
 
 
 class BastionWay(StrEnum):
@@ -309,47 +300,38 @@ def set_bastion_way(data: Data, index: int, way: BastionWay, aside: dict[str, ob
         node["ssh"] = ssh
 
 
-# --- the balancer ----------------------------------------------------------------------------------------------
+# --- modes -----------------------------------------------------------------------------------------------------
 
-_USED_BY: Final[Mapping[str, Mapping[str, tuple[str, ...]]]] = {
-    "gateway": {
-        GatewayMode.KEEPALIVED.value: ("vip", "virtual_router_id", "interface", "unicast"),
-        GatewayMode.EXTERNAL.value: ("address",),
-        GatewayMode.NONE.value: (),
-    },
-    "kubernetes.api": {
-        ApiMode.VIP.value: ("address",),
-        ApiMode.EXTERNAL.value: ("address",),
-        ApiMode.FIRST_SERVER.value: (),
-    },
-}
-"""Fields of a section that only some of its modes have."""
-Aside = dict[str, Value]
-"""Values that a mode has no use for, by path, so that they come back with the mode."""
+Aside = dict[str, object]
+"""Values that a mode has no use for, by mode and path, so that they come back with the mode."""
 
 
-def fields_of_mode(section: str, mode: str) -> tuple[str, ...]:
-    """Fields that a mode of ``gateway`` or ``kubernetes.api`` uses."""
-    return _USED_BY[section].get(mode, ())
+def mode_in(data: Data, section: str) -> str:
+    """The mode of a section, as it is written or by default."""
+    return text_at(data, f"{section}.mode") or default_at(f"{section}.mode")
+
+
+def is_existing(data: Data) -> bool:
+    """Whether the cluster of a draft is there already, so that nobody logs in to its servers."""
+    return text_at(data, "kubernetes.distribution") == Distribution.EXISTING.value
 
 
 def set_mode(data: Data, section: str, mode: str, aside: Aside) -> None:
-    """Choose a mode; fields that it does not use are laid aside, those laid aside for it come back."""
-    before = text_at(data, f"{section}.mode") or next(iter(_USED_BY[section]))
+    """Choose a mode; fields that it does not use are laid aside, those laid aside for it come back.
+
+    A field that every mode uses keeps its value; one that some use means something else in each of them.
+    """
+    model = modes_at(section)
+    if model is None:
+        return
+    before = mode_in(data, section)
     put(data, f"{section}.mode", mode)
-    for name in _fields_of_any_mode(section):
+    for name in dict.fromkeys(name for keys in model.MODES.values() for name in (*keys.needed, *keys.optional)):
+        if all(name in keys for keys in model.MODES.values()):
+            continue
         path = f"{section}.{name}"
-        value = value_at(data, path)
-        if isinstance(value, Value):
+        if (value := value_at(data, path)) is not None:
             aside[f"{before} {path}"] = value
-            if name not in fields_of_mode(section, mode) or name == "address":
-                put(data, path, "")
-        if name in fields_of_mode(section, mode) and f"{mode} {path}" in aside:
-            put(data, path, aside[f"{mode} {path}"])
-
-
-def _fields_of_any_mode(section: str) -> Iterator[str]:
-    seen: set[str] = set()
-    for names in _USED_BY[section].values():
-        yield from (name for name in names if name not in seen)
-        seen.update(names)
+            put(data, path, "")
+        if is_used(path, mode) and (kept := aside.get(f"{mode} {path}")) is not None:
+            put(data, path, cast("Value | list[str]", kept))

@@ -1,30 +1,88 @@
-"""The sections of a plan and of its cluster: which field belongs where, and how each one stands."""
+"""The sections of a plan and of its cluster: one entry for each, with all that is asked about sections."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
 from rbdtui.findings import Finding
+from rbdtui.profiles import USUAL, profile_named
 
 SITE: Final = "site"
 NODES: Final = "nodes"
 ROLES: Final = "roles"
 BALANCER: Final = "balancer"
+STORAGE: Final = "storage"
+ETCD: Final = "etcd"
+REGISTRY: Final = "registry"
+MYSQL: Final = "mysql"
+PLATFORM: Final = "platform"
 REVIEW: Final = "review"
 RUN: Final = "run"
 HEALTH: Final = "health"
-SECTIONS: Final = (SITE, NODES, ROLES, BALANCER, REVIEW, RUN, HEALTH)
-"""In the order of the work."""
 
-_FIELDS: Final[Mapping[str, tuple[str, ...]]] = {
-    SITE: ("apiVersion", "name", "profile", "bundle", "ssh"),
-    BALANCER: ("gateway", "kubernetes.api"),
-    NODES: ("nodes",),
-}
-"""Fields of cluster.yaml that are edited in a section; roles are told apart by `section_of`."""
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """One section: its words are ``section.<name>`` and ``help.<name>``, its screen is in ``screens/<name>.py``."""
+
+    name: str
+    key: str
+    """Leads there from every other one."""
+    fields: tuple[str, ...] = ()
+    """Fields of cluster.yaml that are edited here, with all below them."""
+    own_codes: tuple[str, ...] = ()
+    """How codes begin of findings that are fixed here, whatever field they blame."""
+    own_paths: str = ""
+    """A pattern of fields that are edited here although they lie below another section's."""
+    part: str = ""
+    """The section of cluster.yaml that it is for, where not every profile has that."""
+    plans: bool = True
+    """Whether the plan is made here, in contrast to being looked at."""
+    needs_nodes: bool = False
+    """Whether nothing can be said of it before there are servers."""
+
+    def is_used_in(self, data: Mapping[str, object]) -> bool:
+        """Whether the profile of a cluster.yaml has it; so it is where the profile is not known."""
+        profile = profile_named(data.get("profile", USUAL.name))
+        return not self.part or profile is None or self.part in profile.sections
+
+    def owns(self, finding: Finding) -> bool:
+        """Whether it is fixed here, whatever section the field that it blames belongs to."""
+        path = finding.place.field
+        by_code = bool(self.own_codes) and finding.code.startswith(self.own_codes)
+        return by_code or (bool(self.own_paths) and re.match(self.own_paths, path) is not None)
+
+    def edits(self, path: str) -> bool:
+        """Whether a field of cluster.yaml is edited here."""
+        return any(path == field or path.startswith((f"{field}.", f"{field}[")) for field in self.fields)
+
+
+SECTIONS: Final = (
+    Section(
+        SITE, "0",
+        fields=("apiVersion", "name", "profile", "bundle", "ssh", "kubernetes.distribution", "kubernetes.kubeconfig"),
+    ),
+    Section(NODES, "1", fields=("nodes",)),
+    Section(
+        ROLES, "2", own_codes=("RBD-TOPO-", "RBD-GATEWAY-001", "RBD-GATEWAY-008"), own_paths=r"nodes\[\d+\]\.roles",
+        needs_nodes=True,
+    ),
+    Section(BALANCER, "3", fields=("gateway", "kubernetes.api"), needs_nodes=True),
+    Section(STORAGE, "4", fields=("storage",), part="storage"),
+    Section(ETCD, "5", fields=("etcd",), part="etcd"),
+    Section(REGISTRY, "6", fields=("registry",), part="registry"),
+    Section(MYSQL, "7", fields=("mysql",), part="mysql"),
+    Section(PLATFORM, "8", fields=("rainbond",), part="rainbond"),
+    Section(REVIEW, "9", plans=False),
+    Section(RUN, "r", plans=False),
+    Section(HEALTH, "h", plans=False),
+)  # fmt: skip
+"""In the order of the work and of the rail: a section is there when it has a line here."""
+ORDER: Final = tuple(section.name for section in SECTIONS)
 
 
 class SectionState(StrEnum):
@@ -48,26 +106,34 @@ class SectionStatus:
     problems: int = 0
 
 
-_ROLE_RULES: Final = ("RBD-TOPO-", "RBD-GATEWAY-001", "RBD-GATEWAY-008")
-"""How codes of rules on who does what begin; some of them blame the whole list of nodes."""
+def section_named(name: str) -> Section:
+    """The section of that name; raises `KeyError`."""
+    return _BY_NAME[name]
+
+
+_BY_NAME: Final = {section.name: section for section in SECTIONS}
 
 
 def section_of(finding: Finding) -> str:
-    """The section in which what was found can be put right; ``review`` when it is edited nowhere else."""
-    place, path = finding.place, finding.place.field
-    if finding.code.startswith(_ROLE_RULES) or (path.startswith("nodes[") and "].roles" in path):
-        return ROLES
-    return NODES if place.node and not path else section_of_field(path)
+    """The section in which what was found can be fixed; ``review`` when it is edited nowhere else."""
+    owner = next((section for section in SECTIONS if section.owns(finding)), None)
+    if owner is not None:
+        return owner.name
+    path = finding.place.field
+    return NODES if finding.place.node and not path else section_of_field(path)
 
 
 def section_of_field(path: str) -> str:
     """The section in which a field of cluster.yaml is edited; ``review`` when it is nowhere."""
-    for section, fields in _FIELDS.items():
-        if any(path == field or path.startswith((f"{field}.", f"{field}[")) for field in fields):
-            return section
-    return REVIEW
+    return next((section.name for section in SECTIONS if section.edits(path)), REVIEW)
 
 
 def findings_in(findings: list[Finding], section: str) -> list[Finding]:
-    """Those that are put right in a section."""
+    """Those that are fixed in a section."""
     return [finding for finding in findings if section_of(finding) == section]
+
+
+def next_used(name: str, data: Mapping[str, object]) -> Section | None:
+    """The section that comes after another one on the way through the plan; None when that is the last."""
+    later = SECTIONS[ORDER.index(name) + 1 :]
+    return next((section for section in later if section.plans and section.is_used_in(data)), None)

@@ -15,7 +15,7 @@ from rbdtui.engine.client import find_active
 from rbdtui.engine.events import RunOutcome
 from rbdtui.engine.inputs import JOURNAL_NAME
 from rbdtui.paths import as_typed, asset
-from rbdtui.profiles import proposed
+from rbdtui.profiles import optional_sections, profile_named, proposed
 from rbdtui.site import Site, SiteError
 from rbdtui.spec.edit import Edit, SetField, UnsetField, apply_edits
 from rbdtui.spec.loader import load_spec
@@ -149,8 +149,12 @@ def make_site(path: Path, *, name: str, profile: str) -> Site:
 
 
 def _write_new(site: Site, name: str, profile: str) -> None:
-    """A commented cluster.yaml without servers and without addresses that nobody has chosen."""
+    """A commented cluster.yaml without servers, addresses that nobody has chosen, and sections without a use."""
     example = asset("examples", "three-node.yaml").read_text(encoding="utf-8")
     text = fill_example(example, site_name=name or site.path.name)
-    edits: Sequence[Edit] = (SetField("nodes", []), UnsetField("gateway.vip"), SetField("profile", profile))
+    chosen = profile_named(profile) or proposed()
+    unused = [section for section in optional_sections() if section not in chosen.sections]
+    edits: Sequence[Edit] = (
+        SetField("nodes", []), UnsetField("gateway.vip"), *map(UnsetField, unused), SetField("profile", profile)
+    )  # fmt: skip
     site.begin(apply_edits(text, edits))

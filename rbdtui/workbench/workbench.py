@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable
 from concurrent.futures import Future, wait
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -20,6 +21,7 @@ from rbdtui.findings import Finding, Severity
 from rbdtui.probes.model import Health
 from rbdtui.session import Session
 from rbdtui.site import SiteError
+from rbdtui.spec.acknowledged import weighed
 from rbdtui.spec.edit import EditError
 from rbdtui.spec.loader import load_spec, parse_spec
 from rbdtui.spec.references import secret_references
@@ -28,24 +30,25 @@ from rbdtui.transport.hostkeys import SeenHostKey
 from rbdtui.vault import VaultError
 from rbdtui.words import T
 from rbdtui.workbench.background import BackgroundLoop
+from rbdtui.workbench.bundle_view import BundleLook, BundleView
 from rbdtui.workbench.draft import Data, Draft
 from rbdtui.workbench.draft_file import DraftFile
 from rbdtui.workbench.faults import FaultLine
 from rbdtui.workbench.file_watch import FileWatch
 from rbdtui.workbench.health_view import HealthFollower
 from rbdtui.workbench.live import LiveNodes, LiveSnapshot
+from rbdtui.workbench.local_files import LocalFiles
 from rbdtui.workbench.passphrase import HeldPassphrase
 from rbdtui.workbench.preflight_view import LookState, Preflight, PreflightView
 from rbdtui.workbench.run_list import run_line
 from rbdtui.workbench.run_view import RunFollower
 from rbdtui.workbench.sections import (
-    BALANCER,
     HEALTH,
     NODES,
     REVIEW,
-    ROLES,
     RUN,
     SECTIONS,
+    Section,
     SectionState,
     SectionStatus,
     findings_in,
@@ -81,15 +84,20 @@ class Workbench:
         self.session = session
         self.site = session.site
         self.draft = draft
-        self.simulated = simulated
+        self.simulated = simulated or session.site.simulated_servers is not None
         """Whether the servers are simulated; every screen says so."""
+        self.ends_with_screen = simulated
+        """Whether this is the demo itself, whose servers and site are gone with it."""
         self.faults = faults
         """The simulated servers' faults; None for real ones."""
         self.passphrases = passphrases
         self._asks_servers = ask_servers
+        self._typed_into = ""
         self.background = BackgroundLoop()
         self._subscribers: list[Callable[[], None]] = []
-        self._live = LiveNodes(self.background, session.known_hosts, self._secret, self._tell)
+        self._live = LiveNodes(self.background, session.known_hosts, self._secret, session.known_secret, self._tell)
+        self._local_files = LocalFiles(draft, self.background, self._tell)
+        self._bundle = BundleView(self.site.path, self.site.bundle_hashes_file, self.background, self._tell)
         self._preflight = PreflightView(self.background, self._tell)
         self._health = HealthFollower(self.background, self._tell)
         self.run: RunFollower | None = None
@@ -112,7 +120,10 @@ class Workbench:
         faults: FaultLine | None = None,
         ask_servers: bool = True,
     ) -> Workbench:
-        """Open a site; raises `SiteError`, as `DamagedSpecError` when cluster.yaml is no YAML mapping."""
+        """Open a site; raises `SiteError`, as `DamagedSpecError` when cluster.yaml is no YAML mapping.
+
+        ``simulated`` is the demo itself; a demo's site that another terminal opens is known by its mark.
+        """
         session = Session.open(path, passphrases)
         draft_file = DraftFile.take(session.site.path)
         draft = Draft.open(session.site, draft_file.path, session.loaded)
@@ -131,6 +142,8 @@ class Workbench:
         """Keep the draft and let go of everything; a run goes on."""
         self.keep_now()
         self._live.close()
+        self._local_files.close()
+        self._bundle.close()
         self._preflight.close()
         self._health.close()
         if self.run is not None:
@@ -280,6 +293,7 @@ class Workbench:
 
     def _after_change(self) -> None:
         self._preflight.compare(self.draft.fingerprint)
+        self._local_files.follow()
         self._follow_servers()
         self._tell()
 
@@ -289,7 +303,26 @@ class Workbench:
         known = [*self.draft.findings, *self.live.findings]
         if not self.preflight.outdated:
             known += self.preflight.findings
-        return list({finding.identity: finding for finding in known}.values())
+        once = {finding.identity: finding for finding in known}.values()
+        return weighed(once, self.draft.spec, self.draft.loaded.place)
+
+    # --- the bundle ------------------------------------------------------------------------------------------
+
+    @property
+    def bundle(self) -> BundleLook:
+        """What was read of the bundle that the draft named when it was last looked at."""
+        return self._bundle.look
+
+    def look_at_bundle(self, *, again: bool = False) -> None:
+        """Read in the background which releases the bundle holds; ``again`` although it was read before."""
+        directory = self.draft.data.get("bundle")
+        if self._asks_servers and isinstance(directory, str) and directory:
+            self._bundle.follow(directory, again=again)
+
+    def show_bundle(self, look: BundleLook) -> None:
+        """Take what was read elsewhere, for a site whose bundle is not looked at."""
+        self._bundle.look = look
+        self._tell()
 
     # --- the servers -----------------------------------------------------------------------------------------
 
@@ -298,9 +331,15 @@ class Workbench:
         """What the servers of the draft last answered."""
         return self._live.snapshot
 
+    def typing_into(self, part: str) -> None:
+        """A part of cluster.yaml is being typed into from now on; empty: none is."""
+        if part != self._typed_into:
+            self._typed_into = part
+            self._follow_servers()
+
     def _follow_servers(self) -> None:
         if self._asks_servers:
-            self._live.follow(self.draft.data, self.draft.spec)
+            self._live.follow(self.draft.data, self.draft.spec, self._typed_into)
 
     def show_live(self, snapshot: LiveSnapshot) -> None:
         """Take answers from elsewhere, for a site whose servers are not asked."""
@@ -390,8 +429,11 @@ class Workbench:
 
     @property
     def preflight(self) -> Preflight:
-        """What preflight has found so far."""
-        return self._preflight.snapshot
+        """What preflight has found so far, as the draft weighs it."""
+        seen = self._preflight.snapshot
+        if self.draft.spec is None or not self.draft.spec.acknowledged:
+            return seen
+        return replace(seen, findings=tuple(weighed(seen.findings, self.draft.spec, self.draft.loaded.place)))
 
     def start_preflight(self) -> None:
         """Look at every server of cluster.yaml as it is saved; raises `SiteError` when it cannot be used."""
@@ -470,7 +512,8 @@ class Workbench:
         findings = self.findings
         return tuple(self._status(section, findings) for section in SECTIONS)
 
-    def _status(self, section: str, findings: list[Finding]) -> SectionStatus:
+    def _status(self, entry: Section, findings: list[Finding]) -> SectionStatus:
+        section = entry.name
         if section == RUN:
             return self._run_status()
         if section == HEALTH:
@@ -479,7 +522,9 @@ class Workbench:
         errors = sum(finding.severity is Severity.ERROR for finding in mine)
         if errors:
             return SectionStatus(section, SectionState.PROBLEMS, errors)
-        if section in (ROLES, BALANCER) and not self.draft.data.get("nodes"):
+        if not entry.is_used_in(self.draft.data):
+            return SectionStatus(section, SectionState.UNUSED)
+        if entry.needs_nodes and not self.draft.data.get("nodes"):
             return SectionStatus(section)
         busy = {
             NODES: self.live.busy,

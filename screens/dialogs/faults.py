@@ -28,8 +28,11 @@ FAULTS: Final[Mapping[str, tuple[str, Mapping[str, str]]]] = {
 """By name: what the simulated servers are asked for."""
 
 
-class FaultsDialog(Dialog[None]):
-    """Choose a server with left and right, a fault with up and down."""
+class FaultsDialog(Dialog[tuple[str, str]]):
+    """Choose a server with left and right, a fault with up and down; answers both once it has happened.
+
+    It goes then, since what follows is to be seen behind it; the next one begins where this one ended.
+    """
 
     BINDINGS: ClassVar[list[BindingType]] = [
         key("left", "server(-1)", "other_server"),
@@ -38,9 +41,11 @@ class FaultsDialog(Dialog[None]):
     ]
     AUTO_FOCUS = "#faults"
 
-    def __init__(self, faults: FaultLine) -> None:
+    def __init__(self, faults: FaultLine, begin_at: tuple[str, str] | None = None) -> None:
         super().__init__()
         self._line = faults
+        # The second server: the first is where an installation begins.
+        self._server, self._fault = begin_at or (faults.nodes[min(1, len(faults.nodes) - 1)], next(iter(FAULTS)))
 
     def title_text(self) -> Text:
         """What it is about."""
@@ -53,10 +58,10 @@ class FaultsDialog(Dialog[None]):
         yield Choices(id="faults", compact=True, markup=False)
 
     def on_mount(self) -> None:
-        """Begin with the second server: the first is where an installation begins."""
+        """Begin where it is to begin."""
         server = self.query_one("#server", ChoiceLine)
         server.can_focus = False
-        server.value = self._line.nodes[min(1, len(self._line.nodes) - 1)]
+        server.value = self._server
 
     def refresh_view(self) -> None:
         """Say the faults."""
@@ -64,7 +69,7 @@ class FaultsDialog(Dialog[None]):
         before = listed.highlighted
         listed.clear_options()
         listed.add_options([Option(str(Text(f"faults.{fault}")), id=fault) for fault in FAULTS])  # words: faults.*
-        listed.highlighted = before or 0
+        listed.highlighted = list(FAULTS).index(self._fault) if before is None else before
 
     def action_server(self, by: int) -> None:
         """Choose another server."""
@@ -85,6 +90,7 @@ class FaultsDialog(Dialog[None]):
         verb, arguments = FAULTS[fault]
         problem = await asyncio.to_thread(partial(self._line.ask, verb, node, **arguments))
         if problem is None:
-            self.tell(T("faults.done", fault=Text(f"faults.{fault}"), node=node))
+            self.dismiss((node, fault))
+            self.app.call_later(self.program.tell, T("faults.done", fault=Text(f"faults.{fault}"), node=node))
         else:
             self.tell(T("faults.refused", reason=problem), bad=True)

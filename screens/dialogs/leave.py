@@ -24,13 +24,13 @@ class LeaveDialog(Dialog[bool]):
     def title_text(self) -> Text:
         """What it is about."""
         workbench = self.program.workbench
-        simulated = workbench is not None and workbench.simulated
-        return T("leave.title_demo") if simulated else T("leave.title")
+        is_demo = workbench is not None and workbench.ends_with_screen
+        return T("leave.title_demo") if is_demo else T("leave.title")
 
     def body(self) -> Iterable[Widget]:
         """That the run continues, and how to come back; in the demo, that nothing does."""
         workbench = self.program.workbench
-        if workbench is not None and workbench.simulated:
+        if workbench is not None and workbench.ends_with_screen:
             yield Words(T("leave.demo"), classes="paragraph")
             return
         run = workbench.active_run if workbench is not None else None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, ClassVar
@@ -10,17 +10,15 @@ from typing import Any, ClassVar
 from rich.cells import cell_len, set_cell_size
 from rich.text import Text as Line
 from textual.binding import BindingType
-from textual.widget import Widget
-from textual.widgets import Input, OptionList
+from textual.widgets import Input
 from textual.widgets.option_list import Option
 
 from rbdtui.terminal_text import clean_line
 from rbdtui.words import T, Text
-from screens.base import Dialog, OurScreen, key
+from screens.base import OurScreen, key
+from screens.dialogs.found_by_typing import FoundByTyping
 from screens.keys import key_actions
 from screens.sections import SECTION_SCREENS
-from screens.widgets.choices import Choices
-from screens.widgets.field import TextLine
 
 WORD_CELLS = 44
 
@@ -35,14 +33,11 @@ class Command:
     run: Callable[[], object]
 
 
-class PaletteDialog(Dialog[Command]):
+class PaletteDialog(FoundByTyping[Command]):
     """Answers what was chosen."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [
-        key("up", "move(-1)", "move", priority=True),
-        key("down", "move(1)", "move", priority=True),
-        key("enter", "choose", "do", priority=True),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = [key("enter", "choose", "do", priority=True)]
+    HINT = T("palette.hint")
 
     def __init__(self, behind: OurScreen[Any]) -> None:
         super().__init__()
@@ -54,14 +49,8 @@ class PaletteDialog(Dialog[Command]):
         """What it is."""
         return T("palette.title")
 
-    def body(self) -> Iterable[Widget]:
-        """The field and the list."""
-        yield TextLine(id="wanted", placeholder=str(T("palette.hint")))
-        yield Choices(id="commands", compact=True, markup=False)
-
     def on_mount(self) -> None:
         """List everything."""
-        self.query_one("#commands").can_focus = False
         self._narrow("")
 
     def _all(self) -> list[Command]:
@@ -83,35 +72,17 @@ class PaletteDialog(Dialog[Command]):
 
     def _narrow(self, wanted: str) -> None:
         words = wanted.lower().split()
-        listed = self.query_one("#commands", OptionList)
-        listed.clear_options()
+        options = []
         for index, command in enumerate(self._commands):
             if all(word in command.word.lower() for word in words):
                 word = command.word[:1].upper() + command.word[1:]
                 line = Line(set_cell_size(word, max(cell_len(word) + 2, WORD_CELLS)), no_wrap=True)
                 line.append(command.sign, style=self.style("footer-key-foreground", bold=True))
-                listed.add_option(Option(line, id=str(index)))
-        if not listed.option_count:
-            listed.add_option(Option(str(T("palette.nothing", wanted=clean_line(wanted))), disabled=True))
-            listed.highlighted = None
-        else:
-            listed.highlighted = 0
-
-    def action_move(self, by: int) -> None:
-        """Move in the list while the field keeps the cursor."""
-        listed = self.query_one("#commands", OptionList)
-        if by > 0:
-            listed.action_cursor_down()
-        else:
-            listed.action_cursor_up()
-
-    def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
-        """A click."""
-        event.stop()
-        self.action_choose()
+                options.append(Option(line, id=str(index)))
+        self.show(options, str(T("palette.nothing", wanted=clean_line(wanted))))
 
     def action_choose(self) -> None:
         """Answer."""
-        option = self.query_one("#commands", OptionList).highlighted_option
+        option = self.listed.highlighted_option
         if option is not None:
             self.dismiss(self._commands[int(str(option.id))])

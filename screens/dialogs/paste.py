@@ -14,7 +14,7 @@ from textual.widget import Widget
 from textual.widgets import Static, TextArea
 
 from rbdtui.words import T, Text
-from rbdtui.workbench.pasting import MOST_CHARS, Pasted, Remark, harmless_lines, read_pasted
+from rbdtui.workbench.pasting import MOST_CHARS, Pasted, Remark, harmless_lines, is_path, read_given
 from screens.base import Dialog, Words, key
 
 READ_AFTER_S: Final = 0.2
@@ -113,15 +113,19 @@ class PasteDialog(Dialog[Pasted]):
         """Something else stands in the field."""
         self._read_list()
 
+    @property
+    def _list_text(self) -> str:
+        return f"{self.query_one(ListArea).text}\n{self._beyond}"
+
     @work(group="brief", exclusive=True, exit_on_error=False)
     async def _read_list(self) -> None:
         """Understand the text away from the keys, a moment after the last letter."""
-        text = f"{self.query_one(ListArea).text}\n{self._beyond}"
+        text = self._list_text
         await asyncio.sleep(READ_AFTER_S if len(text) > MOST_SHOWN_CHARS else 0)
         workbench = self.program.workbench
         if workbench is not None:
             data = workbench.draft.data
-            self._read = await asyncio.to_thread(read_pasted, text, data)
+            self._read = await asyncio.to_thread(read_given, text, data)
             self._draw()
 
     def refresh_view(self) -> None:
@@ -131,7 +135,7 @@ class PasteDialog(Dialog[Pasted]):
 
     def _draw(self) -> None:
         read, page = self._read, Line()
-        if not read.nodes and not read.refused:
+        if not read.nodes and not read.refused and not read.settings:
             page.append(str(T("paste.nothing_yet")), style="dim")
         counts = [
             (len(read.nodes), "taken", self.glyphs.ok, "success"),
@@ -148,7 +152,11 @@ class PasteDialog(Dialog[Pasted]):
             page.append(f"  {node.name}  {node.address or T('nodes.no_address')}")
             if node.renamed_from:
                 page.append(f"  {T('paste.renamed', before=node.renamed_from)}", style="dim")
+            if (known := read.updated.get(node.name)) is not None:
+                page.append(f"  {T('cli.import.updates', node=known)}", style="dim")
             page.append("\n")
+        for path, value in read.settings.items():
+            page.append(f"  {path}: {value}\n")
         page.rstrip()
         self.query_one("#read", Static).update(page)
         self.call_after_refresh(self.refresh_bindings)
@@ -181,8 +189,22 @@ class PasteDialog(Dialog[Pasted]):
         workbench = self.program.workbench
         if workbench is None:
             return
-        self._read = read_pasted(f"{self.query_one(ListArea).text}\n{self._beyond}", workbench.draft.data)
-        if self._read.nodes:
-            self.dismiss(self._read)
+        if is_path(self._list_text):
+            self._take_file()
         else:
+            self._take(read_given(self._list_text, workbench.draft.data))
+
+    @work(group="brief", exclusive=True, exit_on_error=False)
+    async def _take_file(self) -> None:
+        """Read the file away from the keys, since its disk may be slow."""
+        workbench = self.program.workbench
+        if workbench is not None:
+            self._take(await asyncio.to_thread(read_given, self._list_text, workbench.draft.data))
+
+    def _take(self, read: Pasted) -> None:
+        self._read = read
+        if read.nodes or read.settings:
+            self.dismiss(read)
+        else:
+            self._draw()
             self.tell(T("paste.nothing_taken"), bad=True)

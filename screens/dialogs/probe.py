@@ -11,6 +11,7 @@ from textual.widget import Widget
 from rbdtui.probes.model import HealthSnapshot, ProbeStatus
 from rbdtui.terminal_text import clean_lines
 from rbdtui.words import T, Text
+from rbdtui.workbench.health_table import beside
 from screens import clock
 from screens.base import Dialog, Words
 from screens.widgets.marks import PROBE_MARKS, state_word
@@ -62,14 +63,14 @@ class ProbeDialog(Dialog[None]):
             return page
         self._append_state(page, status)
         newest = status.newest
+        if not status.state.good or (newest is not None and newest.notice):
+            self._append_next(page, status)
         if newest is not None and newest.asked:
             self._append_raw(page, T("health_screen.probe.asked"), newest.asked)
         if newest is not None and newest.evidence:
             self._append_raw(page, T("health_screen.probe.answer"), newest.evidence)
         self._append_changes(page, snapshot)
-        if not status.state.good:
-            page.append(f"{T('health_screen.probe.next')}\n", style="bold")
-            page.append(f"  {T(f'health_screen.look.{status.key.kind.value}')}\n")  # words: health_screen.look.*
+        self._append_beside(page, snapshot, status)
         page.rstrip()
         return page
 
@@ -93,6 +94,25 @@ class ProbeDialog(Dialog[None]):
         for line in clean_lines(raw.rstrip()):
             page.append(f"  {line}\n", style="dim")
         page.append("\n")
+
+    @staticmethod
+    def _append_next(page: Line, status: ProbeStatus) -> None:
+        """What to do: about this very answer, and where to look whatever it is."""
+        page.append(f"{T('health_screen.probe.next')}\n", style="bold")
+        if status.newest is not None and status.newest.remedy is not None:
+            page.append(f"  {status.newest.remedy}\n")
+        page.append(f"  {T(f'health_screen.look.{status.key.kind.value}')}\n\n")  # words: health_screen.look.*
+
+    def _append_beside(self, page: Line, snapshot: HealthSnapshot, status: ProbeStatus) -> None:
+        """The other answers of the cell that it was opened from."""
+        others = beside(snapshot, status)
+        if not others:
+            return
+        page.append(f"{T('health_screen.probe.beside')}\n", style="bold")
+        for one in others:
+            mark = PROBE_MARKS[one.state]
+            page.append(f"  {mark.sign(ascii_only=self.program.settings.ascii_only)} ", style=self.style(mark.look))
+            page.append(f"{one.key.id}  {one.detail}\n")
 
     def _append_changes(self, page: Line, snapshot: HealthSnapshot) -> None:
         mine = [change for change in snapshot.changes if change.key.id == self._probe][-MOST_CHANGES:]

@@ -115,7 +115,7 @@ class QuestionDialog(Dialog[None]):
         if answer is not None and not self._sent:
             choice = T(f"run.choice.{answer.choice.value}")  # words: run.choice.*
             program = self.program
-            program.call_later(program.tell, T("question_dialog.settled", choice=choice, by=answer.by))
+            self.app.call_later(program.tell, T("question_dialog.settled", choice=choice, by=answer.by))
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Only what may be answered."""

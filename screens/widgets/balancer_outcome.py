@@ -10,7 +10,6 @@ from rich.cells import cell_len
 from rich.text import Text as Line
 from textual.widgets import Static
 
-from rbdtui.findings import Finding
 from rbdtui.profiles import profile_named
 from rbdtui.spec.model import GatewayMode
 from rbdtui.terminal_text import clean_line
@@ -19,7 +18,6 @@ from rbdtui.workbench.balancer import Forward, Holder, forwards, gateways_in, gi
 from rbdtui.workbench.draft import Data
 from rbdtui.workbench.operations import text_at
 from rbdtui.workbench.workbench import Workbench
-from screens.widgets.field import severity_look
 from screens.widgets.frame import signs
 from screens.widgets.hanging import hanging
 
@@ -29,15 +27,9 @@ _INDENT: Final = "   "
 class BalancerOutcome(Static):
     """A page of words and aligned lists, drawn again only when it says something else."""
 
-    def show(self, workbench: Workbench, findings: Sequence[Finding]) -> None:
-        """What follows from a draft; ``findings`` are those that no field above says."""
+    def show(self, workbench: Workbench) -> None:
+        """What follows from a draft."""
         data, page = workbench.draft.data, Line()
-        for finding in findings:
-            colour, sign = severity_look(self, finding.severity)
-            page.append(f"{hanging(self, sign, str(finding.message))}\n", style=colour)
-            page.append(f"{hanging(self, '', str(finding.remedy))}\n", style="dim")
-        if findings:
-            page.append("\n")
         self._append_balance(page, data)
         found = holders(data, workbench.live.facts)
         if found:

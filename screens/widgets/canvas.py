@@ -178,6 +178,16 @@ def cut(text: str, cells: int, mark: str = "…") -> str:
     return set_cell_size(text, max(0, cells - cell_len(mark))) + mark if cells > cell_len(mark) else mark[:cells]
 
 
+def cut_name(name: str, cells: int, mark: str = "…") -> str:
+    """A name cut to a width at its beginning: names of servers differ in their ends."""
+    if cell_len(name) <= cells:
+        return name
+    kept = name
+    while kept and cell_len(kept) > cells - cell_len(mark):
+        kept = kept[1:]
+    return mark + kept if cells >= cell_len(mark) else ""
+
+
 def _differences(before: Sequence[Spans], after: Sequence[Spans], width: int) -> Iterable[Region]:
     for y in range(max(len(before), len(after))):
         old = before[y] if y < len(before) else ()

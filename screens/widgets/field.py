@@ -21,6 +21,7 @@ from rbdtui.terminal_text import clean_line
 from rbdtui.words import Text
 from screens.theme import rich_colour
 from screens.widgets.frame import signs
+from screens.widgets.hanging import Sentence
 
 LABEL_CELLS = 18
 GAP_CELLS: Final = 3
@@ -29,6 +30,10 @@ MORE_LEFT, MORE_RIGHT = "<", ">"
 """Where there is more than has room."""
 _NEVER_BEGIN: Final = frozenset(("question_mark", "space"))
 """Keys that begin no value: help, and the one that chooses."""
+
+
+_SCROLLS: Final = ("scroll_", "page_")
+"""Actions that Textual's field inherits: in one line they do nothing, and would keep its keys from the form."""
 
 
 class TextLine(Input):
@@ -46,6 +51,14 @@ class TextLine(Input):
         Binding("escape", "give_up_edit", "key.discard", id="discard"),
         Binding("escape", "leave_letters", "key.other_keys", id="other_keys"),
     ]
+
+    class EditingChanged(Message):
+        """Letters are taken from now on, or none any more."""
+
+        def __init__(self, editing: bool) -> None:
+            super().__init__()
+            self.editing = editing
+
     editing: reactive[bool] = reactive(False, toggle_class="-editing")
     ready: reactive[bool] = reactive(False)
     """Whether the first letter that is typed begins to edit."""
@@ -72,7 +85,9 @@ class TextLine(Input):
         self.cursor_blink = False
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """At rest nothing edits; Enter and Escape are for resting fields."""
+        """At rest nothing edits; Enter and Escape are for resting fields, and up and down lead from field to field."""
+        if action in ("scroll_up", "scroll_down"):
+            return False
         if action == "begin_edit":
             return not self.editing
         if action == "end_edit":
@@ -81,7 +96,7 @@ class TextLine(Input):
             return self.editing and self._before is not None
         if action == "leave_letters":
             return self.ready and not self.editing
-        return self.editing
+        return self.editing and not action.startswith(_SCROLLS)
 
     def check_consume_key(self, key: str, character: str | None) -> bool:
         """At rest no key is taken, unless a letter begins to edit."""
@@ -117,6 +132,7 @@ class TextLine(Input):
         """Say the keys anew; a field that is done leaves the next letter to the screen."""
         if not self.editing:
             self.ready, self._before = False, None
+        self.post_message(self.EditingChanged(self.editing))
         self.refresh_bindings()
 
     def watch_ready(self) -> None:
@@ -173,7 +189,7 @@ class Label(Widget, can_focus=False):
         return Line(word if cell_len(word) <= self.size.width else set_cell_size(word, self.size.width))
 
 
-class Verdict(Widget, can_focus=False):
+class Verdict(Sentence, can_focus=False):
     """What is wrong with a field, and what to do; nothing when it is right, or a hint."""
 
     findings: reactive[tuple[Finding, ...]] = reactive((), layout=True)
@@ -181,7 +197,7 @@ class Verdict(Widget, can_focus=False):
     good: reactive[bool] = reactive(False)
     """Whether the hint says that the field has been found to be right."""
 
-    def render(self) -> RenderResult:
+    def sentence(self) -> Line:
         """The worst finding with its remedy, else the hint."""
         worst = worst_of(self.findings)
         if worst is None:
@@ -414,9 +430,10 @@ class Choice(Widget):
         """The values."""
         return self.query_one(ChoiceLine)
 
-    def advise(self, hint: Text | None) -> None:
-        """Say something else beneath it, as long as nothing is wrong."""
-        self.query_one(Verdict).hint = hint
+    def advise(self, hint: Text | None, *, good: bool = False) -> None:
+        """Say something else beneath it, as long as nothing is wrong; ``good`` when that is how it should be."""
+        verdict = self.query_one(Verdict)
+        verdict.hint, verdict.good = hint, good
 
     def show(self, value: str, findings: Sequence[Finding] = ()) -> None:
         """Show what is chosen and what is wrong with it."""

@@ -18,6 +18,7 @@ from rbdtui.terminal_text import sanitize
 from rbdtui.words import T, Text
 from rbdtui.workbench.sections import SectionState
 from screens.theme import Glyphs, rich_colour
+from screens.widgets.hanging import Sentence
 
 
 def signs(widget: Widget) -> Glyphs:
@@ -73,6 +74,8 @@ class Rail(Widget, can_focus=False):
 
     entries: reactive[tuple[RailEntry, ...]] = reactive(())
     current: reactive[str] = reactive("")
+    narrow: reactive[bool] = reactive(False)
+    """Whether names of sections have no room."""
 
     class Chosen(Message):
         """A section was clicked."""
@@ -80,6 +83,10 @@ class Rail(Widget, can_focus=False):
         def __init__(self, section: str) -> None:
             super().__init__()
             self.section = section
+
+    def watch_narrow(self, narrow: bool) -> None:
+        """Take no more room than is used."""
+        self.set_class(narrow, "-narrow")
 
     def render(self) -> RenderResult:
         """One line for each section: key, name, state."""
@@ -94,7 +101,7 @@ class Rail(Widget, can_focus=False):
         here = entry.section == self.current
         state, style = self._state(entry, glyphs)
         room = max(4, self.size.width - 1)
-        name = str(T(f"section.{entry.section}"))  # words: section.*
+        name = "" if self.narrow else str(T(f"section.{entry.section}"))  # words: section.*
         space = max(1, room - 5 - cell_len(state))
         name = set_cell_size(name, space + 1 if cell_len(name) == space + 1 else space)
         accent = rich_colour(self.app, "accent")
@@ -125,7 +132,7 @@ class Rail(Widget, can_focus=False):
             self.post_message(self.Chosen(self.entries[at.y].section))
 
 
-class MessageLine(Widget, can_focus=False):
+class MessageLine(Sentence, can_focus=False):
     """A sentence for the operator above the keys, else quietly what comes next; there only while there is either.
 
     A sentence goes once it could be read, for it may not be true for long; a refusal stays.
@@ -138,8 +145,8 @@ class MessageLine(Widget, can_focus=False):
     """What comes next, said while nothing else is."""
     _reading: Timer | None = None
 
-    def render(self) -> RenderResult:
-        """The sentence, in as many lines as it takes."""
+    def sentence(self) -> Line:
+        """What is said, else what comes next."""
         if self.said or self.hint is None:
             return Line(sanitize(str(self.said)))
         return Line.assemble((f"{signs(self).pointer} ", rich_colour(self.app, "accent")), str(self.hint))

@@ -11,10 +11,10 @@ from textual.binding import BindingType
 from textual.geometry import Size
 from textual.message import Message
 
-from rbdtui.probes.model import BALANCER, CLUSTER, VIP, ProbeState, ProbeStatus
+from rbdtui.probes.model import BALANCER, CLUSTER, VIP, ProbeKey, ProbeState, ProbeStatus
 from rbdtui.words import T
 from rbdtui.workbench.health_table import HealthRow, HealthTable
-from screens.widgets.canvas import Canvas, Span, cut
+from screens.widgets.canvas import Canvas, Span, cut, cut_name
 from screens.widgets.cell_table import CELL_KEYS
 from screens.widgets.marks import PROBE_MARKS, Mark, state_word
 from screens.widgets.port_lights import latency
@@ -41,6 +41,8 @@ class HealthGrid(Canvas, can_focus=True):
         self._ascii = False
         self._target = ""
         self._column = ""
+        self._wanted: ProbeKey | None = None
+        """Of several answers in the cell, the one that was asked for; None for the worst."""
         self._top = 0
 
     # --- what is shown ---------------------------------------------------------------------------------------
@@ -60,11 +62,13 @@ class HealthGrid(Canvas, can_focus=True):
         row, column = self._place()
         if not self._table.rows or not self._table.columns:
             return None
-        return self._table.rows[row].cells.get(self._table.columns[column])
+        shown, name = self._table.rows[row], self._table.columns[column]
+        wanted = (status for status in shown.told.get(name, ()) if status.key == self._wanted)
+        return next(wanted, shown.cells.get(name))
 
-    def select(self, target: str, column: str) -> None:
-        """Put the cursor on an answer."""
-        self._target, self._column = target, column
+    def select(self, target: str, column: str, key: ProbeKey | None = None) -> None:
+        """Put the cursor on an answer: the worst in the cell, or the one with the key."""
+        self._target, self._column, self._wanted = target, column, key
         self._draw_all()
         self.post_message(self.Moved())
 
@@ -144,7 +148,7 @@ class HealthGrid(Canvas, can_focus=True):
         pointer = (">" if self._ascii else "▸") if here is not None else ""
         yield Span(0, pointer, "bold accent", 1)
         look = "bold" if here is not None or row.rank < len(PROBE_MARKS) - 2 else ""
-        yield Span(1, cut(_name(row.target), label - 2, self._cut_mark), look, label - 1)
+        yield Span(1, cut_name(_name(row.target), label - 2, self._cut_mark), look, label - 1)
         x = label
         for number, (column, cells) in enumerate(zip(self._table.columns, widths, strict=True)):
             text, look = self._cell(row.cells.get(column), cells - 1)

@@ -10,7 +10,7 @@ from rich.cells import cell_len
 
 from rbdtui.findings import Finding, Severity
 from rbdtui.workbench.preflight_view import LookState, Preflight
-from screens.widgets.canvas import Canvas, Span, Spans, cut
+from screens.widgets.canvas import Canvas, Span, Spans, cut_name
 from screens.widgets.frame import signs
 
 _LEAST_CELLS = 8
@@ -108,5 +108,5 @@ class NodeChips(Canvas):
         mark = "~" if glyphs.dash == "-" else "…"
         name_look = "" if chip.verdict in (Verdict.BAD, Verdict.WARNED, Verdict.GOOD) else "muted"
         room = cell_len(glyphs.ok) + 1
-        name = cut(chip.name, cells - room - 1, mark)
+        name = cut_name(chip.name, cells - room - 1, mark)
         return (Span(x, sign, look, room), Span(x + room, name, name_look, cells - room))

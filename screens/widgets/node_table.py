@@ -14,7 +14,11 @@ from screens.widgets.cell_table import CellTable, Column, Row, TableCell, fit
 from screens.widgets.frame import signs
 
 TYPED: Final = ("name", "address", "port", "user")
+SEEN: Final = ("roles",)
+"""Written elsewhere, there where a table has room for it."""
 ANSWERED: Final = ("login", "os", "cpu", "memory", "disk", "clock")
+AIRY_GAP: Final = 2
+"""Between columns, while there is one that is not needed."""
 _RANKS: Final = {"user": 9, "port": 8, "clock": 4, "disk": 3, "os": 2}
 _LEAST: Final = {"name": 8, "address": 15}
 _RIGHT: Final = frozenset({"cpu", "memory", "disk", "clock", "port"})
@@ -33,10 +37,12 @@ class NodeTable(CellTable):
         """
         texts = [self._texts(row, with_port=False) for row in rows]
         columns = self._columns_for(texts)
+        if sum(column.wanted + AIRY_GAP for column in columns) - AIRY_GAP > self.room:
+            columns = [column for column in columns if column.key not in SEEN]
         kept, _ = fit(columns, self.room)
         if "port" not in {column.key for column in kept}:
             texts = [self._texts(row, with_port=True) for row in rows]
-            columns = [column for column in self._columns_for(texts) if column.key not in ("port", "user")]
+            columns = [column for column in self._columns_for(texts) if column.key not in ("port", "user", *SEEN)]
         shown = [self._row(row, cells, row.index in marked) for row, cells in zip(rows, texts, strict=True)]
         self.show(columns, shown, [TableCell(str(nothing), "muted")] if nothing is not None else ())
 
@@ -61,6 +67,7 @@ class NodeTable(CellTable):
             "address": self._address(row, with_port=with_port) or str(T("nodes.no_address")),
             "port": row.port,
             "user": row.user,
+            "roles": row.roles,
         }
         answers: dict[str, Cell] = {name: getattr(row, name) for name in ANSWERED}
         for name, cell in answers.items():
@@ -70,7 +77,7 @@ class NodeTable(CellTable):
 
     def _columns_for(self, texts: Sequence[dict[str, str]]) -> list[Column]:
         columns = []
-        for name in (*TYPED, *ANSWERED):
+        for name in (*TYPED, *ANSWERED, *SEEN):
             title = str(Text(f"nodes.column.{name}"))  # words: nodes.column.*
             wanted = max([cell_len(title), *(cell_len(cells[name]) for cells in texts)])
             least = min(wanted, _LEAST.get(name, wanted))
@@ -89,6 +96,8 @@ class NodeTable(CellTable):
         if column in ANSWERED:
             cell: Cell = getattr(row, column)
             return "success" if column == "login" and cell.mark is Mark.OK else _LOOKS[cell.mark]
+        if column in SEEN:
+            return "muted"
         given = {"name": row.name, "address": row.address, "port": row.own_port, "user": row.own_user}[column]
         mark = row.bad_fields.get(FIELDS[column], Mark.NONE)
         if mark in _URGENCY and given:

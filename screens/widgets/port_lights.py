@@ -13,7 +13,7 @@ from rbdtui.probes.model import BALANCER, VIP
 from rbdtui.words import T
 from rbdtui.workbench.gateway_view import GatewayView, Light
 from screens.clock import moment
-from screens.widgets.canvas import Canvas, Span, Spans, cut
+from screens.widgets.canvas import Canvas, Span, Spans, cut, cut_name
 from screens.widgets.marks import PROBE_MARKS, state_word
 
 _GAP: Final = 2
@@ -112,7 +112,7 @@ class PortLights(Canvas, can_focus=False):
         cells = min(12, (width - _LABEL_CELLS) // len(shown))
         head = [Span(0, str(T("run_screen.ports.title")), "muted", _LABEL_CELLS - 1)]
         for index, target in enumerate(shown):
-            text = cut(target, cells - 1, "~" if self._ascii else "…")
+            text = cut_name(target, cells - 1, "~" if self._ascii else "…")
             head.append(Span(_LABEL_CELLS + index * cells, text, "bold", cells - 1))
         yield tuple(head)
         for port in self._view.ports:

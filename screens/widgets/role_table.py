@@ -16,6 +16,9 @@ from screens.widgets.cell_table import CellTable, Column, Row, TableCell
 from screens.widgets.frame import signs
 
 NAME: Final = "name"
+FACTS: Final = ("address", "cpu", "memory")
+"""By what roles are given away."""
+ROOM_FOR_FACTS: Final = 76
 _LEAST_NAME: Final = 10
 _BAD: Final = (Severity.ERROR, Severity.WARNING)
 
@@ -28,6 +31,8 @@ class RoleRow:
     """Its place in the list of cluster.yaml."""
     name: str
     roles: tuple[str, ...]
+    facts: tuple[str, str, str] = ("", "", "")
+    """Address, processors and memory, there where the table has room for them."""
     worst: Severity | None = None
     """Of what is wrong with its roles."""
 
@@ -60,14 +65,22 @@ class RoleTable(CellTable):
         widest = max([cell_len(title), cell_len(total), *map(cell_len, names)])
         columns = [Column(NAME, title, widest, min(widest, _LEAST_NAME))]
         columns += [_column(role) for role in counts]
+        columns += [self._fact_column(place, rows) for place in range(len(FACTS)) if self.room >= ROOM_FOR_FACTS]
         foot = {NAME: TableCell(total, "muted")}
         foot |= {role.value: self._count_cell(count) for role, count in counts.items()}
         shown = [self._row(row, name, counts, row.index in marked) for row, name in zip(rows, names, strict=True)]
         self.show(columns, shown, [TableCell(str(nothing), "muted")] if nothing is not None else (), foot)
 
+    @staticmethod
+    def _fact_column(place: int, rows: Sequence[RoleRow]) -> Column:
+        title = str(T(f"nodes.column.{FACTS[place]}"))  # words: nodes.column.*
+        widest = max([cell_len(title), *(cell_len(row.facts[place]) for row in rows)])
+        return Column(FACTS[place], title, widest, widest, rank=len(FACTS) - place + 1, right=place > 0)
+
     def _row(self, row: RoleRow, name: str, roles: Mapping[Role, RoleCount], marked: bool) -> Row:
         glyphs = signs(self)
         cells = {NAME: TableCell(name, "" if row.name else "muted")}
+        cells |= {fact: TableCell(row.facts[place], "muted") for place, fact in enumerate(FACTS)}
         for role in roles:
             has = role.value in row.roles
             cells[role.value] = TableCell(glyphs.on if has else glyphs.off, "bold accent" if has else "muted")

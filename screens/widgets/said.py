@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 from rich.text import Text as Line
-from textual.app import RenderResult
 from textual.reactive import reactive
-from textual.widget import Widget
 
 from rbdtui.terminal_text import sanitize
 from rbdtui.words import Text
 from screens.widgets.canvas import look_style
+from screens.widgets.hanging import Sentence
 
 
-class Said(Widget, can_focus=False):
+class Said(Sentence, can_focus=False):
     """Sentences; there only while there are any."""
 
     DEFAULT_CSS = "Said { height: auto; width: 1fr; }"
     lines: reactive[tuple[tuple[Text, str], ...]] = reactive((), layout=True)
     """Sentences with their looks."""
 
-    def render(self) -> RenderResult:
+    def sentence(self) -> Line:
         """The sentences in the language of now."""
         page = Line()
         for index, (text, look) in enumerate(self.lines):

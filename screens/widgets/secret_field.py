@@ -12,6 +12,7 @@ from textual.message import Message
 from textual.reactive import reactive
 from textual.widget import Widget
 
+from rbdtui.findings import Finding
 from rbdtui.spec.values import SECRET_PREFIX
 from rbdtui.terminal_text import clean_line
 from rbdtui.words import T, Text
@@ -52,11 +53,11 @@ class SecretLine(Widget, can_focus=True):
         if self.differs:
             return Line(str(T("login.differs")), style="dim")
         if not self.name_in_vault:
-            return Line(str(T("site_form.no_secret")), style="dim")
+            return Line(str(T("form.secret.none")), style="dim")
         shown = clean_line(self.name_in_vault)
         if self.held is False:
-            return Line(str(T("site_form.secret_absent", name=shown)), style=rich_colour(self.app, "warning"))
-        said = T("site_form.secret", name=shown) if self.held else T("site_form.secret_unknown", name=shown)
+            return Line(str(T("form.secret.absent", name=shown)), style=rich_colour(self.app, "warning"))
+        said = T("form.secret.there", name=shown) if self.held else T("form.secret.unknown", name=shown)
         return Line(str(said), style=rich_colour(self.app, "foreground"))
 
     def action_store(self) -> None:
@@ -85,39 +86,42 @@ class SecretField(Widget):
         yield SecretLine(self.path)
         yield Verdict()
 
-    def show(self, workbench: Workbench, paths: Sequence[str] = ()) -> None:
-        """Show what the draft refers to, and what is wrong with it; with ``paths`` in each of these fields."""
-        paths = paths or (self.path,)
+    def show(self, workbench: Workbench, paths: Sequence[str], findings: Sequence[Finding]) -> None:
+        """Show what the draft refers to in each of these fields, and what is wrong with it."""
         references = {operations.text_at(workbench.draft.data, path) for path in paths}
         line, name = self.query_one(SecretLine), references.pop().removeprefix(SECRET_PREFIX)
         line.differs = bool(references)
         line.name_in_vault, line.held = name, workbench.has_secret(name) if name else None
-        self.query_one(Verdict).findings = tuple(workbench.draft.findings_at(*paths))
+        self.query_one(Verdict).findings = tuple(findings)
+
+    def advise(self, hint: Text | None, *, good: bool = False) -> None:
+        """Say something beneath it, as long as nothing is wrong."""
+        verdict = self.query_one(Verdict)
+        verdict.hint, verdict.good = hint, good
 
 
 async def answer_wish(
-    screen: OurScreen[R], field: SecretField, *, store: bool, paths: Callable[[], Sequence[str]] | None = None
+    screen: OurScreen[R], field: SecretField, *, store: bool, paths: Callable[[], Sequence[str]]
 ) -> None:
-    """Store a secret and refer to it, or refer to none any more; in a worker, for it may ask for the passphrase.
+    """Store a secret and have the fields at ``paths`` refer to it, or refer to none any more.
 
-    ``paths`` names the fields that are to refer to it, where they are others than the one of ``field``.
+    In a worker, for it may ask for the passphrase.
     """
-    fields = paths or (lambda: [field.path])
     from screens.dialogs.secret import SecretDialog
 
     workbench = screen.program.workbench
     assert workbench is not None, "there are no secrets without a site"
     if not store:
-        _refer(workbench, fields(), "")
+        _refer(workbench, paths(), "")
         return
     if not await screen.program.ensure_unlocked(T("passphrase.why_store")):
         return
-    references = {operations.text_at(workbench.draft.data, path) for path in fields()}
+    references = {operations.text_at(workbench.draft.data, path) for path in paths()}
     common = references.pop() if len(references) == 1 else ""
     name = common.removeprefix(SECRET_PREFIX) or field.usual_name
     value = await screen.program.ask(SecretDialog(name, field.label))
     if value is not None and await screen.done(workbench.set_secret(name, value)):
-        _refer(workbench, fields(), f"{SECRET_PREFIX}{name}")
+        _refer(workbench, paths(), f"{SECRET_PREFIX}{name}")
         screen.tell(T("secret.stored", name=name))
 
 

@@ -19,12 +19,14 @@ from rbdtui.engine.state import RunState, StepState, StepStatus
 from rbdtui.words import T
 from rbdtui.workbench.matrix import Matrix, Row, in_trouble
 from screens.clock import Moment
-from screens.widgets.canvas import Canvas, Span, Spans, cut
+from screens.widgets.canvas import Canvas, Span, Spans, cut, cut_name
 from screens.widgets.marks import STALLED, STEP_MARKS, step_cell, step_mark
 
 LEAST_COLUMN: Final = 9
 GOOD_COLUMN: Final = 11
 """Room for the share and the rest of a transfer."""
+NARROW_COLUMN: Final = 10
+"""What columns give up so that names of steps are whole."""
 MOST_COLUMN: Final = 18
 LEAST_LABEL: Final = 14
 MOST_LABEL: Final = 24
@@ -194,7 +196,9 @@ class StepMatrix(Canvas, can_focus=True):
         nodes = max(1, len(matrix.nodes))
         longest = max((cell_len(str(row.title)) for row in matrix.rows), default=0) + 3
         count = min(nodes, max(1, (width - 1 - LEAST_LABEL) // LEAST_COLUMN))
-        wanted = GOOD_COLUMN if count == nodes else LEAST_COLUMN
+        wanted = LEAST_COLUMN if count < nodes else GOOD_COLUMN
+        if count == nodes and longest + count * GOOD_COLUMN > width - 1:
+            wanted = NARROW_COLUMN
         label = max(LEAST_LABEL, min(longest, MOST_LABEL, width - 1 - count * wanted))
         room = max(1, width - label - 1)
         first = min(max(self._left, self._column - count + 1), self._column, nodes - count)
@@ -239,7 +243,7 @@ class StepMatrix(Canvas, can_focus=True):
             name = " ".join(names[index]) if counted else names[index][0]
             look = "bold underline accent" if index == self._column else "bold"
             x = columns.label + (index - columns.first) * columns.column
-            spans.append(Span(x, cut(name, room, self._cut_mark), look, room))
+            spans.append(Span(x, cut_name(name, room, self._cut_mark), look, room))
         return tuple(spans)
 
     def _lanes(self, matrix: Matrix, columns: _Columns, width: int) -> Spans:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from rbdtui.facts.model import Firewall
 from rbdtui.facts.software import FAPOLICYD_RULES, SYSTEMD
+from rbdtui.spec.sections.storage import Storage, StorageMode
 from tests.checks.cases import (
     Case,
     E,
@@ -17,6 +18,8 @@ from tests.checks.cases import (
 )
 from tests.checks.support import Packages, UnreadablePackages, claimed, spec_of
 
+NFS = spec_of().model_copy(update={"storage": Storage(mode=StorageMode.NFS, server="nas.lan", path="/data")})
+WITH_NFS = "debian-12-amd64 with nfs"
 HARDENED = spec_of(settings={"profile": "cis"})
 VERSION_1 = change(cgroup_version=1, cgroup_controllers=frozenset({"cpu", "cpuset", "memory", "pids"}))
 
@@ -127,6 +130,15 @@ SOFTWARE_CASES = (
     ),
     Case("no keepalived, nobody has looked at the bundle yet", without("keepalived"), {}),
     Case("no keepalived, no bundle", without("keepalived"), {"RBD-LB-102": E}, bundle=UnreadablePackages()),
+    Case("no mount.nfs, no NFS", without("mount.nfs"), {}, bundle=Packages("debian-12-amd64")),
+    Case("no mount.nfs, bundle has it", without("mount.nfs"), {"RBD-NFS-132": I}, NFS, bundle=Packages(WITH_NFS)),
+    Case(
+        "no mount.nfs, bundle has other packages",
+        without("mount.nfs"),
+        {"RBD-NFS-133": E},
+        NFS,
+        bundle=Packages("debian-12-amd64"),
+    ),
     Case("somebody's keepalived", running("keepalived"), {"RBD-LB-103": E}),
     Case("our keepalived", both(claimed, running("keepalived")), {}),
     Case(

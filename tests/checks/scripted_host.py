@@ -1,4 +1,4 @@
-"""A host in memory that answers the three scripts of a preflight, and connections, as it is told."""
+"""A host in memory that answers the scripts of a preflight, and connections, as it is told."""
 
 from __future__ import annotations
 
@@ -31,6 +31,7 @@ class ScriptedHost(StandInHost):
         error: TransportError | None = None,
         reaches: Callable[[str, int], Reach] = nobody_has_the_vip,
         neighbours: Callable[[tuple[str, ...]], str] = lambda args: "",
+        write_ms: int = 1,
     ) -> None:
         self.name = name
         self._outputs = outputs
@@ -38,6 +39,7 @@ class ScriptedHost(StandInHost):
         self._error = error
         self._reaches = reaches
         self._neighbours = neighbours
+        self._disk = "directory /var/lib\n" + f"{(write_ms + 1) * 1_000_000} 1000000\n" * 100
         self.reached: list[tuple[str, int]] = []
         self.under_way = 0
         self.most_under_way = 0
@@ -57,10 +59,14 @@ class ScriptedHost(StandInHost):
         output_limit_bytes: int | None = None,
         on_line: Callable[[str], None] | None = None,
     ) -> CommandResult:
-        text = {
+        answers: dict[str, Callable[[], str]] = {
             "facts": lambda: frame_outputs(self._outputs, time.time()),
             "neighbour": lambda: self._neighbours(args),
-        }[script.name]()
+            "resolve": lambda: VIP,
+            "etcd-certificates": lambda: "",
+            "fsync-try": lambda: self._disk,
+        }
+        text = answers[script.name]()
         for line in text.splitlines():
             if on_line is not None:
                 on_line(line)

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 from ipaddress import IPv4Address, IPv4Interface, IPv4Network
+from pathlib import Path
 
+from rbdtui.bundle.model import BundleFile
 from rbdtui.errors import StepError
 from rbdtui.facts.disks import PATHS
 from rbdtui.facts.model import (
@@ -128,7 +130,7 @@ def on_mount(facts: NodeFacts, mount: Mount, *paths: str) -> NodeFacts:
 class UnreadablePackages:
     """A bundle whose disk was pulled."""
 
-    def packages(self, os_id: str, os_version: str, arch: str) -> Iterable[object]:
+    def packages(self, os_id: str, os_version: str, arch: str) -> Iterable[BundleFile]:
         raise StepError("bundle_gone", path="packages")
 
     def rke2_version(self, arch: str) -> Rke2Version | None:
@@ -144,5 +146,7 @@ class Packages:
     def rke2_version(self, arch: str) -> Rke2Version | None:
         return Rke2Version.parse(self._rke2)
 
-    def packages(self, os_id: str, os_version: str, arch: str) -> Iterable[object]:
-        return ["keepalived.deb"] if f"{os_id}-{os_version}-{arch}" in self._systems else []
+    def packages(self, os_id: str, os_version: str, arch: str) -> Iterable[BundleFile]:
+        names = ["keepalived.deb"] if f"{os_id}-{os_version}-{arch}" in self._systems else []
+        names += ["nfs-common_1.deb"] if f"{os_id}-{os_version}-{arch} with nfs" in self._systems else []
+        return [BundleFile(Path(name), 1, "") for name in names]

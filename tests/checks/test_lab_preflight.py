@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from rbdtui.checks.preflight import PreflightResult, preflight
+from rbdtui.checks.services.asking import Asking, no_secret
 from rbdtui.checks.services.vip import CHECK, VipAnswer
 from rbdtui.facts.store import load_all_facts, save_facts
 from rbdtui.findings import Finding, Severity
@@ -73,7 +74,7 @@ class Site:
         question = CHECK.question(spec)
         assert question is not None
         async with self.hosts(spec) as hosts:
-            return await asyncio.gather(*(CHECK.ask(question, host) for host in hosts.values()))
+            return await asyncio.gather(*(CHECK.ask(question, Asking(no_secret, host)) for host in hosts.values()))
 
 
 @pytest.fixture

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from rbdtui.checks import check_network
 from rbdtui.checks.ports import Way, listening_needs, ways
 from rbdtui.checks.services import judge_service, vip
+from rbdtui.checks.services.asking import Asking, no_secret
 from rbdtui.checks.services.vip import VipAnswer
 from rbdtui.checks.view import ClusterView
 from rbdtui.facts.model import NodeFacts
@@ -134,7 +135,7 @@ async def test_other_addresses_are_asked_for_once_the_vip_has_an_answer(elsewher
     host = ScriptedHost("node1", {}, reaches=lambda address, port: Reach.TIMED_OUT, neighbours=neighbours)
     question = vip.CHECK.question(spec_of())
     assert question is not None
-    answer = await vip.CHECK.ask(question, host)
+    answer = await vip.CHECK.ask(question, Asking(no_secret, host))
     assert answer.for_all is for_all
     asked = {address for address, _ in host.reached} - {VIP}
     assert len(asked) == 2

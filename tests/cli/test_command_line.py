@@ -15,16 +15,19 @@ from pathlib import Path
 import pytest
 from jsonschema import Draft202012Validator
 
+from rbdtui import profiles
 from rbdtui.cli.app import run_command_line
 from rbdtui.cli.output import Exit
 from rbdtui.vault import Vault
 from rbdtui.words import LANGUAGES, use_language
 from tests.cli import console
 from tests.screens.terminal import Terminal, terminal
+from tests.spec.samples import in_part
 
 VERBS = (
     "init", "trust", "secret", "check", "plan", "run", "attach", "pause", "resume", "retry", "stop", "health", "bundle",
-    "demo", "completion", "schema", "runs", "logs", "kubeconfig", "version",
+    "demo", "drill", "reset", "completion", "schema", "runs", "logs", "kubeconfig", "version", "import",
+    "export", "report", "support-bundle",
 )  # fmt: skip
 
 
@@ -46,15 +49,16 @@ def site(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Path:
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_a_new_site_installs_what_this_version_can_and_says_of_others_that_it_cannot(
-    language: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    language: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(profiles, "PROFILES", in_part("rainbond-5.17"))
     plain = console.say(capsys, language, "init", tmp_path / "plain").check(Exit.GOOD)
     assert "profile: kubernetes-only" in (tmp_path / "plain" / "cluster.yaml").read_text()
     assert "Rainbond" not in plain.words
-    for example in ("three-node", "separate-gateways"):
+    for example, profile, is_told in (("three-node", "rainbond-6", False), ("rainbond-5.17", "rainbond-5.17", True)):
         other = console.say(capsys, language, "init", tmp_path / example, "--example", example).check(Exit.GOOD)
-        assert "profile: rainbond-6" in (tmp_path / example / "cluster.yaml").read_text()
-        assert "Rainbond" in other.err
+        assert f"profile: {profile}" in (tmp_path / example / "cluster.yaml").read_text()
+        assert ("Rainbond" in other.err) is is_told
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

@@ -7,7 +7,7 @@ import pytest
 from rich.cells import cell_len
 
 from rbdtui.cli.health import health_lines
-from rbdtui.probes import api, clocks, etcd, gateway, hosts, vip
+from rbdtui.probes import admin_port, api, clocks, etcd, gateway, hosts, vip
 from rbdtui.probes.model import CLUSTER, Answer, Health, HealthSnapshot, ProbeKey, ProbeKind, ProbeState, ProbeStatus
 from rbdtui.profiles import USUAL, Reach, ports_in_front
 from rbdtui.words import LANGUAGES, T, use_language
@@ -83,3 +83,15 @@ def test_ports_that_the_profile_does_not_use_are_not_in_the_table_and_columns_ar
     assert "6060" not in table
     assert str(T("health_screen.column.vrrp")) in table
     assert "keepalived" not in table
+
+
+def test_a_notice_is_not_called_in_order() -> None:
+    key = ProbeKey(admin_port.ADMIN_PORT, "node1", admin_port.PORT)
+    newest = Answer(key, ProbeState.OK, T("probe.admin_port.open", code=admin_port.CODE), notice=True)
+    told = HealthSnapshot(
+        Health.OK, T("probe.ssh.ok"), (ProbeStatus(key, ProbeState.OK, newest.detail, 0.0, newest=newest),)
+    )
+    (line,) = (
+        click.unstyle(line) for line in health_lines(told, ascii_only=True) if "admin-port" in click.unstyle(line)
+    )
+    assert "! notice" in line

@@ -49,7 +49,7 @@ def test_no_sentence_is_cut_and_no_line_is_too_wide(shown: dict[str, str]) -> No
 
 
 def test_all_verbs_stand_on_the_first_page(shown: dict[str, str]) -> None:
-    assert {*TESTED, "open"} == set(re.findall(r"^  ([a-z]+)  ", shown[""], re.MULTILINE))
+    assert {*TESTED, "open"} == set(re.findall(r"^  ([a-z][a-z-]*)  ", shown[""], re.MULTILINE))
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import tarfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,9 +17,11 @@ from rbdtui.simulator.bundle import write_bundle
 from rbdtui.simulator.demo_site import write_demo_site
 from rbdtui.simulator.fleet import SimulatedFleet
 from rbdtui.site import Site
-from rbdtui.words import LANGUAGES, T
+from rbdtui.vault import Vault
+from rbdtui.words import LANGUAGES, T, say
 from tests.cli import console
-from tests.cli.hosts import FleetThread, fill_vault
+from tests.cli.hosts import PASSPHRASE, FleetThread, fill_vault
+from tests.report.sites import Page
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
@@ -37,6 +41,7 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Site, 
 
 def test_a_run_that_ended_well_says_how_the_cluster_is_used(installed: tuple[Site, console.Said]) -> None:
     site, said = installed
+    assert "Rainbond's console" not in said.err
     assert f"export KUBECONFIG={site.kubeconfig_file}" in said.err
     path = console.run("en", "kubeconfig", site.path).check(Exit.GOOD)
     assert path.out == f"{site.kubeconfig_file}\n"
@@ -135,3 +140,81 @@ def test_an_empty_vault_says_so(tmp_path: Path, language: str) -> None:
     said = console.run(language, "secret", "list", tmp_path / "site").check(Exit.GOOD)
     assert said.out == ""
     assert "rbdtui secret set" in said.err
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_report_tells_what_was_installed_and_how_it_is_now(
+    installed: tuple[Site, console.Said], language: str
+) -> None:
+    site, _ = installed
+    said = console.run(language, "report", site.path)
+    assert (said.status, said.err) == (Exit.GOOD, "")
+    files = [Path(line) for line in said.out.splitlines()]
+    assert files == [site.path / "report.html", site.path / "report.md"]
+    for file in files:
+        written = file.read_text(encoding="utf-8")
+        for known in (site.run_ids()[-1], "node1", say(T("report.verdict.health_ok"), language)):
+            assert known in written
+        assert re.search(r"\b[0-9a-f]{64}\b", written), "digests of what was sent"
+    assert Page(files[0].read_text(encoding="utf-8")).wrong == []
+
+
+def test_no_secret_of_the_site_is_in_its_report(installed: tuple[Site, console.Said]) -> None:
+    site, _ = installed
+    vault = Vault.open(site.vault_file, PASSPHRASE)
+    secrets = {vault.get(name) for name in vault.names()}
+    assert len(secrets) >= 3
+    key = ("--passphrase-file", site.path / "passphrase")
+    said = console.run("en", "report", site.path, "--no-health", *key).check(Exit.GOOD)
+    files = [Path(line) for line in said.out.splitlines()]
+    assert len(files) == 2
+    for file in files:
+        assert file.stat().st_mode & 0o077 == 0
+        assert [secret for secret in secrets if secret in file.read_text(encoding="utf-8")] == []
+
+
+@pytest.mark.parametrize("opened", [True, False])
+def test_a_support_bundle_has_everything_but_secrets(
+    installed: tuple[Site, console.Said], tmp_path: Path, opened: bool
+) -> None:
+    site, _ = installed
+    vault = Vault.open(site.vault_file, PASSPHRASE)
+    file = tmp_path / "help.tar.gz"
+    key = ("--passphrase-file", site.path / "passphrase") if opened else ()
+    said = console.run("en", "support-bundle", site.path, "-o", file, *key)
+    assert (said.status, said.out, said.err) == (Exit.GOOD, f"{file}\n", "")
+    with tarfile.open(file) as archive:
+        members = [member for member in archive if member.isfile()]
+        texts = {member.name.partition("/")[2]: archive.extractfile(member).read() for member in members}  # type: ignore[union-attr]
+    run = site.run_ids()[-1]
+    for path in (
+        "index.html", "report.html", "findings.json", "health.json", "site/cluster.yaml", f"runs/{run}/events.jsonl",
+        "nodes/node1/config.txt", "nodes/node1/units.txt", "nodes/node1/rke2.txt", "cluster/nodes.json",
+        "cluster/pods.json",
+    ):  # fmt: skip
+        assert path in texts
+    assert re.search(rb"\btoken\"?: \"?\*{6}", texts["nodes/node1/config.txt"])
+    assert json.loads(texts["cluster/nodes.json"])["items"]
+    assert [json.loads(line)["seq"] for line in texts[f"runs/{run}/events.jsonl"].splitlines()][:2] == [1, 2]
+    for name in vault.names():
+        assert [path for path, text in texts.items() if vault.get(name).encode() in text] == []
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_report_is_written_though_nobody_can_open_the_vault(tmp_path: Path, language: str) -> None:
+    site = tmp_path / "site"
+    console.run("en", "init", site, "--example", "kubernetes-only")
+    fill_vault(site, {"sudo": "canary"})
+    said = console.run(language, "report", site, "-o", tmp_path / "report.md").check(Exit.GOOD)
+    written = (tmp_path / "report.md").read_text(encoding="utf-8")
+    begin = say(T("report.health.locked"), language).partition("{")[0]
+    assert begin in written
+    assert begin in said.err
+    assert "canary" not in written
+
+
+def test_a_report_in_a_form_that_nobody_knows_is_refused(tmp_path: Path) -> None:
+    console.run("en", "init", tmp_path / "site")
+    said = console.run("en", "report", tmp_path / "site", "-o", tmp_path / "report.pdf").check(Exit.USAGE)
+    assert ".html" in said.err
+    assert not (tmp_path / "report.pdf").exists()

@@ -108,7 +108,7 @@ async def bring_the_host_to_where_it_was(site: Site) -> None:
         context = replace(session.dry_context(hosts, facts, SilentReporter()), run_id=KILLED)
         for step in session.plan(facts).steps:
             if step.id in state.steps and state.steps[step.id].status.settled:
-                await step.apply(context)
+                await step.apply(context, await step.pending(context))
                 await step.verify(context)
 
 

@@ -82,4 +82,4 @@ async def answers_on_vip(fleet: SimulatedFleet, source: str) -> bool:
         target, _ = await fleet.network.find(fleet.machines[source], str(fleet.vip.ip), 6443)
     except OSError:
         return False
-    return fleet.network.clusters[target.name].serves(target)
+    return bool(fleet.network.clusters[target.name].serves(target))

@@ -66,4 +66,4 @@ async def planned_changes(site: EmbeddedSite) -> list[Change]:
     facts = await site.facts()
     async with site.session.hosts() as hosts:
         context = site.session.dry_context(hosts, facts, Silent())
-        return [change for step in site.session.plan(facts).steps for change in await step.describe(context)]
+        return [change for step in site.session.plan(facts).steps for change in (await step.pending(context)).changes]

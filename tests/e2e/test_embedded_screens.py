@@ -84,7 +84,7 @@ async def chooses_roles_and_address(operator: Operator) -> None:
     await operator.goes_to("3", BALANCER)
     assert "127.77.0.100/24" in operator.hint
     await operator.press("down", "enter", *"127.77.0.100/24", "enter", "down", "enter", *"87", "enter")
-    after = str(T("hint.after_balancer"))
+    after = str(T("hint.next", key="4", section=T("section.storage")))
     await operator.until(lambda: operator.hint == after)
 
 

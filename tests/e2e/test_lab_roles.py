@@ -15,7 +15,7 @@ import pytest
 from tests.e2e.lab_site import LabSite, wait_for
 from tests.lab import Lab
 
-pytestmark = [pytest.mark.lab, pytest.mark.timeout(1800)]
+pytestmark = [pytest.mark.lab_long, pytest.mark.timeout(1800)]
 
 ETCD, CONTROL_PLANE, AGENT = ("n1", "n2", "n3"), ("n4", "n5"), "n6"
 ALL = (*ETCD, *CONTROL_PLANE, AGENT)

@@ -19,12 +19,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
+from rbdtui.bundle.model import Chart
 from rbdtui.engine import runner
 from rbdtui.engine.events import Event, ProbeChanged, Record
 from rbdtui.engine.inputs import RunInputs
 from rbdtui.engine.journal import Journal
 from rbdtui.engine.parts import RunParts
-from rbdtui.plan.step import BundleFile, Change, ChangeKind, Plan, Probe, Step, StepContext, StepError, StepKind
+from rbdtui.plan.step import BundleFile, Change, ChangeKind, Pending, Plan, Step, StepContext, StepError, StepKind
 from rbdtui.rke2_version import Rke2Version
 from rbdtui.spec.model import ClusterSpec
 from rbdtui.words import T
@@ -45,6 +46,18 @@ class NoBundle:
     def rke2_version(self, arch: str) -> Rke2Version | None:
         return None
 
+    def chart(self, spec: ClusterSpec) -> Chart:
+        raise StepError("unused")
+
+    def helm(self, arch: str) -> BundleFile:
+        raise StepError("unused")
+
+    def rainbond_images(self, spec: ClusterSpec, arch: str) -> list[BundleFile]:
+        return []
+
+    def rainbond_releases(self) -> tuple[str, ...]:
+        return ()
+
 
 class DiskStep(Step):
     """Its result is a file; every begin of the work is a line in another."""
@@ -56,13 +69,12 @@ class DiskStep(Step):
     def result(self, context: StepContext) -> Path:
         return context.site_dir / "world" / self.id
 
-    async def probe(self, context: StepContext) -> Probe:
-        return Probe(self.result(context).exists())
+    async def pending(self, context: StepContext) -> Pending[None]:
+        if self.result(context).exists():
+            return Pending()
+        return Pending((Change(ChangeKind.FILE, T("test.change"), str(self.result(context))),))
 
-    async def describe(self, context: StepContext) -> list[Change]:
-        return [Change(ChangeKind.FILE, T("test.change"), str(self.result(context)))]
-
-    async def apply(self, context: StepContext) -> None:
+    async def apply(self, context: StepContext, pending: Pending[None]) -> None:
         site = context.site_dir
         append(site / "applied", f"{self.id} {context.run_id}\n")
         context.report.line(f"the password is {context.secret('canary')}")
@@ -88,9 +100,9 @@ class Gate(DiskStep):
     kind = StepKind.GATE
     wait_s: ClassVar[float] = 0.0
 
-    async def apply(self, context: StepContext) -> None:
+    async def apply(self, context: StepContext, pending: Pending[None]) -> None:
         await asyncio.sleep(self.wait_s)
-        await super().apply(context)
+        await super().apply(context, pending)
 
 
 class C(DiskStep):

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, Final
 
+from rbdtui.bundle.model import Chart
 from rbdtui.engine.events import Event, FailurePolicy, RunCreated, RunnerStarted, RunOutcome
 from rbdtui.engine.executor import Executor, Work, step_info
 from rbdtui.engine.inputs import RunOptions
@@ -22,8 +23,8 @@ from rbdtui.plan.step import (
     BundleFile,
     Change,
     ChangeKind,
+    Pending,
     Plan,
-    Probe,
     Reporter,
     RetryPolicy,
     Step,
@@ -73,6 +74,18 @@ class NoBundle:
     def rke2_version(self, arch: str) -> Rke2Version | None:
         return None
 
+    def chart(self, spec: ClusterSpec) -> Chart:
+        raise StepError("unused")
+
+    def helm(self, arch: str) -> BundleFile:
+        raise StepError("unused")
+
+    def rainbond_images(self, spec: ClusterSpec, arch: str) -> list[BundleFile]:
+        return []
+
+    def rainbond_releases(self) -> tuple[str, ...]:
+        return ()
+
 
 Action = Callable[[StepContext, int], Awaitable[None]]
 
@@ -86,7 +99,7 @@ class World:
 
     done: set[str] = field(default_factory=set)
     did: list[tuple[str, str]] = field(default_factory=list)
-    """(``probe`` | ``apply`` | ``verify``, step id)."""
+    """(``look`` | ``apply``, step id)."""
     actions: dict[str, Action] = field(default_factory=dict)
     """By step id: what `apply` does before the step counts as done."""
     running: set[str] = field(default_factory=set)
@@ -119,14 +132,13 @@ class FakeStep(Step):
     name: ClassVar[str] = "fake"
     world: ClassVar[World]
 
-    async def probe(self, context: StepContext) -> Probe:
-        self.world.did.append(("probe", self.id))
-        return Probe(self.id in self.world.done, evidence="looked")
+    async def pending(self, context: StepContext) -> Pending[None]:
+        self.world.did.append(("look", self.id))
+        if self.id in self.world.done:
+            return Pending(evidence="looked")
+        return Pending((Change(ChangeKind.COMMAND, T("test.change"), f"do {self.id}"),), evidence="looked")
 
-    async def describe(self, context: StepContext) -> list[Change]:
-        return [Change(ChangeKind.COMMAND, T("test.change"), f"do {self.id}")]
-
-    async def apply(self, context: StepContext) -> None:
+    async def apply(self, context: StepContext, pending: Pending[None]) -> None:
         world = self.world
         world.did.append(("apply", self.id))
         world.running.add(self.id)

@@ -37,7 +37,7 @@ async def test_a_step_starts_when_everything_before_it_is_done(tmp_path: Path) -
         applied = world.applied()
         assert applied.index("a@n1") < applied.index("b@n1") < applied.index("gate") < applied.index("c@n1")
         assert applied.index("b@n2") < applied.index("gate")
-        assert [what for what, step in world.did if step == "a@n1"] == ["probe", "apply", "probe"]
+        assert [what for what, step in world.did if step == "a@n1"] == ["look", "apply", "look"]
         events = run.events()
         finished = {event.step: event.outcome for event in events if isinstance(event, StepFinished)}
         assert finished.pop("gate") is Outcome.UNCHANGED, "a gate changes nothing"

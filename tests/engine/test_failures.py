@@ -19,8 +19,9 @@ from rbdtui.engine.events import (
     StopRequested,
 )
 from rbdtui.engine.executor import CommandRefusedError
+from rbdtui.engine.logs import log_file
 from rbdtui.engine.state import StepStatus
-from rbdtui.plan.step import Probe, RetryPolicy, Step, StepContext, StepError, StepKind
+from rbdtui.plan.step import Pending, RetryPolicy, Step, StepContext, StepError, StepKind
 from rbdtui.transport.base import (
     CommandResult,
     ConnectionLostError,
@@ -80,6 +81,26 @@ async def test_the_output_of_a_script_that_failed_is_evidence_without_secrets(tm
         assert "hunter22" not in str(event.text)
 
 
+@pytest.mark.parametrize("followed", [False, True])
+async def test_what_a_failed_script_said_is_in_the_log_once(tmp_path: Path, followed: bool) -> None:
+    world = World()
+    result = CommandResult(1, b"working\n", b"bad password hunter22\n", 0.1)
+
+    async def fail(context: StepContext, _: int) -> None:
+        for line in result.error_text.splitlines() if followed else ():
+            context.report.line(line)
+        raise RemoteScriptError("n1", "write-file", result)
+
+    world.actions["a@n1"] = fail
+    steps = lanes(world, ["n1"], ["a"])
+    async with executing(tmp_path, steps, policy=FailurePolicy.STOP, secrets={"s": "hunter22"}) as run:
+        await run.outcome()
+    log = log_file(tmp_path, "a@n1").read_text(encoding="utf-8")
+    assert log.count("bad password ******") == 1
+    assert "hunter22" not in log
+    assert ("working" in log) is not followed
+
+
 async def test_asking_holds_one_lane_and_any_answer_is_final(tmp_path: Path) -> None:
     world = World()
     world.actions["a@n1"] = failing(StepError("wrong"), times=1)
@@ -130,12 +151,12 @@ class LeavingOut(FakeStep):
 
     __slots__ = ()
 
-    async def probe(self, context: StepContext) -> Probe:
+    async def pending(self, context: StepContext) -> Pending[None]:
         wanted = {f"a@{node}" for node in ("n1", "n2", "n3") if node not in context.quarantined}
-        return Probe(wanted <= self.world.done)
+        return Pending(waits=None if wanted <= self.world.done else StepError("unused"))
 
-    async def apply(self, context: StepContext) -> None:
-        while not (await self.probe(context)).satisfied:
+    async def apply(self, context: StepContext, pending: Pending[None]) -> None:
+        while not (await self.pending(context)).is_done:
             await asyncio.sleep(0.002)
 
 

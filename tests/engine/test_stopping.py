@@ -66,7 +66,7 @@ async def test_a_gate_that_hangs_in_its_first_look_lets_go(tmp_path: Path) -> No
     class Hanging(kind("look", World(), kind=StepKind.GATE)):  # type: ignore[misc]
         __slots__ = ()
 
-        async def probe(self, context: StepContext) -> None:
+        async def pending(self, context: StepContext) -> None:
             await asyncio.sleep(3600)
 
     async with executing(tmp_path, [Hanging("n1")]) as run:

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic_core import to_jsonable_python
 
-from rbdtui.facts.disks import MOUNT_TABLE, PATH_SPACES, place_on_mounts
+from rbdtui.facts.disks import MOUNT_TABLE, PATH_SPACES, TURNING_DISKS, place_on_mounts
 from rbdtui.facts.fact import Answers, Fact, Output
 from rbdtui.facts.ports import SOCKET_OWNERS, SOCKETS, join_listeners
 from rbdtui.facts.software import CLAIM
@@ -50,6 +50,23 @@ def test_every_fact_has_a_recorded_output() -> None:
 
 def output_of(fact: str, case: str) -> str:
     return "\n".join(json.loads((RECORDED / fact / f"{case}.json").read_text(encoding="utf-8"))["output"])
+
+
+@pytest.mark.parametrize(
+    ("listed", "turning"),
+    [
+        ("disk 1 sda ST4000NM0035-1V4107\n", ("sda",)),
+        ("lvm 1 vg-root \npart 1 sda3 \ndisk 1 sda ST4000NM0035\ndisk 0 sdb INTEL\\x20SSD\n", ("sda",)),
+        ("crypt 1 luks \npart 1 nvme0n1p2 \ndisk 0 nvme0n1 SAMSUNG\n", ()),
+        ("part 1 vda1 \ndisk 1 vda \n", ()),
+        ("disk 1 sda QEMU\\x20HARDDISK\n", ()),
+        ("disk 1 sda Virtual_disk\n", ()),
+        ("disk\nlsblk: x: not a block device\n", ()),
+        ("", ()),
+    ],
+)
+def test_disks_that_turn_are_told_from_those_of_hypervisors(listed: str, turning: tuple[str, ...]) -> None:
+    assert TURNING_DISKS.parse(listed) == turning
 
 
 def test_paths_are_placed_on_the_nearest_mount_and_the_later_one_on_the_same_point() -> None:

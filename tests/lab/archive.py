@@ -9,6 +9,7 @@ import json
 import subprocess
 import tarfile
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from tests.lab.base import FILES
@@ -32,6 +33,7 @@ _CORE_IMAGES: Mapping[str, Sequence[str]] = {
     ),
     "pause": ("docker.io/rancher/mirrored-pause:3.6",),
     "ingress": ("docker.io/rancher/nginx-ingress-controller:v1.10.4-hardened2",),
+    "coredns": ("docker.io/rancher/hardened-coredns:v1.11.1-build20240305",),
 }
 _CANAL_IMAGES: Mapping[str, Sequence[str]] = {
     "pause": (
@@ -41,23 +43,58 @@ _CANAL_IMAGES: Mapping[str, Sequence[str]] = {
 }
 _TRAEFIK_IMAGES: Mapping[str, Sequence[str]] = {"ingress": ("docker.io/rancher/mirrored-library-traefik:3.6.4",)}
 """Layer, and the image names that it goes by in each of RKE2's archives."""
-_ENTRYPOINTS: Mapping[str, Sequence[str]] = {"pause": ("/pause",), "ingress": ("/ingress",)}
+_ENTRYPOINTS: Mapping[str, Sequence[str]] = {
+    "pause": ("/pause",),
+    "ingress": ("/ingress",),
+    "coredns": ("/coredns",),
+}
 
-_GOODRAIN = "registry.cn-hangzhou.aliyuncs.com/goodrain"
-_RAINBOND_PARTS = (
-    *(
-        f"{part}:v6.2.1-release"
-        for part in ("rainbond-operator", "rainbond", "rbd-api", "rbd-chaos", "rbd-mq", "rbd-worker", "rbd-init-probe")
-    ),
-    *(
-        "rbd-monitor:v2.20.0",
-        "apisix-ingress-controller:v1.8.3",
-        "apisix:3.9.1-debian",
-        "local-path-provisioner:v0.0.30",
-    ),
-    *("minio:RELEASE.2023-10-24T04-42-36Z", "rbd-db:8.0.19", "registry:2.6.2", "alpine:latest"),
+_SHELL_NAMES = (
+    "sh",
+    "grep",
+    "echo",
+    "cat",
+    "ls",
+    "mkdir",
+    "rm",
+    "sleep",
+    "nslookup",
+    "wget",
+    "nc",
+    "httpd",
+    "df",
+    "test",
 )
-"""What the chart of v6.2.1 names; the stand-in answers under all of them."""
+REPOSITORY = "registry.cn-hangzhou.aliyuncs.com/goodrain"
+"""What the charts call their default repository, and the vendor's offline archive its images."""
+_RELEASED_PARTS = (
+    *("rainbond-operator", "rainbond", "rbd-api", "rbd-chaos", "rbd-mq", "rbd-worker", "rbd-init-probe"),
+)
+
+
+_PARTS_OF_5 = (
+    *("rainbond-operator", "rbd-api", "rbd-chaos", "rbd-mq", "rbd-worker", "rbd-init-probe", "rbd-gateway", "rbd-node"),
+    *("rbd-resource-proxy", "rbd-webcli", "rbd-monitor", "rbd-eventlog", "rbd-mesh-data-panel", "nfs-provisioner"),
+)
+_OTHERS_OF_5 = (
+    *("etcd:v3.3.18", "registry:2.6.2", "rbd-db:8.0.19", "metrics-server:v0.4.1", "metrics-scraper:v1.0.4"),
+    *("kubernetes-dashboard:v2.6.1", "mysqld-exporter:latest"),
+)
+
+
+def rainbond_image_names(release: str) -> list[str]:
+    """What the chart of a release names; the stand-in answers under all of them."""
+    version = tuple(map(int, release.split(".")))
+    if version < (6,):
+        names = [*(f"{part}:v{release}-release" for part in _PARTS_OF_5), *_OTHERS_OF_5]
+        return [f"{REPOSITORY}/{name}" for name in [*names, f"rainbond:v{release}-release-allinone"]]
+    others = (
+        *("rbd-monitor:v2.20.0", "apisix-ingress-controller:v1.8.3", "local-path-provisioner:v0.0.30"),
+        *("minio:RELEASE.2023-10-24T04-42-36Z", "rbd-db:8.0.19", "registry:2.6.2"),
+        "apisix:3.9.1-debian-fix" if version >= (6, 5) else "apisix:3.9.1-debian",
+        "alpine:3" if version >= (6, 7, 2) else "alpine:latest",
+    )
+    return [f"{REPOSITORY}/{part}" for part in (*(f"{part}:v{release}-release" for part in _RELEASED_PARTS), *others)]
 
 
 def program_archive(rke2: Path) -> bytes:
@@ -78,42 +115,61 @@ def program_archive(rke2: Path) -> bytes:
     return _archive(write)
 
 
-def kubernetes_images(hyperkube: Path, pause: Path, runtime: Path) -> dict[str, bytes]:
+def kubernetes_images(programs: Path, runtime: Path) -> dict[str, bytes]:
     """RKE2's image archives `core`, `canal` and `traefik`, and the first two in one under "": tar, unpacked.
 
-    `runtime` holds Debian's containerd, runc and CNI plugins.
+    `programs` holds hyperkube, pause and coredns, `runtime` Debian's containerd, runc and CNI plugins.
     """
 
     def write_runtime(tar: tarfile.TarFile) -> None:
-        _add(tar, "bin/hyperkube", hyperkube.read_bytes(), 0o755)
+        _add(tar, "bin/hyperkube", (programs / "hyperkube").read_bytes(), 0o755)
         for name in _HYPERKUBE_NAMES:
             _link(tar, f"bin/{name}", "hyperkube")
         for path in _RUNTIME_FILES:
             _add(tar, f"bin/{Path(path).name}", (runtime / path).read_bytes(), 0o755)
 
-    program = pause.read_bytes()
-
     def small(name: str) -> bytes:
-        return _archive(lambda tar: _add(tar, name, program, 0o755))
+        program = programs / ("coredns" if name == "coredns" else "pause")
+        return _archive(lambda tar: _add(tar, name, program.read_bytes(), 0o755))
 
     layers = {name: small(name) for name in _ENTRYPOINTS}
     layers["rke2-runtime"] = _archive(write_runtime)
     both = {name: [*_CORE_IMAGES.get(name, ()), *_CANAL_IMAGES.get(name, ())] for name in layers}
     wanted = {"": both, CORE: _CORE_IMAGES, CANAL: _CANAL_IMAGES, TRAEFIK: _TRAEFIK_IMAGES}
-    return {variant: _image_archive({name: layers[name] for name in names}, names) for variant, names in wanted.items()}
+    return {
+        variant: _image_archive(
+            {name: layers[name] for name in names},
+            [_Image(name, tags, entrypoint=_ENTRYPOINTS.get(name, ())) for name, tags in names.items()],
+        )
+        for variant, names in wanted.items()
+    }
 
 
-def rainbond_images(rainbond: Path) -> bytes:
-    """`rainbond-images-amd64.tar.gz`, unpacked: the stand-in under every image name of the chart."""
+def rainbond_images(rainbond: Path, busybox: Path, release: str, speed: float = 1) -> bytes:
+    """`rainbond-images-amd64.tar.gz`, unpacked: the stand-in under every image name of a release, each image its own.
+
+    An image knows its name and its release from its environment, as the real ones know theirs from what is in them;
+    `speed` divides the delays of probes. Alpine's image holds a shell, for the jobs that need one.
+    """
 
     def write(tar: tarfile.TarFile) -> None:
         _add(tar, "bin/rainbond", rainbond.read_bytes(), 0o755)
-        for name in ("manager", "rbd"):
+        for name in ("manager", "rbd", "bin/mysql"):
             _link(tar, name, "/bin/rainbond")
 
-    return _image_archive(
-        {"rainbond": _archive(write)}, {"rainbond": [f"{_GOODRAIN}/{part}" for part in _RAINBOND_PARTS]}
-    )
+    def write_shell(tar: tarfile.TarFile) -> None:
+        _add(tar, "bin/busybox", busybox.read_bytes(), 0o755)
+        for name in _SHELL_NAMES:
+            _link(tar, f"bin/{name}", "busybox")
+
+    told = (f"RAINBOND_RELEASE={release}", f"LAB_RAINBOND_SPEED={speed:g}")
+    images = [
+        _Image("shell", (name,), env=(f"RAINBOND_IMAGE={name}",))
+        if "/alpine:" in name
+        else _Image("rainbond", (name,), entrypoint=("/rbd",), env=(*told, f"RAINBOND_IMAGE={name}"))
+        for name in rainbond_image_names(release)
+    ]
+    return _image_archive({"rainbond": _archive(write), "shell": _archive(write_shell)}, images)
 
 
 def write_compressed(path: Path, data: bytes) -> None:
@@ -135,23 +191,35 @@ def write_checksums(directory: Path, name: str) -> None:
     )
 
 
-def _image_archive(layers: Mapping[str, bytes], names: Mapping[str, Sequence[str]]) -> bytes:
+@dataclass(frozen=True, slots=True)
+class _Image:
+    layer: str
+    names: Sequence[str]
+    entrypoint: Sequence[str] = ()
+    env: Sequence[str] = ()
+
+    def config(self, layer: bytes) -> bytes:
+        entry = {"Entrypoint": list(self.entrypoint)} if self.entrypoint else {}
+        made = {
+            "architecture": "amd64",
+            "os": "linux",
+            "created": "1970-01-01T00:00:00Z",
+            "config": {"Env": ["PATH=/bin", *self.env], **entry},
+            "rootfs": {"type": "layers", "diff_ids": [f"sha256:{hashlib.sha256(layer).hexdigest()}"]},
+        }
+        return json.dumps(made).encode()
+
+
+def _image_archive(layers: Mapping[str, bytes], images: Sequence[_Image]) -> bytes:
     def write(tar: tarfile.TarFile) -> None:
-        manifest = []
         for name, layer in layers.items():
             _add(tar, f"{name}/layer.tar", layer)
-            entry = {"Entrypoint": list(_ENTRYPOINTS[name])} if name in _ENTRYPOINTS else {}
-            config = {
-                "architecture": "amd64",
-                "os": "linux",
-                "created": "1970-01-01T00:00:00Z",
-                "config": {"Env": ["PATH=/bin"], **entry},
-                "rootfs": {"type": "layers", "diff_ids": [f"sha256:{hashlib.sha256(layer).hexdigest()}"]},
-            }
-            data = json.dumps(config).encode()
+        manifest = []
+        for image in images:
+            data = image.config(layers[image.layer])
             file = f"{hashlib.sha256(data).hexdigest()}.json"
             _add(tar, file, data)
-            manifest.append({"Config": file, "RepoTags": list(names[name]), "Layers": [f"{name}/layer.tar"]})
+            manifest.append({"Config": file, "RepoTags": list(image.names), "Layers": [f"{image.layer}/layer.tar"]})
         _add(tar, "manifest.json", json.dumps(manifest).encode())
 
     return _archive(write)

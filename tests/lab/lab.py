@@ -15,7 +15,7 @@ from types import TracebackType
 from tests.lab import claims, faults, machine, wire
 from tests.lab.base import base_image, keepalived_image
 from tests.lab.booted import Booted, LoginKeys
-from tests.lab.bundle import existing_bundle, offline_bundle
+from tests.lab.bundle import existing_bundle, offline_bundle, rainbond_bundle
 from tests.lab.cache import Cache, cache_root
 from tests.lab.layout import BASTION_USER, JUMP, OP_USER, Host, Plan, bridge_name, check_name, make_plan, squatter_name
 from tests.lab.shell import LabError, Progress, run, to_stderr
@@ -147,6 +147,10 @@ class Lab:
     def split_bundle(self) -> Path:
         """The same bundle with RKE2's core and canal images in archives of their own."""
         return offline_bundle(self._cache, self._progress, split=True)
+
+    def rainbond_bundle(self, release: str) -> Path:
+        """The bundle with a release of Rainbond: 6.2.1, 6.5.2, 6.9.3, 6.9.8 (with the chart of 6.9.3) or 5.17.3."""
+        return rainbond_bundle(self._cache, self._progress, release)
 
     # Up and down
 

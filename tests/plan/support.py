@@ -105,11 +105,11 @@ class Bench:
 
 @asynccontextmanager
 async def bench(
-    tmp_path: Path, count: int = 1, *, builds: Sequence[Build] = (Build(),), verbs: Verbs = VERBS
+    tmp_path: Path, count: int = 1, *, builds: Sequence[Build] = (Build(),), verbs: Verbs = VERBS, old: bool = False
 ) -> AsyncIterator[Bench]:
-    """A fleet that lives for the block; with three machines and more there is a VIP."""
+    """A fleet that lives for the block; with three machines and more there is a VIP; ``old`` has Rainbond 5.17."""
     async with SimulatedFleet(count, speed=SPEED, builds=builds, verbs=verbs) as fleet:
-        bundle = write_bundle(tmp_path / "bundle", images_bytes=256 * 1024)
+        bundle = write_bundle(tmp_path / "bundle", images_bytes=256 * 1024, old=old)
         site = write_demo_site(tmp_path / "site", fleet, bundle=bundle)
         site.known_hosts_file.write_text(fleet.known_hosts)
         spec = load_spec(site.spec_file).spec
@@ -131,9 +131,15 @@ async def bench(
             yield Bench(fleet, context, heard)
 
 
+async def settle(step: Step, context: StepContext) -> list[str]:
+    """Apply a step, whatever is pending; the sentences of what it changed."""
+    pending = await step.pending(context)
+    await step.apply(context, pending)
+    return [str(change.title) for change in pending.changes]
+
+
 async def carry_out(step: Step, context: StepContext) -> list[str]:
-    """Describe, apply and verify a step; the sentences of what it changed."""
-    changes = [str(change.title) for change in await step.describe(context)]
-    await step.apply(context)
+    """Apply and verify a step; the sentences of what it changed."""
+    changes = await settle(step, context)
     await step.verify(context)
     return changes

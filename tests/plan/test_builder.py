@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rbdtui.facts.model import NodeFacts
-from rbdtui.plan.builder import build_plan
+from rbdtui.plan.builder import build_plan, rainbond_steps
 from rbdtui.plan.step import Plan, StepKind, Undoable
 from rbdtui.spec.model import ClusterSpec, Role
 from rbdtui.words import LANGUAGES, catalogue
@@ -73,9 +73,12 @@ def test_any_plan_is_in_order(spec: ClusterSpec) -> None:
     assert all(vip in done[first] for vip in of_kind(plan, "vip-up", "keepalived"))
     assert in_series(of_kind(plan, "keepalived-check"), done), "gateways are touched one at a time"
     assert all(done[check] >= {first, *servers} for check in of_kind(plan, "keepalived-check"))
-    proof = plan.steps[-1]
-    assert proof.id == "cluster-proof"
-    assert done[proof.id] == {step.id for step in plan.steps} - {proof.id}, "the proof is behind everything"
+    of_rainbond = {*(step.name for step in rainbond_steps(spec)), "keepalived-gateway-check"}
+    before = {step.id for step in plan.steps if step.name not in of_rainbond}
+    assert done["cluster-proof"] == before - {"cluster-proof"}, "the proof is behind all of the cluster"
+    rainbond = of_kind(plan, *of_rainbond)
+    assert in_series(["cluster-proof", *rainbond], done), "Rainbond comes last, one step behind the other"
+    assert bool(rainbond) is spec.profile.installs_rainbond
     assert {step.node for step in plan.steps} == {"", *(node.name for node in spec.nodes)}
     assert [step.id for step in build_plan(spec, {}).steps] == [step.id for step in plan.steps]
 

@@ -23,8 +23,10 @@ from rbdtui.plan.cluster import (
     vip_interface,
     yaml_of,
 )
+from rbdtui.plan.steps.keepalived import _unicast
 from rbdtui.plan.steps.prepare import hosts_lines
 from rbdtui.spec.model import ClusterSpec
+from rbdtui.transport.endpoints import endpoints_of
 from tests.plan.support import ALL_IN_ONE, SERVER, spec_of, three_servers_and_an_agent
 
 VIP_API = {"mode": "vip", "domain": "api.site-a.lan"}
@@ -110,6 +112,39 @@ def test_lists_are_joined_and_our_own_keys_win() -> None:
     assert own["debug"] is True
     assert own["disable"] == ["rke2-ingress-nginx", "rke2-traefik", "rke2-traefik-crd", "rke2-metrics-server"]
     assert "kube.example" in own["tls-san"]  # type: ignore[operator]
+
+
+def test_a_node_joins_with_its_labels_taints_and_outside_address_beside_those_of_all() -> None:
+    extra = {"node-label": ["site=a"], "node-taint": "all=yes:PreferNoSchedule"}
+    spec = three_servers_and_an_agent(kubernetes={"settings": extra})
+    more = {"labels": {"disk": "ssd", "empty": ""}, "taints": ["a=b:NoSchedule"], "external_address": "203.0.113.5"}
+    node = spec.node("n4").model_validate({**spec.node("n4").model_dump(exclude_defaults=True), **more})
+    own = rke2_settings(spec, node, begins=False)
+    assert own["node-label"] == ["site=a", "disk=ssd", "empty="]
+    assert own["node-taint"] == ["all=yes:PreferNoSchedule", "a=b:NoSchedule"]
+    assert own["node-external-ip"] == "203.0.113.5"
+    assert settings_of(spec, "n4")["node-label"] == ["site=a"]
+
+
+def test_nodes_with_a_network_of_their_own_know_each_other_by_it_and_are_logged_in_to_by_the_other() -> None:
+    plain = three_servers_and_an_agent()
+    data = plain.model_dump(mode="json", exclude_unset=True)
+    for index, node in enumerate(data["nodes"]):
+        node["address"], node["internal_address"] = f"192.168.9.{index + 1}", node["address"]
+    spec = ClusterSpec.model_validate(data)
+    for name in ("n1", "n2", "n4"):
+        inside, outside = settings_of(plain, name), settings_of(spec, name)
+        names = outside.pop("tls-san", [])
+        assert set(inside.pop("tls-san", [])) <= set(names)  # type: ignore[arg-type]
+        assert inside == outside, "RKE2 is told nothing but the network of the nodes"
+        if name != "n4":
+            assert "192.168.9.1" in names  # type: ignore[operator]
+    assert hosts_lines(spec) == hosts_lines(plain)
+    assert (spec.api_address, spec.gateway_address) == (plain.api_address, plain.gateway_address)
+    for own in (spec, plain):
+        assert "10.0.0.12" in _unicast(own, own.node("n1"))
+        assert "192.168.9" not in _unicast(own, own.node("n1"))
+    assert {each.address for each in endpoints_of(spec).values()} == {f"192.168.9.{number}" for number in range(1, 5)}
 
 
 def test_the_bundled_ingress_is_only_in_the_way_of_rainbond() -> None:

@@ -15,6 +15,7 @@ import yaml
 
 from rbdtui.bundle.scan import open_bundle
 from rbdtui.errors import StepError
+from rbdtui.plan.builder import build_plan
 from rbdtui.plan.step import ChangeKind, Step
 from rbdtui.plan.steps import keepalived
 from rbdtui.plan.steps.keepalived import CHECK_FILE, CONFIG_FILE, OLD_CHECK_FILE, Keepalived, KeepalivedCheck
@@ -26,7 +27,8 @@ from rbdtui.simulator.fleet import Build
 from rbdtui.simulator.machine import System
 from rbdtui.simulator.state import fleet_state
 from rbdtui.simulator.verbs.transfer import JOBS_DIR
-from tests.plan.support import SECRETS, Bench, bench, carry_out
+from rbdtui.spec.model import ClusterSpec
+from tests.plan.support import SECRETS, Bench, bench, carry_out, settle
 from tests.waiting import until
 
 LACKS_KEEPALIVED = (Build(keepalived=False), Build())
@@ -36,20 +38,40 @@ async def told(at: Bench, *steps: Step) -> str:
     """All that describing steps and their evidence say, in one text."""
     words = []
     for step in steps:
-        words.append((await step.probe(at.context)).evidence)
-        words += [json.dumps(change.to_json()) for change in await step.describe(at.context)]
+        pending = await step.pending(at.context)
+        words += [pending.evidence, *(json.dumps(change.to_json()) for change in pending.changes)]
     return "\n".join(words)
 
 
 async def test_keepalived_comes_from_the_bundle_where_it_is_missing(tmp_path: Path) -> None:
     async with bench(tmp_path, 3, builds=LACKS_KEEPALIVED) as at:
-        assert (await InstallHostPackages("node2").probe(at.context)).satisfied
-        (change,) = await InstallHostPackages("node1").describe(at.context)
+        assert (await InstallHostPackages("node2").pending(at.context)).is_done
+        (change,) = (await InstallHostPackages("node1").pending(at.context)).changes
         assert change.kind is ChangeKind.PACKAGE
         assert change.detail == "keepalived_2.2.7-1+b2_amd64.deb"
         await carry_out(InstallHostPackages("node1"), at.context)
         assert "keepalived" in at.machine().packages
         assert at.heard.lines, "the package manager's words are in the step's log"
+
+
+async def test_what_mounts_nfs_volumes_comes_from_the_bundle_to_every_node(tmp_path: Path) -> None:
+    async with bench(tmp_path, 3) as at:
+        data = at.context.spec.model_dump(mode="json", exclude_unset=True)
+        data |= {"profile": "rainbond-6", "storage": {"mode": "nfs", "server": "nas.lan", "path": "/data"}}
+        data["nodes"][2]["roles"] = ["worker"]
+        context = replace(at.context, spec=ClusterSpec.model_validate(data))
+        assert {f"host-packages@{node.name}" for node in context.spec.nodes} <= {
+            step.id for step in build_plan(context.spec, {}).steps
+        }
+        step, machine = InstallHostPackages("node3"), at.machine("node3")
+        assert (await step.pending(context)).is_done
+        machine.tools.discard("mount.nfs")
+        (change,) = (await step.pending(context)).changes
+        assert change.detail == "nfs-common_2.6.2-4_amd64.deb", "keepalived is for gateways alone"
+        await carry_out(step, context)
+        assert "nfs-common" in machine.packages
+        without_nfs = await InstallHostPackages("node1").pending(at.context)
+        assert without_nfs.is_done
 
 
 @pytest.mark.parametrize("packages_gone", [False, True])
@@ -58,18 +80,18 @@ async def test_an_installation_whose_end_nobody_saw_is_followed_to_its_end(tmp_p
     async with bench(tmp_path, 3, builds=LACKS_KEEPALIVED) as at:
         files = at.machine().files
         job = f"{JOBS_DIR}/{at.context.run_id}-host-packages"
-        cut_off = asyncio.create_task(step.apply(at.context))
+        cut_off = asyncio.create_task(settle(step, at.context))
         await until(lambda: files.exists(f"{job}/digest"))
         cut_off.cancel()
         await asyncio.wait({cut_off})
         await until(lambda: files.exists(f"{job}/exit"))
         assert "keepalived" in at.machine().packages
-        assert not (await step.probe(at.context)).satisfied, "its exit status was not read"
+        assert not (await step.pending(at.context)).is_done, "its exit status was not read"
         (tmp_path / "empty").mkdir()
         context = replace(at.context, bundle=open_bundle(tmp_path / "empty")) if packages_gone else at.context
         await carry_out(step, context)
         assert not files.exists(job)
-        assert (await step.probe(context)).satisfied
+        assert (await step.pending(context)).is_done
 
 
 async def test_a_bundle_without_packages_for_the_system_says_so(tmp_path: Path) -> None:
@@ -78,7 +100,7 @@ async def test_a_bundle_without_packages_for_the_system_says_so(tmp_path: Path) 
         other = replace(facts, os=replace(facts.os, id="kylin", version_id="V10"))
         context = replace(at.context, facts={**at.context.facts, "node1": other})
         with pytest.raises(StepError) as caught:
-            await InstallHostPackages("node1").apply(context)
+            await settle(InstallHostPackages("node1"), context)
         assert caught.value.code == "no_packages"
         assert caught.value.params["system"] == "kylin-V10-amd64"
 
@@ -100,12 +122,12 @@ async def test_both_phases_of_keepalived(tmp_path: Path) -> None:
         assert at.machine().files.get(CONFIG_FILE).mode == 0o600  # type: ignore[union-attr]
 
         at.machine().files.put("/var/lib/rancher/rke2/bin/kubectl", "", mode=0o755)
-        await KeepalivedCheck("node1").apply(at.context)
+        await settle(KeepalivedCheck("node1"), at.context)
         second = at.file(CONFIG_FILE)
         assert "weight 0" in second
         assert f'script "{CHECK_FILE}"' in second
         assert "track_script" in second
-        assert (await Keepalived("node1").probe(at.context)).satisfied, "phase 1 is not undone by a second run"
+        assert (await Keepalived("node1").pending(at.context)).is_done, "phase 1 is not undone by a second run"
         assert SECRETS["vrrp-password"] not in await told(at, Keepalived("node1"), KeepalivedCheck("node1"))
 
 
@@ -131,7 +153,7 @@ async def test_a_check_that_only_we_can_run_proves_nothing(tmp_path: Path, monke
         await running(at)
         monkeypatch.setattr(keepalived, "CHECK_FILE", "/etc/keepalived/check.sh")
         monkeypatch.setattr(keepalived, "_SEEN_WITHIN_S", 2.0)
-        await KeepalivedCheck("node1").apply(at.context)
+        await settle(KeepalivedCheck("node1"), at.context)
         with pytest.raises(StepError) as caught:
             await KeepalivedCheck("node1").verify(at.context)
         assert caught.value.code == "check_fails"
@@ -178,7 +200,7 @@ async def test_a_configuration_that_keepalived_refuses_never_gets_in_place(tmp_p
         at.machine().files.put(CONFIG_FILE, "the old one\n")
         at.fleet.fail_next("node1", "keepalived-test", status=3, message="(Line 12) Unknown interface")
         with pytest.raises(StepError) as caught:
-            await Keepalived("node1").apply(at.context)
+            await settle(Keepalived("node1"), at.context)
         assert caught.value.code == "content_refused"
         assert "Unknown interface" in caught.value.evidence
         assert at.file(CONFIG_FILE) == "the old one\n"
@@ -188,10 +210,10 @@ async def test_a_restart_that_was_cut_off_is_made_up_for(tmp_path: Path) -> None
     async with bench(tmp_path, 3) as at:
         await carry_out(Keepalived("node1"), at.context)
         at.machine().files.remove("/var/lib/rbdtui/started/keepalived.service")
-        (change,) = await Keepalived("node1").describe(at.context)
+        (change,) = (await Keepalived("node1").pending(at.context)).changes
         assert "with its new configuration" in str(change.title)
         await carry_out(Keepalived("node1"), at.context)
-        assert (await Keepalived("node1").probe(at.context)).satisfied
+        assert (await Keepalived("node1").pending(at.context)).is_done
 
 
 async def test_the_bundle_is_shipped_once_and_verified_by_digest(tmp_path: Path) -> None:
@@ -199,9 +221,9 @@ async def test_the_bundle_is_shipped_once_and_verified_by_digest(tmp_path: Path)
         await carry_out(ShipBundle("node1"), at.context)
         images = f"{IMAGES_DIR}/rke2-images.linux-amd64.tar.gz"
         assert at.machine().files.read(images) == (tmp_path / "bundle" / Path(images).name).read_bytes()
-        assert (await ShipBundle("node1").probe(at.context)).satisfied
+        assert (await ShipBundle("node1").pending(at.context)).is_done
         at.machine().files.put(images, b"changed on the host")
-        (change,) = await ShipBundle("node1").describe(at.context)
+        (change,) = (await ShipBundle("node1").pending(at.context)).changes
         assert images in str(change.title)
 
 
@@ -210,16 +232,16 @@ async def test_rke2_is_unpacked_once_and_again_for_another_archive(tmp_path: Pat
         await carry_out(ShipBundle("node1"), at.context)
         await carry_out(UnpackRke2("node1"), at.context)
         assert at.machine().files.exists("/usr/local/bin/rke2")
-        assert (await UnpackRke2("node1").probe(at.context)).satisfied
+        assert (await UnpackRke2("node1").pending(at.context)).is_done
         at.machine().files.remove("/usr/local/bin/rke2")
-        assert not (await UnpackRke2("node1").probe(at.context)).satisfied, "a marker alone proves nothing"
+        assert not (await UnpackRke2("node1").pending(at.context)).is_done, "a marker alone proves nothing"
         await carry_out(UnpackRke2("node1"), at.context)
 
         archive = tmp_path / "bundle" / "rke2.linux-amd64.tar.gz"
         archive.write_bytes(newer(archive))
         (tmp_path / "bundle" / "sha256sum-amd64.txt").unlink()
         context = replace(at.context, bundle=open_bundle(tmp_path / "bundle"))
-        assert not (await UnpackRke2("node1").probe(context)).satisfied
+        assert not (await UnpackRke2("node1").pending(context)).is_done
 
 
 def newer(archive: Path) -> bytes:
@@ -234,7 +256,7 @@ async def test_a_damaged_archive_on_the_host_is_an_error(tmp_path: Path) -> None
     async with bench(tmp_path) as at:
         at.machine().files.put("/var/lib/rbdtui/bundle/rke2.linux-amd64.tar.gz", b"half of it")
         with pytest.raises(StepError) as caught:
-            await UnpackRke2("node1").apply(at.context)
+            await settle(UnpackRke2("node1"), at.context)
         assert caught.value.code == "archive_damaged"
 
 
@@ -252,7 +274,7 @@ async def test_rke2s_configuration_has_the_token_and_shows_it_to_nobody(tmp_path
         assert str(settings["token"]).endswith(f"::server:{SECRETS['rke2-token']}")
         assert settings["server"] == f"https://{at.fleet.vip.ip}:9345"
         assert not at.machine("node2").files.exists("/etc/rancher/rke2/registries.yaml"), "no Rainbond, no registry"
-        assert (await step.probe(at.context)).satisfied
+        assert (await step.pending(at.context)).is_done
 
 
 async def test_rainbond_gets_its_registry(tmp_path: Path) -> None:
@@ -276,8 +298,8 @@ async def test_looking_at_an_untouched_host_changes_nothing(tmp_path: Path) -> N
             KeepalivedCheck,
         ]
         for kind in kinds:
-            assert not (await kind("node1").probe(at.context)).satisfied
-            assert await kind("node1").describe(at.context)
+            assert not (await kind("node1").pending(at.context)).is_done
+            assert (await kind("node1").pending(at.context)).changes
         assert fleet_state(at.fleet) == before
 
 

@@ -31,7 +31,7 @@ from rbdtui.plan.steps.ship import ShipBundle, UnpackRke2
 from rbdtui.simulator.fleet import Build
 from rbdtui.simulator.machine import System
 from rbdtui.transport.scripts import script
-from tests.plan.support import SECRETS, Bench, bench, carry_out
+from tests.plan.support import SECRETS, Bench, bench, carry_out, settle
 from tests.plan.walk import walk
 
 SERVER_CA = "/var/lib/rancher/rke2/server/tls/server-ca.crt"
@@ -100,11 +100,11 @@ async def test_what_will_be_written_is_shown_before_there_is_a_cluster(tmp_path:
             ("node2", "+token: K10…::server:secret:rke2-token"),
             ("node4", "+token: K10…::node:secret:rke2-agent-token"),
         ):
-            (change,) = await ConfigureRke2(node).describe(at.context)
+            (change,) = (await ConfigureRke2(node).pending(at.context)).changes
             assert line in change.detail.splitlines()
             assert not any(secret in change.detail for secret in SECRETS.values())
         with pytest.raises(StepError) as caught:
-            await ConfigureRke2("node2").apply(at.context)
+            await settle(ConfigureRke2("node2"), at.context)
         assert (caught.value.code, caught.value.retryable) == ("no_cluster_ca", True)
         assert not at.machine("node2").files.exists(CONFIG_FILE)
 
@@ -124,7 +124,7 @@ async def test_another_ca_than_the_first_servers_is_not_joined(tmp_path: Path) -
         await at.machine().systemd.stop("keepalived")
         impostor.addresses.append(at.fleet.vip)
         with pytest.raises(StepError) as caught:
-            await StartServer("node2").apply(at.context)
+            await settle(StartServer("node2"), at.context)
         assert caught.value.code == "rke2_token"
         assert "token CA hash does not match" in caught.value.evidence
 
@@ -136,7 +136,7 @@ async def test_a_server_whose_ca_is_not_the_one_of_its_token_lets_nobody_in(tmp_
         await carry_out(StartFirstServer("node1"), at.context)
         at.machine().files.put(SERVER_CA, pem(certificate("foreign")))
         with pytest.raises(StepError) as caught:
-            await ConfigureRke2("node4").apply(at.context)
+            await settle(ConfigureRke2("node4"), at.context)
         assert caught.value.code == "cluster_ca_differs"
         assert caught.value.params["node"] == "node1"
 
@@ -148,7 +148,7 @@ async def test_a_running_server_is_left_alone_while_nobody_can_say_which_cluster
         for machine in at.fleet.machines.values():
             machine.files.remove("/var/lib/rancher/rke2/server/token")
         with pytest.raises(StepError) as caught:
-            await StartServer("node2").apply(at.context)
+            await settle(StartServer("node2"), at.context)
         assert caught.value.code == "no_cluster_ca"
         assert at.machine("node2").systemd.unit("rke2-server").invocations == starts
 
@@ -331,7 +331,7 @@ async def test_a_first_server_that_was_set_up_anew_joins_its_cluster_and_makes_n
         assert own["server"] == f"https://{JOIN_NAME}:9345"
         assert own["token"] == f"K10{ca_of(at, 'node2')}::server:{SECRETS['rke2-token']}"
         with pytest.raises(StepError) as caught:
-            await StartFirstServer("node1").apply(at.context)
+            await settle(StartFirstServer("node1"), at.context)
         assert caught.value.code == "rke2_name_taken"
         cluster.delete_node("node1")
         await carry_out(StartFirstServer("node1"), at.context)

@@ -11,15 +11,15 @@ from pathlib import Path
 import pytest
 import yaml
 
+from rbdtui.kube.kubeconfig import read_kubeconfig
 from rbdtui.plan.step import StepError
 from rbdtui.plan.steps.gates import VipToServer
 from rbdtui.plan.steps.keepalived import Keepalived
 from rbdtui.plan.steps.kubeconfig import SERVER_KUBECONFIG, WriteKubeconfig
 from rbdtui.plan.steps.rke2_start import StartFirstServer
-from rbdtui.probes.kubeconfig import read_kubeconfig
 from rbdtui.simulator.kubernetes.certificates import Authority
-from rbdtui.transport.base import Reach, ReachResult
-from tests.plan.support import Bench, bench, carry_out
+from rbdtui.transport.base import NotReachedError, Reach, ReachResult
+from tests.plan.support import Bench, bench, carry_out, settle
 from tests.plan.test_start_steps import lay_down
 
 STEP = WriteKubeconfig("")
@@ -64,8 +64,7 @@ async def test_what_is_written_is_ours_and_was_used(at: Bench) -> None:
             if key != "server":
                 assert base64.b64decode(value) == base64.b64decode(theirs[kind][0][section][key])
     assert read_kubeconfig(file).key
-    assert (await STEP.probe(at.context)).satisfied
-    assert not await STEP.describe(at.context)
+    assert (await STEP.pending(at.context)).is_done
 
 
 USER = "    client-certificate-data"
@@ -90,9 +89,9 @@ async def test_a_kubeconfig_that_would_do_more_than_log_in_is_refused(at: Bench,
     changed = offered(at).replace(old, new, 1)
     assert changed != offered(at)
     offer(at, changed)
-    assert [str(change.title) for change in await STEP.describe(at.context)] != []
+    assert [str(change.title) for change in (await STEP.pending(at.context)).changes] != []
     with pytest.raises(StepError) as caught:
-        await STEP.apply(at.context)
+        await settle(STEP, at.context)
     assert "kubeconfig_refused" in caught.value.code
     assert "node1: " in caught.value.evidence
     assert not (at.context.site_dir / "kubeconfig").exists()
@@ -114,7 +113,7 @@ async def test_a_kubeconfig_without_credentials_is_not_proven(at: Bench) -> None
     for name, text in spoilt.items():
         offer(at, text)
         with pytest.raises(StepError) as caught:
-            await STEP.apply(at.context)
+            await settle(STEP, at.context)
         assert "kubeconfig_refused" in caught.value.code, name
         assert "PRIVATE" not in caught.value.evidence
     assert not (at.context.site_dir / "kubeconfig").exists()
@@ -134,7 +133,7 @@ async def test_credentials_that_the_api_does_not_take_are_not_written(at: Bench)
     ):
         offer(at, text)
         with pytest.raises(StepError) as caught:
-            await STEP.apply(at.context)
+            await settle(STEP, at.context)
         assert "kubeconfig_useless" in caught.value.code
     assert not (at.context.site_dir / "kubeconfig").exists()
 
@@ -145,7 +144,7 @@ async def test_a_kubeconfig_that_was_changed_in_the_site_is_written_anew(at: Ben
     good = file.read_bytes()
     for change in (lambda: file.write_bytes(good + b"#"), lambda: file.chmod(0o644), file.unlink):
         change()
-        assert not (await STEP.probe(at.context)).satisfied
+        assert not (await STEP.pending(at.context)).is_done
         await carry_out(STEP, at.context)
         assert file.read_bytes() == good
 
@@ -153,11 +152,11 @@ async def test_a_kubeconfig_that_was_changed_in_the_site_is_written_anew(at: Ben
 async def test_where_no_way_leads_to_the_api_that_is_said(at: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     host = at.context.hosts["node1"]
 
-    async def forbidden(*_: object, **__: object) -> ReachResult:
-        return ReachResult(Reach.FORBIDDEN, 0.1)
+    async def forbidden(*_: object, **__: object) -> None:
+        raise NotReachedError(ReachResult(Reach.FORBIDDEN, 0.1))
 
-    monkeypatch.setattr(host, "reach", forbidden)
-    await STEP.apply(at.context)
+    monkeypatch.setattr(host, "dial", forbidden)
+    await settle(STEP, at.context)
     assert any("was not tested" in str(note) for note in at.heard.notes)
     assert (at.context.site_dir / "kubeconfig").exists()
 

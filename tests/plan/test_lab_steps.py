@@ -30,7 +30,7 @@ from rbdtui.transport.endpoints import endpoints_of
 from rbdtui.transport.hostkeys import KnownHosts
 from rbdtui.transport.pool import HostPool
 from tests.lab import Lab
-from tests.plan.support import Heard, carry_out
+from tests.plan.support import Heard, carry_out, settle
 from tests.plan.walk import walk
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(900)]
@@ -100,12 +100,12 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
             {
                 "apiVersion": "rbdtui/v1",
                 "name": "steps",
-                "profile": "rainbond-6",
+                "profile": "kubernetes-only",
                 "bundle": str(lab.bundle),
                 "ssh": {"key": str(lab.key)},
                 "nodes": [
                     {"name": "n1", "address": n1.address, "roles": ["control-plane", "etcd", "worker", "gateway"]},
-                    {"name": "n2", "address": n2.address, "roles": ["worker", "build"]},
+                    {"name": "n2", "address": n2.address, "roles": ["worker"]},
                 ],
                 "kubernetes": {"api": {"mode": "vip"}},
                 "gateway": {"vip": f"{lab.vips[0]}/{lab.network.prefixlen}", "virtual_router_id": 87},
@@ -133,8 +133,7 @@ def test_looking_at_every_step_changes_nothing(site: Site, before: Before) -> No
 
     async def look(context: StepContext) -> None:
         for step in site.plan().steps:
-            assert not (await step.probe(context)).satisfied or step.name == "host-packages"
-            await step.describe(context)
+            assert not (await step.pending(context)).is_done or step.name == "host-packages"
 
     site.run(look)
     assert site.fingerprints() == before.fingerprints
@@ -152,7 +151,7 @@ def test_packages_with_a_missing_dependency_are_refused_and_whole_ones_heal_it(
 
     async def refused(context: StepContext) -> None:
         with pytest.raises(StepError) as caught:
-            await InstallHostPackages("n1").apply(context)
+            await settle(InstallHostPackages("n1"), context)
         assert caught.value.code == "packages_refused"
         assert "libnl" in caught.value.evidence
 
@@ -172,13 +171,13 @@ def test_mistakes_of_the_first_server_are_told_by_its_own_words(site: Site) -> N
         plan = site.plan()
         lane = [step for step in plan.steps if step.node == "n1"]
         for step in lane[: [step.name for step in lane].index("rke2-first-server")]:
-            if not (await step.probe(context)).satisfied:
+            if not (await step.pending(context)).is_done:
                 await carry_out(step, context)
 
     async def unknown_setting(context: StepContext) -> None:
         await carry_out(ConfigureRke2("n1"), context)
         with pytest.raises(StepError) as caught:
-            await StartFirstServer("n1").apply(context)
+            await settle(StartFirstServer("n1"), context)
         assert caught.value.code == "rke2_unknown_setting"
         assert "no-such-setting" in caught.value.evidence
 
@@ -186,7 +185,7 @@ def test_mistakes_of_the_first_server_are_told_by_its_own_words(site: Site) -> N
         await carry_out(ConfigureRke2("n1"), context)
         site.lab.ssh("n1", f"mv {IMAGES_DIR} {IMAGES_DIR}.away; mkdir {IMAGES_DIR}")
         with pytest.raises(StepError) as caught:
-            await StartFirstServer("n1").apply(context)
+            await settle(StartFirstServer("n1"), context)
         assert caught.value.code == "rke2_images_missing"
         # RKE2 left lists of images to pull there.
         site.lab.ssh("n1", f"rm -r {IMAGES_DIR}; mv {IMAGES_DIR}.away {IMAGES_DIR}")
@@ -204,10 +203,10 @@ def test_the_rest_of_the_plan_heals_all_that_but_a_wrong_token_stops_the_agent(s
             if step.id == "rke2-agent@n2":
                 await carry_out(ConfigureRke2("n2"), wrong)
                 with pytest.raises(StepError) as caught:
-                    await StartAgent("n2").apply(wrong)
+                    await settle(StartAgent("n2"), wrong)
                 assert caught.value.code == "rke2_token"
                 await carry_out(ConfigureRke2("n2"), context)
-            if not (await step.probe(context)).satisfied:
+            if not (await step.pending(context)).is_done:
                 await carry_out(step, context)
 
     async def proven(context: StepContext) -> None:
@@ -231,7 +230,7 @@ def test_a_damaged_upload_is_brought_again(site: Site) -> None:
     async def repair(context: StepContext) -> None:
         archive = context.bundle.file("rke2-images", "amd64").path.name
         site.lab.ssh("n2", f"truncate -s -1 {IMAGES_DIR}/{archive}")
-        (change,) = await ShipBundle("n2").describe(context)
+        (change,) = (await ShipBundle("n2").pending(context)).changes
         assert archive in str(change.title)
         await carry_out(ShipBundle("n2"), context)
 

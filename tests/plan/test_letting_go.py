@@ -17,7 +17,7 @@ from rbdtui.plan.steps.keepalived import Keepalived
 from rbdtui.plan.steps.rke2_config import ConfigureRke2
 from rbdtui.plan.steps.rke2_start import ApiReached, StartFirstServer
 from rbdtui.plan.steps.ship import ShipBundle, UnpackRke2
-from tests.plan.support import Bench, bench, carry_out
+from tests.plan.support import Bench, bench, carry_out, settle
 
 AT_ONCE_S = 1.0
 
@@ -65,9 +65,9 @@ async def lets_go(at: Bench, step: Step, during: Callable[[], bool] = lambda: Tr
     async def carry() -> None:
         if step.kind is StepKind.GATE:
             async with at.context.waiting():
-                await step.apply(at.context)
+                await settle(step, at.context)
         else:
-            await step.apply(at.context)
+            await settle(step, at.context)
 
     task = asyncio.create_task(carry())
     async with asyncio.timeout(30):

@@ -14,19 +14,18 @@ from rbdtui.plan.steps.prepare import HostsFile, PrepareSystem
 from rbdtui.profiles import RAINBOND_6
 from rbdtui.simulator.state import fleet_state
 from rbdtui.spec.model import ClusterSpec
-from tests.plan.support import bench, carry_out
+from tests.plan.support import bench, carry_out, settle
 
 
 async def nothing_left(step: HostsFile | PrepareSystem | ClaimHost, context: StepContext) -> bool:
-    return (await step.probe(context)).satisfied and await step.describe(context) == []
+    return (await step.pending(context)).is_done
 
 
 async def test_looking_changes_nothing(tmp_path: Path) -> None:
     async with bench(tmp_path) as at:
         before = fleet_state(at.fleet)
         for step in (ClaimHost("node1"), HostsFile("node1"), PrepareSystem("node1")):
-            assert not (await step.probe(at.context)).satisfied
-            assert await step.describe(at.context)
+            assert (await step.pending(at.context)).changes
         assert fleet_state(at.fleet) == before
 
 
@@ -51,7 +50,7 @@ async def test_a_host_of_another_cluster_is_refused(tmp_path: Path, found: str) 
     async with bench(tmp_path) as at:
         at.machine().files.put(CLAIM_FILE, found)
         with pytest.raises(StepError) as caught:
-            await ClaimHost("node1").probe(at.context)
+            await ClaimHost("node1").pending(at.context)
         assert caught.value.code == "claimed_by_other"
         assert not caught.value.retryable
 
@@ -132,7 +131,7 @@ async def test_a_kernel_without_a_module_is_an_error_that_names_it(tmp_path: Pat
         at.machine().modules.add("overlay")
         at.fleet.fail_next("node1", "modules-load", status=3, message="modprobe: FATAL: Module br_netfilter not found")
         with pytest.raises(StepError) as caught:
-            await PrepareSystem("node1").apply(at.context)
+            await settle(PrepareSystem("node1"), at.context)
         assert caught.value.code == "modules_absent"
         assert caught.value.params["modules"] == "br_netfilter"
         assert "not found" in caught.value.evidence
@@ -144,7 +143,7 @@ async def test_an_own_file_of_the_operator_is_kept_and_comes_back(tmp_path: Path
         at.machine().files.put(path, "vm.swappiness = 1\n")
         step = PrepareSystem("node1")
         (change, *_) = [
-            c for c in await step.describe(at.context) if c.kind is ChangeKind.FILE and path in str(c.title)
+            c for c in (await step.pending(at.context)).changes if c.kind is ChangeKind.FILE and path in str(c.title)
         ]
         assert "-vm.swappiness = 1" in change.detail.splitlines()
         await carry_out(step, at.context)

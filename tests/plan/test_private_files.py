@@ -39,7 +39,7 @@ async def test_passwords_found_on_a_server_are_in_no_plan(tmp_path: Path, path: 
         files.mkdir(posixpath.dirname(path))
         files.write(path, ELDER[path].encode(), mode=0o644)
         context = replace(at.context, spec=at.context.spec.model_copy(update={"profile": RAINBOND_6}))
-        changes = await STEPS[path].describe(context)
+        changes = (await STEPS[path].pending(context)).changes
         told = json.dumps([change.to_json() for change in changes])
         assert "elder" not in told
         (change,) = [change for change in changes if change.title.params.get("path") == path]
@@ -56,14 +56,16 @@ async def test_passwords_found_on_a_server_are_in_no_plan(tmp_path: Path, path: 
 async def test_what_only_its_owner_may_read_is_not_shown_although_ours_is_public(tmp_path: Path) -> None:
     async with bench(tmp_path) as at:
         steps = PrepareSystem("node1")
-        changes = await steps.describe(at.context)
+        changes = (await steps.pending(at.context)).changes
         path = next(str(c.title.params["path"]) for c in changes if c.detail.startswith("--- /dev/null"))
         files = at.fleet.machines["node1"].files
         files.mkdir(posixpath.dirname(path))
         files.write(path, b"password: elder\n", mode=0o600)
-        assert "elder" not in json.dumps([change.to_json() for change in await steps.describe(at.context)])
+        assert "elder" not in json.dumps([change.to_json() for change in (await steps.pending(at.context)).changes])
         files.write(path, b"password: elder\n", mode=0o644)
-        assert "-password: elder" in json.dumps([change.to_json() for change in await steps.describe(at.context)])
+        assert "-password: elder" in json.dumps(
+            [change.to_json() for change in (await steps.pending(at.context)).changes]
+        )
 
 
 async def test_a_file_that_is_too_long_to_be_compared_is_replaced_all_the_same(tmp_path: Path) -> None:
@@ -72,7 +74,9 @@ async def test_a_file_that_is_too_long_to_be_compared_is_replaced_all_the_same(t
         files = at.fleet.machines["node1"].files
         files.mkdir(posixpath.dirname(path))
         files.write(path, b"token: elder\n" * 100_000, mode=0o644)
-        (change,) = [c for c in await ConfigureRke2("node1").describe(at.context) if c.title.params.get("path") == path]
+        (change,) = [
+            c for c in (await ConfigureRke2("node1").pending(at.context)).changes if c.title.params.get("path") == path
+        ]
         assert change.detail.startswith(f"--- {path} 1300000 B\n+++ {path} ")
         await carry_out(ConfigureRke2("node1"), at.context)
         assert b"elder" not in files.read(path)

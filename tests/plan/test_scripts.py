@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from rbdtui.paths import asset
 from rbdtui.plan.content import fill_asset
+from rbdtui.plan.steps.keepalived import ASK_SERVER
 from rbdtui.transport.scripts import script
 
 
@@ -189,6 +191,29 @@ def test_a_gateway_is_good_when_rke2_and_the_api_server_answer(
     ]  # fmt: skip
 
 
+@pytest.mark.parametrize(
+    ("good", "status"),
+    [
+        ({"9345", "readyz", "127.0.0.1:8889", "10.0.0.12:8889"}, 0),
+        ({"9345", "readyz", "10.0.0.12:8889"}, 4),
+        ({"9345", "readyz"}, 0),
+        ({"readyz", "127.0.0.1:8889"}, 3),
+        ({"9345", "127.0.0.1:8889"}, 1),
+    ],
+)
+def test_a_gateway_gives_the_address_away_only_to_a_better_one(tmp_path: Path, good: set[str], status: int) -> None:
+    cases = "".join(f'*"{what}"*) exit 0 ;;\n' for what in sorted(good))
+    kubectl = tmp_path / "kubectl"
+    kubectl.write_text(f'#!/bin/sh\ncase "$*" in\n{cases}esac\nexit 1\n')
+    kubectl.chmod(0o755)
+    values = {"header": "# ours", "about_server": "", "server": ASK_SERVER, "peers": "10.0.0.12 10.0.0.13"}
+    text = fill_asset("keepalived-gateway-check.sh", values, str).shown
+    check = tmp_path / "check.sh"
+    check.write_text(text.replace("/var/lib/rancher/rke2/bin/kubectl", str(kubectl)))
+    done = subprocess.run(["sh", str(check)], timeout=20, check=False, env={"PATH": os.environ["PATH"]})
+    assert done.returncode == status
+
+
 def test_lines_of_the_log_are_cut_before_they_are_sent(tmp_path: Path) -> None:
     log = "x" * 5000 + "\nlevel=info msg=short\n-- cursor: s=1;i=2\n"
     for name, output in (("systemctl", "ActiveState=activating\nNRestarts=3\n"), ("journalctl", log)):
@@ -243,3 +268,10 @@ def test_gone_is_said_only_of_what_is_gone(tmp_path: Path, fails: str, statuses:
     )
     assert answer.stdout.splitlines()[0] == statuses, answer.stderr
     assert ("/var/lib/rancher/rke2 is still there" in answer.stdout) == bool(fails)
+
+
+def test_no_script_uses_a_directory_in_which_others_may_lay_links() -> None:
+    """What root writes to below /tmp may be a link that somebody on the host has laid."""
+    files = [*asset("scripts").glob("*.sh"), *asset("templates").iterdir()]
+    assert len(files) > 30
+    assert [file.name for file in files if "/tmp" in file.read_text(encoding="utf-8")] == []

@@ -26,7 +26,7 @@ from rbdtui.plan.steps.ship import IMAGES_DIR, ShipBundle, UnpackRke2
 from rbdtui.simulator.call import Call
 from rbdtui.simulator.verbs import VERBS
 from rbdtui.transport.base import RemoteAnswerError
-from tests.plan.support import SERVER, SPEED, Bench, bench, carry_out, spec_of
+from tests.plan.support import SERVER, SPEED, Bench, bench, carry_out, settle, spec_of
 from tests.waiting import until
 
 UNIT = "rke2-server.service"
@@ -52,14 +52,14 @@ async def test_a_server_is_started_followed_and_found_again(tmp_path: Path) -> N
     async with bench(tmp_path) as at:
         await lay_down(at, at.context, "node1")
         step = StartFirstServer("node1")
-        assert not (await step.probe(at.context)).satisfied
-        assert [c.detail for c in await step.describe(at.context)] == [
+        assert not (await step.pending(at.context)).is_done
+        assert [c.detail for c in (await step.pending(at.context)).changes] == [
             f"systemctl enable {UNIT}",
             f"systemctl start {UNIT}",
         ]
         await carry_out(step, at.context)
-        assert (await step.probe(at.context)).satisfied
-        assert await step.describe(at.context) == []
+        assert (await step.pending(at.context)).is_done
+        assert (await step.pending(at.context)).changes == ()
         assert any("Starting rke2 server" in line for line in at.heard.lines)
         assert (await nodes_seen_by(at.context.hosts["node1"])).nodes["node1"].is_ready
 
@@ -69,10 +69,24 @@ async def test_a_start_that_was_cut_off_is_taken_up_again(tmp_path: Path) -> Non
         await lay_down(at, at.context, "node1")
         with pytest.raises(TimeoutError):
             async with asyncio.timeout(0.3):
-                await StartFirstServer("node1").apply(at.context)
+                await settle(StartFirstServer("node1"), at.context)
         restarts = at.machine().systemd.unit(UNIT).invocations
         await carry_out(StartFirstServer("node1"), at.context)
         assert at.machine().systemd.unit(UNIT).invocations <= max(restarts, 1), "it is not started twice"
+
+
+async def test_a_server_that_runs_and_is_not_ready_for_a_moment_is_waited_for_and_not_restarted(tmp_path: Path) -> None:
+    async with bench(tmp_path) as at:
+        await lay_down(at, at.context, "node1")
+        await carry_out(StartFirstServer("node1"), at.context)
+        begun = at.machine().systemd.unit(UNIT).invocations
+        at.fleet.fail_next(
+            "node1", "kube-nodes", status=1, message="the server is currently unable to handle the request"
+        )
+        (change,) = (await StartFirstServer("node1").pending(at.context)).changes
+        assert change.title.key == "plan.change.unit_awaited"
+        await carry_out(StartFirstServer("node1"), at.context)
+        assert at.machine().systemd.unit(UNIT).invocations == begun
 
 
 async def test_changed_settings_restart_a_server_that_runs(tmp_path: Path) -> None:
@@ -81,10 +95,10 @@ async def test_changed_settings_restart_a_server_that_runs(tmp_path: Path) -> No
         await carry_out(StartFirstServer("node1"), at.context)
         context = at.with_spec(setting(**{"write-kubeconfig-mode": "0640"}))
         await carry_out(ConfigureRke2("node1"), context)
-        (change,) = await StartFirstServer("node1").describe(context)
+        (change,) = (await StartFirstServer("node1").pending(context)).changes
         assert change.detail == f"systemctl restart {UNIT}"
         await carry_out(StartFirstServer("node1"), context)
-        assert (await StartFirstServer("node1").probe(context)).satisfied
+        assert (await StartFirstServer("node1").pending(context)).is_done
 
 
 async def test_the_note_of_what_runs_is_never_ahead_of_the_truth(tmp_path: Path) -> None:
@@ -96,7 +110,7 @@ async def test_the_note_of_what_runs_is_never_ahead_of_the_truth(tmp_path: Path)
         await carry_out(ConfigureRke2("node1"), context)
         at.fleet.fail_next("node1", "unit-action", status=3, message="Job for rke2-server.service canceled.")
         with pytest.raises(StepError) as caught:
-            await StartFirstServer("node1").apply(context)
+            await settle(StartFirstServer("node1"), context)
         assert caught.value.code == "unit_action"
         assert await Started(UNIT).read(at.context.hosts["node1"]) == before
         await carry_out(StartFirstServer("node1"), context)
@@ -108,11 +122,11 @@ async def test_a_setting_that_is_skipped_ends_the_wait_until_it_is_put_right(tmp
         await lay_down(at, context, "node1")
         for _ in range(2):
             with pytest.raises(StepError) as caught:
-                await StartFirstServer("node1").apply(context)
+                await settle(StartFirstServer("node1"), context)
             assert (caught.value.code, caught.value.retryable) == ("rke2_unknown_setting", False)
             assert "--no-such-flag" in caught.value.evidence
             await at.fleet.tempo.sleep(30.0)
-            assert not (await StartFirstServer("node1").probe(context)).satisfied, "although RKE2 runs"
+            assert not (await StartFirstServer("node1").pending(context)).is_done, "although RKE2 runs"
         await carry_out(ConfigureRke2("node1"), at.context)
         await carry_out(StartFirstServer("node1"), at.context)
 
@@ -122,7 +136,7 @@ async def test_missing_images_are_recognised(tmp_path: Path) -> None:
         await lay_down(at, at.context, "node1")
         at.machine().files.remove(f"{IMAGES_DIR}/rke2-images.linux-amd64.tar.gz")
         with pytest.raises(StepError) as caught:
-            await StartFirstServer("node1").apply(at.context)
+            await settle(StartFirstServer("node1"), at.context)
         assert caught.value.code == "rke2_images_missing"
         await carry_out(ShipBundle("node1"), at.context)
         await carry_out(StartFirstServer("node1"), at.context)
@@ -141,7 +155,7 @@ async def test_a_wrong_token_is_recognised_and_a_right_one_heals_it(
         wrong = replace(at.context, secret=lambda name: "another-secret")
         await lay_down(at, wrong, node)
         with pytest.raises(StepError) as caught:
-            await kind(node).apply(wrong)
+            await settle(kind(node), wrong)
         assert (caught.value.code, caught.value.retryable) == ("rke2_token", False)
         assert "not authorized" in caught.value.evidence
         await carry_out(ConfigureRke2(node), at.context)
@@ -179,7 +193,7 @@ async def test_what_is_put_right_by_hand_is_read_by_an_agent_that_is_still_runni
         await lay_down(at, at.context, "node4")
         at.machine("node4").files.put(more, b"token: of-another-cluster\n")
         with pytest.raises(StepError) as caught:
-            await StartAgent("node4").apply(at.context)
+            await settle(StartAgent("node4"), at.context)
         assert caught.value.code == "rke2_token"
         started = await look(at.context.hosts["node4"], StartAgent.unit, "")
         assert started.active == "activating"
@@ -193,7 +207,7 @@ async def test_a_damaged_archive_is_recognised_although_rke2_goes_on(tmp_path: P
         await lay_down(at, at.context, "node1")
         at.machine().files.put(f"{IMAGES_DIR}/of-the-site.tar.gz", b"half an archive")
         with pytest.raises(StepError) as caught:
-            await StartFirstServer("node1").apply(at.context)
+            await settle(StartFirstServer("node1"), at.context)
         assert caught.value.code == "rke2_images_damaged"
         assert "of-the-site.tar.gz" in caught.value.evidence
 
@@ -210,7 +224,7 @@ async def test_a_node_that_was_set_up_anew_is_let_in_once_the_old_one_is_deleted
         await UnpackRke2(node).undo(at.context)
         await lay_down(at, at.context, node)
         with pytest.raises(StepError) as caught:
-            await kind(node).apply(at.context)
+            await settle(kind(node), at.context)
         assert caught.value.code == "rke2_name_taken"
         assert f"kubectl delete node {node}" in str(caught.value.remedy)
         at.fleet.network.clusters["node1"].delete_node(node)
@@ -235,28 +249,28 @@ async def test_a_gate_waits_for_the_address_and_says_when_it_is_not_reached(
     async with bench(tmp_path, 3) as at:
         monkeypatch.setattr(ApiReached, "wait_s", 0.2)
         with pytest.raises(StepError) as caught:
-            await ApiReached("node2").apply(at.context)
+            await settle(ApiReached("node2"), at.context)
         assert caught.value.code == "api_not_reached"
         assert "9345" in caught.value.evidence
         await lay_down(at, at.context, "node1")
         await carry_out(Keepalived("node1"), at.context)
         await carry_out(StartFirstServer("node1"), at.context)
-        await ApiReached("node2").apply(at.context)
+        await settle(ApiReached("node2"), at.context)
 
 
 async def test_the_address_moves_to_the_only_ready_server(tmp_path: Path) -> None:
     async with bench(tmp_path, 3) as at:
         await lay_down(at, at.context, "node1")
         await carry_out(Keepalived("node2"), at.context)
-        await VipUp("").apply(at.context)
+        await settle(VipUp(""), at.context)
         assert [machine.name for machine in at.fleet.network.holders(at.fleet.vip.ip)] == ["node2"]
         await carry_out(Keepalived("node1"), at.context)
         await carry_out(StartFirstServer("node1"), at.context)
-        (change,) = await VipToServer("").describe(at.context)
+        (change,) = (await VipToServer("").pending(at.context)).changes
         assert change.detail == "node2: systemctl restart keepalived.service"
         await carry_out(VipToServer(""), at.context)
         assert [machine.name for machine in at.fleet.network.holders(at.fleet.vip.ip)] == ["node1"]
-        assert (await VipToServer("").probe(at.context)).satisfied
+        assert (await VipToServer("").pending(at.context)).is_done
 
 
 @pytest.mark.parametrize(("held_by", "code"), [([], "vip_no_holder"), (["node1", "node2"], "vip_several_holders")])
@@ -267,9 +281,9 @@ async def test_nobody_or_several_with_the_address(
         monkeypatch.setattr(VipUp, "wait_s", 1.2)
         for name in held_by:
             at.machine(name).addresses.append(at.fleet.vip)
-        assert not (await VipUp("").probe(at.context)).satisfied
+        assert not (await VipUp("").pending(at.context)).is_done
         with pytest.raises(StepError) as caught:
-            await VipUp("").apply(at.context)
+            await settle(VipUp(""), at.context)
         assert caught.value.code == code
         assert "node3: no" in caught.value.evidence
 
@@ -282,23 +296,23 @@ async def test_a_whole_small_cluster_is_labelled_proven_and_handed_over(tmp_path
         await carry_out(StartFirstServer("node1"), at.context)
         await carry_out(VipToServer(""), at.context)
         await asyncio.gather(*(lay_down(at, at.context, node) for node in nodes[1:]))
-        assert (await ClusterProof("").probe(at.context)).evidence != ""
+        assert (await ClusterProof("").pending(at.context)).evidence != ""
         for step in (StartServer("node2"), StartServer("node3"), StartAgent("node4"), LabelNode("node4")):
             assert await carry_out(step, at.context)
-            assert (await step.probe(at.context)).satisfied
+            assert (await step.pending(at.context)).is_done
         await carry_out(WriteKubeconfig(""), at.context)
-        await ClusterProof("").apply(at.context)
+        await settle(ClusterProof(""), at.context)
         await ClusterProof("").verify(at.context)
         kubeconfig = at.context.site_dir / "kubeconfig"
         assert kubeconfig.stat().st_mode & 0o777 == 0o600
         assert f"server: https://{at.fleet.vip.ip}:6443" in kubeconfig.read_text()
-        assert (await WriteKubeconfig("").probe(at.context)).satisfied
+        assert (await WriteKubeconfig("").pending(at.context)).is_done
         view = await etcd_seen_by(at.context.hosts["node2"])
         assert len(view.members) == 3
 
         await at.fleet.power_off("node4")
         context = replace(at.context, quarantined=frozenset({"node4"}))
-        assert (await ClusterProof("").probe(context)).satisfied, "the proof does not ask for nodes in quarantine"
+        assert (await ClusterProof("").pending(context)).is_done, "the proof does not ask for nodes in quarantine"
 
 
 MEMBERS = tuple(EtcdMember(f"10.0.0.{10 + n}", is_started=True, is_learner=False) for n in (1, 2, 3))

@@ -16,13 +16,13 @@ from rbdtui.bundle.scan import open_bundle
 from rbdtui.plan.resources.base import Target
 from rbdtui.plan.resources.images import IMAGES_DIR
 from rbdtui.plan.resources.uploads import UploadedFiles
-from rbdtui.plan.step import ChangeKind, StepContext
+from rbdtui.plan.step import ChangeKind, StepContext, StepError
 from rbdtui.plan.steps.ship import InstallHostPackages, ShipBundle
 from rbdtui.simulator.fleet import Build
 from rbdtui.transport.base import RemoteScriptError, SourceError
 from rbdtui.transport.scripts import script
 from tests.bundle.archives import PROGRAM, images, part, program, write, zstd_images
-from tests.plan.support import Bench, bench, carry_out
+from tests.plan.support import Bench, bench, carry_out, settle
 
 SECRET = b"TOP SECRET OF THE JUMP HOST"
 PLACE = "/var/lib/rbdtui/bundle/file"
@@ -60,11 +60,25 @@ async def test_a_file_that_became_a_link_is_not_sent(tmp_path: Path, change: Cal
         file = at.context.bundle.file("rke2", "amd64")
         file = type(file)(bundle / "d" / "file", file.size_bytes, file.sha256, file.within)
         change(bundle, secret)
+        target, uploads = Target.of(at.context, "node1"), UploadedFiles({PLACE: file})
+        pending = await uploads.pending(target)
         with pytest.raises(SourceError) as caught:
-            await UploadedFiles({PLACE: file}).settle(Target.of(at.context, "node1"))
+            await uploads.settle(target, pending)
         assert "file" in str(caught.value)
         files = at.machine().files
         assert not [name for name in (PLACE, f"{PLACE}.part") if files.exists(name) and SECRET in files.read(name)]
+
+
+async def test_a_bundle_that_goes_between_look_and_sending_is_told_as_such(tmp_path: Path) -> None:
+    async with bench(tmp_path) as at:
+        file = at.context.bundle.file("rke2", "amd64")
+        target, uploads = Target.of(at.context, "node1"), UploadedFiles({PLACE: file})
+        pending = await uploads.pending(target)
+        assert file.within is not None
+        file.within.rename(tmp_path / "unplugged")
+        with pytest.raises(StepError) as caught:
+            await uploads.settle(target, pending)
+        assert (caught.value.code, caught.value.params["path"]) == ("bundle_absent", str(file.within))
 
 
 async def test_packages_of_an_earlier_bundle_are_not_installed(tmp_path: Path) -> None:
@@ -73,7 +87,7 @@ async def test_packages_of_an_earlier_bundle_are_not_installed(tmp_path: Path) -
         for name in ("old_1.deb", "old_1.deb.part", "older_1.rpm", "keepalived_1.deb"):
             machine.files.put(f"{directory}/{name}", b"of another bundle")
         await carry_out(InstallHostPackages("node1"), at.context)
-        (package,) = at.context.bundle.packages("debian", "12", "amd64")
+        package = at.context.bundle.packages("debian", "12", "amd64")[0]
         assert machine.files.listdir(directory) == [package.path.name]
         assert machine.packages >= {"keepalived"}
         assert not machine.packages & {"old", "older"}
@@ -102,11 +116,11 @@ async def test_all_archives_of_a_set_are_brought(tmp_path: Path) -> None:
     async with bench(tmp_path) as at:
         core, canal = "rke2-images-core.linux-amd64.tar.gz", "rke2-images-canal.linux-amd64.tar.gz"
         context = with_images(at, [core, canal])
-        changes = await ShipBundle("node1").describe(context)
+        changes = (await ShipBundle("node1").pending(context)).changes
         assert [change.kind for change in changes] == [ChangeKind.UPLOAD] * 3
         await carry_out(ShipBundle("node1"), context)
         assert listed(at) == [canal, core]
-        assert await ShipBundle("node1").describe(context) == []
+        assert (await ShipBundle("node1").pending(context)).changes == ()
 
 
 async def test_lists_of_images_to_pull_go_when_the_archive_comes(tmp_path: Path) -> None:
@@ -116,7 +130,7 @@ async def test_lists_of_images_to_pull_go_when_the_archive_comes(tmp_path: Path)
         told = await carry_out(ShipBundle("node1"), at.context)
         assert any("etcd-image.txt, kube-apiserver-image.txt, runtime-image.txt" in title for title in told)
         assert listed(at) == ["of-the-operator.txt", ARCHIVE]
-        assert (await ShipBundle("node1").probe(at.context)).satisfied
+        assert (await ShipBundle("node1").pending(at.context)).is_done
 
 
 async def test_our_archives_of_an_earlier_bundle_go_and_those_of_others_are_named(tmp_path: Path) -> None:
@@ -134,7 +148,7 @@ async def test_our_archives_of_an_earlier_bundle_go_and_those_of_others_are_name
         assert listed(at) == ["mine.tar.zst", "mine.tar.zst.part", old]
         assert [note for note in at.heard.notes if "mine.tar.zst" in str(note)]
         assert not [note for note in at.heard.notes if ARCHIVE in str(note)]
-        assert (await ShipBundle("node1").probe(context)).satisfied
+        assert (await ShipBundle("node1").pending(context)).is_done
 
 
 @pytest.mark.parametrize("note", [b"", b"\xff\xfe\0", b"../../../etc/theirs\n*\n-rf\n\n"])
@@ -163,8 +177,8 @@ async def test_rke2_is_to_remember_its_imports_where_it_can(tmp_path: Path, vers
         if remembers:
             assert at.file(MEMORY) == ""
             at.machine().files.put(MEMORY, b'{"what RKE2 wrote": 1}')
-        assert (await ShipBundle("node1").probe(context)).satisfied
-        await ShipBundle("node1").apply(context)
+        assert (await ShipBundle("node1").pending(context)).is_done
+        await settle(ShipBundle("node1"), context)
         assert not remembers or "RKE2 wrote" in at.file(MEMORY), "the notes of what is still there stay"
 
 
@@ -178,7 +192,7 @@ async def test_what_rke2_remembers_goes_before_an_archive_changes(tmp_path: Path
         at.machine().files.put(MEMORY, b'{"what RKE2 wrote": 1}')
         at.fleet.fail_next("node1", "upload-receive", status=1, message="cut off")
         with pytest.raises(RemoteScriptError):
-            await ShipBundle("node1").apply(context)
+            await settle(ShipBundle("node1"), context)
         assert not at.machine().files.exists(MEMORY)
         await carry_out(ShipBundle("node1"), context)
         assert at.machine().files.read(f"{IMAGES_DIR}/{ARCHIVE}") == content

@@ -22,7 +22,7 @@ class Walked:
 
 
 async def walk(plan: Plan, context: StepContext, *, on_done: object = None) -> dict[str, Walked]:
-    """Probe, describe, apply and verify every step; raises what a step raises."""
+    """Ask what is pending of every step, apply and verify it; raises what a step raises."""
     begin = time.monotonic()
     tasks: dict[str, asyncio.Task[Walked]] = {}
 
@@ -31,10 +31,11 @@ async def walk(plan: Plan, context: StepContext, *, on_done: object = None) -> d
         started = time.monotonic()
         changes: tuple[str, ...] = ()
         changed = False
-        if not (await step.probe(context)).satisfied:
-            changes = tuple(str(change.title) for change in await step.describe(context))
+        pending = await step.pending(context)
+        if not pending.is_done:
+            changes = tuple(str(change.title) for change in pending.changes)
             async with asyncio.timeout(step.time_limit_s):
-                await step.apply(context)
+                await step.apply(context, pending)
                 await step.verify(context)
             changed = bool(changes)
         done = Walked(step.id, changed, changes, started - begin, time.monotonic() - started)

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 from rbdtui.spec.model import ClusterSpec
-from rbdtui.transport.base import DEFAULT_TIMEOUT_S, CommandResult, Reach, ReachResult, TransportError
+from rbdtui.transport.base import DEFAULT_TIMEOUT_S, CommandResult, NotReachedError, Reach, ReachResult, TransportError
 from rbdtui.transport.scripts import Script
 from tests.stand_in import StandInHost
 
+NAMES: Mapping[str, Sequence[str]] = dict.fromkeys(("goodrain.me", "region.goodrain.me"), ("198.51.100.50",))
+"""What every host finds for Rainbond's names in a site as `spec_of` plans it."""
 Network = dict[tuple[str, int], int | Reach]
 """What answers at an address and port: a port of ours, or how the attempt ends; what is not there is refused."""
 
@@ -25,6 +28,9 @@ def health_output(
     skew_s: float = 0.0,
     rke2: str = "loaded active running",
     listens: bool = True,
+    boot: str = "11111111",
+    inodes: Mapping[str, int] | None = None,
+    names: Mapping[str, Sequence[str]] | None = None,
 ) -> str:
     """What the ``health`` script prints on a host."""
     units = {"keepalived": keepalived, "rke2-server": rke2, "rke2-agent": rke2}
@@ -36,8 +42,12 @@ def health_output(
         ),
         *(["listens 9345"] if listens else []),
         *(f"address {address}" for address in ("127.0.0.1", *addresses)),
+        f"boot {boot}",
         *(f"disk {percent} 100000000 52428800 {path}" for path, percent in (disks or {"/": 40}).items()),
+        *(f"inodes {percent} {path}" for path, percent in (inodes or {}).items()),
     ]
+    for name, found in (NAMES if names is None else names).items():
+        lines += [*(f"name {name} {address}" for address in found), f"asked {name}"]
     return "\n".join(lines) + "\n"
 
 
@@ -81,6 +91,14 @@ class StandIn(StandInHost):
         await self._trouble()
         there = self.network.get((address, port), Reach.REFUSED)
         return ReachResult(there if isinstance(there, Reach) else Reach.OPEN, 0.5)
+
+    async def dial(self, address: str, port: int, *, timeout_s: float = 3.0) -> socket.socket:
+        result = await self.reach(address, port, timeout_s=timeout_s)
+        if result.reach is not Reach.OPEN:
+            raise NotReachedError(result)
+        sock = socket.create_connection(("127.0.0.1", int(self.network[(address, port)])))
+        sock.setblocking(False)
+        return sock
 
     @asynccontextmanager
     async def forward(self, address: str, port: int) -> AsyncIterator[int]:

@@ -5,15 +5,15 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
 
+from rbdtui.kube.kubeconfig import KubeconfigError, read_kubeconfig
 from rbdtui.probes import api
 from rbdtui.probes.api import ask_api
 from rbdtui.probes.cluster import ClusterView, KubeNode, ask_cluster, judge_node, read_kubectl_lines, read_nodes
-from rbdtui.probes.kubeconfig import KubeconfigError, read_kubeconfig
 from rbdtui.probes.model import ProbeKey, ProbeState
 from rbdtui.probes.ways import Limits, Readiness, Reply, Target, Ways
 from rbdtui.transport.base import CommandResult, Reach
@@ -39,10 +39,32 @@ def node(name: str, address: str, ready: str = "True", **conditions: str) -> dic
     }
 
 
-def api_answers(*nodes: Mapping[str, object], components: tuple[int, bytes] = (404, b"{}")) -> targets.Handler:
+def api_answers(
+    *nodes: Mapping[str, object],
+    components: tuple[int, bytes] = (404, b"{}"),
+    more: Mapping[str, tuple[int, bytes]] | None = None,
+) -> targets.Handler:
     listed = json.dumps({"kind": "NodeList", "items": nodes}).encode()
     ready = (200, b"ok")
-    return targets.http({"/api/v1/nodes": (200, listed), COMPONENTS: components, "/readyz": ready})
+    known = {"/api/v1/nodes": (200, listed), COMPONENTS: components, "/readyz": ready}
+    return targets.http(known if more is None else Layered(known, more))
+
+
+class Layered(Mapping[str, tuple[int, bytes]]):
+    """Answers of which some may change while a server gives them."""
+
+    def __init__(self, own: Mapping[str, tuple[int, bytes]], more: Mapping[str, tuple[int, bytes]]) -> None:
+        self._own, self._more = own, more
+
+    def __getitem__(self, path: str) -> tuple[int, bytes]:
+        return self._own[path] if path in self._own else self._more[path]
+
+    def __iter__(self) -> Iterator[str]:
+        yield from self._own
+        yield from self._more
+
+    def __len__(self) -> int:
+        return len(self._own) + len(self._more)
 
 
 def ways(network: Network) -> Ways:

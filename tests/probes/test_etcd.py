@@ -79,6 +79,24 @@ async def test_size_is_read_from_the_metrics() -> None:
     assert member.size_bytes == 25165824
 
 
+@pytest.mark.parametrize("healthy", [True, False])
+async def test_what_is_known_of_a_member_that_is_well_is_not_asked_again(healthy: bool) -> None:
+    answers: dict[str, tuple[int, bytes]] = {
+        "/health": (200, b'{"health":"true"}'),
+        "/metrics": (200, METRICS.encode()),
+    }
+    async with serve(targets.http(answers)) as port:
+        host = StandIn("node1", network={("127.0.0.1", METRICS_PORT): port})
+        known = await ask_member(ways(host), host, LIMITS)
+        assert isinstance(known, EtcdMember)
+        # Only metrics would tell this.
+        answers["/metrics"] = (200, METRICS.replace("is_leader 1", "is_leader 0").encode())
+        answers["/health"] = (200, b'{"health":"%s"}' % str(healthy).lower().encode())
+        again = await ask_member(ways(host), host, LIMITS, known)
+    assert isinstance(again, EtcdMember)
+    assert (again.healthy, again.is_leader) == (healthy, healthy)
+
+
 @pytest.mark.parametrize("reach", [Reach.REFUSED, Reach.FORBIDDEN])
 async def test_where_the_port_cannot_be_had_kubectl_on_the_host_is_asked(reach: Reach) -> None:
     host = StandIn("node1", network={("127.0.0.1", METRICS_PORT): reach}, scripts={"etcd-members": script_answer})

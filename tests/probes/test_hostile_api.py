@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
+from rbdtui.kube.kubeconfig import read_kubeconfig
 from rbdtui.probes.cluster import ask_cluster, read_nodes
 from rbdtui.probes.etcd import EtcdSilence, read_gateway_answers
 from rbdtui.probes.gateway import certificate_names
-from rbdtui.probes.hosts import parse_sample
-from rbdtui.probes.kubeconfig import read_kubeconfig
+from rbdtui.probes.host_sample import parse_sample
 from rbdtui.probes.ways import Target
 from rbdtui.probes.wire import Place, WireError, http_get
 from rbdtui.transport.base import CommandResult

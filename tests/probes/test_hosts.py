@@ -5,18 +5,14 @@ from __future__ import annotations
 import socket
 import subprocess
 import time
+from pathlib import Path
 
 import pytest
 
 from rbdtui.paths import asset
 from rbdtui.probes.clocks import judge_clocks
-from rbdtui.probes.hosts import (
-    HostSample,
-    judge_disks,
-    judge_rke2,
-    parse_sample,
-    take_sample,
-)
+from rbdtui.probes.host_sample import HostSample, parse_sample, take_sample
+from rbdtui.probes.hosts import judge_disks, judge_names, judge_rke2
 from rbdtui.probes.model import ClockReading, ProbeState
 from rbdtui.probes.settings import Thresholds
 from rbdtui.probes.vip import judge_holder, judge_keepalived
@@ -35,7 +31,8 @@ def sample(text: str, status: int = 0) -> HostSample:
 def test_the_script_itself_on_this_machine() -> None:
     before = time.time()
     script = asset("scripts", "health.sh")
-    run = subprocess.run(["sh", str(script), "/", "/no such path"], capture_output=True, check=True, timeout=30)
+    asked = ["/", "/no such path", "localhost", "nowhere.invalid"]
+    run = subprocess.run(["sh", str(script), *asked], capture_output=True, check=True, timeout=30)
     seen = parse_sample(CommandResult(0, run.stdout, run.stderr, 0.0), before, time.time())
     assert run.stderr == b""
     assert seen.clock is not None
@@ -43,6 +40,8 @@ def test_the_script_itself_on_this_machine() -> None:
     assert [disk.path for disk in seen.disks] == ["/"]
     assert 0 <= seen.disks[0].used_percent <= 100
     assert "127.0.0.1" in seen.addresses
+    assert seen.names == {"localhost": ("127.0.0.1",), "nowhere.invalid": ()}
+    assert seen.boot == Path("/proc/sys/kernel/random/boot_id").read_text().strip()
 
 
 async def test_the_time_counts_from_when_its_line_came() -> None:
@@ -63,16 +62,42 @@ def test_lines_that_are_not_understood_are_left_out() -> None:
     ("disks", "state", "words"),
     [
         ({"/": 10}, OK, "/ is 10 % full, 50.0 GiB free"),
-        ({"/": 74}, OK, "74 %"),
-        ({"/": 75}, DEGRADED, "75 %"),
-        ({"/": 84}, DEGRADED, "84 %"),
-        ({"/": 85}, DOWN, "85 %"),
-        ({"/": 20, "/var/lib/rancher": 91}, DOWN, "/var/lib/rancher is 91 %"),
-        ({"/": 20, "/mnt/with space": 80}, DEGRADED, "/mnt/with space is 80 %"),
+        ({"/": 84}, OK, "84 %"),
+        ({"/": 85}, DEGRADED, "85 %"),
+        ({"/": 94}, DEGRADED, "94 %"),
+        ({"/": 95}, DOWN, "95 %"),
+        ({"/": 20, "/var/lib/rancher": 96}, DOWN, "/var/lib/rancher is 96 %"),
+        ({"/": 20, "/mnt/with space": 88}, DEGRADED, "/mnt/with space is 88 %"),
     ],
 )
 def test_disks(disks: dict[str, int], state: ProbeState, words: str) -> None:
     answer = judge_disks("node1", "health", sample(health_output(disks=disks)), Thresholds())
+    assert answer.state is state
+    assert words in str(answer.detail)
+
+
+@pytest.mark.parametrize(("percent", "state"), [(84, OK), (86, DEGRADED), (99, DOWN)])
+def test_a_disk_is_full_without_inodes_too(percent: int, state: ProbeState) -> None:
+    output = health_output(disks={"/": 40, "/var/lib/rancher": 50}, inodes={"/": 3, "/var/lib/rancher": percent})
+    answer = judge_disks("node1", "health", sample(output), Thresholds())
+    assert answer.state is state
+    assert ("inodes" in str(answer.detail)) is (state is not OK)
+
+
+@pytest.mark.parametrize(
+    ("names", "needed", "state", "words"),
+    [
+        ({"goodrain.me": [VIP]}, True, OK, f"goodrain.me lead to {VIP}"),
+        ({"goodrain.me": [VIP, "198.51.100.11"]}, True, OK, "lead to"),
+        ({"goodrain.me": ["198.51.100.11", VIP]}, True, OK, "lead to"),
+        ({"goodrain.me": ["198.51.100.99", VIP]}, True, DOWN, "leads to 198.51.100.99"),
+        ({"goodrain.me": ["198.51.100.11"]}, False, DEGRADED, "leads to 198.51.100.11"),
+        ({"goodrain.me": [VIP], "region.goodrain.me": []}, True, DOWN, "region.goodrain.me lead nowhere"),
+        ({}, True, UNKNOWN, "no getent"),
+    ],
+)
+def test_names(names: dict[str, list[str]], needed: bool, state: ProbeState, words: str) -> None:
+    answer = judge_names("node1", "health", sample(health_output(names=names)), VIP, {"198.51.100.11"}, needed=needed)
     assert answer.state is state
     assert words in str(answer.detail)
 

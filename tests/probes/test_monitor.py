@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -20,6 +21,7 @@ from rbdtui.profiles import RAINBOND_6, Reach
 from rbdtui.spec.model import ClusterSpec
 from rbdtui.transport.base import ConnectTimeoutError, LoginRefusedError
 from tests.probes import targets
+from tests.probes.namespace import Namespace
 from tests.probes.standin import Network, StandIn, health_output, spec_of
 from tests.probes.targets import Authority, serve
 from tests.probes.test_cluster import api_answers, node
@@ -29,7 +31,17 @@ from tests.probes.test_verdict import schema
 VIP = "198.51.100.50"
 NODES = {f"node{n}": f"198.51.100.1{n}" for n in range(1, 5)}
 QUICK = Settings(
-    cadence=Cadence(host_s=0.05, vip_s=0.05, api_s=0.05, etcd_s=0.05, cluster_s=0.05, gateway_s=0.05, jitter=0.1),
+    cadence=Cadence(
+        certificates_s=0.05,
+        services_s=0.05,
+        host_s=0.05,
+        vip_s=0.05,
+        api_s=0.05,
+        etcd_s=0.05,
+        cluster_s=0.05,
+        gateway_s=0.05,
+        jitter=0.1,
+    ),
     limits=Limits(connect_s=2.0, answer_s=5.0, script_s=10.0),
 )
 RAINBOND = (200, json.dumps({"items": [{"metadata": {"name": "rbd-gateway"}}]}).encode())
@@ -42,6 +54,8 @@ class Scene:
     network: Network
     hosts: dict[str, StandIn]
     kubeconfig: Path
+    namespace: Namespace
+    """What the API has of Rainbond."""
     holder: str = "node1"
     ports: dict[int, int] = field(default_factory=dict)
     """Gateway port to the port of ours that plays it."""
@@ -54,8 +68,8 @@ class Scene:
             for address in addresses:
                 self.network[(address, port)] = real
 
-    def monitor(self, settings: Settings = QUICK) -> HealthMonitor:
-        return HealthMonitor(spec_of(), self.hosts, self.kubeconfig, settings=settings, straight=False)
+    def monitor(self, settings: Settings = QUICK, **more: Any) -> HealthMonitor:
+        return HealthMonitor(spec_of(), self.hosts, self.kubeconfig, settings=settings, straight=False, **more)
 
 
 @asynccontextmanager
@@ -63,7 +77,8 @@ async def scene(authority: Authority, tmp_path: Path, *, rainbond: bool = False)
     """Four healthy nodes with Kubernetes; with Rainbond, its gateway answers on both gateways and the VIP."""
     async with AsyncExitStack() as stack:
         nodes = [node(name, address) for name, address in NODES.items()]
-        answers = api_answers(*nodes, components=RAINBOND if rainbond else (404, b"{}"))
+        namespace = Namespace()
+        answers = api_answers(*nodes, components=RAINBOND if rainbond else (404, b"{}"), more=namespace.answers)
         api = await stack.enter_async_context(serve(answers, authority.server(VIP, *NODES.values())))
         leader = targets.http({"/health": (200, b'{"health":"true"}'), "/metrics": (200, METRICS.encode())})
         follower_metrics = METRICS.replace("is_leader 1", "is_leader 0").encode()
@@ -72,7 +87,7 @@ async def scene(authority: Authority, tmp_path: Path, *, rainbond: bool = False)
         etcd_follower = await stack.enter_async_context(serve(follower))
         shared: Network = {(address, 6443): api for address in (VIP, *list(NODES.values())[:3])}
         hosts = {name: StandIn(name) for name in NODES}
-        built = Scene(shared, hosts, authority.kubeconfig(tmp_path / "kubeconfig"))
+        built = Scene(shared, hosts, authority.kubeconfig(tmp_path / "kubeconfig"), namespace)
         for name, host in hosts.items():
             host.network = shared
             host.scripts["health"] = lambda name=name: built.health(name)  # type: ignore[misc]
@@ -119,7 +134,11 @@ async def test_healthy_kubernetes_before_rainbond(authority: Authority, tmp_path
     assert str(snapshot.by_id["vip-holder"].detail) == f"{VIP} is on node1."
     assert str(snapshot.by_id["etcd-quorum"].detail) == "3 of 3 members healthy, leader node1, 24 MB."
     ports = RAINBOND_6.ports(Reach.USERS)
-    assert len(snapshot.by_id) == len(snapshot.probes) == 5 * 4 + 1 + 2 + 4 + 3 + 1 + 3 * len(ports)
+    assert (
+        len(snapshot.by_id)
+        == len(snapshot.probes)
+        == 8 * 4 + 1 + 2 + 4 + 3 + 1 + 3 * len(ports) + 2 + len(cluster.namespace.parts) + 1
+    )
     schema().validate(json.loads(json.dumps(snapshot.to_json())))
 
 
@@ -179,6 +198,9 @@ async def test_dead_node(authority: Authority, tmp_path: Path) -> None:
         "disk@node3": "unknown",
         "rke2@node3": "unknown",
         "clock@node3": "unknown",
+        "names@node3": "unknown",
+        "certificate@node3": "unknown",
+        "restart@node3": "unknown",
         "etcd@node3": "unknown",
         "api@node3": "down",
         "etcd-quorum": "degraded",
@@ -443,6 +465,9 @@ async def test_other_ways_to_balance(
 ) -> None:
     spec = spec_of(gateway=gateway, kubernetes={"api": api})
     async with scene(authority, tmp_path) as cluster:
+        found = {name: [spec.gateway_address] for name in spec.profile.host_names}
+        for name, host in cluster.hosts.items():
+            host.scripts["health"] = lambda name=name: health_output(NODES[name], names=found)  # type: ignore[misc]
         monitor = HealthMonitor(spec, cluster.hosts, cluster.kubeconfig, settings=QUICK, straight=False)
         snapshot = await monitor.once()
     ids = snapshot.by_id

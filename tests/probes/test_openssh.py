@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from rbdtui.probes.etcd import METRICS_PORT, EtcdMember, ask_member
-from rbdtui.probes.hosts import take_sample
+from rbdtui.probes.host_sample import take_sample
 from rbdtui.probes.ways import Limits, Readiness, Target, Ways
 from rbdtui.probes.wire import HttpAnswer, Place, Trouble, http_get
 from rbdtui.transport.base import Host

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -16,6 +17,7 @@ from rbdtui.words import LANGUAGES, T, catalogue
 from rbdtui.workbench import gateway_view
 from rbdtui.workbench.health_table import health_table
 from tests.checks.support import spec_of
+from tests.probes import standin
 
 TRIAL = ProbeKind("trial", 65, column="trial")
 
@@ -56,7 +58,12 @@ def test_kinds_are_told_apart_and_stand_in_one_order() -> None:
 
 
 def test_all_kinds_are_asked_of_a_whole_cluster_in_their_order() -> None:
-    asked = [status.key.kind for status in HealthMonitor(spec_of(), {}).snapshot().probes]
+    outside: dict[str, Any] = {
+        "mysql": {"mode": "external", "host": "db.corp", "username": "rbd", "password": "secret:mysql"},
+        "registry": {"mode": "external", "domain": "hub.corp"},
+    }
+    spec = standin.spec_of(**outside)
+    asked = [status.key.kind for status in HealthMonitor(spec, {}).snapshot().probes]
     assert set(asked) == {kind for probe in PROBES for kind in probe.kinds}
     assert asked == sorted(asked, key=lambda kind: kind.rank)
 

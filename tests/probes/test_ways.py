@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from rbdtui.probes.ways import Limits, Readiness, Target, Ways, by_way, trouble_text
-from rbdtui.probes.wire import HttpAnswer, Place, Trouble, http_get
+from rbdtui.probes.wire import HttpAnswer, Place, Trouble, WireError, http_get
 from rbdtui.transport.base import ConnectTimeoutError, Reach
 from rbdtui.words import T
 from tests.probes import targets
@@ -121,3 +121,35 @@ async def test_hanging_node_is_given_up_within_the_limits() -> None:
 def test_sentences_name_the_way() -> None:
     assert str(by_way(T("probe.api.ok"), "node2")) == "Ready. (checked from node2)"
     assert str(by_way(T("probe.api.ok"), "")) == "Ready."
+
+
+async def test_a_way_stays_open_straight_or_through_a_node() -> None:
+    closed = await targets.closed_port()
+    async with serve(targets.http(200)) as port:
+        host = StandIn("node1", network={("127.0.0.1", closed): port})
+        async with ways(host).open(Target("127.0.0.1", port)) as (place, via):
+            assert [(await get(place)).status for _ in range(2)] == [200, 200]
+        assert (via, host.calls) == ("", {})
+        async with ways(StandIn("node2", broken=ConnectTimeoutError("node2")), host).open(
+            Target("127.0.0.1", closed)
+        ) as (place, via):
+            assert via == "node1"
+            assert [(await get(place)).status for _ in range(2)] == [200, 200]
+
+
+async def test_no_way_to_open_is_said_with_what_each_node_said() -> None:
+    closed = await targets.closed_port()
+    with pytest.raises(WireError) as caught:
+        async with ways(StandIn("node1"), StandIn("node2", {("127.0.0.1", closed): Reach.TIMED_OUT})).open(
+            Target("127.0.0.1", closed)
+        ):
+            pass
+    assert "node1: refused" in caught.value.evidence
+    assert "node2: timed-out" in caught.value.evidence
+
+
+async def test_what_fails_within_an_open_way_is_not_taken_for_the_way() -> None:
+    async with serve(targets.http(200)) as port:
+        with pytest.raises(ConnectTimeoutError):
+            async with ways().open(Target("127.0.0.1", port)):
+                raise ConnectTimeoutError("node9")

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
-from rbdtui.probes import api, clocks, cluster, etcd, gateway, hosts, vip
+from rbdtui.probes import api, certificates, clocks, cluster, components, etcd, gateway, hosts, mysql, restarts, vip
 from rbdtui.probes.model import (
     CLUSTER,
     VIP,
@@ -20,6 +20,7 @@ from rbdtui.probes.model import (
 )
 from rbdtui.probes.verdict import verdict
 from rbdtui.profiles import RAINBOND_6, Reach
+from rbdtui.rainbond.why import Cause, CauseKind
 from rbdtui.words import T, Text
 
 AT: Final = 1_790_000_000.0
@@ -28,6 +29,9 @@ SINCE: Final = AT - 3_000
 API: Final = ProbeKey(api.API, VIP, 6443)
 VIP_ADDRESS: Final = "127.88.0.100"
 _WAVE: Final = (1.0, 2.0, 1.5, 3.0, 9.0, 2.0, 1.0, 1.2, 4.0, 2.2)
+
+
+CAUSE: Final = Cause(CauseKind.IMAGE_PULL_FAILED, "rbd-app-ui", "rbd-app-ui-6", "ui", "server3", "goodrain.me/ui: EOF")
 
 
 def status(key: ProbeKey, state: ProbeState, detail: Text, latency_ms: float | None = None) -> ProbeStatus:
@@ -51,6 +55,9 @@ def _of_node(name: str, *, server: bool, leader: bool) -> Iterable[ProbeStatus]:
     clock = T("probe.clock.skew", skew_s="0.002", offset_s="0.004", uncertainty_s="0.003")
     yield status(ProbeKey(clocks.CLOCK, name), ProbeState.OK, clock)
     yield status(ProbeKey(cluster.NODE, name), ProbeState.OK, T("probe.node.ready"))
+    until = T("probe.certificate.good", port=10250, days=340, date="2027-10-04 12:00 UTC")
+    yield status(ProbeKey(certificates.CERTIFICATE, name), ProbeState.OK, until)
+    yield status(ProbeKey(restarts.RESTART, name), ProbeState.OK, T("probe.restart.no"))
     if not server:
         return
     yield status(ProbeKey(vip.KEEPALIVED, name), ProbeState.OK, T("probe.keepalived.active"))
@@ -69,17 +76,34 @@ def _gateway(target: str, *, used: bool) -> Iterable[ProbeStatus]:
             yield status(key, ProbeState.EXPECTED, T("probe.gateway.unused_closed", trouble=trouble))
 
 
-def healthy_probes(agents: int = 1, *, gateway_used: bool = True) -> list[ProbeStatus]:
-    """Three servers and some agents, all well."""
-    servers = [f"server{number}" for number in (1, 2, 3)]
-    found = [each for name in servers for each in _of_node(name, server=True, leader=name == "server1")]
-    for number in range(1, agents + 1):
-        found += _of_node(f"agent{number}", server=False, leader=False)
-    holder = T("probe.vip.held", address=VIP_ADDRESS, node="server1")
+PARTS: Final = ("rbd-api", "rbd-app-ui", "rbd-chaos", "rbd-gateway", "rbd-hub", "rbd-mq", "rbd-worker")
+
+
+def _services() -> Iterable[ProbeStatus]:
+    """What Rainbond is made of, and its database."""
+    for name in PARTS:
+        ready = T("probe.component.ready", ready=2, wanted=2)
+        yield status(ProbeKey(components.COMPONENT, CLUSTER, part=name), ProbeState.OK, ready)
+    yield status(ProbeKey(components.CLAIMS, CLUSTER), ProbeState.OK, T("probe.claims.bound", count=4))
+    yield status(ProbeKey(mysql.MYSQL, CLUSTER, 3306), ProbeState.OK, T("probe.mysql.ok", version="8.0.36"), 7.0)
+
+
+SERVERS: Final = ("server1", "server2", "server3")
+
+
+def healthy_probes(
+    agents: int = 1, *, gateway_used: bool = True, servers: Sequence[str] = SERVERS, workers: Sequence[str] = ()
+) -> list[ProbeStatus]:
+    """Three servers and some agents, or those that are named, all well."""
+    found = [each for name in servers for each in _of_node(name, server=True, leader=name == servers[0])]
+    for name in workers or [f"agent{number}" for number in range(1, agents + 1)]:
+        found += _of_node(name, server=False, leader=False)
+    holder = T("probe.vip.held", address=VIP_ADDRESS, node=servers[0])
     found.append(status(ProbeKey(vip.VIP_HOLDER, CLUSTER), ProbeState.OK, holder))
     found.append(status(API, ProbeState.OK, T("probe.api.ok"), 5.0))
-    quorum = T("probe.etcd.quorum", healthy=3, planned=3, leader="server1", size_mb=24)
+    quorum = T("probe.etcd.quorum", healthy=3, planned=3, leader=servers[0], size_mb=24)
     found.append(status(ProbeKey(etcd.ETCD_QUORUM, CLUSTER), ProbeState.OK, quorum))
+    found += _services() if gateway_used else ()
     for target in (*servers, VIP):
         found += _gateway(target, used=gateway_used)
     return found
@@ -123,6 +147,12 @@ def degraded() -> HealthSnapshot:
         "gateway-7070@server2": (ProbeState.DEGRADED, T("probe.gateway.console_status", status=502)),
         "ssh@server3": (ProbeState.DOWN, gone),
         "disk@server3": (ProbeState.UNKNOWN, late),
+        "certificate@server3": (ProbeState.UNKNOWN, T("probe.certificate.unasked", node="server3")),
+        "restart@server3": (ProbeState.UNKNOWN, T("probe.restart.unasked")),
+        "component-rbd-app-ui": (
+            ProbeState.DEGRADED,
+            T("probe.component.because", ready=1, wanted=2, cause=CAUSE.text),
+        ),
         "clock@server3": (ProbeState.UNKNOWN, late),
         "keepalived@server3": (ProbeState.UNKNOWN, late),
         "node@server3": (ProbeState.DOWN, T("probe.node.not_ready", reason="NodeStatusUnknown")),

@@ -19,7 +19,8 @@ from textual.screen import Screen
 
 from screens.app import RbdTuiApp
 
-LIMIT_S: Final = 20.0
+LIMIT_S: Final = 90.0
+"""Only a program that never rests waits so long: machines that test have other work, too."""
 TICK_S: Final = 0.005
 """Between looks at what a timer of Textual's will do."""
 

@@ -260,7 +260,7 @@ async def test_what_belongs_to_no_field_is_said_all_the_same(opened: Opened, sit
     site.spec_file.write_text(site.spec_file.read_text().replace(GATEWAY, f"  colour: red\n{GATEWAY}"))
     async with opened(bench(site)) as pilot:
         await show(pilot)
-        assert "colour" in outcome(pilot)
+        assert "colour" in program(pilot).text_on_screen()
 
 
 async def test_without_gateways_it_says_where_they_come_from(opened: Opened, home: Path) -> None:

@@ -168,3 +168,21 @@ async def test_how_to_reach_the_other_keys_is_shown(opened: Opened, site: Site) 
         await drawn(pilot)
         assert "Esc other keys" not in program(pilot).text_on_screen()
         assert "q quit" in program(pilot).text_on_screen()
+
+
+async def test_up_and_down_lead_from_field_to_field_while_letters_are_taken(opened: Opened, site: Site) -> None:
+    async with opened(bench(site)) as pilot:
+        program(pilot).show_section(SITE, "name")
+        await settled(pilot)
+        await pilot.press("enter", "x", "down", "down", "up")
+        await drawn(pilot)
+        focused = pilot.app.screen.focused
+        assert focused is not None
+        assert getattr(focused.parent, "path", "") == "profile"
+        program(pilot).show_section(SITE, "ssh.password")
+        await settled(pilot)
+        await pilot.press("enter")
+        await settled(pilot)
+        first, second = pilot.app.screen.query(Field)
+        await pilot.press("a", "down", "b", "up", "c")
+        assert (first.value, second.value) == ("ac", "b")

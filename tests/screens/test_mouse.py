@@ -20,7 +20,8 @@ async def test_every_line_of_the_rail_leads_to_its_own_section(
         for entry in SECTION_SCREENS:
             rail = pilot.app.screen.query_one(Rail)
             lines = [str(line).strip() for line in pilot.app.screen.query_one(Rail).render().plain.splitlines()]  # type: ignore[union-attr]
-            row = rail.content_region.y + next(n for n, line in enumerate(lines) if f"{entry.key} " in line[:4])
+            starts = [line.lstrip("▸> ")[:1] for line in lines]
+            row = rail.content_region.y + starts.index(entry.key)
             at = {"x": rail.region.x + 4, "y": row, "screen_x": rail.region.x + 4, "screen_y": row}
             for kind in (events.MouseDown, events.MouseUp):
                 pilot.app.post_message(

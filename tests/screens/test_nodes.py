@@ -22,10 +22,12 @@ from rbdtui.workbench.operations import field_of, nodes_in
 from rbdtui.workbench.sections import NODES
 from rbdtui.workbench.workbench import Workbench
 from screens.dialogs.login import LoginDialog
+from screens.dialogs.node_fields import NodeFieldsDialog
 from screens.dialogs.paste import PasteDialog
 from screens.dialogs.trust import TrustDialog
 from screens.nodes import NodesScreen
 from screens.widgets.cell_line import CellLine
+from screens.widgets.field import Field, Verdict
 from screens.widgets.node_table import NodeTable
 from tests.screens.answers import answered, denied, key_changed, key_unknown
 from tests.screens.conftest import Opened, bench, make_site, settled, show_live
@@ -75,6 +77,50 @@ async def paste(pilot: Pilot[int], text: str) -> PasteDialog:
     dialog = pilot.app.screen
     assert isinstance(dialog, PasteDialog)
     return dialog
+
+
+# --- what Kubernetes is told -----------------------------------------------------------------------------------
+
+
+async def test_networks_labels_and_taints_are_typed_for_one_and_for_several(opened: Opened, site: Site) -> None:
+    workbench = bench(site)
+    async with opened(workbench) as pilot:
+        program(pilot).show_section(NODES)
+        await settled(pilot)
+        await press(pilot, "n")
+        await until(pilot, lambda: isinstance(pilot.app.screen, NodeFieldsDialog))
+        await press(pilot, *keys_of("10.9.0.11"), "enter", *keys_of("203.0.113.5"), "enter")
+        await press(pilot, *"disk", "equals_sign", *"ssd", "space", *"fast", "enter")
+        await press(pilot, *"gpu", "equals_sign", *"yes", "colon", *"NoSchedule", "enter", "escape")
+        first = workbench.draft.data["nodes"][0]
+        assert (first["internal_address"], first["external_address"]) == ("10.9.0.11", "203.0.113.5")
+        assert (first["labels"], first["taints"]) == ({"disk": "ssd", "fast": ""}, ["gpu=yes:NoSchedule"])
+        await press(pilot, "asterisk", "n")
+        await until(pilot, lambda: isinstance(pilot.app.screen, NodeFieldsDialog))
+        shown = {field.path: (field.display, field.disabled) for field in pilot.app.screen.query(Field)}
+        assert shown["internal_address"] == (True, True), "what one has is seen, and not made the same for all"
+        line = next(field for field in pilot.app.screen.query(Field) if field.path == "labels").line
+        line.focus()
+        await press(pilot, *"zone", "equals_sign", *"a", "enter", "escape")
+        assert [node["labels"] for node in workbench.draft.data["nodes"]] == [{"zone": "a"}] * 4
+        await press(pilot, "u")
+        assert workbench.draft.data["nodes"][0]["labels"] == {"disk": "ssd", "fast": ""}
+        assert "labels" not in workbench.draft.data["nodes"][1]
+
+
+async def test_a_bad_label_is_told_at_its_field_and_its_addresses_are_named(opened: Opened, site: Site) -> None:
+    workbench = bench(site)
+    async with opened(workbench) as pilot:
+        assert workbench.draft.spec is not None
+        show_live(workbench, answered(workbench.draft.spec))
+        await press(pilot, "n")
+        await until(pilot, lambda: isinstance(pilot.app.screen, NodeFieldsDialog))
+        fields = {field.path: field for field in pilot.app.screen.query(Field)}
+        assert "127.88.0.11" in str(fields["internal_address"].query_one(Verdict).hint)
+        fields["labels"].line.focus()
+        await press(pilot, *"kubernetes", "full_stop", *"io", "slash", *"x", "equals_sign", "b", "equals_sign")
+        assert fields["labels"].line.value == "kubernetes.io/x=b="
+        assert fields["labels"].query_one(Verdict).findings
 
 
 # --- entering --------------------------------------------------------------------------------------------------
@@ -169,6 +215,29 @@ async def test_a_list_is_understood_before_it_is_added(
         assert [address for _, address in nodes(pilot)[len(before) :]] == addresses
         await press(pilot, "u")
         assert nodes(pilot) == before
+
+
+async def test_a_path_stands_for_the_file_there(opened: Opened, site: Site, tmp_path: Path) -> None:
+    file = tmp_path / "hosts.ini"
+    file.write_text(
+        "[kube_control_plane]\nweb1 ansible_host=127.88.0.41 ansible_ssh_pass=Secret1\n[all:vars]\n"
+        "kube_pods_subnet=10.99.0.0/16\n"
+    )
+    async with opened(bench(site)) as pilot:
+        before = nodes(pilot)
+        dialog = await paste(pilot, str(file))
+        await until(pilot, lambda: len(dialog._read.nodes) == 1)
+        assert "Secret1" not in repr(dialog._read)
+        await press(pilot, "f2")
+        await until(pilot, lambda: nodes(pilot) != before)
+        assert nodes(pilot) == [*before, ("web1", "127.88.0.41")]
+        data = workbench_of(pilot).draft.data
+        assert data["kubernetes"]["pod_cidr"] == "10.99.0.0/16"
+        assert data["nodes"][-1]["roles"] == ["control-plane", "etcd"]
+        dialog = await paste(pilot, str(tmp_path / "absent"))
+        await until(pilot, lambda: dialog._read.refused == 1)
+        await press(pilot, "f2")
+        assert isinstance(pilot.app.screen, PasteDialog)
 
 
 async def test_garbage_adds_nothing(opened: Opened, site: Site) -> None:

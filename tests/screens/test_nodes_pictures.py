@@ -80,7 +80,7 @@ async def test_servers(
         await live(pilot, workbench, trouble, agent1=True)
         picture(pilot, name="trouble")
         await press(pilot, "down", "down", "down")
-        picture(pilot, name="weak")
+        picture(pilot, name="weak", drawn=False)
         other = {"server1": key_changed("server1", "127.88.0.11"), "server2": asks_for_sudo("server2")}
         await live(pilot, workbench, other)
         await press(pilot, "up", "up", "up")
@@ -129,7 +129,7 @@ async def test_keys_and_logins(
     async with opened(workbench, size=size, language=language, ascii_only=ascii_only) as pilot:
         await live(pilot, workbench, {"server1": denied("server1", "127.88.0.11")})
         await press(pilot, "l")
-        picture(pilot, name="login")
+        picture(pilot, name="login", drawn=False)
         await press(pilot, "escape", "T")
         dialog = pilot.app.screen
         assert isinstance(dialog, TrustDialog)

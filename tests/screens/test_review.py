@@ -267,3 +267,48 @@ async def test_no_key_raises(opened: Opened, home: Path, state: str) -> None:
             if pilot.app.screen.is_modal or isinstance(pilot.app.focused, TextLine):
                 await press(pilot, "escape")
         assert pilot.app.is_running
+
+
+async def test_a_warning_is_acknowledged_with_a_reason_and_that_is_withdrawn(opened: Opened, home: Path) -> None:
+    workbench = in_state(home, "warned")
+    async with opened(workbench) as pilot:
+        screen = await show(pilot)
+        listed = screen.query_one(FindingList)
+        warning = next(each for each in workbench.findings if each.severity is Severity.WARNING)
+        while listed.finding != warning:
+            await press(pilot, "down")
+        await press(pilot, "k", "enter")
+        assert "Enter a reason" in said(pilot)
+        await press(pilot, *"trial", "enter")
+        assert "warnings: 0" in state_line(screen) or "no blocking problems" in state_line(screen)
+        assert workbench.draft.data["acknowledged"][0]["reason"] == "trial"
+        assert workbench.preflight.holds, "to accept a warning is no other plan"
+        while listed.finding is None or listed.finding.code != warning.code:
+            await press(pilot, "down")
+        assert "Acknowledged: trial" in detail(screen)
+        await press(pilot, "k")
+        assert "acknowledged" not in workbench.draft.data
+        assert "warnings: 1" in state_line(screen)
+
+
+async def test_an_error_has_no_key_that_accepts_it(opened: Opened, home: Path) -> None:
+    async with opened(in_state(home, "bad")) as pilot:
+        screen = await show(pilot)
+        finding = screen.query_one(FindingList).finding
+        assert finding is not None
+        assert finding.severity is Severity.ERROR
+        assert not screen.check_action("acknowledge", ())
+
+
+async def test_what_exists_only_once_is_a_page_of_its_own(opened: Opened, home: Path) -> None:
+    workbench = in_state(home, "good")
+    async with opened(workbench) as pilot:
+        await show(pilot, "o")
+        shown = program(pilot).text_on_screen()
+        assert "What is highly available here" in shown
+        await press(pilot, "escape")
+        workbench.change(lambda data: data.update(kubernetes={"api": {"mode": "first-server"}}))
+        await press(pilot, "o")
+        shown = program(pilot).text_on_screen()
+        assert "Kubernetes API at" in shown
+        assert "another choice: Balancer" in shown

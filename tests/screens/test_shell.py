@@ -51,7 +51,7 @@ async def on_site(pilot: Pilot[int]) -> None:
 async def test_keys_are_shown_with_help_at_the_end(opened: Opened, site: Site) -> None:
     async with opened(bench(site)) as pilot:
         shown = pilot.app.screen.query_one(KeyLine).keys
-        assert shown[-2:] == (("q", "quit"), ("?", "help"))
+        assert shown[-3:] == (("q", "quit"), ("F8", "settings"), ("?", "help"))
 
 
 @pytest.mark.parametrize("language", ["en", "zh"])
@@ -172,6 +172,14 @@ async def test_a_demos_site_that_another_terminal_opens_is_not_kept_among_recent
         await press(pilot, "f8")
         await press(pilot, "right", "escape")
     assert load_settings(home / ".config" / "rbdtui" / "settings.json").recent == ()
+
+
+async def test_a_demos_site_says_so_in_another_terminal_too(opened: Opened, site: Site) -> None:
+    site.mark_simulated([("127.77.0.11", 2222)])
+    async with opened(bench(site)) as pilot:
+        assert "SIMULATED" in app_of(pilot).text_on_screen().splitlines()[0]
+        await press(pilot, "q")
+        await until(pilot, lambda: not pilot.app.is_running)
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ import pytest
 from textual.pilot import Pilot
 from textual.widgets import OptionList
 
+from rbdtui import profiles
 from rbdtui.engine.lock import hold_site
 from rbdtui.site import Site
 from rbdtui.vault import Vault
@@ -25,6 +26,7 @@ from screens.widgets.field import Field, TextLine, Verdict
 from screens.widgets.frame import MessageLine
 from tests.screens.conftest import Opened, bench, make_site, settled
 from tests.screens.waiting import until
+from tests.spec.samples import in_part
 
 PASSPHRASE = "correct horse"
 
@@ -106,7 +108,7 @@ async def test_a_new_site_is_made_and_opened(opened: Opened, home: Path) -> None
         await section_shown(pilot)
     text = (home / "rbdtui" / "lan-1" / "cluster.yaml").read_text(encoding="utf-8")
     assert "name: lan-1" in text
-    assert "profile: kubernetes-only" in text, "which this version installs in full"
+    assert "profile: rainbond-6" in text, "which this version installs in full"
 
 
 async def test_a_directory_is_typed_in_place_of_the_one_that_followed_the_name(opened: Opened, home: Path) -> None:
@@ -118,8 +120,9 @@ async def test_a_directory_is_typed_in_place_of_the_one_that_followed_the_name(o
 
 
 async def test_a_profile_that_is_not_installed_in_full_yet_is_offered_and_said_to_be_so(
-    opened: Opened, home: Path
+    opened: Opened, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(profiles, "PROFILES", in_part("rainbond-5.17"))
     async with opened() as pilot:
         await press(pilot, "n", "tab", "tab")
         assert "Rainbond itself" not in advice(pilot)
@@ -127,9 +130,9 @@ async def test_a_profile_that_is_not_installed_in_full_yet_is_offered_and_said_t
         assert "Rainbond itself" in advice(pilot)
         await press(pilot, "right")
         assert "Rainbond itself" not in advice(pilot)
-        await press(pilot, "right", "enter")
+        await press(pilot, "right", "right", "enter")
         await section_shown(pilot)
-    assert "profile: rainbond-6" in (home / "rbdtui" / "site-a" / "cluster.yaml").read_text(encoding="utf-8")
+    assert "profile: rainbond-5.17" in (home / "rbdtui" / "site-a" / "cluster.yaml").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("name", ["", "Großer Name", "a" * 80, "-"])

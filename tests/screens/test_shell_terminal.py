@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import os
 import re
 import signal
 import subprocess
@@ -129,6 +130,28 @@ def test_a_line_that_drops_ends_it_and_the_draft_is_kept(home: Path, site: Site)
     assert str(draft_of(site)["name"]).endswith("-typed")
 
 
+LINGERS = """
+import asyncio, threading, types
+import screens.terminal as terminal
+async def main():
+    terminal.watch_terminal(types.SimpleNamespace(is_running=False, workbench=None, leave=print))
+terminal.PATIENCE_AFTERWARDS_S = 0.2
+asyncio.run(main())
+print("left", flush=True)
+threading.Event().wait()
+"""
+
+
+def test_a_process_whose_screen_is_gone_goes_with_its_terminal() -> None:
+    ours, theirs = os.openpty()
+    with subprocess.Popen([sys.executable, "-c", LINGERS], stdin=theirs, stdout=subprocess.PIPE) as process:
+        os.close(theirs)
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"left\n"
+        os.close(ours)
+        assert process.wait(timeout=45) == 128 + signal.SIGHUP
+
+
 def test_killed_while_typing_everything_but_the_last_second_is_there(home: Path, site: Site) -> None:
     typed: list[float] = []
     with terminal(site.path, home=home) as shown:
@@ -177,7 +200,7 @@ def test_two_terminals_edit_one_site_and_nothing_is_lost(home: Path, site: Site)
         one.wait_for(lambda seen: "-one" in seen and "s save" in seen)
         with terminal(site.path, home=home, size=LARGE) as other:
             other.wait_for("open in another terminal")
-            other.type("0\x1b[B\x1b[B\x1b[B\r")
+            other.type("0\x1b[B\x1b[B\x1b[B\x1b[B\r")
             other.wait_for("Esc done")
             other.type("-two\x1b")
             other.wait_for(lambda seen: "ops-two" in seen and "s save" in seen)

@@ -12,7 +12,7 @@ from rbdtui.workbench.sections import RUN
 from screens.app import RbdTuiApp
 from tests.screens.conftest import settled
 
-LIMIT_S = 10.0
+LIMIT_S = 45.0
 
 
 async def until(pilot: Pilot[int], condition: Callable[[], bool], limit_s: float = LIMIT_S) -> None:

@@ -38,7 +38,7 @@ def log_in(tmp_path: Path) -> Login:
     return opened
 
 
-async def eventually(holds: Callable[[], bool], *, limit_s: float = 30.0) -> None:
+async def eventually(holds: Callable[[], bool], *, limit_s: float = 60.0) -> None:
     """Wait until something holds; fails after a time limit."""
     async with asyncio.timeout(limit_s):
         while not holds():

@@ -151,7 +151,7 @@ async def test_a_foreign_device_that_has_the_address_is_seen(log_in: Login) -> N
 
 async def test_packages_come_from_files(log_in: Login, tmp_path: Path) -> None:
     bundle = write_bundle(tmp_path / "b", images_bytes=1000)
-    (package,) = (bundle / "packages" / "debian-12-amd64").glob("*.deb")
+    (package,) = (bundle / "packages" / "debian-12-amd64").glob("keepalived*.deb")
     async with SimulatedFleet(1, speed=SPEED, builds=[Build(keepalived=False)]) as fleet, log_in(fleet) as hosts:
         host, machine = hosts["node1"], fleet.machines["node1"]
         assert (await host.must(script("packages-state"), "keepalived")).text == "keepalived\n"

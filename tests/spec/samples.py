@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from rbdtui.findings import Finding
+from rbdtui.profiles import PROFILES, Profile
 from rbdtui.spec.loader import LoadedSpec, parse_spec
 from rbdtui.spec.rules import check_rules
 
@@ -57,6 +60,11 @@ def judged(text: str) -> list[Finding]:
 def codes(text: str) -> list[str]:
     """Their codes."""
     return [finding.code for finding in judged(text)]
+
+
+def in_part(name: str) -> tuple[Profile, ...]:
+    """All profiles, of which one is installed in part only."""
+    return tuple(replace(each, is_complete=each.is_complete and each.name != name) for each in PROFILES)
 
 
 def loaded_good(*replacements: tuple[str, str]) -> LoadedSpec:

@@ -12,6 +12,7 @@ import yaml
 
 from rbdtui.findings import Severity
 from rbdtui.paths import asset
+from rbdtui.profiles import optional_sections, profile_named
 from rbdtui.spec.loader import parse_spec
 from rbdtui.spec.model import ClusterSpec
 from rbdtui.spec.rules import check_rules
@@ -55,10 +56,17 @@ def test_every_key_is_explained_by_the_examples(example: str) -> None:
     assert unknown == []
 
 
-def test_all_keys_of_the_model_are_in_the_first_example() -> None:
-    text = text_of(EXAMPLES[0])
-    schema = json.dumps(ClusterSpec.model_json_schema())
-    keys = {key for part in json.loads(schema)["$defs"].values() for key in part.get("properties", {})}
+@pytest.mark.parametrize(
+    ("example", "profile"),
+    [("kubernetes-only", "kubernetes-only"), ("three-node", "rainbond-6"), ("rainbond-5.17", "rainbond-5.17")],
+)
+def test_all_keys_of_the_model_are_in_an_example_of_each_profile(example: str, profile: str) -> None:
+    text = text_of(example)
+    parts = ClusterSpec.model_json_schema()["$defs"]
+    known = profile_named(profile)
+    assert known is not None
+    left_out = {name.title() for name in optional_sections() if name not in known.sections}
+    keys = {key for name, part in parts.items() if name not in left_out for key in part.get("properties", {})}
     assert [key for key in sorted(keys) if f"{key}:" not in text] == []
 
 

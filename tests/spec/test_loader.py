@@ -157,7 +157,7 @@ SHAPES = [
     ("unicast: true", "unicast: 1", "RBD-SPEC-005", ("gateway.unicast", 27, 12)),
     ("unicast: true", "unicast: 'true'", "RBD-SPEC-005", ("gateway.unicast", 27, 12)),
     ("mode: keepalived", "mode: keepalive", "RBD-SPEC-006", ("gateway.mode", 24, 9)),
-    ("profile: kubernetes-only", "profile: rainbond-5.17", "RBD-SPEC-006", ("profile", 3, 10)),
+    ("profile: kubernetes-only", "profile: rainbond-5", "RBD-SPEC-006", ("profile", 3, 10)),
     ("rbdtui/v1", "rbdtui/v2", "RBD-SPEC-006", ("apiVersion", 1, 13)),
     ("port: 22", "port: 0", "RBD-SPEC-007", ("ssh.port", 7, 9)),
     ("port: 22", "port: 65536", "RBD-SPEC-007", ("ssh.port", 7, 9)),
@@ -216,7 +216,7 @@ def test_a_wrong_shape_is_one_finding_at_its_place(old: str, new: str, code: str
         ("unicast: true", "unicats: true", "`unicast`"),
         ("mode: keepalived", "mode: keepalive", "`keepalived`"),
         ("[control-plane, etcd, worker]", "[control_plane]", "`control-plane`"),
-        ("profile: kubernetes-only", "profile: xyz", "rainbond-6, kubernetes-only"),
+        ("profile: kubernetes-only", "profile: xyz", "rainbond-6, rainbond-5.17, kubernetes-only"),
         ("10.42.0.0/16", "10.42.7.0/16", "10.42.0.0/16"),
         ("10.0.0.100/24", "10.0.0.100", "10.0.0.100/24"),
         ("name: node2", "name: Node_2", "`node-2`"),
@@ -249,12 +249,14 @@ def test_all_mistakes_are_told_at_once_in_the_order_of_the_file() -> None:
 
 
 @pytest.mark.parametrize("section", ["storage", "etcd", "registry", "mysql", "rainbond"])
-def test_sections_of_later_versions_are_refused_with_the_reason(section: str) -> None:
-    only_kubernetes = only(GOOD + f"{section}: {{mode: builtin}}\n")
-    rainbond = only(changed(("profile: kubernetes-only\n", "")) + f"{section}: {{mode: builtin}}\n")
-    assert (only_kubernetes.code, rainbond.code) == ("RBD-SPEC-040", "RBD-SPEC-041")
-    assert only_kubernetes.place.line == 28
-    assert section in str(only_kubernetes.message)
+def test_a_section_that_the_profile_has_no_use_for_is_refused_with_those_that_have(section: str) -> None:
+    finding = only(GOOD + f"{section}: {{mode: strange}}\n")
+    assert (finding.code, finding.place.line) == ("RBD-SPEC-040", 28)
+    assert section in str(finding.message)
+    assert "rainbond-5.17" in str(finding.remedy)
+    assert ("rainbond-6" in str(finding.remedy)) == (section != "etcd")
+    with_it = parse_spec(changed(("profile: kubernetes-only", "profile: rainbond-5.17")) + f"{section}: {{}}\n")
+    assert with_it.findings == ()
 
 
 @pytest.mark.parametrize(

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from rbdtui.findings import Severity
+from rbdtui.spec.loader import parse_spec
 from rbdtui.spec.references import bundle_directory, check_local, missing_secrets, secret_references
-from tests.spec.samples import loaded_good
+from tests.spec.samples import changed, loaded_good
 
 SECRETS = (
     (
@@ -120,3 +122,34 @@ def test_others_may_read_is_a_warning_only(site: Path) -> None:
     (finding,) = check_local(loaded.spec, site, loaded.place)
     assert finding.severity is Severity.WARNING
     assert "0640" in str(finding.message)
+
+
+@pytest.mark.parametrize(
+    ("make", "field", "expected"),
+    [
+        (lambda path: None, "etcd.ca", "RBD-LOCAL-009"),
+        (lambda path: path.mkdir(), "etcd.cert", "RBD-LOCAL-010"),
+        (lambda path: os.mkfifo(path, 0o600), "etcd.ca", "RBD-LOCAL-010"),
+        (lambda path: path.symlink_to(path), "etcd.key", "RBD-LOCAL-010"),
+        (lambda path: (path.write_text("x"), path.chmod(0o644)), "etcd.key", "RBD-LOCAL-003"),
+        (lambda path: (path.write_text("x"), path.chmod(0o644)), "etcd.cert", ""),
+    ],
+)
+def test_files_that_services_are_met_with_can_be_read(
+    tmp_path: Path, make: Callable[[Path], object], field: str, expected: str
+) -> None:
+    for name in ("ca", "cert", "key"):
+        if field == f"etcd.{name}":
+            make(tmp_path / name)
+        else:
+            (tmp_path / name).write_text("x")
+            (tmp_path / name).chmod(0o600)
+    files = ", ".join(f"{name}: {tmp_path}/{name}" for name in ("ca", "cert", "key"))
+    text = changed(
+        ("profile: kubernetes-only", "profile: rainbond-5.17"),
+        ("bundle: /data/offline-packages", f"bundle: {tmp_path}"),
+    )
+    loaded = parse_spec(text + f'etcd: {{mode: external, endpoints: ["a:2379"], {files}}}\n')
+    assert loaded.spec is not None, loaded.findings
+    findings = check_local(loaded.spec, tmp_path, loaded.place)
+    assert [(each.code, each.place.field) for each in findings] == ([(expected, field)] if expected else [])

@@ -168,13 +168,14 @@ async def test_the_digest_of_what_is_written_is_in_no_command_line(host: SshHost
     async def look() -> None:
         lists = Script(
             "lists",
-            "for i in 1 2 3 4 5 6 7 8; do grep -ah rbdtui/file /proc/[0-9]*/cmdline; sleep 0.1; done | tr '\\0' ' '\n",
+            f"until [ -e {workplace}/done ]; do grep -ah rbdtui/file /proc/[0-9]*/cmdline; done | tr '\\0' ' '\n",
         )
         seen.append((await host.run(lists)).text)
 
     async def write() -> None:
         for number in range(6):
             await write_file(host, str(workplace / f"f{number}"), content, mode=0o600)
+        (workplace / "done").touch()
 
     await asyncio.gather(look(), write())
     assert "rbdtui/file-write" in seen[0]

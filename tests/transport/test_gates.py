@@ -12,6 +12,7 @@ import pytest
 
 from rbdtui.transport.base import ConnectTimeoutError, TransportError
 from rbdtui.transport.endpoints import Endpoint
+from rbdtui.transport.gates import Gathering
 from rbdtui.transport.hostkeys import KnownHosts, SeenHostKey
 from rbdtui.transport.limits import Limits
 from rbdtui.transport.pool import HostPool
@@ -196,3 +197,29 @@ async def copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> No
     while data := await reader.read(65536):
         writer.write(data)
     writer.close()
+
+
+async def test_what_is_written_in_one_turn_goes_out_at_once_and_before_an_end() -> None:
+    sent: list[bytes] = []
+
+    class Wire(asyncio.Transport):
+        def write(self, data: bytes | bytearray | memoryview) -> None:
+            sent.append(bytes(data))
+
+        def get_write_buffer_size(self) -> int:
+            return 0
+
+        def close(self) -> None:
+            sent.append(b"closed")
+
+    gathering = Gathering(Wire())
+    gathering.write(b"one ")
+    gathering.write(b"two")
+    assert (sent, gathering.get_write_buffer_size()) == ([], 7)
+    await asyncio.sleep(0)
+    assert sent == [b"one two"]
+    gathering.write(b"three")
+    gathering.close()
+    assert sent == [b"one two", b"three", b"closed"]
+    await asyncio.sleep(0)
+    assert len(sent) == 3

@@ -9,9 +9,11 @@ import socket
 import sys
 import time
 
+import asyncssh
 import pytest
 
-from rbdtui.transport.base import Reach
+from rbdtui.transport.base import NotReachedError, Reach
+from rbdtui.transport.reach import forwarded_port
 from rbdtui.transport.ssh import SshHost
 from tests.transport.conftest import Connect, StartSshd
 from tests.transport.openssh import RealSshd, free_port
@@ -91,6 +93,82 @@ async def test_a_forward_carries_bytes_both_ways_for_many_at_once(host: SshHost)
         await asyncio.open_connection("127.0.0.1", port)
 
 
+async def test_a_dialled_socket_carries_bytes_both_ways_for_many_at_once(host: SshHost) -> None:
+    """More than fits into any buffer on the way, and an end that is half closed."""
+
+    async def echo(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        data = await reader.read(-1)
+        writer.write(data[::-1])
+        await writer.drain()
+        writer.close()
+
+    server = await asyncio.start_server(echo, "127.0.0.1", 0)
+    far_port = server.sockets[0].getsockname()[1]
+
+    async def ask(question: bytes) -> bytes:
+        reader, writer = await asyncio.open_connection(sock=await host.dial("127.0.0.1", far_port))
+        writer.write(question)
+        writer.write_eof()
+        answer = await reader.read(-1)
+        writer.close()
+        return answer
+
+    async with server:
+        questions = [b"%d" % number * 500_000 for number in range(10, 16)]
+        answers = await asyncio.gather(*(ask(question) for question in questions))
+        assert answers == [question[::-1] for question in questions]
+
+
+@pytest.mark.parametrize("goes", ["we", "they"])
+async def test_a_dialled_socket_ends_with_either_end(host: SshHost, goes: str) -> None:
+    met: asyncio.Queue[tuple[asyncio.StreamReader, asyncio.StreamWriter]] = asyncio.Queue()
+    server = await asyncio.start_server(lambda reader, writer: met.put_nowait((reader, writer)), "127.0.0.1", 0)
+    async with server, asyncio.timeout(10):
+        sock = await host.dial("127.0.0.1", server.sockets[0].getsockname()[1])
+        ours_reader, ours = await asyncio.open_connection(sock=sock)
+        theirs_reader, theirs = await met.get()
+        (ours if goes == "we" else theirs).transport.abort()
+        assert await (theirs_reader if goes == "we" else ours_reader).read() == b""
+        for writer in (ours, theirs):
+            writer.transport.abort()
+
+
+async def test_what_cannot_be_dialled_is_told_as_it_is_when_it_is_tried(host: SshHost) -> None:
+    with pytest.raises(NotReachedError) as caught:
+        await host.dial("127.0.0.1", free_port())
+    assert (caught.value.result.reach, caught.value.result.detail) == (Reach.REFUSED, "Connection refused")
+    with socket.socket() as full, contextlib.ExitStack() as waiting:
+        full.bind(("127.0.0.1", 0))
+        full.listen(0)
+        for _ in range(3):
+            filler = waiting.enter_context(socket.socket())
+            filler.setblocking(False)
+            filler.connect_ex(full.getsockname())
+        with pytest.raises(NotReachedError) as caught:
+            await host.dial("127.0.0.1", full.getsockname()[1], timeout_s=0.5)
+        assert caught.value.result.reach is Reach.TIMED_OUT
+        full.close()
+    assert (await host.reach("127.0.0.1", free_port())).reach is Reach.REFUSED
+
+
+async def test_an_sshd_that_does_not_forward_dials_nothing(start_sshd: StartSshd, connect: Connect) -> None:
+    sshd = await start_sshd(config="AllowTcpForwarding no")
+    with pytest.raises(NotReachedError) as caught:
+        await connect(sshd.endpoint(), sshd.known_hosts()).dial("127.0.0.1", sshd.port)
+    assert caught.value.result.reach is Reach.FORBIDDEN
+
+
+async def test_dialling_over_a_lost_link_connects_anew(sshd: RealSshd, connect: Connect) -> None:
+    async with Wire(sshd.port) as wire:
+        host = connect(sshd.endpoint(port=wire.port), known_by(wire, sshd))
+        for _ in range(2):
+            reader, writer = await asyncio.open_connection(sock=await host.dial("127.0.0.1", sshd.port))
+            assert await asyncio.wait_for(reader.readline(), 20) != b""
+            wire.break_connections()
+            assert await asyncio.wait_for(reader.read(), 20) == b""
+            writer.transport.abort()
+
+
 ASK = """
 import os, socket, sys
 os.setgid(65534), os.setuid(int(sys.argv[2]))
@@ -146,3 +224,18 @@ async def _greeting(port: int) -> bytes:
         return await asyncio.wait_for(reader.readline(), 20)
     finally:
         writer.close()
+
+
+@pytest.mark.parametrize("pause_s", [0.0, 0.1])
+async def test_a_forward_that_ends_while_it_connects_hangs_up(pause_s: float) -> None:
+    async def never() -> asyncssh.SSHClientConnection:
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    async with forwarded_port(never, "127.0.0.1", 1) as port:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        await asyncio.sleep(pause_s)
+    async with asyncio.timeout(2):
+        with contextlib.suppress(ConnectionError):
+            assert await reader.read() == b""
+    writer.transport.abort()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Iterator
 from functools import partial
 from pathlib import Path
@@ -12,7 +13,7 @@ from rbdtui.checks import services
 from rbdtui.engine.client import RunClient
 from rbdtui.simulator.demo_site import write_demo_site
 from rbdtui.simulator.fleet import SimulatedFleet
-from rbdtui.workbench.live import LiveState
+from rbdtui.workbench.live import DEBOUNCE_S, LiveState
 from rbdtui.workbench.live_services import MOST_WITNESSES, ServiceLook
 from rbdtui.workbench.passphrase import HeldPassphrase
 from rbdtui.workbench.run_view import RunFollower
@@ -133,5 +134,28 @@ async def test_another_service_check_is_driven_alike_while_typing(
         assert answered(workbench.live.vip)
         workbench.change(lambda data: data["kubernetes"]["api"].pop("domain"))
         assert workbench.live.service("trial") == ServiceLook()
+    finally:
+        workbench.close()
+
+
+async def test_nobody_logs_in_at_half_an_address(
+    fleet: SimulatedFleet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trial = PortOpen()
+    trial.logs_in = True
+    monkeypatch.setattr(services, "SERVICE_CHECKS", (*services.SERVICE_CHECKS, trial))
+    site = write_demo_site(tmp_path / "site", fleet)
+    site.known_hosts_file.write_text(fleet.known_hosts)
+    workbench = Workbench.open(site.path, HeldPassphrase())
+    try:
+        workbench.start()
+        await until(lambda: answered(workbench.live.vip))
+        workbench.typing_into("kubernetes")
+        workbench.change(lambda data: data["kubernetes"]["api"].update(domain="api.example"))
+        await asyncio.sleep(3 * DEBOUNCE_S)
+        assert workbench.live.service("trial") == ServiceLook()
+        assert trial.asked_with == {}
+        workbench.typing_into("")
+        await until(lambda: len(workbench.live.service("trial").answers) == MOST_WITNESSES)
     finally:
         workbench.close()

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rbdtui.workbench.pasting import Pasted, PastedNode, addresses_in, read_pasted
+from rbdtui.workbench.pasting import ImportedNode, Pasted, addresses_in, read_pasted
 
 
 def nodes(text: str, *there: dict[str, object]) -> list[tuple[str, str]]:
@@ -17,7 +17,7 @@ def refused(text: str) -> list[tuple[int, str]]:
     return [(refusal.line, str(refusal.why)) for refusal in read_pasted(text, {"nodes": []}).refusals]
 
 
-def only(text: str) -> PastedNode:
+def only(text: str) -> ImportedNode:
     (node,) = read_pasted(text, {"nodes": []}).nodes
     return node
 
@@ -134,7 +134,7 @@ def test_login_port_and_roles(text: str, user: str, port: int | None, roles: tup
     ],
 )
 def test_a_word_of_no_use_costs_no_address(text: str, why: str) -> None:
-    assert only(text) == PastedNode(name="node1", address="10.0.0.11", user=only(text).user)
+    assert only(text) == ImportedNode(name="node1", address="10.0.0.11", user=only(text).user)
     (said,) = left_out(text)
     assert said.startswith(why)
     assert refused(text) == []

@@ -121,6 +121,12 @@ def test_a_new_site_has_comments_and_no_servers(tmp_path: Path, profile: Profile
     assert site.spec_file.stat().st_mode & 0o777 == 0o600
 
 
+@pytest.mark.parametrize("profile", PROFILES, ids=str)
+def test_a_new_site_has_no_section_that_its_profile_has_no_use_for(tmp_path: Path, profile: Profile) -> None:
+    loaded = load_spec(make_site(tmp_path / "new", name="lan-1", profile=profile.name).spec_file)
+    assert [finding.code for finding in loaded.findings if finding.code == "RBD-SPEC-040"] == []
+
+
 def test_a_directory_that_is_taken_is_refused(tmp_path: Path) -> None:
     (tmp_path / "letters").write_text("dear")
     with pytest.raises(SiteError) as caught:

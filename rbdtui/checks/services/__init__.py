@@ -5,7 +5,20 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from rbdtui.checks.services import vip
+from rbdtui.checks.services import (
+    balancer,
+    domain_suffix,
+    etcd,
+    etcd_reuse,
+    existing,
+    mysql,
+    nfs,
+    registry,
+    storage_claim,
+    vip,
+)
+from rbdtui.checks.services.asking import THIS_MACHINE, Asking
+from rbdtui.checks.services.fleet import FleetCheck, ask_fleet
 from rbdtui.checks.services.service import ServiceCheck
 from rbdtui.checks.view import ClusterView
 from rbdtui.findings import Finding
@@ -14,9 +27,18 @@ AnyServiceCheck = ServiceCheck[Any, Any]
 """Questions and answers are the check's own: whoever drives it hands back what it was given."""
 
 SERVICE_CHECKS: Final[tuple[AnyServiceCheck, ...]] = (
+    existing.CHECK,
     vip.CHECK,
+    nfs.CHECK,
+    etcd.CHECK,
+    etcd_reuse.CHECK,
+    domain_suffix.CHECK,
+    mysql.CHECK,
+    registry.CHECK,
 )  # fmt: skip
 """In the order in which their findings are told."""
+FLEET_CHECKS: Final[tuple[FleetCheck[Any, Any], ...]] = (balancer.CHECK, storage_claim.CHECK)
+"""Those that need all hosts at once."""
 
 
 def judge_service(check: AnyServiceCheck, answers: Mapping[str, Any], view: ClusterView) -> list[Finding]:
@@ -25,4 +47,14 @@ def judge_service(check: AnyServiceCheck, answers: Mapping[str, Any], view: Clus
     return list(check.judge(question, answers, view)) if question is not None and answers else []
 
 
-__all__ = ["SERVICE_CHECKS", "AnyServiceCheck", "ServiceCheck", "judge_service"]
+__all__ = [
+    "FLEET_CHECKS",
+    "SERVICE_CHECKS",
+    "THIS_MACHINE",
+    "AnyServiceCheck",
+    "Asking",
+    "FleetCheck",
+    "ServiceCheck",
+    "ask_fleet",
+    "judge_service",
+]

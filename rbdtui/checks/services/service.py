@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from typing import Protocol, TypeVar
 
+from rbdtui.checks.services.asking import THIS_MACHINE as THIS_MACHINE
+from rbdtui.checks.services.asking import Asking
 from rbdtui.checks.view import ClusterView
 from rbdtui.findings import Finding
 from rbdtui.spec.model import ClusterSpec
-from rbdtui.transport.base import Host
 
 QuestionT = TypeVar("QuestionT", bound=Hashable)
 AnswerT = TypeVar("AnswerT")
@@ -27,18 +28,29 @@ class ServiceCheck(Protocol[QuestionT, AnswerT]):
         """The path in cluster.yaml where the service stands."""
         ...
 
+    @property
+    def logs_in(self) -> bool:
+        """Whether whoever answers is shown a password or a proof of one: never while the address is being typed."""
+        ...
+
     def question(self, spec: ClusterSpec) -> QuestionT | None:
         """All that an answer depends on; None when there is nothing to ask. Another value is another question."""
         ...
 
     def hosts(self, spec: ClusterSpec) -> Sequence[str]:
-        """Names of the nodes that will use the service, those to be asked first in front."""
+        """Names of the nodes that will use the service, those to be asked first in front.
+
+        `THIS_MACHINE` among them has this machine asked as well.
+        """
         ...
 
-    async def ask(self, question: QuestionT, host: Host) -> AnswerT:
-        """What one of these hosts sees of the service. Raises `TransportError`."""
+    async def ask(self, question: QuestionT, asking: Asking) -> AnswerT:
+        """What the service looks like from one of these places. Raises `TransportError`.
+
+        It may be cancelled at any time, and leaves nothing behind then.
+        """
         ...
 
     def judge(self, question: QuestionT, answers: Mapping[str, AnswerT], view: ClusterView) -> Iterable[Finding]:
-        """What the answers so far, by node, give rise to; there is one at least."""
+        """What the answers so far, by node (`THIS_MACHINE` for our own), give rise to; there is one at least."""
         ...

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from ipaddress import IPv4Address
 from typing import Final
 
+from rbdtui.checks.services.asking import Asking
 from rbdtui.checks.view import ClusterView, carries_vip
 from rbdtui.findings import Finding, Severity
 from rbdtui.spec.model import ClusterSpec
@@ -65,6 +66,7 @@ class VipCheck:
 
     name = "vip"
     field = _FIELD
+    logs_in = False
 
     def question(self, spec: ClusterSpec) -> VipQuestion | None:
         """The address, where keepalived is to carry one."""
@@ -77,13 +79,15 @@ class VipCheck:
         """The gateways."""
         return [node.name for node in spec.gateways]
 
-    async def ask(self, question: VipQuestion, host: Host) -> VipAnswer:
+    async def ask(self, question: VipQuestion, asking: Asking) -> VipAnswer:
         """Ask for the VIP from a gateway host and look who is behind it. Raises `TransportError`.
 
         A neighbour that is in the table but does not answer may be gone already: the host then forgets it and asks
         anew. The host's own search for a neighbour takes longer than ours, so that one that fails earlier was begun
         for an earlier question, perhaps before the neighbour came: the host then asks anew, too.
         """
+        host = asking.host
+        assert host is not None, "only gateways are asked"
         address, port = str(question.address), question.port
         answer = await _look_once(host, address, port)
         if not answer.macs and answer.reach is not None and answer.reach.reach is Reach.UNREACHABLE:
@@ -141,7 +145,7 @@ def _others(spec: ClusterSpec) -> tuple[IPv4Address, ...]:
     """
     vip = spec.gateway.vip
     assert vip is not None
-    planned = {vip.ip, spec.api_address, *(node.address for node in spec.nodes)}
+    planned = {vip.ip, spec.api_address, *(own for node in spec.nodes for own in node.addresses)}
     size = vip.network.num_addresses
     places = (vip.network[size - 2 - number] for number in range(min(size - 2, len(planned) + _OTHERS)))
     return tuple(place for place in places if place not in planned)[:_OTHERS]

@@ -7,7 +7,7 @@ from typing import Final
 
 from rbdtui.plan.content import COMPARED_BYTES, Content, diff, plain, sizes
 from rbdtui.plan.resources.base import STATE_DIR, Target
-from rbdtui.plan.step import Change, ChangeKind, StepError
+from rbdtui.plan.step import Change, ChangeKind, Pending, StepError
 from rbdtui.transport.files import FileState, file_states, read_file, read_start, remove_file, write_file
 from rbdtui.transport.scripts import Script, script
 from rbdtui.words import T
@@ -27,6 +27,14 @@ def header(site: str) -> str:
 
 
 @dataclass(frozen=True, slots=True)
+class _FileSeen:
+    """What was found at a file's place."""
+
+    is_ours: bool | None = False
+    """Whether it was written by us; None when it was too large to be looked into."""
+
+
+@dataclass(frozen=True, slots=True)
 class ManagedFile:
     """A file whose whole content, mode and owner are ours."""
 
@@ -41,39 +49,38 @@ class ManagedFile:
     validator: Script | None = None
     """Judges the content, its payload, on the host before it is put in place; exit code 3 refuses it."""
 
-    async def pending(self, target: Target) -> list[Change]:
+    async def pending(self, target: Target) -> Pending[_FileSeen]:
         """The file, unless it is there as it shall be."""
-        state = (await file_states(target.host, [self.path]))[self.path]
+        state = (await target.files.states([self.path]))[self.path]
         if self._is_good(state):
-            return []
+            return Pending(seen=_FileSeen())
         what = {"path": self.path, "how": f"{self.owner} {self.mode:04o}"}
         if state is not None and state.size_bytes > COMPARED_BYTES:
             detail = sizes(self.path, state.size_bytes, self.content)
-            return [Change(ChangeKind.FILE, T("plan.change.file", **what), detail)]
+            change = Change(ChangeKind.FILE, T("plan.change.file", **what), detail)
+            return Pending((change,), seen=_FileSeen(is_ours=None))
         before = await read_file(target.host, self.path, limit_bytes=_READ_BYTES) if state is not None else None
         private = self._is_private(state)
+        is_ours = _written_by_us(before)
         if state is None or before is None:
             title = T("plan.change.file_new", **what)
         elif before == self.content.actual:
             title = T("plan.change.file_mode", **what)
-        elif private and not _written_by_us(before):
+        elif private and not is_ours:
             kept = f"{target.backup_dir}{self.path}"
             title = T("plan.change.file_private", **what, lines=len(before.splitlines()), kept=kept)
         else:
             title = T("plan.change.file", **what)
-        return [Change(ChangeKind.FILE, title, diff(self.path, before, self.content, private=private))]
+        change = Change(ChangeKind.FILE, title, diff(self.path, before, self.content, private=private))
+        return Pending((change,), seen=_FileSeen(is_ours))
 
     def _is_private(self, state: FileState | None) -> bool:
         """Whether what is there may hold a secret: where ours does, or where only its owner may read it."""
         modes = [self.mode] if state is None else [self.mode, state.mode]
         return self.content.has_secret or any(mode & 0o077 == 0 for mode in modes)
 
-    async def settle(self, target: Target) -> None:
+    async def settle(self, target: Target, pending: Pending[_FileSeen]) -> None:
         """Write the file; what was there goes to the backup, unless it was ours."""
-        # Writing compares on the host by itself; it only has to be kept from what it would wrongly replace or test.
-        is_conditional = self.only_when_missing or self.or_else or self.validator is not None
-        if is_conditional and self._is_good((await file_states(target.host, [self.path]))[self.path]):
-            return
         if self.only_when_missing:
             # A link that leads nowhere must give way, else the file would come to be where the link points.
             await remove_file(target.host, self.path)
@@ -81,14 +88,14 @@ class ManagedFile:
             judged = await target.host.run(self.validator, payload=self.content.actual)
             if judged.exit_status == 3:
                 raise StepError("content_refused", path=self.path, node=target.host.name, evidence=judged.error_text)
-        backup_dir = "" if await self._is_ours(target) else target.backup_dir
+        is_ours = pending.seen.is_ours
+        if is_ours is None:
+            is_ours = _written_by_us(await read_start(target.host, self.path, _HEADER_WITHIN_BYTES))
+        # What we wrote may hold a secret, and nobody will want it back.
+        backup_dir = "" if is_ours else target.backup_dir
         await write_file(
             target.host, self.path, self.content.actual, mode=self.mode, owner=self.owner, backup_dir=backup_dir
         )
-
-    async def _is_ours(self, target: Target) -> bool:
-        """Whether what is there was written by us: it may hold a secret, and nobody will want it back."""
-        return _written_by_us(await read_start(target.host, self.path, _HEADER_WITHIN_BYTES))
 
     def _is_good(self, state: FileState | None) -> bool:
         if state is None or self.only_when_missing:
@@ -108,16 +115,15 @@ class RetiredFile:
 
     path: str
 
-    async def pending(self, target: Target) -> list[Change]:
+    async def pending(self, target: Target) -> Pending[None]:
         """The file, while it is there and ours."""
         if not await self._is_there(target):
-            return []
-        return [Change(ChangeKind.FILE, T("plan.change.file_retired", path=self.path), f"rm {self.path}")]
+            return Pending()
+        return Pending((Change(ChangeKind.FILE, T("plan.change.file_retired", path=self.path), f"rm {self.path}"),))
 
-    async def settle(self, target: Target) -> None:
+    async def settle(self, target: Target, pending: Pending[None]) -> None:
         """Remove it."""
-        if await self._is_there(target):
-            await remove_file(target.host, self.path)
+        await remove_file(target.host, self.path)
 
     async def _is_there(self, target: Target) -> bool:
         return _written_by_us(await read_start(target.host, self.path, _HEADER_WITHIN_BYTES))
@@ -132,20 +138,19 @@ class ManagedBlock:
     mode: int = 0o644
     """Of a file that has to be made."""
 
-    async def pending(self, target: Target) -> list[Change]:
+    async def pending(self, target: Target) -> Pending[bytes]:
         """The block, unless it is there whole and once."""
         before = await read_file(target.host, self.path)
         after = with_block(before or b"", self.lines)
         if before == after:
-            return []
+            return Pending(seen=after)
         title = T("plan.change.block", path=self.path)
-        return [Change(ChangeKind.FILE, title, diff(self.path, before, plain(after.decode("utf-8", "replace"))))]
+        changed = diff(self.path, before, plain(after.decode("utf-8", "replace")))
+        return Pending((Change(ChangeKind.FILE, title, changed),), seen=after)
 
-    async def settle(self, target: Target) -> None:
+    async def settle(self, target: Target, pending: Pending[bytes]) -> None:
         """Put the block in, replacing an older or damaged one."""
-        before = await read_file(target.host, self.path)
-        if before != (after := with_block(before or b"", self.lines)):
-            await self._write(target, after)
+        await self._write(target, pending.seen)
 
     async def remove(self, target: Target) -> None:
         """Take the block out."""

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
 from rbdtui.plan.resources.base import STATE_DIR, Target
 from rbdtui.plan.resources.uploads import UploadedFiles
-from rbdtui.plan.step import BundleFile, Change, ChangeKind
+from rbdtui.plan.step import BundleFile, Change, ChangeKind, Pending
 from rbdtui.rke2_version import Rke2Version
 from rbdtui.transport.files import read_file, remove_file, write_file
 from rbdtui.transport.scripts import script
@@ -57,6 +58,7 @@ class _Seen:
     """Archives that RKE2 imports and that somebody else put there."""
     noted: frozenset[str]
     has_memory: bool
+    uploads: Pending[Mapping[str, BundleFile]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,29 +70,31 @@ class ImageArchives:
     remembers_imports: bool
     """Whether RKE2 is to note what it has imported."""
 
-    async def pending(self, target: Target) -> list[Change]:
+    async def pending(self, target: Target) -> Pending[_Seen]:
         """Archives to bring, files to take away, the notes of imports to begin."""
         seen = await self._look(target)
-        changes = await self._uploads.pending(target)
+        changes = list(seen.uploads.changes)
         if seen.outdated:
             title = T("plan.change.images_outdated", files=", ".join(seen.outdated), directory=IMAGES_DIR)
             changes.append(Change(ChangeKind.FILE, title, "\n".join(f"rm {name}" for name in seen.outdated)))
         if self.remembers_imports and not seen.has_memory:
             changes.append(Change(ChangeKind.FILE, T("plan.change.images_memory", path=_place(IMPORT_MEMORY))))
-        return changes
+        return Pending(tuple(changes), seen=seen)
 
-    async def settle(self, target: Target) -> None:
+    async def settle(self, target: Target, pending: Pending[_Seen]) -> None:
         """Take away what is outdated, bring what is missing, and name what somebody else put there."""
-        seen = await self._look(target)
-        host, wanted = target.host, frozenset(self.files)
-        if seen.has_memory and await self._uploads.pending(target):
+        seen, host, wanted = pending.seen, target.host, frozenset(self.files)
+        has_memory = seen.has_memory
+        if has_memory and not seen.uploads.is_done:
             await remove_file(host, _place(IMPORT_MEMORY))
-        await self._note(target, seen.noted | wanted)
+            has_memory = False
+        noted = await self._note(target, seen.noted, seen.noted | wanted)
         for name in seen.outdated:
             await remove_file(host, _place(name))
-        await self._uploads.settle(target)
-        await self._note(target, wanted)
-        if self.remembers_imports and IMPORT_MEMORY not in await _names(target):
+        if not seen.uploads.is_done:
+            await self._uploads.settle(target, seen.uploads)
+        await self._note(target, noted, wanted)
+        if self.remembers_imports and not has_memory:
             await write_file(host, _place(IMPORT_MEMORY), b"")
         if seen.foreign:
             names = ", ".join(seen.foreign)
@@ -107,19 +111,24 @@ class ImageArchives:
         return UploadedFiles({_place(name): file for name, file in self.files.items()})
 
     async def _look(self, target: Target) -> _Seen:
-        there = await _names(target)
-        noted = frozenset(((await read_file(target.host, NOTE_FILE)) or b"").decode(errors="replace").split("\n"))
-        ours = {name for name in noted if name and name not in self.files}
+        there, note, uploads = await asyncio.gather(
+            _names(target), read_file(target.host, NOTE_FILE), self._uploads.pending(target)
+        )
+        noted = frozenset(name for name in (note or b"").decode(errors="replace").split("\n") if name)
+        ours = {name for name in noted if name not in self.files}
         ours |= {f"{name}.part" for name in ours}
         outdated = tuple(name for name in there if name in ours or name in PULL_LISTS)
         known = noted | frozenset(self.files)
         foreign = tuple(name for name in there if name.endswith(_IMPORTED_ENDINGS) and name not in known)
-        return _Seen(outdated, foreign, noted, IMPORT_MEMORY in there)
+        return _Seen(outdated, foreign, noted, IMPORT_MEMORY in there, uploads)
 
     @staticmethod
-    async def _note(target: Target, names: frozenset[str]) -> None:
-        text = "".join(f"{name}\n" for name in sorted(names) if name)
-        await write_file(target.host, NOTE_FILE, text.encode(), mode=0o600)
+    async def _note(target: Target, noted: frozenset[str], names: frozenset[str]) -> frozenset[str]:
+        """Have the host note these names; gives them."""
+        if names != noted:
+            text = "".join(f"{name}\n" for name in sorted(names))
+            await write_file(target.host, NOTE_FILE, text.encode(), mode=0o600)
+        return names
 
 
 async def _names(target: Target) -> list[str]:

@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from rbdtui.plan.content import plain
 from rbdtui.plan.resources.base import Target
 from rbdtui.plan.resources.files import ManagedFile
-from rbdtui.plan.step import Change, ChangeKind, StepError
+from rbdtui.plan.step import Change, ChangeKind, Pending, StepError
 from rbdtui.transport.scripts import script
 from rbdtui.words import T
+
+
+@dataclass(frozen=True, slots=True)
+class _ModulesSeen:
+    """What is to be done about modules."""
+
+    unloaded: tuple[str, ...]
+    """Helpful ones among them."""
+    file: Pending[Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,24 +35,24 @@ class KernelModules:
     helpful: tuple[str, ...] = ()
     """Tried when anything else is pending; their absence is no failure."""
 
-    async def pending(self, target: Target) -> list[Change]:
+    async def pending(self, target: Target) -> Pending[_ModulesSeen]:
         """Required modules that are not loaded, and the file."""
-        states = await self._states(target)
+        states, file = await asyncio.gather(self._states(target), self._file.pending(target))
         missing = [name for name in self.required if states[name] != "loaded"]
-        changes = await self._file.pending(target)
+        changes = list(file.changes)
         if missing:
             title = T("plan.change.modules", modules=", ".join(missing))
             changes.append(Change(ChangeKind.COMMAND, title, "\n".join(f"modprobe {name}" for name in missing)))
-        return changes
+        unloaded = tuple(name for name, state in states.items() if state != "loaded")
+        return Pending(tuple(changes), seen=_ModulesSeen(unloaded, file))
 
-    async def settle(self, target: Target) -> None:
+    async def settle(self, target: Target, pending: Pending[_ModulesSeen]) -> None:
         """Load what is missing and write the file; raises `StepError` when a required one cannot be had."""
-        await self._file.settle(target)
-        states = await self._states(target)
-        missing = [name for name, state in states.items() if state != "loaded"]
-        if not missing:
+        if not pending.seen.file.is_done:
+            await self._file.settle(target, pending.seen.file)
+        if not pending.seen.unloaded:
             return
-        loaded = await target.host.run(script("modules-load"), *missing)
+        loaded = await target.host.run(script("modules-load"), *pending.seen.unloaded)
         if loaded.ok:
             return
         states = await self._states(target)
@@ -66,6 +77,16 @@ class KernelModules:
 
 
 @dataclass(frozen=True, slots=True)
+class _ParametersSeen:
+    """What is to be done about parameters."""
+
+    wanted: Mapping[str, str]
+    wrong: tuple[str, ...]
+    """Settings, as ``key=value``, that do not hold now."""
+    file: Pending[Any]
+
+
+@dataclass(frozen=True, slots=True)
 class KernelParameters:
     """Kernel parameters that hold now and after every boot; of a minimum the host may have more."""
 
@@ -75,23 +96,24 @@ class KernelParameters:
     exact: Mapping[str, str] = field(default_factory=dict)
     at_least: Mapping[str, int] = field(default_factory=dict)
 
-    async def pending(self, target: Target) -> list[Change]:
+    async def pending(self, target: Target) -> Pending[_ParametersSeen]:
         """Parameters that have another value now, and the file."""
         present = await self._present(target)
         wanted = self._wanted(present)
-        changes = await self._file(wanted).pending(target)
+        file = await self._file(wanted).pending(target)
+        changes = list(file.changes)
         if wrong := _settings(wanted, present):
             commands = "\n".join(f"sysctl -w {setting}" for setting in wrong)
             changes.append(Change(ChangeKind.COMMAND, T("plan.change.sysctl", count=len(wrong)), commands))
-        return changes
+        return Pending(tuple(changes), seen=_ParametersSeen(wanted, tuple(wrong), file))
 
-    async def settle(self, target: Target) -> None:
+    async def settle(self, target: Target, pending: Pending[_ParametersSeen]) -> None:
         """Set them now and write the file; raises `StepError` when the kernel refuses one."""
-        present = await self._present(target)
-        wanted = self._wanted(present)
-        await self._file(wanted).settle(target)
-        if wrong := _settings(wanted, present):
-            done = await target.host.run(script("sysctl-set"), *wrong)
+        seen = pending.seen
+        if not seen.file.is_done:
+            await self._file(seen.wanted).settle(target, seen.file)
+        if seen.wrong:
+            done = await target.host.run(script("sysctl-set"), *seen.wrong)
             if not done.ok:
                 raise StepError("sysctl_refused", node=target.host.name, evidence=done.error_text)
 

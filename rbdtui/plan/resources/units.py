@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from rbdtui.plan.content import Content
-from rbdtui.plan.resources.base import STATE_DIR, Removable, Resource, Target
-from rbdtui.plan.step import Change, ChangeKind, StepError
+from rbdtui.plan.resources.base import STATE_DIR, Looked, Removable, Resource, Target, look_at, settle_all
+from rbdtui.plan.step import Change, ChangeKind, Pending, StepError
 from rbdtui.transport.base import Host
 from rbdtui.transport.files import read_start, remove_file, write_file
 from rbdtui.transport.scripts import script
@@ -126,31 +126,30 @@ class RunningUnit:
     is_ours: bool = True
     """Whether the unit may be stopped when everything is taken back."""
 
-    async def pending(self, target: Target) -> list[Change]:
+    async def pending(self, target: Target) -> Pending[UnitState]:
         """What systemd has to be told."""
-        state, is_up_to_date = await self._look(target)
-        changes = [] if state.is_enabled else [unit_change("enable", self.unit)]
-        if state.active != "active":
-            changes.append(unit_change("start", self.unit))
-        elif not is_up_to_date:
-            changes.append(unit_change("reload", self.unit))
-        return changes
-
-    async def settle(self, target: Target) -> None:
-        """Enable it, and start it or have it read its configuration."""
-        state, is_up_to_date = await self._look(target)
-        if state.active == "active" and state.is_enabled and is_up_to_date:
-            return
-        reset = ["reset-failed"] if state.active == "failed" else []
-        await unit_action(target.host, self.unit, "daemon-reload", "enable", *reset, "reload-or-restart")
-        await Started(self.unit).write(target.host, self.inputs)
-
-    async def _look(self, target: Target) -> tuple[UnitState, bool]:
-        """The unit, and whether it runs with the present inputs."""
         (state,), started = await asyncio.gather(
             unit_states(target.host, self.unit), Started(self.unit).read(target.host)
         )
-        return state, not state.needs_daemon_reload and started in (self.inputs, *self.or_else)
+        changes = [] if state.is_enabled else [unit_change("enable", self.unit)]
+        if state.active != "active":
+            changes.append(unit_change("start", self.unit))
+        elif state.needs_daemon_reload or started not in (self.inputs, *self.or_else):
+            changes.append(unit_change("reload", self.unit))
+        return Pending(tuple(changes), seen=state)
+
+    def after_changes(self, pending: Pending[UnitState]) -> Pending[UnitState]:
+        """A running unit reads what was changed, whatever it was started with."""
+        is_told = any(change != unit_change("enable", self.unit) for change in pending.changes)
+        if is_told:
+            return pending
+        return replace(pending, changes=(*pending.changes, unit_change("reload", self.unit)))
+
+    async def settle(self, target: Target, pending: Pending[UnitState]) -> None:
+        """Enable it, and start it or have it read its configuration."""
+        reset = ["reset-failed"] if pending.seen.active == "failed" else []
+        await unit_action(target.host, self.unit, "daemon-reload", "enable", *reset, "reload-or-restart")
+        await Started(self.unit).write(target.host, self.inputs)
 
     async def remove(self, target: Target) -> None:
         """Stop it and keep it from starting at boot, if we started it and it is ours."""
@@ -166,13 +165,14 @@ class StoppedUnits:
 
     units: tuple[str, ...]
 
-    async def pending(self, target: Target) -> list[Change]:
+    async def pending(self, target: Target) -> Pending[list[str]]:
         """Those that run or would."""
-        return [unit_change("stop", unit) for unit in await self._wrong(target)]
+        wrong = await self._wrong(target)
+        return Pending(tuple(unit_change("stop", unit) for unit in wrong), seen=wrong)
 
-    async def settle(self, target: Target) -> None:
+    async def settle(self, target: Target, pending: Pending[list[str]]) -> None:
         """Stop and disable them."""
-        for unit in await self._wrong(target):
+        for unit in pending.seen:
             await unit_action(target.host, unit, "stop", "disable")
 
     async def _wrong(self, target: Target) -> list[str]:
@@ -187,24 +187,17 @@ class WhereActive:
     unit: str
     resources: tuple[Resource, ...]
 
-    async def pending(self, target: Target) -> list[Change]:
+    async def pending(self, target: Target) -> Pending[tuple[Looked, ...]]:
         """What is pending of them; nothing where the unit is not active."""
-        if not await self._applies(target):
-            return []
-        return [change for resource in self.resources for change in await resource.pending(target)]
+        (state,) = await unit_states(target.host, self.unit)
+        return await look_at(target, self.resources if state.active == "active" else ())
 
-    async def settle(self, target: Target) -> None:
+    async def settle(self, target: Target, pending: Pending[tuple[Looked, ...]]) -> None:
         """Settle those that need it."""
-        if await self._applies(target):
-            for resource in self.resources:
-                await resource.settle(target)
+        await settle_all(target, pending)
 
     async def remove(self, target: Target) -> None:
         """Take them back, the last first."""
         for resource in reversed(self.resources):
             if isinstance(resource, Removable):
                 await resource.remove(target)
-
-    async def _applies(self, target: Target) -> bool:
-        (state,) = await unit_states(target.host, self.unit)
-        return state.active == "active"

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from rbdtui.plan.resources.base import STATE_DIR, Target
-from rbdtui.plan.step import BundleFile, Change, ChangeKind, StepError
-from rbdtui.transport.files import file_states, remove_file
+from rbdtui.plan.step import BundleFile, Change, ChangeKind, Pending, StepError
+from rbdtui.transport.base import SourceError
+from rbdtui.transport.files import remove_file
 from rbdtui.transport.jobs import job_is_open, run_job
 from rbdtui.transport.scripts import script
 from rbdtui.words import T
@@ -16,10 +18,16 @@ INSTALL_LIMIT_S = 900.0
 
 
 async def upload(target: Target, file: BundleFile, path: str) -> None:
-    """Bring one file of the bundle over; raises `TransportError`."""
-    await target.host.upload(
-        file.path, path, sha256=file.sha256, within=file.within, on_progress=target.report.progress
-    )
+    """Bring one file of the bundle over; raises `TransportError`, and `StepError` when the whole bundle has gone."""
+    try:
+        await target.host.upload(
+            file.path, path, sha256=file.sha256, within=file.within, on_progress=target.report.progress
+        )
+    except SourceError as error:
+        # A disk that was unplugged is told as such, however far the file had come.
+        if file.within is not None and not await asyncio.to_thread(file.within.is_dir):
+            raise StepError("bundle_absent", path=str(file.within), evidence=str(error)) from error
+        raise
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,28 +37,42 @@ class UploadedFiles:
     files: Mapping[str, BundleFile]
     """By the path on the host."""
 
-    async def pending(self, target: Target) -> list[Change]:
+    async def pending(self, target: Target) -> Pending[Mapping[str, BundleFile]]:
         """Those that are not there or are not the same."""
-        present = await file_states(target.host, list(self.files))
-        return [
+        present = await target.files.states(self.files)
+        missing = {
+            path: file
+            for path, file in self.files.items()
+            if (state := present[path]) is None or state.sha256 != file.sha256
+        }
+        changes = (
             Change(
                 ChangeKind.UPLOAD,
                 T("plan.change.upload", path=path, size_mib=round(file.size_bytes / 2**20, 1)),
                 f"{file.path.name}\nsha256 {file.sha256}",
             )
-            for path, file in self.files.items()
-            if (state := present[path]) is None or state.sha256 != file.sha256
-        ]
+            for path, file in missing.items()
+        )
+        return Pending(tuple(changes), seen=missing)
 
-    async def settle(self, target: Target) -> None:
+    async def settle(self, target: Target, pending: Pending[Mapping[str, BundleFile]]) -> None:
         """Bring them over one after the other; the host's own digest decides what has to be sent."""
-        for path, file in self.files.items():
+        for path, file in pending.seen.items():
             await upload(target, file, path)
 
     async def remove(self, target: Target) -> None:
         """Delete them."""
         for path in self.files:
             await remove_file(target.host, path)
+
+
+@dataclass(frozen=True, slots=True)
+class _PackagesSeen:
+    """What a host has of packages."""
+
+    missing: list[str]
+    is_under_way: bool
+    """Whether this run began to install them and has not seen the end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,19 +87,18 @@ class HostPackages:
     held_units: tuple[str, ...] = ()
     """Units that the installation must not start by itself."""
 
-    async def pending(self, target: Target) -> list[Change]:
+    async def pending(self, target: Target) -> Pending[_PackagesSeen]:
         """The packages that are missing, or whose installation this run began and has not seen the end of."""
-        missing = await self._missing(target)
-        if not missing and not await self._is_under_way(target):
-            return []
-        title = T("plan.change.packages", packages=", ".join(missing or self.names))
-        return [Change(ChangeKind.PACKAGE, title, "\n".join(file.path.name for file in self.files))]
+        seen = _PackagesSeen(*await asyncio.gather(self._missing(target), self._is_under_way(target)))
+        if not seen.missing and not seen.is_under_way:
+            return Pending(seen=seen)
+        title = T("plan.change.packages", packages=", ".join(seen.missing or self.names))
+        names = "\n".join(file.path.name for file in self.files)
+        return Pending((Change(ChangeKind.PACKAGE, title, names),), seen=seen)
 
-    async def settle(self, target: Target) -> None:
+    async def settle(self, target: Target, pending: Pending[_PackagesSeen]) -> None:
         """Bring the files over, take those of earlier bundles away, install what is missing; raises `StepError`."""
-        missing, is_under_way = await self._missing(target), await self._is_under_way(target)
-        if not missing and not is_under_way:
-            return
+        missing, is_under_way = pending.seen.missing, pending.seen.is_under_way
         if missing and not self.files:
             raise StepError("no_packages", node=target.host.name, packages=", ".join(missing), system=self.system)
         directory = f"{STATE_DIR}/bundle/packages"

@@ -7,8 +7,8 @@ from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from rbdtui.plan.resources.base import Removable, Resource, Target
-from rbdtui.plan.step import Change, Probe, Step, StepContext
+from rbdtui.plan.resources.base import Looked, Removable, Resource, Target, look_at, settle_all
+from rbdtui.plan.step import Pending, Step, StepContext
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,22 +19,13 @@ class StepOfResources(Step):
     async def all_resources(self, context: StepContext) -> Sequence[Resource]:
         """The resources, in the order in which they are settled; hosts may have to be asked for them."""
 
-    async def probe(self, context: StepContext) -> Probe:
-        """Done when nothing is pending; the evidence names what is."""
-        changes = await self.describe(context)
-        return Probe(not changes, "\n".join(str(change.title) for change in changes))
-
-    async def describe(self, context: StepContext) -> list[Change]:
+    async def pending(self, context: StepContext) -> Pending[tuple[Looked, ...]]:
         """What is pending of every resource."""
-        target = Target.of(context, self.node)
-        looks = [resource.pending(target) for resource in await self.all_resources(context)]
-        return [change for changes in await asyncio.gather(*looks) for change in changes]
+        return await look_at(Target.of(context, self.node), await self.all_resources(context))
 
-    async def apply(self, context: StepContext) -> None:
-        """Settle the resources, one after the other."""
-        target = Target.of(context, self.node)
-        for resource in await self.all_resources(context):
-            await resource.settle(target)
+    async def apply(self, context: StepContext, pending: Pending[tuple[Looked, ...]]) -> None:
+        """Settle the resources that need it, one after the other."""
+        await settle_all(Target.of(context, self.node), pending)
 
     async def undo(self, context: StepContext) -> None:
         """Take the resources back, the last first."""

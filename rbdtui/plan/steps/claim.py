@@ -11,8 +11,9 @@ from typing import ClassVar, Final
 from rbdtui.facts.model import Claim
 from rbdtui.plan.cluster import TOKEN_SECRET
 from rbdtui.plan.resources.base import STATE_DIR
-from rbdtui.plan.step import Change, ChangeKind, Probe, Step, StepContext, StepError
+from rbdtui.plan.step import Change, ChangeKind, Pending, Step, StepContext, StepError
 from rbdtui.transport.answers import UNREADABLE
+from rbdtui.transport.base import Host
 from rbdtui.transport.files import read_start, remove_file, write_file
 from rbdtui.words import T
 
@@ -25,28 +26,35 @@ def cluster_id(token: str) -> str:
     return hmac.new(token.encode(), b"rbdtui cluster id", hashlib.sha256).hexdigest()[:16]
 
 
+async def read_claim(host: Host) -> Claim | None:
+    """The marker on a host; None when there is none, or none that can be read. Raises `TransportError`."""
+    content = await read_start(host, CLAIM_FILE, _CLAIM_BYTES)
+    if content is None:
+        return None
+    try:
+        data = json.loads(content)
+        return Claim(site=str(data["site"]), cluster_id=str(data["cluster_id"]), run_id=str(data["run_id"]))
+    except UNREADABLE:
+        return None
+
+
 @dataclass(frozen=True, slots=True)
 class ClaimHost(Step):
     """Write the marker; a host that bears another cluster's marker is refused."""
 
     name: ClassVar[str] = "claim"
 
-    async def probe(self, context: StepContext) -> Probe:
-        """Whether the marker is there; raises `StepError` when it is another cluster's."""
-        found = await self._found(context)
+    async def pending(self, context: StepContext) -> Pending[None]:
+        """The marker, unless it is there; raises `StepError` when it is another cluster's."""
+        found = await read_claim(context.hosts[self.node])
         if found is None:
-            return Probe(satisfied=False)
+            change = Change(ChangeKind.FILE, T("plan.change.claim", path=CLAIM_FILE, site=context.spec.name))
+            return Pending((change,))
         if found.site != context.spec.name or found.cluster_id != cluster_id(context.secret(TOKEN_SECRET)):
             raise StepError("claimed_by_other", node=self.node, site=found.site, path=CLAIM_FILE)
-        return Probe(satisfied=True, evidence=found.run_id)
+        return Pending(evidence=found.run_id)
 
-    async def describe(self, context: StepContext) -> list[Change]:
-        """The marker's file."""
-        if (await self.probe(context)).satisfied:
-            return []
-        return [Change(ChangeKind.FILE, T("plan.change.claim", path=CLAIM_FILE, site=context.spec.name))]
-
-    async def apply(self, context: StepContext) -> None:
+    async def apply(self, context: StepContext, pending: Pending[None]) -> None:
         """Write the marker with this run's id."""
         claim = {
             "site": context.spec.name,
@@ -58,13 +66,3 @@ class ClaimHost(Step):
     async def undo(self, context: StepContext) -> None:
         """Take the marker away."""
         await remove_file(context.hosts[self.node], CLAIM_FILE)
-
-    async def _found(self, context: StepContext) -> Claim | None:
-        content = await read_start(context.hosts[self.node], CLAIM_FILE, _CLAIM_BYTES)
-        if content is None:
-            return None
-        try:
-            data = json.loads(content)
-            return Claim(site=str(data["site"]), cluster_id=str(data["cluster_id"]), run_id=str(data["run_id"]))
-        except UNREADABLE:
-            return None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Final
@@ -11,7 +10,8 @@ from typing import ClassVar, Final
 from rbdtui.plan import vip
 from rbdtui.plan.cluster import api_servers, api_url, etcd_nodes, has_vip
 from rbdtui.plan.kube import EtcdView, etcd_seen_by, nodes_seen_by, nodes_seen_by_any
-from rbdtui.plan.step import Change, ChangeKind, Probe, Step, StepContext, StepError, StepKind
+from rbdtui.plan.step import Change, ChangeKind, Gate, Pending, Step, StepContext, StepError
+from rbdtui.plan.waiting import wait_for
 from rbdtui.spec.model import Node
 from rbdtui.transport.scripts import script
 from rbdtui.words import T
@@ -33,25 +33,23 @@ class LabelNode(Step):
     wait_s: ClassVar[float] = 180.0
     look_every_s: ClassVar[float] = 1.0
 
-    async def probe(self, context: StepContext) -> Probe:
-        """Whether the node bears the label."""
+    async def pending(self, context: StepContext) -> Pending[bool]:
+        """The one label; seen is whether the API knows the node."""
         answer = await nodes_seen_by_any(context, server_names(context))
         node = answer.nodes.get(self.node)
-        if node is None:
-            return Probe(satisfied=False, evidence=answer.reason)
-        return Probe(node.labels.get(WORKER_LABEL) == "true", str(sorted(node.labels)))
-
-    async def describe(self, context: StepContext) -> list[Change]:
-        """The one label."""
-        if (await self.probe(context)).satisfied:
-            return []
+        evidence = answer.reason if node is None else str(sorted(node.labels))
+        if node is not None and node.labels.get(WORKER_LABEL) == "true":
+            return Pending(evidence=evidence, seen=True)
         command = f"kubectl label node {self.node} {WORKER_LABEL}=true --overwrite"
-        return [Change(ChangeKind.COMMAND, T("plan.change.label", node=self.node, label=WORKER_LABEL), command)]
+        change = Change(ChangeKind.COMMAND, T("plan.change.label", node=self.node, label=WORKER_LABEL), command)
+        return Pending((change,), evidence, seen=node is not None)
 
-    async def apply(self, context: StepContext) -> None:
+    async def apply(self, context: StepContext, pending: Pending[bool]) -> None:
         """Label the node through the first server that answers, once the API knows it; raises `StepError`."""
-        async with context.waiting():
-            await self._see_node(context)
+        if not pending.seen:
+            async with context.waiting():
+                await asyncio.sleep(self.look_every_s)
+                await wait_for(lambda: self._known(context), limit_s=self.wait_s, every_s=self.look_every_s)
         said = ""
         for server in server_names(context):
             done = await context.hosts[server].run(script("kube-label"), self.node, f"{WORKER_LABEL}=true")
@@ -60,45 +58,35 @@ class LabelNode(Step):
             said = done.error_text
         raise StepError("label_refused", node=self.node, label=WORKER_LABEL, evidence=said, retryable=True)
 
-    async def _see_node(self, context: StepContext) -> None:
+    async def _known(self, context: StepContext) -> StepError | None:
         """A server without an API may have started before there was one that its node could register with."""
-        deadline = time.monotonic() + self.wait_s
-        while self.node not in (answer := await nodes_seen_by_any(context, server_names(context))).nodes:
-            if time.monotonic() > deadline:
-                evidence = answer.reason or f"node {self.node}: absent"
-                raise StepError("label_refused", node=self.node, label=WORKER_LABEL, evidence=evidence, retryable=True)
-            await asyncio.sleep(self.look_every_s)
+        answer = await nodes_seen_by_any(context, server_names(context))
+        if self.node in answer.nodes:
+            return None
+        evidence = answer.reason or f"node {self.node}: absent"
+        return StepError("label_refused", node=self.node, label=WORKER_LABEL, evidence=evidence, retryable=True)
 
 
 @dataclass(frozen=True, slots=True)
-class ClusterProof(Step):
+class ClusterProof(Gate):
     """Prove the whole: every node ready through the API's address, etcd as planned, one holder of the address."""
 
     name: ClassVar[str] = "cluster-proof"
-    kind: ClassVar[StepKind] = StepKind.GATE
     time_limit_s: ClassVar[float] = 300.0
     stall_s: ClassVar[float] = 240.0
     wait_s: ClassVar[float] = 180.0
     look_every_s: ClassVar[float] = 2.0
 
-    async def probe(self, context: StepContext) -> Probe:
-        """Whether all of it holds now; the evidence names what does not."""
+    async def waiting_for(self, context: StepContext) -> StepError | None:
+        """All that does not hold, which the log tells too."""
         wrong = await self._wrong(context)
-        return Probe(not wrong, "\n".join(wrong))
+        for line in wrong:
+            context.report.line(line)
+        return StepError("cluster_not_proven", evidence="\n".join(wrong), retryable=True) if wrong else None
 
-    async def describe(self, context: StepContext) -> list[Change]:
-        """A gate changes nothing."""
-        return []
-
-    async def apply(self, context: StepContext) -> None:
+    async def apply(self, context: StepContext, pending: Pending[None]) -> None:
         """Wait until all of it holds; raises `StepError` with what does not."""
-        deadline = time.monotonic() + self.wait_s
-        while wrong := await self._wrong(context):
-            if time.monotonic() > deadline:
-                raise StepError("cluster_not_proven", evidence="\n".join(wrong), retryable=True)
-            for line in wrong:
-                context.report.line(line)
-            await asyncio.sleep(self.look_every_s)
+        await Gate.apply(self, context, pending)
         if not await _connects(str(context.spec.api_address), context.spec.kubernetes.api.port):
             context.report.note(T("plan.note.api_cut_off", url=api_url(context.spec)))
 
@@ -122,7 +110,7 @@ class ClusterProof(Step):
             seen = answer.nodes.get(node.name)
             if seen is None or not seen.is_ready:
                 wrong.append(f"node {node.name}: {'absent' if seen is None else f'Ready={seen.ready}'}")
-            elif seen.address != str(node.address):
+            elif seen.address != str(node.cluster_address):
                 wrong.append(f"node {node.name}: address {seen.address}")
         return wrong
 
@@ -151,7 +139,7 @@ def etcd_faults(node: Node, view: EtcdView, planned: Sequence[Node]) -> list[str
     if view.errors:
         return [f"etcd on {node.name}: {error}" for error in view.errors]
     faults = []
-    expected = {str(member.address) for member in planned}
+    expected = {str(member.cluster_address) for member in planned}
     seen = {member.peer_address for member in view.members}
     if seen != expected:
         faults.append(f"etcd on {node.name}: members {sorted(seen)}, planned {sorted(expected)}")

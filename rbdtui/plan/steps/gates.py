@@ -1,4 +1,4 @@
-"""Barriers and cluster-wide steps: the address is up, it leads to a ready server, the whole is proven."""
+"""What the cluster waits for once keepalived is there: the address is up, and it leads to a ready server."""
 
 from __future__ import annotations
 
@@ -11,31 +11,29 @@ from rbdtui.plan import vip
 from rbdtui.plan.cluster import api_servers
 from rbdtui.plan.kube import nodes_seen_by
 from rbdtui.plan.resources.units import unit_action
-from rbdtui.plan.step import Change, ChangeKind, Probe, Step, StepContext, StepError, StepKind
+from rbdtui.plan.step import Change, ChangeKind, Gate, Pending, Step, StepContext, StepError
 from rbdtui.plan.steps.keepalived import UNIT
+from rbdtui.plan.waiting import wait_for
 from rbdtui.words import T
 
 
 @dataclass(frozen=True, slots=True)
-class VipUp(Step):
+class VipUp(Gate):
     """Exactly one gateway carries the address."""
 
     name: ClassVar[str] = "vip-up"
-    kind: ClassVar[StepKind] = StepKind.GATE
     time_limit_s: ClassVar[float] = 120.0
     wait_s: ClassVar[float] = 60.0
+    look_every_s: ClassVar[float] = vip.LOOK_EVERY_S
 
-    async def probe(self, context: StepContext) -> Probe:
-        """Whether it is so now."""
+    async def waiting_for(self, context: StepContext) -> StepError | None:
+        """The one holder."""
         holders = await vip.look(context)
-        return Probe(len(holders.names) == 1, str(holders))
+        return None if len(holders.names) == 1 else vip.holder_error(context, holders)
 
-    async def describe(self, context: StepContext) -> list[Change]:
-        """A gate changes nothing."""
-        return []
-
-    async def apply(self, context: StepContext) -> None:
-        """Wait for it; raises `StepError` when nobody or several carry it."""
+    async def apply(self, context: StepContext, pending: Pending[None]) -> None:
+        """Wait for it to hold it steadily; raises `StepError` when nobody or several carry it."""
+        await asyncio.sleep(self.look_every_s)
         await vip.wait_for_one_holder(context, limit_s=self.wait_s)
 
 
@@ -51,33 +49,38 @@ class VipToServer(Step):
     time_limit_s: ClassVar[float] = 180.0
     wait_s: ClassVar[float] = 90.0
 
-    async def probe(self, context: StepContext) -> Probe:
-        """Whether the only holder's own API server answers."""
+    async def pending(self, context: StepContext) -> Pending[vip.Holders]:
+        """Restarting the daemon of holders that cannot serve, and waiting while nobody or several hold it."""
         holders = await vip.look(context)
         wrong = await self._not_ready(context, holders.names)
-        return Probe(len(holders.names) == 1 and not wrong, str(holders))
-
-    async def describe(self, context: StepContext) -> list[Change]:
-        """Restarting the daemon of holders that cannot serve."""
-        wrong = await self._not_ready(context, (await vip.look(context)).names)
-        return [
+        changes = (
             Change(ChangeKind.SERVICE, T("plan.change.vip_away", node=name), f"{name}: systemctl restart {UNIT}")
             for name in wrong
-        ]
+        )
+        waits = None if len(holders.names) == 1 else vip.holder_error(context, holders)
+        return Pending(tuple(changes), str(holders), waits, holders)
 
-    async def apply(self, context: StepContext) -> None:
+    async def apply(self, context: StepContext, pending: Pending[vip.Holders]) -> None:
         """Have the wrong holders give it away until a ready server has it; raises `StepError`."""
         deadline = time.monotonic() + self.wait_s
-        while True:
+        seen: vip.Holders | None = pending.seen
+
+        async def held_by_a_server() -> StepError | None:
+            nonlocal seen
+            limit_s = max(1.0, deadline - time.monotonic())
             async with context.waiting():
-                holder = await vip.wait_for_one_holder(context, limit_s=max(1.0, deadline - time.monotonic()))
+                holder = await vip.wait_for_one_holder(context, limit_s=limit_s, seen=seen)
+            seen = None
             if not await self._not_ready(context, [holder]):
-                return
-            if time.monotonic() > deadline:
-                raise StepError("vip_not_on_server", node=holder, retryable=True)
+                return None
             context.report.note(T("plan.note.vip_away", node=holder))
             await unit_action(context.hosts[holder], UNIT, "restart")
-            await asyncio.sleep(1.0)
+            return StepError("vip_not_on_server", node=holder, retryable=True)
+
+        await wait_for(held_by_a_server, limit_s=self.wait_s, every_s=1.0)
+
+    async def verify(self, context: StepContext) -> None:
+        """The last look was the proof."""
 
     async def _not_ready(self, context: StepContext, names: list[str]) -> list[str]:
         servers = {node.name for node in api_servers(context.spec)}

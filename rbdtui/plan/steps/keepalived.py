@@ -1,21 +1,21 @@
 """The address that moves: keepalived on every gateway, first without and later with a check of the node's health.
 
-Without the check at first, because the address has to be up before there is anything to check; with it at last, one
-gateway after the other. All gateways are ``BACKUP`` with ``nopreempt``, so the address moves only when its holder
-fails, and the check has ``weight 0``: a failing one takes the node out (FAULT) whatever the priorities are, whereas a
-negative weight would not move the address away from a holder that still advertises. Source: keepalived.conf(5), and
-the official way of Rainbond (goodrain/rainbond-docs, deploy-keepalived).
+Without the check at first, because the address has to be up before there is anything to check; then with one of the
+server, and once Rainbond is proven with one of its gateway, one gateway after the other. All gateways are ``BACKUP``
+with ``nopreempt``, so the address moves only when its holder fails, and the check has ``weight 0``: a failing one takes
+the node out (FAULT) whatever the priorities are, whereas a negative weight would not move the address away from a
+holder that still advertises. Source: keepalived.conf(5), and the official way of Rainbond (goodrain/rainbond-docs,
+deploy-keepalived).
 """
 
 from __future__ import annotations
 
-import asyncio
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import ClassVar, Final
 
-from rbdtui.plan.cluster import VRRP_SECRET, api_is_on_vip, gateway_priority, vip_interface
+from rbdtui.plan.cluster import VRRP_SECRET, api_is_on_vip, gateway_priority, has_vip, vip_interface
 from rbdtui.plan.content import Content, SecretRef, fill_asset
 from rbdtui.plan.resources.base import Resource
 from rbdtui.plan.resources.files import ManagedFile, RetiredFile, header
@@ -23,6 +23,7 @@ from rbdtui.plan.resources.units import RunningUnit, digest_of
 from rbdtui.plan.step import Step, StepContext, StepError
 from rbdtui.plan.steps.base import ResourceStep
 from rbdtui.plan.vip import wait_for_one_holder
+from rbdtui.plan.waiting import wait_for
 from rbdtui.spec.model import ClusterSpec, Node, Role
 from rbdtui.transport.scripts import script
 
@@ -39,12 +40,32 @@ _SEEN_WITHIN_S: Final = 45.0
 _LOOK_EVERY_S: Final = 2.0
 
 
-def has_check(spec: ClusterSpec, node: Node) -> bool:
-    """Whether a gateway's health can be told: it can where the API server behind the address runs on the gateway.
+class Phase(StrEnum):
+    """What keepalived asks before it lets a gateway carry the address."""
 
-    Once Rainbond is installed by a step of its own, its gateway's health belongs here too.
-    """
+    NOTHING = "nothing"
+    SERVER = "server"
+    """Whether RKE2 and the API server are well."""
+    GATEWAY = "gateway"
+    """Whether Rainbond answers through the gateway; where the API is on the address, the server as well."""
+
+
+def has_check(spec: ClusterSpec, node: Node) -> bool:
+    """Whether a gateway's health can be told: it can where the API server behind the address runs on the gateway."""
     return api_is_on_vip(spec) and Role.CONTROL_PLANE in node.roles
+
+
+def has_gateway_check(spec: ClusterSpec) -> bool:
+    """Whether Rainbond's gateway behind the address is installed by steps of ours."""
+    return has_vip(spec) and spec.profile.has_gateway and spec.profile.is_complete
+
+
+def _later(spec: ClusterSpec, node: Node, phase: Phase) -> list[Phase]:
+    """The phases that an earlier run may have brought a gateway to already."""
+    there = [Phase.NOTHING]
+    there += [Phase.SERVER] if has_check(spec, node) else []
+    there += [Phase.GATEWAY] if has_gateway_check(spec) else []
+    return there[there.index(phase) + 1 :] if phase in there else []
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,12 +82,13 @@ class Configuration:
         return digest_of([self.config, self.check, self.drop_in])
 
 
-def configuration(context: StepContext, node_name: str, *, checked: bool) -> Configuration:
+def configuration(context: StepContext, node_name: str, phase: Phase) -> Configuration:
     """The files for a gateway; raises `StepError` when its interface cannot be told."""
     spec, secret = context.spec, context.secret
     node = spec.node(node_name)
     first_line = header(spec.name)
-    script_file = fill_asset("keepalived-check.sh", {"header": first_line}, secret)
+    checked = phase is not Phase.NOTHING
+    script_file = _check_script(spec, node, phase)
     tracked = check_name(script_file)
     check = fill_asset("keepalived-check.conf", {"name": tracked, "script": CHECK_FILE}, secret).shown
     assert spec.gateway.vip is not None
@@ -89,6 +111,28 @@ def configuration(context: StepContext, node_name: str, *, checked: bool) -> Con
     )
 
 
+def _check_script(spec: ClusterSpec, node: Node, phase: Phase) -> Content:
+    """What keepalived runs; before there is a check, the one that comes first stands for it."""
+    values: dict[str, str | SecretRef] = {"header": header(spec.name)}
+    if phase is not Phase.GATEWAY:
+        return fill_asset("keepalived-check.sh", values, _no_secret)
+    on_server = has_check(spec, node)
+    values["about_server"] = _ABOUT_SERVER if on_server else ""
+    values["server"] = ASK_SERVER if on_server else ""
+    values["peers"] = " ".join(str(other.cluster_address) for other in spec.gateways if other.name != node.name)
+    return fill_asset("keepalived-gateway-check.sh", values, _no_secret)
+
+
+_ABOUT_SERVER: Final = " Does RKE2 take new nodes here\n# (9345), and is the API server ready?"
+ASK_SERVER: Final = """\
+ask /ping --kubeconfig /etc/rancher/rke2/rke2.yaml --server=https://127.0.0.1:9345 --insecure-skip-tls-verify || exit 3
+ask /readyz --kubeconfig /etc/rancher/rke2/rke2.yaml || exit 1"""
+
+
+def _no_secret(name: str) -> str:
+    raise KeyError(name)
+
+
 def check_name(check: Content) -> str:
     """What keepalived calls a check: another one for another content.
 
@@ -99,30 +143,31 @@ def check_name(check: Content) -> str:
 
 
 def _unicast(spec: ClusterSpec, node: Node) -> str:
-    peers = "".join(f"        {other.address}\n" for other in spec.gateways if other.name != node.name)
+    peers = "".join(f"        {other.cluster_address}\n" for other in spec.gateways if other.name != node.name)
     if not spec.gateway.unicast or not peers:
         return ""
-    return f"    unicast_src_ip {node.address}\n    unicast_peer {{\n{peers}    }}\n"
+    return f"    unicast_src_ip {node.cluster_address}\n    unicast_peer {{\n{peers}    }}\n"
 
 
 @dataclass(frozen=True, slots=True)
 class _Keepalived(ResourceStep):
-    """What both phases share."""
+    """What the phases share."""
 
-    checked: ClassVar[bool]
+    phase: ClassVar[Phase]
 
     def resources(self, context: StepContext) -> Sequence[Resource]:
         """The check before the configuration that names it, the daemon last."""
-        wanted = configuration(context, self.node, checked=self.checked)
-        others = [configuration(context, self.node, checked=True)] if not self.checked else []
+        spec = context.spec
+        wanted = configuration(context, self.node, self.phase)
+        later = [configuration(context, self.node, each) for each in _later(spec, spec.node(self.node), self.phase)]
         files: list[Resource] = []
-        if self.checked:
-            files.append(ManagedFile(CHECK_FILE, wanted.check, mode=0o755))
+        if self.phase is not Phase.NOTHING:
+            files.append(ManagedFile(CHECK_FILE, wanted.check, mode=0o755, or_else=tuple(o.check for o in later)))
         files.append(ManagedFile(DROP_IN_FILE, wanted.drop_in))
-        good_too = tuple(other.config for other in others)
+        good_too = tuple(other.config for other in later)
         test = script("keepalived-test")
         files.append(ManagedFile(CONFIG_FILE, wanted.config, mode=0o600, or_else=good_too, validator=test))
-        files.append(RunningUnit(UNIT, wanted.digest, or_else=tuple(other.digest for other in others)))
+        files.append(RunningUnit(UNIT, wanted.digest, or_else=tuple(other.digest for other in later)))
         files.append(RetiredFile(OLD_CHECK_FILE))
         return files
 
@@ -132,7 +177,7 @@ class Keepalived(_Keepalived):
     """Phase 1: the address is carried by whichever gateway is there."""
 
     name: ClassVar[str] = "keepalived"
-    checked: ClassVar[bool] = False
+    phase: ClassVar[Phase] = Phase.NOTHING
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +185,7 @@ class KeepalivedCheck(_Keepalived):
     """Phase 2: a gateway whose API server does not answer gives the address away."""
 
     name: ClassVar[str] = "keepalived-check"
-    checked: ClassVar[bool] = True
+    phase: ClassVar[Phase] = Phase.SERVER
     time_limit_s: ClassVar[float] = 180.0
 
     async def verify(self, context: StepContext) -> None:
@@ -158,15 +203,24 @@ class KeepalivedCheck(_Keepalived):
 
         The check run by ourselves would prove nothing: only keepalived runs it as SELinux lets keepalived run it.
         """
-        name = check_name(configuration(context, self.node, checked=True).check)
-        deadline = time.monotonic() + _SEEN_WITHIN_S
-        while True:
+        name = check_name(configuration(context, self.node, self.phase).check)
+
+        async def passes() -> StepError | None:
             said = await context.hosts[self.node].must(script("keepalived-check"), name)
-            if said.text.strip() == "passes":
-                return
-            if time.monotonic() > deadline:
-                where = {"node": self.node, "path": CHECK_FILE}
-                if said.text.strip() == "silent":
-                    raise StepError("check_silent", **where, evidence=said.error_text, retryable=True)
-                raise StepError("check_fails", **where, evidence=said.error_text, retryable=True)
-            await asyncio.sleep(_LOOK_EVERY_S)
+            word = said.text.strip()
+            if word == "passes":
+                return None
+            where = {"node": self.node, "path": CHECK_FILE}
+            if word == "silent":
+                return StepError("check_silent", **where, evidence=said.error_text, retryable=True)
+            return StepError("check_fails", **where, evidence=said.error_text, retryable=True)
+
+        await wait_for(passes, limit_s=_SEEN_WITHIN_S, every_s=_LOOK_EVERY_S)
+
+
+@dataclass(frozen=True, slots=True)
+class KeepalivedGatewayCheck(KeepalivedCheck):
+    """Phase 3: a gateway through which Rainbond does not answer gives the address to one through which it does."""
+
+    name: ClassVar[str] = "keepalived-gateway-check"
+    phase: ClassVar[Phase] = Phase.GATEWAY

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
-import time
 from dataclasses import dataclass
-from pathlib import Path
 from typing import ClassVar, Final
 
-from rbdtui.atomic import write_atomic
-from rbdtui.errors import reason_of
+from rbdtui.kube.kubeconfig import MOST_BYTES, Kubeconfig, KubeconfigError, parse_kubeconfig
 from rbdtui.plan.cluster import api_url
-from rbdtui.plan.step import Change, ChangeKind, Probe, Step, StepContext, StepError
+from rbdtui.plan.site_kubeconfig import kubeconfig_file, present_kubeconfig, write_kubeconfig
+from rbdtui.plan.step import Change, ChangeKind, Pending, Step, StepContext, StepError
 from rbdtui.plan.steps.finish import server_names
+from rbdtui.plan.waiting import wait_for
 from rbdtui.probes.api import refusal, use
-from rbdtui.probes.kubeconfig import MOST_BYTES, Kubeconfig, KubeconfigError, parse_kubeconfig
 from rbdtui.probes.ways import Limits, Readiness, Target, Ways
 from rbdtui.transport.base import TransportError
 from rbdtui.transport.files import read_start
@@ -53,27 +50,25 @@ class WriteKubeconfig(Step):
     """The address may be on its way to another gateway, and an API that has just started knows nobody yet."""
     look_every_s: ClassVar[float] = 2.0
 
-    async def probe(self, context: StepContext) -> Probe:
-        """Whether the site's kubeconfig holds a server's credentials as we write them, and the API takes them."""
-        present = _present(_file(context))
-        if present is None:
-            return Probe(satisfied=False)
-        for found in await _offers(context):
+    async def pending(self, context: StepContext) -> Pending[list[_Found]]:
+        """The file, unless it holds a server's credentials as we write them, and the API takes them.
+
+        Its content is a secret and is not shown.
+        """
+        present, offers, evidence = present_kubeconfig(context), await _offers(context), ""
+        for found in offers if present is not None else ():
             if found.credentials is not None and found.credentials.text(api_url(context.spec)) == present:
                 used = await _use(context, found.credentials)
-                return Probe(used.good or not used.asked, used.evidence)
-        return Probe(satisfied=False)
+                evidence = used.evidence
+                if used.good or not used.asked:
+                    return Pending(evidence=evidence, seen=offers)
+                break
+        title = T("plan.change.kubeconfig", path=str(kubeconfig_file(context)), url=api_url(context.spec))
+        return Pending((Change(ChangeKind.FILE, title),), evidence, seen=offers)
 
-    async def describe(self, context: StepContext) -> list[Change]:
-        """The file; its content is a secret and is not shown."""
-        if (await self.probe(context)).satisfied:
-            return []
-        title = T("plan.change.kubeconfig", path=str(_file(context)), url=api_url(context.spec))
-        return [Change(ChangeKind.FILE, title)]
-
-    async def apply(self, context: StepContext) -> None:
+    async def apply(self, context: StepContext, pending: Pending[list[_Found]]) -> None:
         """Take a server's credentials, use them, and write them for the operator alone; raises `StepError`."""
-        offers = await _offers(context)
+        offers = pending.seen
         good = [(found.server, found.credentials) for found in offers if found.credentials is not None]
         if not good:
             faults = [f"{found.server}: {found.fault}" for found in offers if found.fault]
@@ -86,16 +81,23 @@ class WriteKubeconfig(Step):
                     T("plan.note.kubeconfig_refused", node=found.server, path=SERVER_KUBECONFIG, reason=found.fault)
                 )
         credentials = await self._first_of_use(context, good)
-        try:
-            write_atomic(_file(context), credentials.text(api_url(context.spec)))
-        except OSError as error:
-            raise StepError("site_not_writable", path=str(_file(context)), evidence=reason_of(error)) from error
+        write_kubeconfig(context, credentials.text(api_url(context.spec)))
+
+    async def verify(self, context: StepContext) -> None:
+        """Prove that what was used is what lies there; raises `StepError`."""
+        if present_kubeconfig(context) is None:
+            raise StepError(
+                "step_not_proven",
+                evidence=str(kubeconfig_file(context)),
+                step=self.title,
+                node=self.node or T("form.this_machine"),
+            )
 
     async def _first_of_use(self, context: StepContext, offers: list[tuple[str, Kubeconfig]]) -> Kubeconfig:
         """The first credentials that the API takes, asked until it does; raises `StepError`."""
         url = api_url(context.spec)
-        deadline = time.monotonic() + self.wait_s
-        while True:
+
+        async def taken() -> Kubeconfig | StepError:
             said = []
             for server, credentials in offers:
                 used = await _use(context, credentials)
@@ -105,9 +107,9 @@ class WriteKubeconfig(Step):
                     context.report.note(T("plan.note.kubeconfig_not_used", url=url))
                     return credentials
                 said.append(f"{server}: {used.evidence}")
-            if time.monotonic() > deadline:
-                raise StepError("kubeconfig_useless", url=url, evidence="\n".join(said), retryable=True)
-            await asyncio.sleep(self.look_every_s)
+            return StepError("kubeconfig_useless", url=url, evidence="\n".join(said), retryable=True)
+
+        return await wait_for(taken, limit_s=self.wait_s, every_s=self.look_every_s)
 
 
 async def _offers(context: StepContext) -> list[_Found]:
@@ -142,18 +144,3 @@ async def _use(context: StepContext, credentials: Kubeconfig) -> _Use:
     if reply.value is not None and fault is None:
         evidence = reply.value.evidence[:500]
     return _Use(False, evidence, asked=reply.told)
-
-
-def _file(context: StepContext) -> Path:
-    return context.site_dir / "kubeconfig"
-
-
-def _present(file: Path) -> bytes | None:
-    """What the operator alone can read there; None for anything else."""
-    try:
-        if not file.is_file() or file.stat().st_mode & 0o077:
-            return None
-        with file.open("rb") as stream:
-            return stream.read(MOST_BYTES + 1)
-    except OSError:
-        return None

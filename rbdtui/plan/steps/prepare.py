@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import ClassVar, Final
 
 from rbdtui.paths import asset
-from rbdtui.plan.cluster import JOIN_NAME, etcd_nodes, has_vip
+from rbdtui.plan.cluster import JOIN_NAME, etcd_nodes
 from rbdtui.plan.content import plain
 from rbdtui.plan.resources.base import Resource
 from rbdtui.plan.resources.files import ManagedBlock, ManagedFile, header
@@ -15,7 +15,7 @@ from rbdtui.plan.resources.kernel import KernelModules, KernelParameters
 from rbdtui.plan.resources.units import RunningUnit, StoppedUnits, WhereActive, digest_of
 from rbdtui.plan.step import StepContext
 from rbdtui.plan.steps.base import ResourceStep
-from rbdtui.spec.model import ClusterSpec, GatewayMode
+from rbdtui.spec.model import ClusterSpec
 from rbdtui.spec.rke2_keys import words_of
 
 REQUIRED_MODULES: Final = ("overlay", "br_netfilter")
@@ -51,22 +51,13 @@ def hosts_lines(spec: ClusterSpec) -> tuple[str, ...]:
     The block stands at the top of the file because the first match wins, also over the line that Rainbond's operator
     appends later (goodrain/rainbond-operator, hosts-job).
     """
-    lines = [f"{node.address} {node.name}" for node in spec.nodes]
+    lines = [f"{node.cluster_address} {node.name}" for node in spec.nodes]
     if spec.kubernetes.api.domain:
         lines.append(f"{spec.api_address} {spec.kubernetes.api.domain}")
-    lines += [f"{node.address} {JOIN_NAME}" for node in etcd_nodes(spec)]
-    if spec.profile.host_names and (address := gateway_address(spec)):
+    lines += [f"{node.cluster_address} {JOIN_NAME}" for node in etcd_nodes(spec)]
+    if spec.profile.host_names and (address := spec.gateway_address):
         lines.append(f"{address} {' '.join(spec.profile.host_names)}")
     return tuple(lines)
-
-
-def gateway_address(spec: ClusterSpec) -> str:
-    """Where users and nodes reach the gateways: the VIP, the balancer that is there, or the only gateway."""
-    if has_vip(spec) and spec.gateway.vip is not None:
-        return str(spec.gateway.vip.ip)
-    if spec.gateway.mode is GatewayMode.EXTERNAL and spec.gateway.address is not None:
-        return str(spec.gateway.address)
-    return str(spec.gateways[0].address) if spec.gateways else ""
 
 
 @dataclass(frozen=True, slots=True)

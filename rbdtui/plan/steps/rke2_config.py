@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from rbdtui.plan.cluster import (
@@ -15,11 +15,12 @@ from rbdtui.plan.cluster import (
     yaml_of,
     yaml_scalar,
 )
-from rbdtui.plan.content import Content, SecretRef, fill_asset
+from rbdtui.plan.content import Content, SecretRef
 from rbdtui.plan.identity import Joining, joining_of
-from rbdtui.plan.resources.base import Resource, Target
+from rbdtui.plan.registries import CA_FILE, registries_yaml, registry_ca
+from rbdtui.plan.resources.base import Looked, Resource, Target, look_at
 from rbdtui.plan.resources.files import ManagedFile, header
-from rbdtui.plan.step import StepContext, StepError
+from rbdtui.plan.step import Pending, StepContext, StepError
 from rbdtui.plan.steps.base import StepOfResources
 
 
@@ -69,39 +70,34 @@ class _Token:
         return f"K10…::{self.user}:{SecretRef(self.secret)}" if self.user else str(SecretRef(self.secret))
 
 
-def registries_yaml(context: StepContext) -> Content | None:
-    """``/etc/rancher/rke2/registries.yaml``, or None for a profile that has no registry of its own.
-
-    Name, user and password are the constants of Rainbond 6's built-in registry (goodrain/rainbond-console,
-    script/install-cluster.sh).
-    """
-    asset = context.spec.profile.registries_asset
-    if not asset:
-        return None
-    return fill_asset(asset, {"header": header(context.spec.name)}, context.secret)
-
-
 @dataclass(frozen=True, slots=True)
 class ConfigureRke2(StepOfResources):
     """Write RKE2's configuration; of a node that joins, once there is a cluster."""
 
     name: ClassVar[str] = "rke2-config"
 
-    async def apply(self, context: StepContext) -> None:
-        """Write it; raises `StepError` while no server can say which CA the cluster has."""
+    async def pending(self, context: StepContext) -> Pending[tuple[Looked, ...]]:
+        """The files, and the cluster to join while no server can say which CA it has."""
         joining = await joining_of(context, self.node)
-        if not joining.begins and not joining.ca:
-            raise StepError("no_cluster_ca", node=self.node, retryable=True)
-        target = Target.of(context, self.node)
-        for file in self._files(context, joining):
-            await file.settle(target)
+        pending = await look_at(Target.of(context, self.node), self._files(context, joining))
+        if joining.begins or joining.ca or pending.is_done:
+            return pending
+        return replace(pending, waits=StepError("no_cluster_ca", node=self.node, retryable=True))
+
+    async def apply(self, context: StepContext, pending: Pending[tuple[Looked, ...]]) -> None:
+        """Write them; raises `StepError` when there is no cluster to join yet."""
+        if pending.waits is not None:
+            raise pending.waits
+        await StepOfResources.apply(self, context, pending)
 
     async def all_resources(self, context: StepContext) -> Sequence[Resource]:
-        """One or two files, root's alone: both hold a password."""
+        """One to three files; the two that hold a password are root's alone."""
         return self._files(context, await joining_of(context, self.node))
 
     def _files(self, context: StepContext, joining: Joining) -> list[ManagedFile]:
         files = [ManagedFile(CONFIG_FILE, config_yaml(context, self.node, joining), mode=0o600)]
-        if registries := registries_yaml(context):
+        if authority := registry_ca(context.spec, context.site_dir):
+            files.append(ManagedFile(CA_FILE, authority))
+        if registries := registries_yaml(context.spec, context.secret):
             files.append(ManagedFile(REGISTRIES_FILE, registries, mode=0o600))
         return files

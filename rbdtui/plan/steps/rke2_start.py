@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from dataclasses import dataclass
 from typing import ClassVar, Final
 
@@ -18,15 +17,18 @@ from rbdtui.plan.cluster import (
 )
 from rbdtui.plan.identity import joining_of
 from rbdtui.plan.kube import etcd_seen_by, nodes_seen_by_any
-from rbdtui.plan.resources.units import Started, digest_of, unit_action, unit_change, unit_states
-from rbdtui.plan.step import Change, Probe, Step, StepContext, StepError, StepKind
-from rbdtui.plan.steps.rke2_config import config_yaml, registries_yaml
+from rbdtui.plan.registries import registries_yaml, registry_ca
+from rbdtui.plan.resources.units import Started, UnitState, digest_of, unit_action, unit_change, unit_states
+from rbdtui.plan.step import Change, ChangeKind, Gate, Pending, Step, StepContext, StepError
+from rbdtui.plan.steps.rke2_config import config_yaml
 from rbdtui.plan.steps.rke2_words import AT_REST, Progress, Watch
 from rbdtui.plan.steps.ship import rke2_archive
+from rbdtui.plan.waiting import wait_for
 from rbdtui.spec.model import Role
 from rbdtui.transport.answers import parse_answer
 from rbdtui.transport.base import Host, Reach, ReachResult
 from rbdtui.transport.scripts import script
+from rbdtui.words import T
 
 READY_LIMIT_S: Final = 1500.0
 """Importing a gigabyte of images from a slow disk takes minutes."""
@@ -53,6 +55,18 @@ def _progress(text: str) -> Progress:
 
 
 @dataclass(frozen=True, slots=True)
+class _Seen:
+    """What was seen of RKE2 on a node, as far as one had to look."""
+
+    state: UnitState
+    inputs: str | None = None
+    """Digest of what it is to be started with."""
+    started: str | None = None
+    """Digest of what it was started with."""
+    progress: Progress | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class _StartRke2(Step):
     """What starting a first server, another server and an agent have in common.
 
@@ -64,33 +78,37 @@ class _StartRke2(Step):
     time_limit_s: ClassVar[float] = READY_LIMIT_S + 100.0
     stall_s: ClassVar[float] = 180.0
 
-    async def probe(self, context: StepContext) -> Probe:
-        """Whether RKE2 runs with the present configuration, and its node is ready."""
+    async def pending(self, context: StepContext) -> Pending[_Seen]:
+        """Starting, or stopping and starting with the new configuration, unless it runs and its node is ready."""
         host = context.hosts[self.node]
         (state,) = await unit_states(host, self.unit)
         if state.active != "active" or not state.is_enabled:
-            return Probe(satisfied=False, evidence=str(state))
-        if await Started(self.unit).read(host) != await self._inputs(context):
-            return Probe(satisfied=False, evidence=f"{self.unit}: older configuration")
-        not_ready = await self._why_not_ready(context)
-        return Probe(satisfied=not not_ready, evidence=not_ready or str(state))
+            return self._to_start(_Seen(state), str(state))
+        inputs, started = await self._inputs(context), await Started(self.unit).read(host)
+        if started != inputs:
+            return self._to_start(_Seen(state, inputs, started), f"{self.unit}: older configuration")
+        progress = await look(host, self.unit, "")
+        seen = _Seen(state, inputs, started, progress)
+        if not_ready := await self._why_not_ready(context, progress):
+            awaited = Change(ChangeKind.SERVICE, T("plan.change.unit_awaited", unit=self.unit), not_ready)
+            return Pending((awaited,), not_ready, seen=seen)
+        return Pending(evidence=str(state), seen=seen)
 
-    async def describe(self, context: StepContext) -> list[Change]:
-        """Starting, or stopping and starting with the new configuration."""
-        if (await self.probe(context)).satisfied:
-            return []
-        (state,) = await unit_states(context.hosts[self.node], self.unit)
-        changes = [] if state.is_enabled else [unit_change("enable", self.unit)]
-        return [*changes, unit_change("restart" if state.active == "active" else "start", self.unit)]
+    def _to_start(self, seen: _Seen, evidence: str) -> Pending[_Seen]:
+        enable = [] if seen.state.is_enabled else [unit_change("enable", self.unit)]
+        start = unit_change("restart" if seen.state.active == "active" else "start", self.unit)
+        return Pending((*enable, start), evidence, seen=seen)
 
-    async def apply(self, context: StepContext) -> None:
+    async def apply(self, context: StepContext, pending: Pending[_Seen]) -> None:
         """Start RKE2 and follow its log until the node is ready; raises `StepError` with the last lines."""
-        host = context.hosts[self.node]
-        before = await look(host, self.unit, "")
-        inputs = await self._inputs(context)
-        if before.active not in AT_REST and await Started(self.unit).read(host) != inputs:
-            await unit_action(host, self.unit, "stop", timeout_s=180.0)
-            before = await look(host, self.unit, before.cursor)
+        host, seen = context.hosts[self.node], pending.seen
+        before = seen.progress or await look(host, self.unit, "")
+        inputs = seen.inputs or await self._inputs(context)
+        if before.active not in AT_REST:
+            started = seen.started if seen.started is not None else await Started(self.unit).read(host)
+            if started != inputs:
+                await unit_action(host, self.unit, "stop", timeout_s=180.0)
+                before = await look(host, self.unit, before.cursor)
         if before.active in AT_REST:
             await Started(self.unit).write(host, inputs)
             reset = ["reset-failed"] if before.active == "failed" else []
@@ -106,6 +124,9 @@ class _StartRke2(Step):
                 await Started(self.unit).forget(host)
             raise
 
+    async def verify(self, context: StepContext) -> None:
+        """The last look, at a unit that was started with this configuration, was the proof."""
+
     async def undo(self, context: StepContext) -> None:
         """Stop RKE2 on the node; what it put there goes when its unpacking is undone."""
         host = context.hosts[self.node]
@@ -116,8 +137,9 @@ class _StartRke2(Step):
     async def _follow(self, context: StepContext, before: Progress) -> None:
         host, cursor = context.hosts[self.node], before.cursor
         watch = Watch(self.node, before.restarts, server=context.spec.node(self.node).is_server)
-        deadline = time.monotonic() + READY_LIMIT_S
-        while True:
+
+        async def ready() -> StepError | None:
+            nonlocal cursor
             progress = await look(host, self.unit, cursor)
             cursor = progress.cursor
             for line in progress.lines:
@@ -128,28 +150,28 @@ class _StartRke2(Step):
                 # RKE2 goes on with what it read at its start: once somebody puts that right, it has to be started anew.
                 await Started(self.unit).forget(host)
                 raise
+            reason = progress.active
             if progress.active == "active" and not (reason := await self._why_not_ready(context, progress)):
-                return
-            if time.monotonic() > deadline:
-                evidence = "\n".join((watch.evidence, reason if progress.active == "active" else progress.active))
-                raise StepError("rke2_not_ready", node=self.node, evidence=evidence, retryable=True)
-            await asyncio.sleep(LOOK_EVERY_S)
+                return None
+            evidence = "\n".join((watch.evidence, reason))
+            return StepError("rke2_not_ready", node=self.node, evidence=evidence, retryable=True)
+
+        await wait_for(ready, limit_s=READY_LIMIT_S, every_s=LOOK_EVERY_S)
 
     async def _inputs(self, context: StepContext) -> str:
         """The digest of what RKE2 is started with; raises `StepError` while nobody knows the cluster to join."""
         joining = await joining_of(context, self.node)
         if not joining.begins and not joining.ca:
             raise StepError("no_cluster_ca", node=self.node, retryable=True)
-        registries = registries_yaml(context)
+        registries = (registries_yaml(context.spec, context.secret), registry_ca(context.spec, context.site_dir))
         archive = await asyncio.to_thread(rke2_archive, context, self.node)
         config = config_yaml(context, self.node, joining)
-        return digest_of([archive.sha256, config, *([registries] if registries else [])])
+        return digest_of([archive.sha256, config, *(content for content in registries if content is not None)])
 
-    async def _why_not_ready(self, context: StepContext, progress: Progress | None = None) -> str:
+    async def _why_not_ready(self, context: StepContext, seen: Progress) -> str:
         """What is still missing, raw; empty when the node is ready."""
         spec = context.spec
         roles = spec.node(self.node).roles
-        seen = progress or await look(context.hosts[self.node], self.unit, "")
         if spec.node(self.node).is_server and not seen.supervisor:
             return f"{SUPERVISOR_PORT}: closed"
         if Role.CONTROL_PLANE in roles and not seen.api:
@@ -168,7 +190,7 @@ class _StartRke2(Step):
         view = await etcd_seen_by(context.hosts[self.node])
         if view.errors:
             return f"etcd: {view.errors[0]}"
-        address = str(context.spec.node(self.node).address)
+        address = str(context.spec.node(self.node).cluster_address)
         own = [member for member in view.members if member.peer_address == address]
         if not any(member.is_started and not member.is_learner for member in own):
             return f"etcd: {address} has no vote"
@@ -198,39 +220,30 @@ class StartAgent(_StartRke2):
 
 
 @dataclass(frozen=True, slots=True)
-class ApiReached(Step):
+class ApiReached(Gate):
     """A node may only join once it reaches the address under which it registers."""
 
     name: ClassVar[str] = "api-reached"
-    kind: ClassVar[StepKind] = StepKind.GATE
     time_limit_s: ClassVar[float] = 180.0
     wait_s: ClassVar[float] = 120.0
+    look_every_s: ClassVar[float] = LOOK_EVERY_S
 
-    async def probe(self, context: StepContext) -> Probe:
-        """Whether 9345 of one of the places can be connected to from the node, and the API's port where it is there."""
+    async def waiting_for(self, context: StepContext) -> StepError | None:
+        """To reach 9345 of one of the places from the node, and the API's port where it is there."""
         spec, node = context.spec, context.spec.node(self.node)
-        supervisors = await self._look(context, join_places(spec, node), SUPERVISOR_PORT)
-        seen, passed = supervisors, any(map(_may_pass, supervisors.values()))
+        places = join_places(spec, node)
+        seen = await self._look(context, places, SUPERVISOR_PORT)
+        passed = any(map(_may_pass, seen.values()))
         if join_address(spec, node) == str(spec.api_address):
             api = await self._look(context, [str(spec.api_address)], spec.kubernetes.api.port)
             seen, passed = {**seen, **api}, passed and all(map(_may_pass, api.values()))
-        return Probe(passed, "\n".join(f"{where}: {result.reach.value}" for where, result in seen.items()))
-
-    async def describe(self, context: StepContext) -> list[Change]:
-        """A gate changes nothing."""
-        return []
-
-    async def apply(self, context: StepContext) -> None:
-        """Wait for it; raises `StepError`."""
-        deadline = time.monotonic() + self.wait_s
-        while not (probe := await self.probe(context)).satisfied:
-            if time.monotonic() > deadline:
-                places = ", ".join(join_places(context.spec, context.spec.node(self.node)))
-                raise StepError(
-                    "api_not_reached", node=self.node, address=places, url=api_url(context.spec),
-                    evidence=probe.evidence, retryable=True,
-                )  # fmt: skip
-            await asyncio.sleep(LOOK_EVERY_S)
+        if passed:
+            return None
+        evidence = "\n".join(f"{where}: {result.reach.value}" for where, result in seen.items())
+        return StepError(
+            "api_not_reached", node=self.node, address=", ".join(places), url=api_url(spec), evidence=evidence,
+            retryable=True,
+        )  # fmt: skip
 
     async def _look(self, context: StepContext, addresses: list[str], port: int) -> dict[str, ReachResult]:
         host = context.hosts[self.node]

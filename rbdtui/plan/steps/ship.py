@@ -7,17 +7,23 @@ from dataclasses import dataclass
 from typing import ClassVar, Final
 
 from rbdtui.facts.model import NodeFacts
+from rbdtui.plan.cluster import has_vip
 from rbdtui.plan.resources.base import STATE_DIR, Resource, Target
 from rbdtui.plan.resources.images import IMAGES_DIR as IMAGES_DIR
 from rbdtui.plan.resources.images import ImageArchives, remembers_imports
 from rbdtui.plan.resources.uploads import HostPackages, UploadedFiles
-from rbdtui.plan.step import BundleFile, Change, ChangeKind, StepClass, StepContext, StepError
+from rbdtui.plan.step import BundleFile, Change, ChangeKind, Pending, StepClass, StepContext, StepError
 from rbdtui.plan.steps.base import ResourceStep
+from rbdtui.rainbond import provisioner
+from rbdtui.spec.model import Role
+from rbdtui.spec.sections.registry import RegistryMode
 from rbdtui.transport.base import Host
 from rbdtui.transport.scripts import script
 from rbdtui.words import T
 
 ARCHIVE_DIR: Final = f"{STATE_DIR}/bundle"
+_BRINGS: Final = {"keepalived": ("keepalived",), provisioner.CLIENT: ("nfs-", "rpcbind")}
+"""How names of packages begin that bring a program, and services that nobody else needs."""
 _UNINSTALL_BYTES: Final = 8 * 1024 * 1024
 """RKE2's own script tells every command, and every mount that it takes away."""
 
@@ -35,19 +41,32 @@ def rke2_archive(context: StepContext, node: str) -> BundleFile:
     return context.bundle.file("rke2", facts_of(context, node).arch)
 
 
+def rainbond_archives(context: StepContext, node: str) -> list[BundleFile]:
+    """The archives that bring Rainbond's images to a node; none where it pulls them from an external registry."""
+    spec = context.spec
+    if not spec.installs_rainbond or spec.registry.mode is RegistryMode.EXTERNAL:
+        return []
+    return context.bundle.rainbond_images(spec, facts_of(context, node).arch)
+
+
 @dataclass(frozen=True, slots=True)
 class InstallHostPackages(ResourceStep):
-    """Give a gateway keepalived from the bundle where it lacks it."""
+    """Give a gateway keepalived, and a node with NFS volumes the programs for them, from the bundle."""
 
     name: ClassVar[str] = "host-packages"
     time_limit_s: ClassVar[float] = 1200.0
 
     def resources(self, context: StepContext) -> Sequence[Resource]:
-        """One set of packages."""
+        """One set of packages; those of the bundle that bring what this host is not to have stay away."""
+        spec = context.spec
+        wanted = ["keepalived"] if has_vip(spec) and Role.GATEWAY in spec.node(self.node).roles else []
+        wanted += [provisioner.CLIENT] if provisioner.needs_client(spec) else []
+        kept_away = tuple(prefix for name, prefixes in _BRINGS.items() if name not in wanted for prefix in prefixes)
         facts = facts_of(context, self.node)
         system = f"{facts.os.id}-{facts.os.version_id}-{facts.arch}"
         files = context.bundle.packages(facts.os.id, facts.os.version_id, facts.arch)
-        return (HostPackages(("keepalived",), tuple(files), system, held_units=("keepalived.service",)),)
+        files = [file for file in files if not file.path.name.startswith(kept_away)]
+        return (HostPackages(tuple(wanted), tuple(files), system, held_units=("keepalived.service",)),)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +82,8 @@ class ShipBundle(ResourceStep):
         """The program's archive, and the images of this plan where RKE2 looks for them."""
         program = rke2_archive(context, self.node)
         arch = facts_of(context, self.node).arch
-        images = {file.path.name: file for file in context.bundle.images(context.spec, arch)}
+        archives = [*context.bundle.images(context.spec, arch), *rainbond_archives(context, self.node)]
+        images = {file.path.name: file for file in archives}
         return (
             UploadedFiles({f"{ARCHIVE_DIR}/{program.path.name}": program}),
             ImageArchives(images, remembers_imports(context.bundle.rke2_version(arch))),
@@ -100,17 +120,16 @@ class UnpackedRke2:
     archive: str
     sha256: str
 
-    async def pending(self, target: Target) -> list[Change]:
+    async def pending(self, target: Target) -> Pending[None]:
         """The archive, unless exactly this one was unpacked and its files are there."""
         state = await rke2_state(target.host)
         if state.archive_sha256 == self.sha256 and state.has_program and state.has_units:
-            return []
-        return [Change(ChangeKind.COMMAND, T("plan.change.unpack", archive=self.archive), f"tar -xzf {self.archive}")]
+            return Pending()
+        title = T("plan.change.unpack", archive=self.archive)
+        return Pending((Change(ChangeKind.COMMAND, title, f"tar -xzf {self.archive}"),))
 
-    async def settle(self, target: Target) -> None:
+    async def settle(self, target: Target, pending: Pending[None]) -> None:
         """Unpack it; raises `StepError` when it is damaged."""
-        if not await self.pending(target):
-            return
         done = await target.host.run(script("rke2-unpack"), self.archive, self.sha256, timeout_s=300.0)
         if done.exit_status == 3:
             raise StepError("archive_damaged", node=target.host.name, path=self.archive, evidence=done.error_text)

@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from rbdtui.simulator.kubernetes.certificates import Authority
+from rbdtui.simulator.kubernetes.selectors import Object
+from rbdtui.simulator.kubernetes.store import Store
 from rbdtui.simulator.machine import Machine
 from rbdtui.simulator.network import Network
 
@@ -21,6 +23,8 @@ GRACE_S: Final = 40.0
 """Without a sign of life for this long a node counts as not ready (node-monitor-grace-period)."""
 BEAT_S: Final = 5.0
 """How often a kubelet gives a sign of life."""
+_LISTED_IMAGES: Final = 50
+"""As many of its images a kubelet tells of (nodeStatusMaxImages)."""
 _ETCD_VERSION: Final = "3.5.13"
 
 
@@ -74,12 +78,35 @@ class KubeNode:
     plumbed: bool = False
     """Whether its pod network is up; until then it is not ready."""
     changed_at: float = field(default_factory=time.time)
+    annotations: dict[str, str] = field(default_factory=dict)
+    """Those that somebody gave it."""
+    spec: Object = field(default_factory=dict)
+    """``taints`` and ``unschedulable``, where somebody set them."""
+
+
+@dataclass(slots=True)
+class Faults:
+    """What somebody has broken among the cluster's pods."""
+
+    crashing: dict[str, str] = field(default_factory=dict)
+    """Last words of components that crash, by name."""
+    database_silent: bool = False
+    """Whether Rainbond's own database answers nobody."""
+
+    nfs_silent: bool = False
+    """Whether no NFS server answers a node that mounts something anew."""
+    lost_images: list[tuple[str, str, str]] = field(default_factory=list)
+    """Machine, name and digest of images that were taken away."""
+
+    def crash(self, pod: Object) -> str:
+        """The last words of a pod's program; empty when it lives."""
+        return self.crashing.get(str(pod["metadata"].get("labels", {}).get("name", "")), "")
 
 
 class Cluster:
     """One cluster; it lives as long as the fleet, whatever becomes of its machines."""
 
-    def __init__(self, network: Network, token: str, seed: str, settings: dict[str, object]) -> None:
+    def __init__(self, network: Network[Machine], token: str, seed: str, settings: dict[str, object]) -> None:
         self.network, self.token, self.settings = network, token, settings
         self.agent_tokens: dict[str, str] = {}
         """Per server, what it was last started with as ``agent-token``; empty: agents use the server's token."""
@@ -90,10 +117,14 @@ class Cluster:
         self.client_authority = Authority(seed, "rke2-client-ca", born_at)
         self.members: list[Member] = []
         self.nodes: dict[str, KubeNode] = {}
+        self.store = Store()
+        """Everything else that the API shows; nodes get there by `sync_nodes`."""
         self.etcd_running: set[str] = set()
         """Machines whose member runs."""
         self.api_running: dict[str, frozenset[str]] = {}
         """Machines whose API server runs, with the names and addresses in its certificate."""
+        self.faults = Faults()
+        self._pods_started = 0
         self._id = int(hashlib.sha256(f"cluster {seed}".encode()).hexdigest()[:15], 16)
 
     def member_on(self, machine: Machine) -> Member | None:
@@ -165,12 +196,23 @@ class Cluster:
             "raft_term": "2",
         }
 
-    def node_list(self) -> dict[str, object]:
-        """The answer of ``/api/v1/nodes``."""
-        items = [self._node_json(self.nodes[name]) for name in sorted(self.nodes)]
-        return {"apiVersion": "v1", "kind": "NodeList", "metadata": {"resourceVersion": "9120"}, "items": items}
+    def sync_nodes(self) -> None:
+        """Put what the nodes are now among the objects."""
+        kind = self.store.kind("", "nodes")
+        for name in [item["metadata"]["name"] for item in self.store.listed(kind)]:
+            if name not in self.nodes:
+                self.store.delete(kind, "", name)
+        for node in self.nodes.values():
+            self.store.put(kind, self._node_json(node))
 
-    def _node_json(self, node: KubeNode) -> dict[str, object]:
+    def take_node(self, item: Object) -> None:
+        """What somebody wrote into a node's object and what is theirs to write."""
+        node = self.nodes[item["metadata"]["name"]]
+        node.labels = dict(item["metadata"].get("labels") or {})
+        node.annotations = dict(item["metadata"].get("annotations") or {})
+        node.spec = {key: item["spec"][key] for key in ("taints", "unschedulable") if key in item.get("spec", {})}
+
+    def _node_json(self, node: KubeNode) -> Object:
         system, hardware = node.machine.system, node.machine.hardware
         return {
             "metadata": {
@@ -178,9 +220,9 @@ class Cluster:
                 "uid": node.machine.identity("node"),
                 "creationTimestamp": _rfc3339(node.created_at),
                 "labels": dict(sorted(node.labels.items())),
-                "annotations": {"rke2.io/internal-ip": str(node.machine.ip)},
+                "annotations": {"rke2.io/internal-ip": str(node.machine.ip)} | node.annotations,
             },
-            "spec": {"podCIDR": self._pod_cidr(node), "podCIDRs": [self._pod_cidr(node)]},
+            "spec": {"podCIDR": self._pod_cidr(node), "podCIDRs": [self._pod_cidr(node)]} | node.spec,
             "status": {
                 "addresses": [
                     {"type": "InternalIP", "address": str(node.machine.ip)},
@@ -188,6 +230,7 @@ class Cluster:
                 ],
                 "capacity": {"cpu": str(hardware.cpu_count), "memory": f"{hardware.memory_bytes // 1024}Ki"},
                 "conditions": list(self._conditions(node)),
+                "images": [{"names": [name]} for name in sorted(node.machine.images)[:_LISTED_IMAGES]],
                 "nodeInfo": {
                     "architecture": architecture(node.machine),
                     "kernelVersion": system.kernel,
@@ -207,6 +250,11 @@ class Cluster:
         number = list(self.nodes).index(node.name)
         base = str(self.settings.get("cluster-cidr", "10.42.0.0/16")).split(".")
         return f"{base[0]}.{base[1]}.{number}.0/24"
+
+    def pod_address(self, node: str) -> str:
+        """Another address of a node's range for each pod that asks."""
+        self._pods_started += 1
+        return self._pod_cidr(self.nodes[node]).replace("0/24", str(2 + self._pods_started % 250))
 
     def _conditions(self, node: KubeNode) -> Iterator[dict[str, str]]:
         status = self.ready(node)

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import io
+import json
 import tarfile
 from typing import Final
 
 from rbdtui.simulator.kubernetes.certificates import Pair
 from rbdtui.simulator.kubernetes.cluster import DATA_DIR, ETCD_DIR, RKE2_VERSION, Cluster
 from rbdtui.simulator.kubernetes.tokens import full_token
-from rbdtui.simulator.machine import Machine
+from rbdtui.simulator.machine import Machine, full_image_name
 
 IMAGES_DIR: Final = f"{DATA_DIR}/agent/images"
 BIN_DIR: Final = f"{DATA_DIR}/bin"
@@ -54,11 +56,31 @@ def archive_fault(machine: Machine, path: str) -> str:
     if path.endswith((".zst", ".lz4")):
         return ""
     try:
-        with tarfile.open(fileobj=io.BytesIO(machine.files.read(path))) as archive:
-            archive.getnames()
-    except (tarfile.TarError, OSError, EOFError) as error:
+        images_of(machine.files.read(path))
+    except (tarfile.TarError, OSError, EOFError, ValueError, LookupError, TypeError) as error:
         return str(error)
     return ""
+
+
+def images_of(archive: bytes) -> dict[str, str]:
+    """Digests of the images of an archive as ``docker save`` writes it, by name; raises as `tarfile` and `json` do."""
+    with tarfile.open(fileobj=io.BytesIO(archive)) as tar:
+        source = tar.extractfile("manifest.json") if "manifest.json" in tar.getnames() else None
+        entries = json.loads(source.read()) if source is not None else []
+        digests = {name: _digest_in(tar, e["Config"]) for e in entries for name in e["RepoTags"]}
+    return {full_image_name(name): digest for name, digest in digests.items()}
+
+
+def _digest_in(tar: tarfile.TarFile, name: str) -> str:
+    """Of an image's configuration, whatever the member is called that holds it."""
+    source = tar.extractfile(name)
+    return f"sha256:{hashlib.sha256(source.read() if source is not None else b'').hexdigest()}"
+
+
+def import_images(machine: Machine, path: str) -> None:
+    """Give containerd what is in an archive that can be read."""
+    if not path.endswith((".zst", ".lz4")):
+        machine.images |= images_of(machine.files.read(path))
 
 
 def prepare_agent(machine: Machine) -> None:
@@ -115,7 +137,8 @@ def write_server_files(machine: Machine, cluster: Cluster, serving: Pair, *, rea
         files.link(f"{DATA_DIR}/server/token", f"{DATA_DIR}/server/agent-token")
     files.link(f"{DATA_DIR}/server/token", f"{DATA_DIR}/server/node-token")
     client = cluster.client_authority.client("system:admin", "system:masters")
-    etcd = cluster.client_authority.client("etcd-client")
+    # RKE2 has an authority of its own for etcd, which signs both sides; here the servers' stands for it.
+    etcd = authority.client("etcd-client")
     for name, text in (
         ("server-ca.crt", authority.certificate),
         ("client-ca.crt", cluster.client_authority.certificate),

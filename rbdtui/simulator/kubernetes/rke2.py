@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Iterable, Mapping
 from ipaddress import IPv4Address
@@ -10,6 +11,7 @@ from urllib.parse import urlsplit
 
 from rbdtui.simulator.kubernetes import ports
 from rbdtui.simulator.kubernetes import settings as config
+from rbdtui.simulator.kubernetes.api import api_server
 from rbdtui.simulator.kubernetes.certificates import Pair, server_context
 from rbdtui.simulator.kubernetes.cluster import (
     BEAT_S,
@@ -21,12 +23,16 @@ from rbdtui.simulator.kubernetes.cluster import (
     architecture,
     cluster_of,
 )
-from rbdtui.simulator.kubernetes.endpoints import HttpServer, api_server, etcd_metrics, supervisor
+from rbdtui.simulator.kubernetes.controllers import Controllers
+from rbdtui.simulator.kubernetes.endpoints import etcd_metrics, supervisor
+from rbdtui.simulator.kubernetes.http import HttpServer
+from rbdtui.simulator.kubernetes.kubelet import Kubelet
 from rbdtui.simulator.kubernetes.layout import (
     ETCD_DATA_DIR,
     LayoutError,
     archive_fault,
     image_archives,
+    import_images,
     node_password,
     prepare_agent,
     stage_runtime,
@@ -37,9 +43,13 @@ from rbdtui.simulator.kubernetes.layout import (
 from rbdtui.simulator.kubernetes.ports import LOOPBACK, Port
 from rbdtui.simulator.kubernetes.tokens import Token
 from rbdtui.simulator.machine import Machine
+from rbdtui.simulator.rainbond.behaviours import BEHAVIOURS
+from rbdtui.simulator.rainbond.operator import Operator
 from rbdtui.simulator.units import ServiceFailed, Unit
 
 RETRY_S: Final = 2.0
+CONTROL_S: Final = 0.5
+"""How long controllers rest after they have looked."""
 JOIN_S: Final = 4.0
 """How long a new etcd member is a learner; a second one waits meanwhile."""
 _WAITING: Final = "Waiting to retrieve agent configuration; server is not ready"
@@ -96,7 +106,23 @@ class Rke2:
         node = await self._register(cluster)
         self._info("rke2 is up and running")
         unit.ready()
-        await self._live(cluster, node)
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._live(cluster, node))
+            tasks.create_task(Kubelet(cluster, self._machine, node.name, BEHAVIOURS).run())
+            if self._has_api:
+                tasks.create_task(self._control(cluster))
+
+    async def _control(self, cluster: Cluster) -> None:
+        """Controllers and operators, which work on one of the servers at a time."""
+        controllers, operator = Controllers(cluster), Operator(cluster)
+        while True:
+            version = cluster.store.version
+            leader = next((m for m in self._machine.network.machines if cluster.serves(m)), None)
+            if leader is self._machine:
+                controllers.step()
+                operator.step()
+            await cluster.store.wait(version, CONTROL_S * 4 / self._tempo.speed)
+            await self._tempo.sleep(CONTROL_S)
 
     async def _start_containerd(self) -> None:
         prepare_agent(self._machine)
@@ -110,6 +136,8 @@ class Rke2:
             await self._tempo.sleep(0.8)
             if fault := archive_fault(self._machine, path):
                 self._log("error", f"Error encountered while importing {path}: {fault}")
+            else:
+                import_images(self._machine, path)
 
     # --- joining ---------------------------------------------------------------------------------------------
 
@@ -176,7 +204,7 @@ class Rke2:
         parts = urlsplit(self._text("server"))
         host, port = parts.hostname or "", parts.port or ports.SUPERVISOR_PORT
         server = await self._dial(host, port)
-        cluster = self._machine.network.clusters[server.name]
+        cluster: Cluster = self._machine.network.clusters[server.name]
         self._show_token(cluster, server)
         if self._server:
             self._compare(cluster.settings)
@@ -214,8 +242,7 @@ class Rke2:
             return [str(IPv4Address(host))]
         except ValueError:
             pass
-        lines = (line.partition("#")[0].split() for line in self._machine.files.text("/etc/hosts").splitlines())
-        return [words[0] for words in lines if host in words[1:]]
+        return self._machine.addresses_of(host)
 
     def _prove_name(self, cluster: Cluster) -> None:
         """An agent's name belongs to whoever came with it first; raises `JoinError`."""

@@ -3,6 +3,17 @@
 from __future__ import annotations
 
 from rbdtui.simulator.call import Verbs
-from rbdtui.simulator.verbs import facts, files, kubernetes, system, transfer
+from rbdtui.simulator.verbs import drill, facts, files, images, kubernetes, removal, services, support, system, transfer
 
-VERBS: Verbs = {**facts.VERBS, **files.VERBS, **kubernetes.VERBS, **system.VERBS, **transfer.VERBS}
+VERBS: Verbs = {
+    **drill.VERBS,
+    **facts.VERBS,
+    **files.VERBS,
+    **images.VERBS,
+    **kubernetes.VERBS,
+    **removal.VERBS,
+    **services.VERBS,
+    **support.VERBS,
+    **system.VERBS,
+    **transfer.VERBS,
+}

@@ -13,7 +13,8 @@ from rbdtui.facts.kernel import MODULES, SYSCTL_KEYS
 from rbdtui.facts.software import CLAIM_FILE, FILES, LEFTOVER_PATHS, PACKAGES, TOOLS, UNITS
 from rbdtui.simulator.call import Call, Verbs
 from rbdtui.simulator.files import Kind
-from rbdtui.simulator.machine import Listening, Machine
+from rbdtui.simulator.machine import Machine
+from rbdtui.simulator.network import Listening
 from rbdtui.simulator.verbs.system import MODULES_ON_DISK, sysctl_value, unit_properties
 
 _BLOCK_BYTES: Final = 4096
@@ -189,6 +190,7 @@ ANSWERS: Final[Mapping[str, Callable[[Machine], str]]] = {
     "immutable": lambda _: "--------------e------- /etc/hosts\n",
     "networkd_keeps": lambda _: "",
     "xfs_ftype": lambda _: "",
+    "turning_disks": lambda _: "disk 1 vda\npart 1 vda1\n",
     "users": lambda _: "",
     "apparmor": lambda machine: "Y\n" if "apparmor_parser" in machine.tools else "",
     "tools": _lines_of(TOOLS, lambda machine, name: name in machine.tools),

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 from rbdtui.simulator.call import Call, Verbs
 from rbdtui.simulator.files import FileSystem
 from rbdtui.simulator.kubernetes.cluster import DATA_DIR, Cluster, cluster_of
-from rbdtui.simulator.kubernetes.layout import BIN_DIR, ETCD_DATA_DIR, KUBECONFIG, TLS_DIR
+from rbdtui.simulator.kubernetes.layout import BIN_DIR, ETCD_DATA_DIR, KUBECONFIG, TLS_DIR, archive_fault, import_images
 from rbdtui.simulator.kubernetes.ports import ETCD_HTTP_PORT, LOOPBACK
 from rbdtui.simulator.kubernetes.tokens import Token
 from rbdtui.simulator.machine import Machine
@@ -29,6 +29,8 @@ _FIRST_LINES: Final = 20
 _MORE_LINES: Final = 400
 _LINE_BYTES: Final = 600
 _UNPACK_S: Final = 1.2
+_IMPORT_S: Final = 1.5
+_SOCKET: Final = "/run/k3s/containerd/containerd.sock"
 
 
 class KubectlError(Exception):
@@ -230,8 +232,35 @@ async def rke2_progress(call: Call) -> int:
     return 0
 
 
+async def images_state(call: Call) -> int:
+    """``images-state``."""
+    if not call.machine.files.exists(_SOCKET):
+        return call.fail(f"{BIN_DIR}/ctr or {_SOCKET} is not there", 3)
+    for name, digest in sorted(call.machine.images.items()):
+        call.line(f"{name} {digest}")
+    return 0
+
+
+async def images_import(call: Call) -> int:
+    """``images-import ARCHIVE NAME...``."""
+    archive = call.args[0]
+    machine = call.machine
+    if not machine.files.exists(_SOCKET):
+        return call.fail(f"{BIN_DIR}/ctr or {_SOCKET} is not there", 3)
+    await machine.network.tempo.sleep(_IMPORT_S)
+    if fault := archive_fault(machine, archive):
+        return call.fail(f"ctr: {fault}", 1)
+    before = set(machine.images)
+    import_images(machine, archive)
+    for name in sorted(set(machine.images) - before):
+        call.line(f"unpacking {name} ({machine.images[name]})...done")
+    return 0
+
+
 VERBS: Verbs = {
     "etcd-members": etcd_members,
+    "images-import": images_import,
+    "images-state": images_state,
     "kube-label": kube_label,
     "kube-nodes": kube_nodes,
     "rke2-identity": rke2_identity,

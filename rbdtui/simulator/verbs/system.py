@@ -175,6 +175,8 @@ async def packages_install(call: Call) -> int:
         await call.machine.network.tempo.sleep(1.5)
         call.line(f"Selecting previously unselected package {package}.\nSetting up {package} ...")
         call.machine.packages.add(package)
+        if package == "nfs-common":
+            call.machine.tools.add("mount.nfs")
         if package == "keepalived":
             install_keepalived(call.machine)
             call.machine.daemon_reload()
@@ -238,7 +240,7 @@ async def clock(call: Call) -> int:
 
 
 async def health(call: Call) -> int:
-    """``health PATH...``."""
+    """``health PATH... NAME...``."""
     machine = call.machine
     call.line(f"time {machine.clock():.9f}")
     for unit in ("keepalived", "rke2-server", "rke2-agent"):
@@ -248,11 +250,17 @@ async def health(call: Call) -> int:
         call.line("listens 9345")
     for address in ("127.0.0.1", *sorted(str(own.ip) for own in machine.addresses)):
         call.line(f"address {address}")
-    for path in call.args:
-        if machine.files.exists(path):
-            disk = machine.files.disk_of(path)
+    call.line(f"boot {machine.identity('boot')[:20]}-{machine.booted_at:.0f}")
+    for asked in call.args:
+        if not asked.startswith("/"):
+            for address in machine.addresses_of(asked):
+                call.line(f"name {asked} {address}")
+            call.line(f"asked {asked}")
+        elif machine.files.exists(asked):
+            disk = machine.files.disk_of(asked)
             used = 100 - disk.available_bytes * 100 // disk.size_bytes
-            call.line(f"disk {used} {disk.size_bytes // 1024} {disk.available_bytes // 1024} {path}")
+            call.line(f"disk {used} {disk.size_bytes // 1024} {disk.available_bytes // 1024} {asked}")
+            call.line(f"inodes 4 {asked}")
     return 0
 
 

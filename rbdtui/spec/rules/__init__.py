@@ -8,7 +8,27 @@ from typing import Final
 from rbdtui.findings import Finding, Place
 from rbdtui.spec.model import ClusterSpec
 from rbdtui.spec.references import check_local, missing_secrets
-from rbdtui.spec.rules import addresses, api, gateway, login, names, networks, parts, promises, settings, topology
+from rbdtui.spec.rules import (
+    acknowledged,
+    addresses,
+    api,
+    etcd,
+    existing,
+    gateway,
+    login,
+    modes,
+    mysql,
+    names,
+    networks,
+    node_labels,
+    parts,
+    promises,
+    rainbond,
+    registry,
+    settings,
+    storage,
+    topology,
+)
 from rbdtui.spec.rules.base import Rule, RuleInput
 
 __all__ = ["check_local", "check_rules", "missing_secrets"]
@@ -16,15 +36,29 @@ __all__ = ["check_local", "check_rules", "missing_secrets"]
 _RULES: Final[tuple[Rule, ...]] = (
     promises.installs_no_rainbond,
     names.node_names,
-    names.api_domain,
     addresses.node_addresses,
-    topology.control_plane,
-    topology.etcd_members,
-    topology.workers,
+    existing.kubeconfig,
     topology.builders,
     topology.roles_once,
     gateway.gateway_mode,
     gateway.gateway_nodes,
+    modes.keys_of_modes,
+    storage.storage_class,
+    storage.mount_options,
+    storage.nfs_server,
+    etcd.etcd,
+    mysql.mysql,
+    registry.registry,
+    rainbond.values,
+    acknowledged.acknowledged_nodes,
+)
+_OF_OUR_CLUSTER: Final[tuple[Rule, ...]] = (
+    names.api_domain,
+    topology.control_plane,
+    topology.etcd_members,
+    topology.workers,
+    node_labels.labels,
+    node_labels.taints,
     gateway.vip,
     gateway.vip_network,
     networks.networks_apart,
@@ -46,10 +80,18 @@ _RULES: Final[tuple[Rule, ...]] = (
     login.passphrases,
     promises.deaths,
 )
+_OF_AN_EXISTING_CLUSTER: Final[tuple[Rule, ...]] = (
+    existing.profile,
+    existing.unused,
+    existing.keepalived,
+    existing.etcd,
+    existing.by_hand,
+)
 
 
 def check_rules(spec: ClusterSpec, place: Callable[[str], Place]) -> list[Finding]:
     """Everything that the rules have to say, in the order of the file; ``place`` tells where a field stands."""
     rule_input = RuleInput(spec, place)
-    findings = [finding for rule in _RULES for finding in rule(rule_input)]
+    rules = (*_RULES, *(_OF_AN_EXISTING_CLUSTER if spec.is_existing else _OF_OUR_CLUSTER))
+    findings = [finding for rule in rules for finding in rule(rule_input)]
     return sorted(findings, key=lambda finding: (finding.place.line, finding.place.column))

@@ -47,7 +47,7 @@ def api_outside(rule: RuleInput) -> Iterator[Finding]:
     if not is_usable(api.address):
         yield rule.finding("RBD-API-012", Severity.ERROR, path, written)
     for node in rule.spec.servers:
-        if node.address == api.address:
+        if api.address in node.addresses:
             yield rule.finding("RBD-API-007", Severity.ERROR, path, written, node=node.name)
     gateway = rule.spec.gateway
     if gateway.mode is GatewayMode.KEEPALIVED and gateway.vip is not None and gateway.vip.ip == api.address:

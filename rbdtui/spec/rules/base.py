@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network
 from typing import Final
 
@@ -31,8 +31,8 @@ class RuleInput:
     ) -> Finding:
         """A finding about a field of the node at an index; its name is among the parameters as ``node``."""
         name = self.spec.nodes[index].name
-        place = replace(self.place(f"nodes[{index}].{field}"), node=name)
-        return Finding(code, severity, place, {"node": name, **params}, evidence)
+        at = self.place(f"nodes[{index}].{field}")
+        return Finding(code, severity, Place(at.field, name, at.line, at.column), {"node": name, **params}, evidence)
 
     def nodes_with(self, role: Role) -> list[tuple[int, Node]]:
         """Nodes of a role with their indexes."""

@@ -10,12 +10,6 @@ from rbdtui.findings import Finding, Severity
 from rbdtui.spec.model import GatewayMode, Role
 from rbdtui.spec.rules.base import RuleInput, is_usable
 
-_KEEPALIVED_KEYS: Final = ("vip", "virtual_router_id", "interface", "unicast")
-_USED_KEYS: Final = {
-    GatewayMode.KEEPALIVED: frozenset(_KEEPALIVED_KEYS),
-    GatewayMode.EXTERNAL: frozenset({"address"}),
-    GatewayMode.NONE: frozenset[str](),
-}
 _SMALLEST_PREFIX_LENGTH: Final = 30
 """Longer prefixes leave no room for a VIP beside two gateways."""
 
@@ -23,8 +17,8 @@ _SMALLEST_PREFIX_LENGTH: Final = 30
 def gateway_mode(rule: RuleInput) -> Iterator[Finding]:
     """What the mode needs is there, what it does not use is not."""
     gateway = rule.spec.gateway
-    unused = gateway.model_fields_set - {"mode"} - _USED_KEYS[gateway.mode]
-    for key in sorted(unused):
+    written, used = gateway.model_fields_set - {"mode"}, gateway.MODES[gateway.mode]
+    for key in sorted(key for key in written if key not in used):
         yield rule.finding("RBD-GATEWAY-005", Severity.ERROR, f"gateway.{key}", key=key, mode=gateway.mode.value)
     if gateway.mode is GatewayMode.KEEPALIVED:
         if gateway.vip is None:
@@ -47,7 +41,7 @@ def _balancer(rule: RuleInput, address: IPv4Address) -> Iterator[Finding]:
     if not is_usable(address):
         yield rule.finding("RBD-GATEWAY-024", Severity.ERROR, path, written, field=path)
     for node in rule.spec.gateways:
-        if node.address == address:
+        if address in node.addresses:
             yield rule.finding("RBD-GATEWAY-027", Severity.ERROR, path, written, node=node.name)
 
 
@@ -81,7 +75,7 @@ def vip(rule: RuleInput) -> Iterator[Finding]:
     elif interface.ip in (interface.network.network_address, interface.network.broadcast_address):
         yield rule.finding("RBD-GATEWAY-021", Severity.ERROR, path, written, network=str(interface.network))
     for node in rule.spec.nodes:
-        if node.address == interface.ip:
+        if interface.ip in node.addresses:
             yield rule.finding("RBD-GATEWAY-022", Severity.ERROR, path, written, node=node.name)
     if any(bastion.address == written for _, bastion in rule.bastions()):
         yield rule.finding("RBD-GATEWAY-023", Severity.ERROR, path, written)
@@ -97,12 +91,18 @@ def vip_network(rule: RuleInput) -> Iterator[Finding]:
         return
     edges = (network.network_address, network.broadcast_address)
     for index, node in enumerate(rule.spec.nodes):
-        if node.address in edges:
+        if node.cluster_address in edges:
             code = "RBD-GATEWAY-026"
-        elif Role.GATEWAY in node.roles and node.address not in network:
+        elif Role.GATEWAY in node.roles and node.cluster_address not in network:
             code = "RBD-GATEWAY-020"
         else:
             continue
         yield rule.node_finding(
-            code, Severity.ERROR, index, "address", str(node.address), network=str(network), vip=str(interface.ip)
+            code,
+            Severity.ERROR,
+            index,
+            node.cluster_field,
+            str(node.cluster_address),
+            network=str(network),
+            vip=str(interface.ip),
         )

@@ -38,7 +38,7 @@ def networks_apart(rule: RuleInput) -> Iterator[Finding]:
             yield rule.finding("RBD-CIDR-003", Severity.ERROR, path, str(network), other=str(vip.network))
         if network.overlaps(_DOCKER_BRIDGE):
             yield rule.finding("RBD-CIDR-005", Severity.INFO, path, str(network), other=str(_DOCKER_BRIDGE))
-        inside = [node for node in rule.spec.nodes if node.address in network]
+        inside = [node for node in rule.spec.nodes if node.cluster_address in network]
         if inside:
             yield rule.finding(
                 "RBD-CIDR-002",
@@ -46,7 +46,7 @@ def networks_apart(rule: RuleInput) -> Iterator[Finding]:
                 path,
                 str(network),
                 node=inside[0].name,
-                address=str(inside[0].address),
+                address=str(inside[0].cluster_address),
                 count=len(inside),
             )
 

@@ -14,8 +14,9 @@ from rbdtui.words import T, Text
 
 def installs_no_rainbond(rule: RuleInput) -> Iterator[Finding]:
     """This version brings up the Kubernetes part of the profile only."""
-    if not rule.spec.profile.is_complete:
-        yield rule.finding("RBD-PROFILE-001", Severity.WARNING, "profile")
+    profile = rule.spec.profile
+    if not profile.is_complete:
+        yield rule.finding("RBD-PROFILE-001", Severity.WARNING, "profile", profile=profile.name)
 
 
 def deaths(rule: RuleInput) -> Iterator[Finding]:

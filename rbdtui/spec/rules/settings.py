@@ -43,7 +43,7 @@ def refused(rule: RuleInput) -> Iterator[Finding]:
             yield rule.finding("RBD-API-020", Severity.ERROR, _path(key), key=key)
         elif name in rke2_keys.REFUSED:
             yield rule.finding("RBD-API-022", Severity.ERROR, _path(key), key=key, why=_why(rke2_keys.REFUSED[name]))
-        elif name == "private-registry" and rule.spec.profile.registries_asset:
+        elif name == "private-registry" and "registry" in rule.spec.profile.sections:
             yield rule.finding("RBD-API-022", Severity.ERROR, _path(key), key=key, why=_why("registries"))
 
 

@@ -1,24 +1,28 @@
-"""Servers out of whatever an operator pastes: addresses, ranges, hosts files, inventories, tables; what is left out.
+"""Servers out of whatever an operator pastes or imports, beside the nodes that are there; what is left out.
 
-Every line is judged by itself, so that one bad line costs nothing else, and a word that is of no use costs its line
-nothing either: it is remarked on. Nothing here raises, whatever the text is.
+The formats are `rbdtui.importers`; here is what becomes of them in a draft. Nothing here raises, whatever the text is.
 """
 
+from rbdtui.importers.imported import ImportedNode, Remark
+from rbdtui.importers.lists.ranges import addresses_in
+from rbdtui.importers.lists.text import MOST_CHARS, MOST_LINES, harmless_lines
 from rbdtui.workbench.pasting.adding import add_pasted, put_addresses
-from rbdtui.workbench.pasting.ranges import addresses_in
-from rbdtui.workbench.pasting.reading import read_pasted
-from rbdtui.workbench.pasting.taken import Pasted, PastedNode, Remark
-from rbdtui.workbench.pasting.text import MOST_CHARS, MOST_LINES, harmless_lines
+from rbdtui.workbench.pasting.files import is_path, read_given
+from rbdtui.workbench.pasting.reading import read_pasted, take
+from rbdtui.workbench.pasting.taken import Pasted
 
 __all__ = [
     "MOST_CHARS",
     "MOST_LINES",
+    "ImportedNode",
     "Pasted",
-    "PastedNode",
     "Remark",
     "add_pasted",
     "addresses_in",
     "harmless_lines",
+    "is_path",
     "put_addresses",
+    "read_given",
     "read_pasted",
+    "take",
 ]

@@ -1,69 +1,88 @@
-"""Understands a pasted text: which lines are titles, sections or servers, and which servers are taken."""
+"""Which servers of a text are taken beside the nodes that are there: added, or put in the place of one of them."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from itertools import pairwise
-from typing import Final
 
+from rbdtui.importers import recognised
+from rbdtui.importers.imported import Hidden, Imported, ImportedNode, LineError, Notes, Setting
+from rbdtui.importers.lists.text import MOST_CHARS
+from rbdtui.importers.tables import IMPORTER as LISTS
+from rbdtui.profiles import USUAL, optional_sections, profile_named
+from rbdtui.roles import Role
+from rbdtui.spec.values import MAX_NODES
 from rbdtui.words import T, Text
 from rbdtui.workbench.draft import Data
-from rbdtui.workbench.operations import MOST_NODES, field_of, following_name, names_in, nodes_in, room_for_nodes
-from rbdtui.workbench.pasting.lines import Line, nodes_of, title_meanings
-from rbdtui.workbench.pasting.ranges import looks_like_address
-from rbdtui.workbench.pasting.taken import LineError, Pasted, PastedNode, Remark
-from rbdtui.workbench.pasting.text import MOST_CHARS, MOST_LINES, cells_of, is_separated, plain_line
-
-REMARKS_KEPT: Final = 200
-_WORDS_LOOKED_AT: Final = 8
-_SECTION: Final = re.compile(r"\[(?P<name>[A-Za-z0-9_.-]{1,80})(?::(?P<kind>[a-z]{1,20}))?\]\Z", re.ASCII)
+from rbdtui.workbench.operations import field_of, following_name, names_in, nodes_in, room_for_nodes
+from rbdtui.workbench.pasting.examples import nodes_are_an_examples
+from rbdtui.workbench.pasting.taken import Pasted
 
 
 def read_pasted(text: str, data: Data) -> Pasted:
-    """Understand a text beside the nodes that are there; every node gets a name."""
-    taking = _Taking(data)
-    lines = text[:MOST_CHARS].splitlines()
-    for line in _server_lines(lines[:MOST_LINES]):
-        if taking.full:
-            taking.refuse_rest(line.number, lines[line.number - 1 :], T("paste.no_room", most=MOST_NODES))
-            break
-        taking.take_line(line)
-    else:
-        taking.refuse_rest(MOST_LINES + 1, lines[MOST_LINES:], T("paste.too_many_lines", most=MOST_LINES))
-    return taking.result()
+    """Understand a text beside the nodes that are there; a list only adds, the file of another tool updates too.
+
+    Passwords are left out, and that is said: a screen has no vault at hand.
+    """
+    text = text[:MOST_CHARS]
+    importer = recognised(text) or LISTS
+    imported = importer.read(text)
+    pasted = take(replace(imported, settings=_without_secrets(imported.settings)), data, updating=importer is not LISTS)
+    notes = Notes(list(pasted.refusals), pasted.refused, list(pasted.remarks), pasted.remarked)
+    nodes = tuple(_without_passwords(node, notes) for node in pasted.nodes)
+    return replace(pasted, nodes=nodes, remarks=tuple(notes.remarks), remarked=notes.remarked)
 
 
-def _server_lines(lines: Sequence[str]) -> Iterator[Line]:
-    """The lines that speak of servers, each with what is known of it from the others."""
-    plain = [plain_line(raw) for raw in lines]
-    logins = _logins(plain)
-    columns: Sequence[str] = ()
-    section: re.Match[str] | None = None
-    for number, text in enumerate(plain, start=1):
-        if not text:
-            continue
-        if (heading := _SECTION.match(text)) is not None:
-            section = heading
-            continue
-        if section is not None and section["kind"]:
-            continue
-        cells = cells_of(text)
-        if (titles := title_meanings(cells, separated=is_separated(text))) is not None:
-            columns = titles
-            continue
-        yield Line(number, text, cells, columns, logins, in_section=section is not None)
+def _without_passwords(node: ImportedNode, notes: Notes) -> ImportedNode:
+    if node.password is None and node.sudo_password is None:
+        return node
+    notes.remark(node.line, f"{node.name} {node.address}", T("paste.no_password"))
+    return replace(node, password=None, sudo_password=None)
 
 
-def _logins(lines: Sequence[str]) -> frozenset[str]:
-    """The word that stands behind every address of several, and therefore names none of the servers."""
-    behind: dict[str, str] = {}
-    for line in lines:
-        cells = cells_of(line)[:_WORDS_LOOKED_AT]
-        behind |= {place: word for place, word in pairwise(cells) if looks_like_address(place) and word}
-    words = set(behind.values())
-    return frozenset(word for word in words if len(words) == 1 and len(behind) > 1 and not word[-1].isdigit())
+def _without_secrets(settings: Mapping[str, Setting]) -> dict[str, Setting]:
+    return {path: value for path, value in settings.items() if not isinstance(value, Hidden)}
+
+
+def take(imported: Imported, data: Data, *, updating: bool) -> Pasted:
+    """What of it is taken; every node gets a name.
+
+    ``updating``: a server whose name or address is there already takes that node's place, and the untouched nodes of
+    an example make room. Otherwise it is refused.
+    """
+    example = updating and bool(imported.nodes) and nodes_are_an_examples(data)
+    taking = _Taking({**data, "nodes": []} if example else data, updating, _notes_of(imported))
+    said = any(node.roles for node in imported.nodes)
+    for node in imported.nodes:
+        taking.take(_with_a_role(node, taking) if updating and said and not node.roles else node)
+    settings = _usable_settings(imported.settings, data, taking.notes)
+    notes = taking.notes.imported(imported.format, taking.nodes, settings)
+    return Pasted(
+        notes.nodes, notes.refusals, notes.refused, notes.remarks, notes.remarked, tuple(taking.filled),
+        taking.updated, notes.settings, imported.format, updating, example,
+    )  # fmt: skip
+
+
+def _with_a_role(node: ImportedNode, taking: _Taking) -> ImportedNode:
+    """A new server without a role among others that have some is a worker, and that is said."""
+    if taking.knows(node):
+        return node
+    taking.notes.remark(node.line, f"{node.name} {node.address}".strip(), T("import.no_role"))
+    return replace(node, roles=(Role.WORKER.value,))
+
+
+def _usable_settings(settings: Mapping[str, Setting], data: Data, notes: Notes) -> dict[str, Setting]:
+    """Settings of sections that the site's profile has; of the others is said that it has not."""
+    profile = profile_named(data.get("profile", USUAL.name))
+    absent = set(optional_sections()) - set(profile.sections if profile is not None else ())
+    unused = dict.fromkeys(section for path in settings if (section := path.partition(".")[0]) in absent)
+    for section in unused:
+        notes.remark(0, section, T("import.not_in_profile", profile=str(profile or "-"), section=section))
+    return {path: value for path, value in settings.items() if path.partition(".")[0] not in unused}
+
+
+def _notes_of(imported: Imported) -> Notes:
+    return Notes(list(imported.refusals), imported.refused, list(imported.remarks), imported.remarked)
 
 
 @dataclass(slots=True)
@@ -71,57 +90,56 @@ class _Taking:
     """What has been taken so far, and what is taken already."""
 
     data: Data
-    nodes: list[PastedNode] = field(default_factory=list)
-    refusals: list[Remark] = field(default_factory=list)
-    refused: int = 0
-    remarks: list[Remark] = field(default_factory=list)
-    remarked: int = 0
+    updating: bool
+    notes: Notes
+    nodes: list[ImportedNode] = field(default_factory=list)
     filled: list[str] = field(default_factory=list)
+    updated: dict[str, str] = field(default_factory=dict)
     names: set[str] = field(init=False)
     addresses: set[str] = field(init=False)
     waiting: set[str] = field(init=False)
     """Names of nodes that lack an address."""
+    there: dict[str, str] = field(init=False)
+    """Names and addresses of nodes that may still be updated, with the name of the node."""
     last_name: str = field(init=False)
     room: int = field(init=False)
+    _refused_lines: set[int] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         known = [node for _, node in nodes_in(self.data)]
         self.names = names_in(self.data)
         self.addresses = {address for node in known if (address := field_of(node, "address"))}
         self.waiting = {field_of(node, "name") for node in known if not field_of(node, "address")}
+        self.there = {}
+        if self.updating:
+            named = [node for node in known if field_of(node, "name")]
+            self.there = {value: field_of(node, "name") for node in named for value in _handles(node)}
         self.last_name = field_of(known[-1], "name") if known else ""
         self.room = room_for_nodes(self.data)
 
-    def take_line(self, line: Line) -> None:
-        """Take the servers of a line, or note why not."""
-        shown = line.text
+    def take(self, node: ImportedNode) -> None:
+        """Take a node, or note why not; of several of a line the first reason is told."""
         try:
-            understood = nodes_of(line)
-            if understood.password:
-                shown = shown.replace(understood.password, "***")
-            for node in understood.nodes:
-                if line.in_section and not node.address and node.name in self.names:
-                    continue
-                self._take(node)
+            self._take(node)
         except LineError as error:
-            self._refuse(line.number, shown, error.why)
-            return
-        for why in understood.left_out:
-            self.remarked += 1
-            if len(self.remarks) < REMARKS_KEPT:
-                self.remarks.append(Remark(line.number, shown, why))
+            if node.line not in self._refused_lines:
+                self.notes.refuse(node.line, f"{node.name} {node.address}".strip(), error.why)
+            self._refused_lines.add(node.line)
 
-    def _take(self, node: PastedNode) -> None:
+    def _take(self, node: ImportedNode) -> None:
         """Take a node; raises `LineError` when there is one like it, or no room."""
-        if node.address and node.address in self.addresses:
+        if (known := self._node_there(node)) and not (node.name in self.waiting and node.address):
+            node = replace(node, name=node.name or known)
+            self._give_name(node, known)
+        elif node.address and node.address in self.addresses:
             raise LineError(T("paste.known_address", address=node.address))
-        if node.name and node.name in self.waiting and node.address:
+        elif node.name and node.name in self.waiting and node.address:
             self.waiting.discard(node.name)
             self.filled.append(node.name)
         elif node.name and node.name in self.names:
             raise LineError(T("paste.known_name", name=node.name))
         elif not self.room:
-            raise LineError(T("paste.no_room", most=MOST_NODES))
+            raise LineError(self._no_room())
         else:
             node = node if node.name else replace(node, name=following_name(self.names, self.last_name))
             self.room -= 1
@@ -130,29 +148,27 @@ class _Taking:
         self.addresses.add(node.address)
         self.nodes.append(node)
 
-    def _refuse(self, number: int, text: str, why: Text) -> None:
-        self.refused += 1
-        if len(self.refusals) < REMARKS_KEPT:
-            self.refusals.append(Remark(number, text, why))
+    def knows(self, node: ImportedNode) -> bool:
+        """Whether it stands for a node that is there."""
+        return bool(self._node_there(node))
 
-    def refuse_rest(self, first: int, lines: Sequence[str], why: Text) -> None:
-        """Note that nothing is taken from a line on."""
-        if any(filled := [line for line in lines if line.strip()]):
-            self._refuse(first, plain_line(filled[0]), why)
-            self.refused += len(filled) - 1
+    def _node_there(self, node: ImportedNode) -> str:
+        """The name of the node that this one stands for; its name counts before its address."""
+        return self.there.get(node.name, "") or self.there.get(node.address, "")
 
-    @property
-    def full(self) -> bool:
-        """Whether nothing more can be taken."""
-        return not self.room and not self.waiting
+    def _give_name(self, node: ImportedNode, known: str) -> None:
+        """Note an update; raises `LineError` when the new name or address is another node's."""
+        if node.name != known and node.name in self.names:
+            raise LineError(T("paste.known_name", name=node.name))
+        if self.there.get(node.address, known) != known:
+            raise LineError(T("paste.known_address", address=node.address))
+        self.there = {handle: name for handle, name in self.there.items() if name != known}
+        self.updated[node.name] = known
 
-    def result(self) -> Pasted:
-        """All of it."""
-        return Pasted(
-            tuple(self.nodes),
-            tuple(self.refusals),
-            self.refused,
-            tuple(self.remarks),
-            self.remarked,
-            tuple(self.filled),
-        )
+    @staticmethod
+    def _no_room() -> Text:
+        return T("paste.no_room", most=MAX_NODES)
+
+
+def _handles(node: dict[str, object]) -> list[str]:
+    return [value for name in ("address", "name") if (value := field_of(node, name))]

@@ -1,42 +1,19 @@
-"""What comes of a pasted text."""
+"""What comes of a pasted or imported text beside the nodes that are there."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
-from rbdtui.words import Text
-
-
-@dataclass(frozen=True, slots=True)
-class PastedNode:
-    """A server as it was understood."""
-
-    name: str = ""
-    """Empty: it gets a free one."""
-    address: str = ""
-    user: str = ""
-    port: int | None = None
-    roles: tuple[str, ...] = ()
-    renamed_from: str = ""
-    """What the name was before it was made to fit."""
-
-
-@dataclass(frozen=True, slots=True)
-class Remark:
-    """A line that was not taken, or of which something was left out, and why."""
-
-    line: int
-    """From 1."""
-    text: str
-    """What stood there, made harmless."""
-    why: Text
+from rbdtui.importers.imported import ImportedNode, Remark, Setting
 
 
 @dataclass(frozen=True, slots=True)
 class Pasted:
-    """What came of a text."""
+    """What is to be added and changed, and what was not taken."""
 
-    nodes: tuple[PastedNode, ...] = ()
+    nodes: tuple[ImportedNode, ...] = ()
+    """All that are taken, each with a name."""
     refusals: tuple[Remark, ...] = ()
     """Lines that were not taken, the first of them."""
     refused: int = 0
@@ -47,16 +24,18 @@ class Pasted:
     """How many words were left out of lines that were taken."""
     filled: tuple[str, ...] = ()
     """Names among the nodes that were there already and get the address that they lack."""
+    updated: Mapping[str, str] = field(default_factory=dict)
+    """Names among the nodes that stand for one that is there, and the name that it has there."""
+    settings: Mapping[str, Setting] = field(default_factory=dict)
+    """Values by their paths in cluster.yaml."""
+    format: str = ""
+    """Name of the importer; empty where nobody knows the text."""
+    updating: bool = False
+    """Whether it is the file of another tool, which may change nodes and the site, not a list that only adds."""
+    replaces_example: bool = False
+    """Whether the nodes that are there are those of a commented example, which go."""
 
     @property
-    def renamed(self) -> list[PastedNode]:
+    def renamed(self) -> list[ImportedNode]:
         """Nodes whose names had to be made to fit."""
         return [node for node in self.nodes if node.renamed_from]
-
-
-class LineError(Exception):
-    """A line that is not understood."""
-
-    def __init__(self, why: Text) -> None:
-        super().__init__(why.key)
-        self.why = why

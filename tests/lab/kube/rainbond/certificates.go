@@ -1,9 +1,8 @@
 package main
 
 import (
-	"crypto/ecdsa"
-	"crypto/elliptic"
 	"crypto/rand"
+	"crypto/rsa"
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/pem"
@@ -12,63 +11,77 @@ import (
 	"strings"
 	"time"
 
+	"golang.org/x/crypto/bcrypt"
 	corev1 "k8s.io/api/core/v1"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 )
 
-// certificates makes what the console needs to reach the region API, for the addresses in gatewayIngressIPs.
-func (o *operator) certificates() error {
-	if _, err := o.kube.CoreV1().Secrets(o.ns).Get(o.ctx, "rbd-api-server-cert", metav1.GetOptions{}); err == nil {
-		return nil
-	}
-	ips, _, _ := unstructured.NestedStringSlice(o.spec, "gatewayIngressIPs")
-	if len(ips) == 0 && o.gatewayIP() != "" {
-		ips = []string{o.gatewayIP()}
-	}
-	ca, caKey := newCert("rainbond-ca", nil, nil, nil)
-	server, serverKey := newCert("rbd-api", append([]string{"rbd-api-api"}, ips...), ca, caKey)
-	client, clientKey := newCert("region-client", nil, ca, caKey)
-	goodrain, goodrainKey := newCert("goodrain.me", []string{"goodrain.me"}, ca, caKey)
-	for name, pair := range map[string][2][]byte{"rbd-api-server-cert": {certPEM(server), keyPEM(serverKey)}, "rbd-api-client-cert": {certPEM(client), keyPEM(clientKey)}, "goodrain-me-cert": {certPEM(goodrain), keyPEM(goodrainKey)}} {
-		_, err := o.kube.CoreV1().Secrets(o.ns).Create(o.ctx, &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Name: name, Namespace: o.ns},
-			Data: map[string][]byte{"ca.pem": certPEM(ca), "cert.pem": pair[0], "key.pem": pair[1]}}, metav1.CreateOptions{})
-		if err != nil && !apierrors.IsAlreadyExists(err) {
-			return err
+const apiCertificates = "/etc/goodrain/region.goodrain.me/ssl/"
+
+// authority is made anew for each set of certificates and never stored: new addresses mean a new CA.
+type authority struct {
+	template *x509.Certificate
+	key      *rsa.PrivateKey
+}
+
+// subject is that of CA and leaf alike, and so is the serial number: OpenSSL takes the leaf for a self-signed
+// certificate and refuses the chain, Go accepts it.
+var subject = pkix.Name{Organization: []string{"Goodrain, INC."}, Country: []string{"CN"}, Province: []string{"Beijing"}, Locality: []string{"Beijing"},
+	StreetAddress: []string{"Beijing"}, PostalCode: []string{"000000"}}
+
+const keyBits = 2048 // the real one makes 4096, which costs seconds here
+
+func newAuthority() authority {
+	now := time.Now() // valid from now on, without slack for clocks that are behind
+	return authority{key: must1(rsa.GenerateKey(rand.Reader, keyBits)), template: &x509.Certificate{SerialNumber: big.NewInt(2019), Subject: subject, NotBefore: now,
+		NotAfter: now.AddDate(99, 0, 0), IsCA: true, KeyUsage: x509.KeyUsageDigitalSignature | x509.KeyUsageCertSign, BasicConstraintsValid: true,
+		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth, x509.ExtKeyUsageServerAuth}}}
+}
+
+func (a authority) sign(ips []string, names ...string) (cert, key, ca []byte) {
+	now := time.Now()
+	leaf := &x509.Certificate{SerialNumber: big.NewInt(2019), Subject: subject, DNSNames: names, NotBefore: now, NotAfter: now.AddDate(99, 0, 0), SubjectKeyId: []byte{1, 2, 3, 4, 6},
+		KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth, x509.ExtKeyUsageServerAuth}}
+	for _, each := range ips {
+		if ip := net.ParseIP(each); ip != nil {
+			leaf.IPAddresses = append(leaf.IPAddresses, ip)
 		}
 	}
-	first := strings.Join(ips, "")
-	_, err := o.kube.CoreV1().ConfigMaps(o.ns).Create(o.ctx, &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Name: "region-config", Namespace: o.ns},
-		Data:       map[string]string{"apiAddress": "https://" + first + ":8443", "websocketAddress": "ws://" + first + ":6060", "defaultDomainSuffix": first + ".nip.io", "defaultTCPHost": first},
-		BinaryData: map[string][]byte{"ca.pem": certPEM(ca), "client.pem": certPEM(client), "client.key.pem": keyPEM(clientKey)}}, metav1.CreateOptions{})
-	if apierrors.IsAlreadyExists(err) {
+	own := must1(rsa.GenerateKey(rand.Reader, keyBits))
+	cert = must1(x509.CreateCertificate(rand.Reader, leaf, a.template, &own.PublicKey, a.key))
+	ca = must1(x509.CreateCertificate(rand.Reader, a.template, a.template, &a.key.PublicKey, a.key))
+	encode := func(kind string, data []byte) []byte { return pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: data}) }
+	return encode("CERTIFICATE", cert), encode("RSA PRIVATE KEY", x509.MarshalPKCS1PrivateKey(own)), encode("CERTIFICATE", ca)
+}
+
+// certificates are made in rbd-api's pass, only when the addresses changed or the server's secret is gone.
+func (p *pass) certificates() []any {
+	ips, _, _ := unstructured.NestedStringSlice(p.spec, "gatewayIngressIPs")
+	complete := p.saved != nil && p.saved.Labels["availableips"] == availableIPs(p.spec)
+	if complete && p.startupProbe { // from 6.6.2 on, a missing part means all of them anew
+		_, err := p.kube.CoreV1().ConfigMaps(p.ns).Get(p.ctx, "region-config", getOptions)
+		complete = err == nil && p.secret("rbd-api-client-cert") != nil
+	}
+	if complete {
 		return nil
 	}
-	return err
-}
-
-func newCert(cn string, names []string, parent *x509.Certificate, parentKey *ecdsa.PrivateKey) (*x509.Certificate, *ecdsa.PrivateKey) {
-	key := must1(ecdsa.GenerateKey(elliptic.P256(), rand.Reader))
-	t := &x509.Certificate{SerialNumber: big.NewInt(time.Now().UnixNano()), Subject: pkix.Name{CommonName: cn}, NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().AddDate(10, 0, 0),
-		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth}, BasicConstraintsValid: true}
-	for _, n := range names {
-		if ip := net.ParseIP(n); ip != nil {
-			t.IPAddresses = append(t.IPAddresses, ip)
-		} else {
-			t.DNSNames = append(t.DNSNames, n)
-		}
+	ca := newAuthority()
+	server, serverKey, root := ca.sign(ips, "rbd-api-api")
+	client, clientKey, _ := ca.sign(ips, "rbd-api-api")
+	secret := func(name string, data map[string][]byte) *corev1.Secret {
+		made := &corev1.Secret{ObjectMeta: p.meta(name), Data: data}
+		made.Labels["availableips"] = availableIPs(p.spec)
+		return made
 	}
-	if parent == nil {
-		t.IsCA, t.KeyUsage, parent, parentKey = true, x509.KeyUsageCertSign, t, key
-	}
-	return must1(x509.ParseCertificate(must1(x509.CreateCertificate(rand.Reader, t, parent, &key.PublicKey, parentKey)))), key
+	address := strings.Join(ips[:min(1, len(ips))], "")
+	config := &corev1.ConfigMap{ObjectMeta: p.meta("region-config"),
+		Data: map[string]string{"apiAddress": "https://" + address + ":8443", "websocketAddress": "ws://" + address + ":6060",
+			"defaultDomainSuffix": text(p.spec, "suffixHTTPHost"), "defaultTCPHost": address},
+		BinaryData: map[string][]byte{"ca.pem": root, "client.pem": client, "client.key.pem": clientKey}}
+	return []any{secret("rbd-api-server-cert", map[string][]byte{"server.pem": server, "server.key.pem": serverKey, "ca.pem": root}),
+		secret("rbd-api-client-cert", map[string][]byte{"client.pem": client, "client.key.pem": clientKey, "ca.pem": root}), config}
 }
 
-func certPEM(c *x509.Certificate) []byte {
-	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: c.Raw})
-}
-
-func keyPEM(k *ecdsa.PrivateKey) []byte {
-	return pem.EncodeToMemory(&pem.Block{Type: "EC PRIVATE KEY", Bytes: must1(x509.MarshalECPrivateKey(k))})
+func htpasswd(user, password string) []byte {
+	return []byte(user + ":" + string(must1(bcrypt.GenerateFromPassword([]byte(password), bcrypt.MinCost))) + "\n")
 }

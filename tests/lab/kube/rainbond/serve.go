@@ -1,128 +1,151 @@
 package main
 
 import (
+	"context"
 	"crypto/tls"
 	"crypto/x509"
-	"errors"
+	"database/sql"
 	"fmt"
-	"io"
 	"log"
 	"net"
 	"net/http"
 	"os"
 	"strings"
 	"time"
+
+	_ "github.com/go-sql-driver/mysql"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-// componentMain is every component: COMPONENT says which.
-func componentMain() {
-	name, dsn := os.Getenv("COMPONENT"), os.Getenv("DSN")
-	healthy := func() error {
-		if dsn == "" {
-			return nil
-		}
-		return ping(dsn)
+// serve answers 200 at one path of each port, or everywhere where the path is empty. What is asked is never looked
+// into: these answers are constants, whatever became of the database.
+func serve(ports map[int]string) {
+	for port, path := range ports {
+		l := must1(net.Listen("tcp", fmt.Sprintf(":%d", port)))
+		go func() { log.Fatal(http.Serve(l, constant(path))) }()
 	}
-	if err := healthy(); err != nil {
-		log.Fatalf("level=error msg=\"connect to database: %v\"", err) // the pod crash-loops, as the real one
+	for {
+		time.Sleep(time.Hour)
 	}
-	answer := healthAnswer(healthy)
-	switch {
-	case name == "hosts-job":
-		appendHostsLine(os.Getenv("LINE") + "\n")
-		return
-	case name == "rbd-gateway" && os.Getenv("PART") == "apisix":
-		gatewayMain()
-	case name == "rbd-gateway":
-		log.Fatal(http.ListenAndServe(":7080", answer))
-	case name == "rbd-hub":
-		log.Fatal(http.ListenAndServe(":5000", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			w.Header().Set("WWW-Authenticate", `Basic realm="hub"`)
-			http.Error(w, `{"errors":[{"code":"UNAUTHORIZED"}]}`, http.StatusUnauthorized)
-		})))
-	case name == "rbd-api":
-		go serveMutualTLS(answer)
-	}
-	for _, port := range components[name].ports {
-		if port != 8443 {
-			go func() { log.Fatal(http.ListenAndServe(fmt.Sprintf(":%d", port), answer)) }()
-		}
-	}
-	select {}
 }
 
-func healthAnswer(status func() error) http.Handler {
+func constant(path string) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if err := status(); err != nil {
+		if path != "" && r.URL.Path != path {
+			http.NotFound(w, r)
+			return
+		}
+		w.Header().Set("Content-Type", "application/json")
+		fmt.Fprint(w, `{"bean":{"status":"health","info":"service health"}}`)
+	})
+}
+
+// argument is the value of --NAME=VALUE.
+func argument(name string) string {
+	for _, each := range os.Args[1:] {
+		if value, ok := strings.CutPrefix(each, "--"+name+"="); ok {
+			return value
+		}
+	}
+	return ""
+}
+
+// waitForDatabase tries for ever and opens no port until it is through: the picture is Running 0/1, not a crash.
+func waitForDatabase() {
+	source := argument("mysql")
+	for {
+		err := pingDatabase(source)
+		if err == nil {
+			return
+		}
+		words := fmt.Sprintf("get db manager failed, try time is %d,%v", 10, err) // always ten
+		log.SetFlags(0)
+		log.Printf("time=%q level=error msg=%q", time.Now().UTC().Format(time.RFC3339), words)
+		time.Sleep(10 * time.Second)
+	}
+}
+
+func pingDatabase(source string) error {
+	db, err := sql.Open("mysql", source)
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	return db.PingContext(ctx)
+}
+
+func apiMain() {
+	waitForDatabase()
+	pool := x509.NewCertPool()
+	pool.AppendCertsFromPEM(must1(os.ReadFile(argument("client-ca-file"))))
+	conf := &tls.Config{ClientAuth: tls.RequireAndVerifyClientCert, ClientCAs: pool}
+	s := &http.Server{Addr: ":8443", Handler: regionAPI(), TLSConfig: conf}
+	go func() { log.Fatal(s.ListenAndServeTLS(argument("api-ssl-certfile"), argument("api-ssl-keyfile"))) }()
+	serve(map[int]string{8888: "/v2/health", 8889: "/healthz", 6060: "", 6366: ""})
+}
+
+// regionAPI answers what is asked of 8443: health, and the nodes as Kubernetes has them.
+func regionAPI() http.Handler {
+	mux := http.NewServeMux()
+	mux.Handle("/v2/health", constant("/v2/health"))
+	mux.HandleFunc("/v2/cluster", func(w http.ResponseWriter, _ *http.Request) {
+		s := newStore(envOr("RBD_NAMESPACE", "rbd-system"))
+		nodes, err := s.kube.CoreV1().Nodes().List(s.ctx, metav1.ListOptions{})
+		if err != nil {
 			http.Error(w, err.Error(), http.StatusInternalServerError)
+			return
+		}
+		w.Header().Set("Content-Type", "application/json")
+		fmt.Fprintf(w, `{"bean":{"all_node":%d}}`, len(nodes.Items))
+	})
+	return mux
+}
+
+func workerMain() {
+	waitForDatabase()
+	serve(map[int]string{6535: "", 6369: "/worker/health"})
+}
+
+func chaosMain() {
+	waitForDatabase()
+	if _, err := os.Stat("/run/containerd/containerd.sock"); err != nil {
+		panic(fmt.Sprintf("failed to dial \"/run/containerd/containerd.sock\": %v", err)) // exit 2, as the real one
+	}
+	serve(map[int]string{3228: "/v2/builder/health"})
+}
+
+// consoleMain is the only one whose answer reads a database, each time; it keeps the region's address and CA in it,
+// written only when there is none yet.
+func consoleMain() {
+	source := fmt.Sprintf("%s:%s@tcp(%s:%s)/%s", os.Getenv("MYSQL_USER"), os.Getenv("MYSQL_PASS"), os.Getenv("MYSQL_HOST"), os.Getenv("MYSQL_PORT"), os.Getenv("MYSQL_DB"))
+	for {
+		err := pingDatabase(source)
+		if err == nil {
+			break
+		}
+		fmt.Fprintln(os.Stderr, "ERROR "+strings.TrimPrefix(err.Error(), "Error "))
+		fmt.Println("ERROR: Database not ready, will waiting")
+		time.Sleep(3 * time.Second)
+	}
+	if err := rememberRegion(source); err != nil {
+		log.Fatal(err)
+	}
+	http.HandleFunc("/console/config/info", func(w http.ResponseWriter, _ *http.Request) {
+		if err := pingDatabase(source); err != nil {
+			http.Error(w, `{"code":500,"msg":"database"}`, http.StatusInternalServerError)
+			return
+		}
+		w.Header().Set("Content-Type", "application/json")
+		fmt.Fprint(w, `{"code":200,"msg":"success"}`)
+	})
+	http.HandleFunc("/lab/region", func(w http.ResponseWriter, _ *http.Request) { // only here: does the kept region still answer?
+		if err := askRegion(source); err != nil {
+			http.Error(w, err.Error(), http.StatusBadGateway)
 			return
 		}
 		fmt.Fprint(w, "ok")
 	})
-}
-
-func appendHostsLine(line string) {
-	old := must1(os.ReadFile("/host-etc/hosts"))
-	if strings.Contains(string(old), line) {
-		return
-	}
-	f := must1(os.OpenFile("/host-etc/hosts", os.O_APPEND|os.O_WRONLY, 0o644))
-	must1(f.WriteString(line))
-	must(f.Close())
-}
-
-func serveMutualTLS(answer http.Handler) {
-	const certs = "/certs/rbd-api-server-cert/"
-	pool := x509.NewCertPool()
-	pool.AppendCertsFromPEM(must1(os.ReadFile(certs + "ca.pem")))
-	s := &http.Server{Addr: ":8443", Handler: answer, TLSConfig: &tls.Config{ClientAuth: tls.RequireAndVerifyClientCert, ClientCAs: pool}}
-	log.Fatal(s.ListenAndServeTLS(certs+"cert.pem", certs+"key.pem"))
-}
-
-// gatewayMain is APISIX's outside: 404 on 80, TLS by SNI on 443, streams to the API and the console.
-func gatewayMain() {
-	notFound := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		w.Header().Set("Server", "APISIX/3.9.1")
-		w.WriteHeader(http.StatusNotFound)
-		fmt.Fprintln(w, `{"error_msg":"404 Route Not Found"}`)
-	})
-	go func() { log.Fatal(http.ListenAndServe(":80", notFound)) }()
-	go func() { log.Fatal(http.ListenAndServe(":9180", notFound)) }()
-	cert := must1(tls.LoadX509KeyPair("/certs/goodrain-me-cert/cert.pem", "/certs/goodrain-me-cert/key.pem"))
-	s := &http.Server{Addr: ":443", TLSConfig: &tls.Config{GetCertificate: func(h *tls.ClientHelloInfo) (*tls.Certificate, error) {
-		if h.ServerName == "goodrain.me" {
-			return &cert, nil
-		}
-		return nil, errors.New("failed to match any SSL certificate by SNI")
-	}}, Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if strings.HasPrefix(r.URL.Path, "/v2/") {
-			w.WriteHeader(http.StatusUnauthorized)
-			return
-		}
-		notFound(w, r)
-	})}
-	go func() { log.Fatal(s.ListenAndServeTLS("", "")) }()
-	for _, b := range strings.Fields(os.Getenv("BACKENDS")) {
-		listen, to, _ := strings.Cut(b, "=")
-		go stream(":"+listen, to)
-	}
-	select {}
-}
-
-// stream accepts first and connects behind: a bare connect proves nothing about the back-end, as with the real one.
-func stream(listen, to string) {
-	l := must1(net.Listen("tcp", listen))
-	for {
-		c := must1(l.Accept())
-		go func() {
-			defer c.Close()
-			up, err := net.DialTimeout("tcp", to, 3*time.Second)
-			if err != nil {
-				return
-			}
-			defer up.Close()
-			go func() { io.Copy(up, c); up.Close() }()
-			io.Copy(c, up)
-		}()
-	}
+	log.Fatal(http.ListenAndServe(":7070", nil))
 }

@@ -40,8 +40,8 @@ func prepareHost() {
 }
 
 func startContainerd() {
-	must(os.WriteFile(agentDir()+"/etc/containerd/config.toml", []byte(containerdConfig()), 0o644))
-	writeRegistries()
+	logins := writeRegistries()
+	must(os.WriteFile(agentDir()+"/etc/containerd/config.toml", []byte(containerdConfig()+logins), 0o600))
 	go keep(program("containerd"), "-c", agentDir()+"/etc/containerd/config.toml")
 	for range 300 {
 		if exec.Command(program("ctr"), "-a", containerdSocket, "version").Run() == nil {
@@ -63,11 +63,12 @@ type registries struct {
 	} `json:"configs"`
 }
 
-// writeRegistries turns registries.yaml into containerd's certs.d; bad YAML stops the program, as in the real one.
-func writeRegistries() {
+// writeRegistries turns registries.yaml into containerd's certs.d, and gives the part of its configuration that logs in;
+// bad YAML stops the program, as in the real one.
+func writeRegistries() string {
 	data, err := os.ReadFile(etcDir + "/registries.yaml")
 	if err != nil {
-		return
+		return ""
 	}
 	var r registries
 	if err := yaml.UnmarshalStrict(data, &r); err != nil {
@@ -82,6 +83,17 @@ func writeRegistries() {
 		}
 		must(os.WriteFile(dir+"/hosts.toml", []byte(text), 0o600))
 	}
+	logins := ""
+	for host, config := range r.Configs {
+		if config.Auth == nil {
+			continue
+		}
+		logins += fmt.Sprintf("[plugins.\"io.containerd.grpc.v1.cri\".registry.configs.%q.auth]\n", host)
+		for key, value := range config.Auth {
+			logins += fmt.Sprintf("  %s = %q\n", key, value)
+		}
+	}
+	return logins
 }
 
 func (r registries) hostSection(endpoint string) string {

@@ -21,6 +21,7 @@ type clusterConfig struct {
 	EmbeddedRegistry bool   `critical:"true"`
 	CNI              []string
 	Ingress          string
+	DNS              bool
 	NoKubeProxy      bool
 }
 
@@ -35,7 +36,7 @@ func (n *node) clusterConfig() clusterConfig {
 	}
 	return clusterConfig{ClusterIPRange: s.str("cluster-cidr", clusterRange), ServiceIPRange: s.str("service-cidr", serviceRange),
 		ClusterDNS: s.str("cluster-dns", n.serviceIP(10)), ClusterDomain: s.str("cluster-domain", "cluster.local"),
-		EmbeddedRegistry: s.is("embedded-registry"), CNI: cni, Ingress: n.ingress(), NoKubeProxy: s.is("disable-kube-proxy")}
+		EmbeddedRegistry: s.is("embedded-registry"), CNI: cni, Ingress: n.ingress(), DNS: !slices.Contains(n.settings.list("disable"), "rke2-coredns"), NoKubeProxy: s.is("disable-kube-proxy")}
 }
 
 // ingress is the chart that takes ports 80 and 443 of all nodes, unless it is disabled. Which one is the default depends

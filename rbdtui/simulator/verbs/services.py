@@ -1,0 +1,77 @@
+"""Scripts that try services outside of the hosts: in the simulated network there are none."""
+
+from __future__ import annotations
+
+import base64
+
+from rbdtui.simulator.call import Call, Verbs
+from rbdtui.simulator.kubernetes.layout import TLS_DIR
+
+
+async def nfs_try(call: Call) -> int:
+    """``nfs-try SERVER PATH OPTIONS VERSION...``."""
+    if "mount.nfs" not in call.machine.tools:
+        call.line("client absent nfs-common")
+        return 0
+    for version in call.args[3:]:
+        call.line(f"failed {version} mount.nfs: Connection timed out for {call.args[0]}:{call.args[1]}")
+    return 0
+
+
+async def resolve(call: Call) -> int:
+    """``resolve NAME``: what the hosts file says, all of it, else a public DNS."""
+    if listed := call.machine.addresses_of(call.args[0]):
+        for address in sorted(set(listed)):
+            call.line(address)
+        return 0
+    name = call.args[0].removesuffix(".nip.io")
+    labels = name.split(".")
+    if name != call.args[0] and len(labels) >= 4 and all(label.isdecimal() for label in labels[-4:]):
+        call.line(".".join(labels[-4:]))
+    return 0
+
+
+async def fsync_try(call: Call) -> int:
+    """``fsync-try PATH``: the disks of simulated machines are good ones."""
+    call.line(f"directory {call.args[0]}")
+    for number in range(100):
+        call.line(f"{2_000_000 + number * 1000} 1000000")
+    return 0
+
+
+async def etcd_certificates(call: Call) -> int:
+    """``etcd-certificates ROOT``: those of RKE2, whose pairs fit by how they are made."""
+    files, directory = call.machine.files, f"{TLS_DIR}/etcd"
+    paths = [f"{directory}/{name}" for name in ("server-ca.crt", "client.crt", "client.key")]
+    if not any(files.exists(path) for path in paths):
+        return 0
+    call.line(f"layout rke2 {' '.join(paths)}")
+    for path in paths:
+        if not files.text(path):
+            call.line(f"absent {path}")
+    for role, path in zip(("ca", "cert"), paths, strict=False):
+        if files.text(path):
+            call.line(f"{role} {base64.b64encode(files.text(path).encode()).decode()}")
+    call.line(f"fits {'yes' if files.text(paths[1]) and files.text(paths[2]) else 'unknown'}")
+    return 0
+
+
+async def balancer_listen(call: Call) -> int:
+    """``balancer-listen UNIT …``: there is no systemd-socket-activate on simulated machines."""
+    call.line("absent")
+    return 0
+
+
+async def balancer_stop(call: Call) -> int:
+    """``balancer-stop UNIT``."""
+    return 0
+
+
+VERBS: Verbs = {
+    "balancer-listen": balancer_listen,
+    "balancer-stop": balancer_stop,
+    "etcd-certificates": etcd_certificates,
+    "fsync-try": fsync_try,
+    "nfs-try": nfs_try,
+    "resolve": resolve,
+}

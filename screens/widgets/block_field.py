@@ -1,0 +1,72 @@
+"""A field that holds a mapping: how much stands in it; Enter opens it as text."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import ClassVar
+
+from rich.text import Text as Line
+from textual.app import RenderResult
+from textual.binding import BindingType
+from textual.message import Message
+from textual.reactive import reactive
+from textual.widget import Widget
+
+from rbdtui.findings import Finding
+from rbdtui.terminal_text import clean_line
+from rbdtui.words import T, Text
+from screens.base import key
+from screens.theme import rich_colour
+from screens.widgets.field import Label, Verdict
+
+
+class BlockLine(Widget, can_focus=True):
+    """The keys of a mapping; Enter opens it."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [key("enter", "open", "edit")]
+    names: reactive[tuple[str, ...]] = reactive(())
+
+    class Wanted(Message):
+        """The operator wishes to edit it."""
+
+        def __init__(self, path: str) -> None:
+            super().__init__()
+            self.path = path
+
+    def __init__(self, path: str) -> None:
+        super().__init__(classes="field-line")
+        self.path = path
+
+    def render(self) -> RenderResult:
+        """The keys at its top."""
+        if not self.names:
+            return Line(str(T("form.no_block")), style="dim")
+        return Line(clean_line(", ".join(self.names)), style=rich_colour(self.app, "foreground"), no_wrap=True)
+
+    def action_open(self) -> None:
+        """Ask for it to be opened."""
+        self.post_message(self.Wanted(self.path))
+
+
+class BlockField(Widget):
+    """A labelled `BlockLine` with its verdict."""
+
+    def __init__(self, label: Text, path: str) -> None:
+        super().__init__()
+        self._label, self.path = label, path
+
+    def compose(self) -> Iterable[Widget]:
+        """Label, keys and verdict."""
+        yield Label(self._label)
+        yield BlockLine(self.path)
+        yield Verdict()
+
+    def show(self, value: object, findings: Sequence[Finding]) -> None:
+        """Show what stands in it, and what is wrong with it."""
+        self.query_one(BlockLine).names = tuple(map(str, value)) if isinstance(value, dict) else ()
+        self.query_one(Verdict).findings = tuple(findings)
+
+    def advise(self, hint: Text | None, *, good: bool = False) -> None:
+        """Say something beneath it, as long as nothing is wrong."""
+        verdict = self.query_one(Verdict)
+        verdict.hint, verdict.good = hint, good

@@ -1,0 +1,100 @@
+"""Rainbond 5.17.3 on real hosts: three servers with a VIP, the cluster's own etcd, all else built in, to its proof.
+
+The lab's Rainbond is a stand-in with the order and the words of the real one; Kubernetes, etcd, helm, keepalived and
+containerd are real.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections import Counter
+from collections.abc import Iterator
+
+import pytest
+
+from tests.e2e.lab_site import ArgvWatch, LabSite
+from tests.lab import Lab
+
+pytestmark = [pytest.mark.lab_long, pytest.mark.timeout(2400)]
+
+THREE_HOSTS = """# Three servers that are all there is.
+apiVersion: rbdtui/v1
+name: lab-rainbond-517
+profile: rainbond-5.17
+bundle: {bundle}
+ssh: {{user: root, key: {key}}}
+nodes:
+  - {{name: n1, address: {n1}, roles: [control-plane, etcd, worker, gateway, build]}}
+  - {{name: n2, address: {n2}, roles: [control-plane, etcd, worker, gateway, build]}}
+  - {{name: n3, address: {n3}, roles: [control-plane, etcd, worker, gateway, build]}}
+kubernetes:
+  distribution: rke2
+  api: {{mode: vip, address: {vip}}}
+gateway: {{mode: keepalived, vip: {vip}/26, virtual_router_id: 87}}
+etcd: {{mode: reuse}}
+rainbond: {{version: v5.17.3-release, domain_suffix: apps.lab.lan}}
+"""
+STEPS = (
+    "rainbond-etcd-secret", "rainbond-release", "rainbond-ready", "rainbond-proof", "rainbond-trial",
+    "keepalived-gateway-check@n1",
+)  # fmt: skip
+SYSTEM = ("-n", "rbd-system")
+TLS = "/var/lib/rancher/rke2/server/tls/etcd"
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LabSite]:
+    with Lab("rainbond517", hosts=3) as lab:
+        made = LabSite(lab, tmp_path_factory.mktemp("lab") / "site", THREE_HOSTS)
+        made.bundle = lab.rainbond_bundle("5.17.3")
+        made.write()
+        yield made
+
+
+def test_a_run_ends_with_a_proven_rainbond(site: LabSite) -> None:
+    watch = ArgvWatch(lambda: ["PRIVATE KEY"])
+    with watch.watching():
+        done = site.rbdtui("run", str(site.path), "--yes")
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    finished = {event["step"] for event in site.events() if event["type"] == "step-finished"}
+    assert set(STEPS) <= finished
+    listed = json.loads(site.kubectl("n1", *SYSTEM, "get", "deploy,sts,ds", "-o", "json"))["items"]
+    kinds = {item["metadata"]["name"]: item["kind"] for item in listed}
+    assert kinds["rbd-gateway"] == kinds["rbd-node"] == kinds["rbd-chaos"] == "DaemonSet"
+    assert {"rbd-api", "rbd-hub", "rbd-db", "rbd-eventlog", "rbd-app-ui"} <= set(kinds)
+    assert "rbd-etcd" not in kinds, "the cluster's own is used"
+    ingresses = json.loads(site.kubectl("n1", *SYSTEM, "get", "ingress", "-o", "json"))["items"]
+    assert "rbdtui-proof" not in {item["metadata"]["name"] for item in ingresses}, "the proof is taken away"
+    assert not watch.seen
+
+
+def test_the_secret_opens_the_clusters_etcd_and_its_key_is_nowhere_else(site: LabSite) -> None:
+    data = json.loads(site.kubectl("n1", *SYSTEM, "get", "secret", "rbd-etcd-secret", "-o", "json"))["data"]
+    pems = {key: base64.b64decode(text).decode() for key, text in data.items()}
+    key = site.lab.inside("n1", f"cat {TLS}/client.key").stdout
+
+    assert set(pems) == {"ca-file", "cert-file", "key-file"}
+    assert pems["key-file"].split() == key.split()
+    for file in site.path.rglob("*"):
+        if file.is_file():
+            assert key.split("\n")[1].encode() not in file.read_bytes(), file
+
+
+def test_a_second_run_changes_nothing(site: LabSite) -> None:
+    done = site.rbdtui("run", str(site.path), "--yes")
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    outcomes = Counter(event.get("outcome") for event in site.events() if event["type"] == "step-finished")
+    assert set(outcomes) == {"unchanged"}
+
+
+def test_rainbond_alone_is_taken_back_with_the_secret_and_its_class(site: LabSite) -> None:
+    done = site.rbdtui("reset", str(site.path), "--only", "rainbond", "--yes")
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    namespaces = json.loads(site.kubectl("n1", "get", "namespace", "-o", "json"))["items"]
+    assert "rbd-system" not in {item["metadata"]["name"] for item in namespaces}
+    classes = json.loads(site.kubectl("n1", "get", "storageclass", "-o", "json"))["items"]
+    assert "rainbondvolumerwx" not in {item["metadata"]["name"] for item in classes}

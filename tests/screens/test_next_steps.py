@@ -1,0 +1,196 @@
+"""What leads on from where the work is done, and what has to be whole where there is little room."""
+
+from __future__ import annotations
+
+import io
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from textual.pilot import Pilot
+
+from rbdtui.engine.events import RunCreated, StepStalled
+from rbdtui.engine.inputs import spec_digest
+from rbdtui.site import Site
+from rbdtui.words import T
+from rbdtui.workbench.faults import FaultLine
+from rbdtui.workbench.sections import BALANCER, HEALTH, NODES, ROLES, SITE
+from screens.base import Dialog
+from screens.dialogs.faults import FaultsDialog
+from screens.dialogs.palette import PaletteDialog
+from screens.help import HelpScreen
+from screens.widgets.frame import KeyLine, MessageLine
+from screens.widgets.step_matrix import StepMatrix
+from tests.screens import healths
+from tests.screens.conftest import SMALL, Opened, bench, make_site, settled
+from tests.screens.journals import Story, spec_text, write_run
+from tests.screens.running import STAGES, Stage, on_stage
+from tests.screens.waiting import caught_up, drawn, program, show_run, until
+
+
+def hint(pilot: Pilot[int]) -> str:
+    """What is said quietly above the keys."""
+    said = pilot.app.screen.query_one(MessageLine)
+    return str(said.hint) if said.hint is not None and not said.said else ""
+
+
+def words(pilot: Pilot[int]) -> str:
+    """All on the screen, lines that go on below made whole."""
+    return " ".join(program(pilot).text_on_screen().split())
+
+
+def installed(home: Path, spec: str = "") -> Site:
+    """A site with a run that ended well, of the plan as it is in cluster.yaml or of another one."""
+    text = spec_text(3)
+    site = make_site(home / "site-a", text)
+    digest = spec_digest((spec or text).encode())
+    records = [
+        replace(record, event=replace(record.event, spec_sha256=digest))
+        if isinstance(record.event, RunCreated)
+        else record
+        for record in Story(3).records()
+    ]
+    write_run(site, records)
+    return site
+
+
+async def test_a_run_that_ended_well_says_how_the_cluster_is_used(opened: Opened, home: Path) -> None:
+    site = installed(home)
+    async with opened(bench(site)) as pilot:
+        await show_run(pilot)
+        assert hint(pilot) == ""
+        site.kubeconfig_file.touch(mode=0o600)
+        await drawn(pilot)
+        assert f"export KUBECONFIG={site.kubeconfig_file}" in hint(pilot)
+        assert "kubectl get nodes" in words(pilot)
+
+
+async def test_where_rainbond_is_installed_its_console_is_told(opened: Opened, home: Path) -> None:
+    text = spec_text(3).replace("profile: kubernetes-only", "profile: rainbond-6")
+    site = make_site(home / "site-b", text)
+    site.kubeconfig_file.touch(mode=0o600)
+    workbench = bench(site)
+    workbench.health.show(healths.healthy(), 0.0)
+    async with opened(workbench) as pilot:
+        program(pilot).show_section(HEALTH)
+        await drawn(pilot)
+        assert f"http://{workbench.draft.spec.gateway_address}:7070" in hint(pilot)  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("healthy", [True, False])
+async def test_a_healthy_cluster_is_told_with_how_it_is_used(opened: Opened, home: Path, healthy: bool) -> None:
+    site = installed(home)
+    site.kubeconfig_file.touch(mode=0o600)
+    workbench = bench(site)
+    workbench.health.show(healths.healthy() if healthy else healths.degraded(), 0.0)
+    async with opened(workbench) as pilot:
+        program(pilot).show_section(HEALTH)
+        await drawn(pilot)
+        assert ("export KUBECONFIG=" in hint(pilot)) is healthy
+
+
+@pytest.mark.parametrize("section", [SITE, NODES, ROLES, BALANCER])
+async def test_where_everything_is_installed_the_plan_leads_to_health(opened: Opened, home: Path, section: str) -> None:
+    async with opened(bench(installed(home))) as pilot:
+        program(pilot).show_section(section)
+        await caught_up(pilot)
+        assert "h shows the cluster's health" in hint(pilot)
+        workbench = program(pilot).workbench
+        assert workbench is not None
+        workbench.change(lambda data: data["nodes"].pop())
+        await drawn(pilot)
+        assert "h shows" not in hint(pilot)
+
+
+async def test_a_plan_that_was_changed_since_leads_on_as_before(opened: Opened, home: Path) -> None:
+    async with opened(bench(installed(home, spec_text(4)))) as pilot:
+        program(pilot).show_section(NODES)
+        await caught_up(pilot)
+        assert "what each server is for" in hint(pilot)
+
+
+async def test_a_fault_is_seen_behind_its_dialog_and_the_next_begins_where_it_ended(opened: Opened, site: Site) -> None:
+    workbench = bench(site, simulated=True)
+    answers = io.BytesIO(b'{"ok": true}\n{"ok": false, "error": "no"}\n')
+    workbench.faults = FaultLine(("node1", "node2", "node3"), io.BytesIO(), answers)
+    async with opened(workbench) as pilot:
+        await pilot.press("f")
+        await until(pilot, lambda: isinstance(pilot.app.screen, FaultsDialog))
+        await pilot.press("right", "down", "down", "enter")
+        await until(pilot, lambda: not isinstance(pilot.app.screen, Dialog))
+        await drawn(pilot)
+        assert "node3, done" in words(pilot)
+        await pilot.press("f")
+        await until(pilot, lambda: isinstance(pilot.app.screen, FaultsDialog))
+        await drawn(pilot)
+        await pilot.press("enter")
+        await until(pilot, lambda: "refuse: no" in words(pilot))
+        asked = [json.loads(line) for line in workbench.faults._ask.getvalue().splitlines()]  # type: ignore[attr-defined]
+        assert asked == [{"do": "fail_next", "node": "node3", "script": "unit-action"}] * 2
+        assert isinstance(pilot.app.screen, FaultsDialog)
+
+
+@pytest.mark.parametrize("searched", [False, True])
+@pytest.mark.parametrize("language", ["en", "zh"])
+async def test_the_way_out_of_a_log_is_in_the_line_of_keys(
+    opened: Opened, home: Path, monkeypatch: pytest.MonkeyPatch, language: str, searched: bool
+) -> None:
+    with on_stage(home, "servers", monkeypatch) as (workbench, _):
+        async with opened(workbench, size=SMALL, language=language) as pilot:
+            await show_run(pilot)
+            await pilot.press("enter", *(("slash", "e", "enter") if searched else ()))
+            await drawn(pilot)
+            line = program(pilot).screen.query_one(KeyLine)
+            assert " Esc " in "".join(segment.text for segment in line.render_line(0))
+
+
+async def test_a_silent_step_is_told_by_the_message_of_its_last_line(
+    opened: Opened, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    step = "rke2-first-server@node1"
+    line = 'time="2026-11-28T02:06:48Z" level=warning msg="Waiting for the datastore" error="no route"'
+    stage = Stage(Story(3, hangs=frozenset({step}), extra=[(158.0, StepStalled(step, 75.0, line))]), 171.0)
+    monkeypatch.setitem(STAGES, "stalled", lambda: stage)
+    with on_stage(home, "stalled", monkeypatch) as (workbench, _):
+        async with opened(workbench) as pilot:
+            await show_run(pilot)
+            assert "Its last line: WARN Waiting for the datastore" in words(pilot)
+            assert "level=" not in words(pilot)
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+@pytest.mark.parametrize("nodes", [3, 4])
+async def test_names_of_steps_are_whole_beside_four_nodes(
+    opened: Opened, home: Path, monkeypatch: pytest.MonkeyPatch, language: str, nodes: int
+) -> None:
+    monkeypatch.setitem(STAGES, "done", lambda: Stage(Story(nodes), 1e6, alive=False))
+    with on_stage(home, "done", monkeypatch) as (workbench, _):
+        async with opened(workbench, language=language) as pilot:
+            await show_run(pilot)
+            matrix = pilot.app.screen.query_one(StepMatrix)
+            known = matrix.matrix
+            assert known is not None
+            await pilot.press("home")
+            for row in known.rows:
+                await drawn(pilot)
+                here = next(line for line in matrix.text_lines if line.startswith("▸"))
+                assert here.startswith(f"▸{row.title} ")
+                await pilot.press("down")
+
+
+async def test_settings_are_in_the_line_of_keys_on_the_page_of_help_and_among_the_commands(
+    opened: Opened, site: Site
+) -> None:
+    async with opened(bench(site), size=(200, 60)) as pilot:
+        assert "F8 settings" in program(pilot).text_on_screen().splitlines()[-1]
+        await pilot.press("question_mark")
+        await settled(pilot)
+        assert isinstance(pilot.app.screen, HelpScreen)
+        page = str(pilot.app.screen._keys())
+        assert any("F8" in line and "settings" in line for line in page.splitlines()), page
+        assert "F8" in str(T("help.everywhere"))
+        await pilot.press("escape", "ctrl+p", *"zzz")
+        await settled(pilot)
+        assert isinstance(pilot.app.screen, PaletteDialog)
+        assert "No command matches zzz" in words(pilot)
