@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import os
+import asyncio
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -58,17 +59,19 @@ async def test_a_disk_that_hangs_keeps_nobody_waiting(
 ) -> None:
     hanging = tmp_path / "hanging"
     hanging.mkdir()
-    os.mkfifo(tmp_path / "pipe")
+    begun, over = threading.Event(), threading.Event()
 
     def hang(directory: Path, **_: object) -> None:
         assert directory == hanging
-        (tmp_path / "pipe").read_bytes()
+        begun.set()
+        over.wait()
         raise RuntimeError
 
     monkeypatch.setattr(bundle_view, "open_bundle", hang)
     view.follow(str(hanging))
     view.follow(str(hanging), again=True)
     assert view.look == BundleLook(str(hanging), reading=True)
+    assert await asyncio.to_thread(begun.wait, 30)
     monkeypatch.undo()
     assert (await looked(view, "elsewhere")).unreadable is not None
-    (tmp_path / "pipe").write_bytes(b"")
+    over.set()
