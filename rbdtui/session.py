@@ -245,24 +245,42 @@ class Session:
         )
 
     async def start_reset(self, purpose: Purpose) -> RunClient:
-        """Start a reset in a process of its own; raises as `start`.
-
-        It is given the secrets that are there: none is made, and a site without a vault can be reset, too.
-        """
-        vault = self.unlock() if self.site.vault_file.exists() else None
-        secrets = {name: vault.get(name) for name in vault.names()} if vault is not None else {}
+        """Start a reset in a process of its own; raises as `start`."""
         return await start_run(
-            self.site, spec_text=self._spec_text, facts={}, secrets=secrets,
+            self.site, spec_text=self._spec_text, facts={}, secrets=self._secrets_there(),
             options=RunOptions(policy=FailurePolicy.QUARANTINE),
             purpose=purpose,
         )  # fmt: skip
+
+    async def start_recipe(self, purpose: Purpose, facts: Mapping[str, NodeFacts], options: RunOptions) -> RunClient:
+        """Start a recipe in a process of its own; raises as `start`."""
+        self.refuse_half_reset()
+        return await start_run(
+            self.site, spec_text=self._spec_text, facts=facts, secrets=self._secrets_there(), options=options,
+            purpose=purpose,
+        )  # fmt: skip
+
+    def _secrets_there(self) -> dict[str, str]:
+        """The secrets that are in the vault: none is made, and a site may have no vault."""
+        vault = self.unlock() if self.site.vault_file.exists() else None
+        return {name: vault.get(name) for name in vault.names()} if vault is not None else {}
 
     async def take_up(self, run: RunClient, options: RunOptions | None = None) -> RunClient:
         """Have an interrupted run go on, as it was started unless options are given; raises as `start`."""
         return await resume_run(run.run_dir, secrets=self.run_secrets(), options=options)
 
-    def dry_context(self, hosts: Mapping[str, Host], facts: Mapping[str, NodeFacts], report: Reporter) -> StepContext:
-        """A context in which steps can be asked what is pending, with stand-ins for secrets that nobody unlocked."""
+    def dry_context(
+        self,
+        hosts: Mapping[str, Host],
+        facts: Mapping[str, NodeFacts],
+        report: Reporter,
+        *,
+        with_bundle: bool = True,
+    ) -> StepContext:
+        """A context in which steps can be asked what is pending, with stand-ins for secrets that nobody unlocked.
+
+        Raises `StepError` when the bundle is wanted and not there.
+        """
         vault = self.unlock() if self.site.vault_file.exists() else None
         names = vault.names() if vault is not None else frozenset()
 
@@ -270,7 +288,8 @@ class Session:
             return vault.get(name) if vault is not None and name in names else f"<{name}>"
 
         return StepContext(
-            run_id="dry-run", spec=self.spec, facts=facts, hosts=hosts, bundle=self.bundle(), secret=secret,
+            run_id="dry-run", spec=self.spec, facts=facts, hosts=hosts, secret=secret,
+            bundle=self.bundle() if with_bundle else open_bundle(self.site.path),
             report=report, site_dir=self.site.path,
         )  # fmt: skip
 

@@ -11,11 +11,12 @@ from rbdtui.cli.output import Exit, answer, answer_json, clean_console, evidence
 from rbdtui.engine.client import CommandError as RefusedError
 from rbdtui.engine.client import RunClient
 from rbdtui.engine.events import Choice, QuestionAsked, Record, RunOutcome
+from rbdtui.engine.inputs import PurposeKind, read_purpose
 from rbdtui.engine.state import RunState
 from rbdtui.paths import as_typed
 from rbdtui.rainbond.console import console_url
 from rbdtui.spec.loader import load_spec
-from rbdtui.words import T
+from rbdtui.words import T, Text
 
 _EXITS = {
     RunOutcome.DONE: Exit.GOOD,
@@ -81,8 +82,12 @@ class Follower:
                 answer(line)
 
     def _tell_what_next(self) -> None:
-        """How the cluster is used from here."""
-        site = self._client.site
+        """How the cluster is used from here; of other work on it, what holds now."""
+        site, purpose = self._client.site, read_purpose(self._client.run_dir)
+        if purpose.kind is PurposeKind.RECIPE:
+            tell(Text(f"recipe.{purpose.recipe}.done", dict(purpose.arguments)))  # words: recipe.*
+        if purpose.kind is not PurposeKind.INSTALL:
+            return
         spec = load_spec(site.spec_file).spec
         if spec is not None and (url := console_url(spec)):
             tell(T("cli.run.console", url=url))

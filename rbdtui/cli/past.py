@@ -43,7 +43,9 @@ def runs(site: Path, as_json: bool, common: Common) -> int:
     for run in found if not as_json else []:
         began = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(run.began_at)) if run.began_at else "-"
         words = f"{run.run_id}  {began:19}  {T(f'run_screen.phase.{run.phase.value}')}"  # words: run_screen.phase.*
-        answer(words if run.outcome is None else f"{words}  {T('cli.runs.changed', count=run.changed)}")
+        if run.outcome is not None:
+            words += f"  {T('cli.runs.changed', count=run.changed)}"
+        answer(words if run.other_work is None else f"{words}  {run.other_work}")
     return Exit.GOOD
 
 
@@ -51,6 +53,7 @@ def _as_json(run: RunLine) -> dict[str, object]:
     return {
         "run": run.run_id,
         "began_at": run.began_at,
+        "purpose": run.purpose.name if run.purpose is not None else None,
         "state": run.phase.value,
         "changed": run.changed if run.outcome is not None else None,
         "duration_s": run.duration_s if run.outcome is not None else None,

@@ -11,6 +11,7 @@ from rbdtui.engine.events import ProbeChanged
 from rbdtui.engine.inputs import PurposeKind, RunInputs
 from rbdtui.engine.parts import RunParts
 from rbdtui.plan.builder import build_plan
+from rbdtui.plan.recipes import Request, recipe_named
 from rbdtui.plan.removal.builder import build_reset
 from rbdtui.plan.removal.rainbond import build_rainbond_reset
 from rbdtui.probes.monitor import watch_gateway
@@ -43,11 +44,12 @@ class GatewayHealth:
 async def assemble_site(inputs: RunInputs, secret: Callable[[str], str]) -> AsyncIterator[RunParts]:
     """The real parts: the site's hosts over SSH, its bundle, and the plan of its spec; raises `StepError`."""
     site, spec = inputs.site, inputs.spec
-    if inputs.purpose.kind is PurposeKind.RESET:
-        async with _assemble_reset(inputs, secret) as parts:
+    if inputs.purpose.kind is not PurposeKind.INSTALL:
+        assembled = _assemble_reset if inputs.purpose.kind is PurposeKind.RESET else _assemble_recipe
+        async with assembled(inputs, secret) as parts:
             yield parts
         return
-    bundle = open_bundle(bundle_directory(spec, site.path), cache_file=site.path / "bundle-hashes.json")
+    bundle = open_bundle(bundle_directory(spec, site.path), cache_file=site.bundle_hashes_file)
     servers = site.simulated_servers
     known_hosts = KnownHosts(site.known_hosts_file, only=servers)
     async with HostPool(endpoints_of(spec), known_hosts, secret) as hosts:
@@ -67,3 +69,14 @@ async def _assemble_reset(inputs: RunInputs, secret: Callable[[str], str]) -> As
         else:
             plan = build_reset(inputs.spec, purpose.nodes, whole=purpose.whole)
         yield RunParts(plan, hosts, open_bundle(inputs.run_dir))
+
+
+@asynccontextmanager
+async def _assemble_recipe(inputs: RunInputs, secret: Callable[[str], str]) -> AsyncIterator[RunParts]:
+    """The parts of a recipe; only one that needs packages needs the bundle to be there."""
+    site, recipe = inputs.site, recipe_named(inputs.purpose.recipe)
+    known_hosts = KnownHosts(site.known_hosts_file, only=site.simulated_servers)
+    directory = bundle_directory(inputs.spec, site.path) if recipe.needs_bundle else inputs.run_dir
+    async with HostPool(endpoints_of(inputs.spec), known_hosts, secret) as hosts:
+        plan = recipe.build(Request(inputs.spec, inputs.facts, inputs.purpose.arguments))
+        yield RunParts(plan, hosts, open_bundle(directory, cache_file=site.bundle_hashes_file))

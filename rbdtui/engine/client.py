@@ -32,6 +32,7 @@ from rbdtui.engine.inputs import (
     create_run_dir,
     give_up,
     is_given_up,
+    is_recipe,
     is_reset,
     kept_spec_sha256,
     read_purpose,
@@ -292,9 +293,14 @@ def latest_run(site: Site) -> RunClient | None:
 def can_resume(run_dir: Path, spec_sha256: str) -> bool:
     """Whether a run was left unfinished, not given up, and is for this very spec; raises `JournalError`.
 
-    A reset is never resumed: the next one looks anew what is left.
+    A reset is never resumed: the next one looks anew what is left. Nor is a recipe: whoever asks for it again does so.
     """
-    if is_reset(run_dir) or is_given_up(run_dir) or kept_spec_sha256(run_dir) not in ("", spec_sha256):
+    if (
+        is_reset(run_dir)
+        or is_recipe(run_dir)
+        or is_given_up(run_dir)
+        or kept_spec_sha256(run_dir) not in ("", spec_sha256)
+    ):
         return False
     client = RunClient(run_dir)
     return client.state().seq > 0 and _is_unfinished(client) and client.state().spec_sha256 == spec_sha256

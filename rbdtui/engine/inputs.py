@@ -6,7 +6,7 @@ import hashlib
 import json
 import time
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from pathlib import Path
 from typing import Final
@@ -21,7 +21,7 @@ from rbdtui.paths import as_typed
 from rbdtui.site import RUN_NUMBER_NAME, Site
 from rbdtui.spec.loader import parse_spec
 from rbdtui.spec.model import ClusterSpec
-from rbdtui.words import T
+from rbdtui.words import T, Text
 
 JOURNAL_NAME: Final = "events.jsonl"
 RUNNER_LOG_NAME: Final = "runner.log"
@@ -52,6 +52,7 @@ class PurposeKind(StrEnum):
 
     INSTALL = "install"
     RESET = "reset"
+    RECIPE = "recipe"
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +68,22 @@ class Purpose:
     """Of a reset: whether the cluster itself stays."""
     keep_secrets: bool = False
     """Of a reset of Rainbond alone: whether the Secrets stay that go with databases that were kept."""
+    recipe: str = ""
+    """Name of the recipe that is carried out."""
+    arguments: Mapping[str, str] = field(default_factory=dict)
+    """Of a recipe: what the operator chose; never a secret."""
+
+    @property
+    def name(self) -> str:
+        """What tells one kind of work from another, for programs: ``install``, ``reset``, a recipe's name."""
+        return self.recipe or self.kind.value
+
+    @property
+    def title(self) -> Text:
+        """What is being done, in a few words."""
+        if self.kind is PurposeKind.RECIPE:
+            return Text(f"recipe.{self.recipe}.title", dict(self.arguments))  # words: recipe.*
+        return Text(f"purpose.{self.kind.value}{'_rainbond' if self.only_rainbond else ''}")  # words: purpose.*
 
 
 _OPTIONS: Final = TypeAdapter(RunOptions)
@@ -142,6 +159,14 @@ def is_reset(run_dir: Path) -> bool:
         return read_purpose(run_dir).kind is PurposeKind.RESET
     except (OSError, ValidationError):
         return True
+
+
+def is_recipe(run_dir: Path) -> bool:
+    """Whether a run does something to a site that stands; one whose purpose cannot be read does not count as one."""
+    try:
+        return read_purpose(run_dir).kind is PurposeKind.RECIPE
+    except (OSError, ValidationError):
+        return False
 
 
 def read_inputs(run_dir: Path) -> RunInputs:

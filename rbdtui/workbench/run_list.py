@@ -7,11 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from pydantic import ValidationError
+
 from rbdtui.bounded_json import is_time, read_json
 from rbdtui.engine.client import find_active
 from rbdtui.engine.events import RunOutcome
-from rbdtui.engine.inputs import JOURNAL_NAME, is_given_up
+from rbdtui.engine.inputs import JOURNAL_NAME, Purpose, PurposeKind, is_given_up, read_purpose
 from rbdtui.site import Site
+from rbdtui.words import Text
 from rbdtui.workbench.run_phase import RunPhase
 
 MOST_RUNS: Final = 200
@@ -35,6 +38,13 @@ class RunLine:
     """Whether a runner has it in its hands."""
     given_up: bool = False
     """Whether it was left unfinished for good."""
+    purpose: Purpose | None = None
+    """None when it cannot be read."""
+
+    @property
+    def other_work(self) -> Text | None:
+        """What it did, when it was no installation."""
+        return None if self.purpose is None or self.purpose.kind is PurposeKind.INSTALL else self.purpose.title
 
     @property
     def phase(self) -> RunPhase:
@@ -56,6 +66,7 @@ def list_runs(site: Site) -> list[RunLine]:
 
 def run_line(site: Site, run_id: str, *, active: bool) -> RunLine:
     """One run of a site."""
+    purpose = _purpose(site.run_dir(run_id))
     first, last = _ends(site.run_dir(run_id) / JOURNAL_NAME)
     given_up = is_given_up(site.run_dir(run_id))
     at = first.get("at")
@@ -63,7 +74,7 @@ def run_line(site: Site, run_id: str, *, active: bool) -> RunLine:
     try:
         outcome = RunOutcome(str(last.get("outcome"))) if last.get("type") == "run-finished" else None
     except ValueError:
-        return RunLine(run_id, began_at, None, active=active, given_up=given_up)
+        return RunLine(run_id, began_at, None, active=active, given_up=given_up, purpose=purpose)
     changed, duration_s = last.get("changed"), last.get("duration_s")
     return RunLine(
         run_id,
@@ -73,7 +84,15 @@ def run_line(site: Site, run_id: str, *, active: bool) -> RunLine:
         duration_s if isinstance(duration_s, int | float) else 0.0,
         active,
         given_up,
+        purpose,
     )
+
+
+def _purpose(run_dir: Path) -> Purpose | None:
+    try:
+        return read_purpose(run_dir)
+    except (OSError, ValidationError):
+        return None
 
 
 def _ends(journal: Path) -> tuple[Mapping[str, object], Mapping[str, object]]:

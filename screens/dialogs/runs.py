@@ -81,6 +81,8 @@ class RunsDialog(Dialog[str]):
         if run.outcome is not None:
             changed, time = run.changed, clock.lapse(run.duration_s)
             line.append(str(T("run_screen.runs.figures", changed=changed, time=time)), style="dim")
+        if run.other_work is not None:
+            line.append(f"  {run.other_work}")
         return line
 
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:

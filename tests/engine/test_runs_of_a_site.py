@@ -25,12 +25,21 @@ from rbdtui.engine.client import (
     start_run,
 )
 from rbdtui.engine.events import RunOutcome
-from rbdtui.engine.inputs import RunInputError, RunOptions, create_run_dir, spec_digest
+from rbdtui.engine.inputs import (
+    Purpose,
+    PurposeKind,
+    RunInputError,
+    RunOptions,
+    create_run_dir,
+    read_purpose,
+    spec_digest,
+)
 from rbdtui.engine.journal import JournalError
 from rbdtui.engine.lock import SiteLockedError, hold_site, holder_of, refuse_when_held
 from rbdtui.engine.state import StepStatus
 from rbdtui.site import Site, SiteError
 from rbdtui.words import say
+from rbdtui.workbench.run_list import run_line
 from tests.disks import small_disk
 from tests.engine.disk_runs import FACTS, SECRETS, assert_whole, ended, runner, start, until
 from tests.engine.support import SPEC_TEXT
@@ -79,6 +88,20 @@ def test_a_number_that_makes_no_sense_does_no_harm(site: Site, monkeypatch: pyte
     (site.run_dir(first) / "number").write_bytes(number)
     second = made(site, monkeypatch, 2000.0)
     assert second in site.run_ids()
+
+
+def test_other_work_on_a_site_is_never_gone_on_with_and_says_what_it_was(site: Site) -> None:
+    purpose = Purpose(PurposeKind.RECIPE, recipe="look-after", arguments={"node": "n1"})
+    run_dir = create_run_dir(site, SPEC_TEXT.encode(), FACTS, RunOptions(), purpose)
+    assert read_purpose(run_dir) == purpose
+    assert read_purpose(run_dir).name == "look-after"
+    assert not can_resume(run_dir, DIGEST)
+    other_work = run_line(site, run_dir.name, active=False).other_work
+    assert other_work is not None
+    assert other_work.key == "recipe.look-after.title"
+    assert other_work.params == {"node": "n1"}
+    installing = create_run_dir(site, SPEC_TEXT.encode(), FACTS, RunOptions())
+    assert run_line(site, installing.name, active=False).other_work is None
 
 
 async def test_the_run_under_way_is_meant_whatever_is_newer(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,22 @@
+"""What can be done to a site that stands, beside installing it: one file each, one line here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from rbdtui.errors import StepError
+from rbdtui.plan.recipes.recipe import Arguments as Arguments
+from rbdtui.plan.recipes.recipe import Consent as Consent
+from rbdtui.plan.recipes.recipe import Recipe as Recipe
+from rbdtui.plan.recipes.recipe import Request as Request
+
+RECIPES: Final[tuple[Recipe, ...]] = ()
+
+
+def recipe_named(name: str) -> Recipe:
+    """The recipe of this name; raises `StepError` for a run that another version made."""
+    known: Mapping[str, Recipe] = {recipe.name: recipe for recipe in RECIPES}
+    if name not in known:
+        raise StepError("unknown_recipe", name=name)
+    return known[name]

@@ -1,0 +1,49 @@
+"""What a recipe is: work on a site that stands, carried out by the engine as an installation is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from rbdtui.facts.model import NodeFacts
+from rbdtui.plan.step import Plan
+from rbdtui.spec.model import ClusterSpec
+
+Arguments = Mapping[str, str]
+"""What an operator chose, by name; never a secret."""
+
+
+class Consent(StrEnum):
+    """How an operator agrees before anything is changed."""
+
+    YES = "yes"
+    """To a question."""
+    NAME = "name"
+    """By the cluster's name, typed: something that users have stops, or is lost."""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """All that a recipe makes its plan from."""
+
+    spec: ClusterSpec
+    facts: Mapping[str, NodeFacts]
+    """By node name, as gathered before; empty for a recipe that does not ask for them."""
+    arguments: Arguments = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """One kind of work, known by its name in commands, journals and words.
+
+    Words: ``recipe.NAME.title`` names the work; ``recipe.NAME.weighs`` says what it costs or does not promise, before
+    anybody agrees; ``recipe.NAME.done`` what holds now.
+    """
+
+    name: str
+    build: Callable[[Request], Plan]
+    """The plan, the same for the same request; raises `StepError` for arguments that do not fit the site."""
+    consent: Consent = Consent.YES
+    needs_facts: bool = False
+    needs_bundle: bool = False
