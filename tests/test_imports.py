@@ -43,7 +43,8 @@ WRITERS = {
     "rbdtui/cli/output.py": {"click.echo", "click.style"},
     "rbdtui/__main__.py": {"print"},
     "rbdtui/simulator/__main__.py": {"sys.stdout.write", "sys.stderr.write"},
-    "rbdtui/simulator/helm.py": {"sys.stdout.write", "sys.stderr.write"},
+    "rbdtui/simulator/helm/command_line.py": {"sys.stderr.write"},
+    "rbdtui/simulator/helm/reading.py": {"sys.stdout.write"},
     "rbdtui/spec/schema.py": {"sys.stdout.write"},
 }
 """Who may write past everybody else, and how: the first cleans all that it writes, the others have only our words."""

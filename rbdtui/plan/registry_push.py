@@ -21,7 +21,15 @@ from rbdtui.bundle.layers import ImageParts, images_in, layers_in
 from rbdtui.bundle.model import BundleFile
 from rbdtui.checks.services.asking import Asking
 from rbdtui.checks.services.registry_answer import Fault, RegistryError, RegistryQuestion
-from rbdtui.checks.services.registry_client import Account, Answer, RegistryAt, RegistryClient, client_of
+from rbdtui.checks.services.registry_client import (
+    DENIED,
+    Account,
+    Answer,
+    RegistryAt,
+    RegistryClient,
+    client_of,
+    written,
+)
 from rbdtui.checks.services.registry_tls import trust
 from rbdtui.checks.services.registry_trial import in_namespace
 from rbdtui.plain_file import open_plain
@@ -37,7 +45,6 @@ _CONFIG: Final = "application/vnd.docker.container.image.v1+json"
 _LAYER: Final = "application/vnd.docker.image.rootfs.diff.tar.gzip"
 _ANY: Final = ", ".join((_MANIFEST, _OCI_MANIFEST, *_LISTS))
 _AT_ONCE: Final = 6
-_DENIED: Final = (401, 403)
 _GZIP: Final = b"\x1f\x8b"
 
 
@@ -135,11 +142,11 @@ class Pusher:
             from_ = f"?mount={blob.digest}&from={self._placed[name][0]}" if name in self._placed else ""
             answer = await self.client.send("POST", f"{path}/uploads/{from_}", scope)
             if answer.status != 201:
-                place = self._place(_expected(answer, 202), blob)
+                place = self._place(written(answer, 202), blob)
                 content.seek(0)
                 body = os.fdopen(os.dup(content.fileno()), "rb")
                 sent = await self.client.send("PUT", place, scope, body=body, kind="application/octet-stream")
-                _expected(sent, 201)
+                written(sent, 201)
         self._placed.setdefault(name, (repository, blob))
 
     async def _finish(self, image: ImageParts) -> None:
@@ -148,14 +155,14 @@ class Pusher:
         scope, path = f"repository:{repository}:pull,push", f"/v2/{repository}"
         config = Blob(f"sha256:{hashlib.sha256(image.config).hexdigest()}", len(image.config))
         if (await self.client.send("HEAD", f"{path}/blobs/{config.digest}", scope)).status != 200:
-            place = self._place(_expected(await self.client.send("POST", f"{path}/blobs/uploads/", scope), 202), config)
+            place = self._place(written(await self.client.send("POST", f"{path}/blobs/uploads/", scope), 202), config)
             kind = "application/octet-stream"
-            _expected(await self.client.send("PUT", place, scope, body=image.config, kind=kind), 201)
+            written(await self.client.send("PUT", place, scope, body=image.config, kind=kind), 201)
         layers = [self._placed[layer][1].described(_LAYER) for layer in image.layers]
         document = {"schemaVersion": 2, "mediaType": _MANIFEST, "config": config.described(_CONFIG), "layers": layers}
         place = f"{path}/manifests/{_tag(image.name)}"
         body = json.dumps(document).encode()
-        _expected(await self.client.send("PUT", place, scope, body=body, kind=_MANIFEST), 201)
+        written(await self.client.send("PUT", place, scope, body=body, kind=_MANIFEST), 201)
 
     def _place(self, answer: Answer, blob: Blob) -> str:
         location = answer.headers.get("location", "")
@@ -176,7 +183,7 @@ def _document(answer: Answer) -> Mapping[str, Any] | None:
     """The manifest of an answer; None when there is no such image. Raises `RegistryError`."""
     if answer.status == 404:
         return None
-    if answer.status in _DENIED:
+    if answer.status in DENIED:
         raise RegistryError(Fault.NO_PULL, answer.reason, answer.status, answer.shown)
     try:
         document = json.loads(answer.body)
@@ -185,19 +192,6 @@ def _document(answer: Answer) -> Mapping[str, Any] | None:
     if answer.status != 200 or not isinstance(document, dict):
         raise RegistryError(Fault.UNWELL, answer.reason, answer.status, answer.shown)
     return document
-
-
-def _expected(answer: Answer, status: int) -> Answer:
-    if answer.status == status:
-        return answer
-    fault = Fault.PUSH_FAILED
-    if answer.status in _DENIED:
-        fault = Fault.NO_PUSH
-    elif answer.status == 405:
-        fault = Fault.READ_ONLY
-    elif answer.status == 404:
-        fault = Fault.NO_NAMESPACE
-    raise RegistryError(fault, answer.reason, answer.status, answer.shown)
 
 
 def _packed(content: Iterator[bytes], into: IO[bytes]) -> Blob:

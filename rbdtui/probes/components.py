@@ -17,15 +17,14 @@ from rbdtui.kube.session import KubeError, KubeSession
 from rbdtui.masking import mask
 from rbdtui.probes.api_session import NoApiError, api_session
 from rbdtui.probes.model import CLUSTER, Answer, Expectation, ProbeKey, ProbeKind, ProbeState
-from rbdtui.probes.namespace import look
+from rbdtui.probes.namespace import explained, look
 from rbdtui.probes.question import Post, Probe, Question, Stage, Surroundings
 from rbdtui.rainbond.components import Component, used_components
 from rbdtui.rainbond.releases import Release, release_of
-from rbdtui.rainbond.why import Cause, why, with_log
+from rbdtui.rainbond.why import Cause, why
 from rbdtui.rainbond.workloads import (
     CONTROLLERS,
     LISTS,
-    NAMESPACE,
     OPERATOR,
     Json,
     Judgement,
@@ -45,7 +44,6 @@ CLAIMS: Final = ProbeKind("claims", 108, column="svc", is_measured=True)
 _WATCHED: Final = {kind: LISTS[kind] for kind in ("PersistentVolumeClaim", *CONTROLLERS, "Pod")}
 _FOR_CAUSES: Final = tuple(kind for kind in LISTS if kind not in _WATCHED)
 """What is listed only where something is not ready."""
-_LOG_LINES: Final = 20
 _USUAL: Final = "v6.2.1-release"
 _USUAL_OLD: Final = "v5.17.3-release"
 
@@ -195,7 +193,7 @@ class ComponentsQuestion:
             if (judgement := judged.get(name)) is None:
                 post(Answer(key, ProbeState.EXPECTED, T("probe.component.unused"), None, asked))
                 continue
-            causes = [await _explained(kube, cause) for cause in why(judgement, seen)]
+            causes = [await explained(kube, cause) for cause in why(judgement, seen)]
             post(judge_component(key, asked, judgement, causes))
         post(judge_claims(self._claims, asked, seen.of("PersistentVolumeClaim")))
 
@@ -205,17 +203,6 @@ class ComponentsQuestion:
     def _post_all(self, post: Post, state: ProbeState, detail: Text) -> None:
         for key in self.keys:
             post(Answer(key, state, detail))
-
-
-async def _explained(kube: KubeSession, cause: Cause) -> Cause:
-    """A cause with what its container logged last, where that says more."""
-    if not cause.wants_log:
-        return cause
-    try:
-        log = await kube.log(NAMESPACE, cause.pod, cause.container, previous=cause.crashed, tail_lines=_LOG_LINES)
-    except KubeError:
-        return with_log(cause, None)
-    return with_log(cause, log)
 
 
 def _questions(around: Surroundings) -> Iterator[Question]:

@@ -1,11 +1,15 @@
-"""One look at Rainbond's namespace: all that its components are judged by, listed at once."""
+"""One look at Rainbond's namespace: all that its components are judged by, listed at once; what a crash left."""
 
 from __future__ import annotations
 
 import asyncio
+from typing import Final
 
-from rbdtui.kube.session import Json, KubeAbsentError, KubeSession
-from rbdtui.rainbond.workloads import LISTS, Seen, entries
+from rbdtui.kube.session import Json, KubeAbsentError, KubeError, KubeSession
+from rbdtui.rainbond.why import Cause, with_log
+from rbdtui.rainbond.workloads import LISTS, NAMESPACE, Seen, entries
+
+_LOG_LINES: Final = 20
 
 
 async def look(kube: KubeSession, *kinds: str) -> Seen:
@@ -20,3 +24,14 @@ async def _listed(kube: KubeSession, path: str) -> Json:
         return await kube.get(path)
     except KubeAbsentError:
         return {}
+
+
+async def explained(kube: KubeSession, cause: Cause) -> Cause:
+    """A cause with what its container logged last, where that says more."""
+    if not cause.wants_log:
+        return cause
+    try:
+        log = await kube.log(NAMESPACE, cause.pod, cause.container, previous=cause.crashed, tail_lines=_LOG_LINES)
+    except KubeError:
+        return with_log(cause, None)
+    return with_log(cause, log)

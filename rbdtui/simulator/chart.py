@@ -21,21 +21,14 @@ CHART_VERSION: Final = "6.9.3"
 RELEASE: Final = "v6.9.3-release"
 REPOSITORY: Final = "registry.cn-hangzhou.aliyuncs.com/goodrain"
 SIMULATED: Final = "SIMULATED: only the helm of the demo's bundle makes anything of this chart.\n"
-_DEFAULTS: Final = f"""# {SIMULATED}serviceAccount:
-  name: rainbond-operator
-operator:
-  name: rainbond-operator
-  env:
-  - name: DEPLOY_VERSION
-    value: helm
-Cluster:
-  imageHub:
+OUTSIDE_HUB: Final = """  imageHub:
     enable: false
     domain: registry.example.com
     namespace: rainbond
     username: admin
     password: admin
-  regionDatabase:
+"""
+OUTSIDE_DATABASES: Final = """  regionDatabase:
     enable: false
     host: 192.0.2.1
     port: 3306
@@ -49,7 +42,16 @@ Cluster:
     name: console
     username: admin
     password: password
-  gatewayIngressIPs:
+"""
+_DEFAULTS: Final = f"""# {SIMULATED}serviceAccount:
+  name: rainbond-operator
+operator:
+  name: rainbond-operator
+  env:
+  - name: DEPLOY_VERSION
+    value: helm
+Cluster:
+{OUTSIDE_HUB}{OUTSIDE_DATABASES}  gatewayIngressIPs:
   nodesForGateway:
   nodesForChaos:
   rainbondImageRepository: {REPOSITORY}
@@ -62,13 +64,15 @@ Component:
     enable: true
     env:
 """
+RAINBOND_KINDS: Final[Mapping[str, str]] = {
+    "RainbondCluster": "rainbondclusters", "RbdComponent": "rbdcomponents", "HelmApp": "helmapps",
+    "ComponentDefinition": "componentdefinitions", "RainbondVolume": "rainbondvolumes",
+    "RBDAbility": "rbdabilities", "RBDPlugin": "rbdplugins", "ServiceMeshClass": "servicemeshclasses",
+    "ServiceMesh": "servicemeshes", "ThirdComponent": "thirdcomponents",
+}  # fmt: skip
+"""Kinds of rainbond.io that every release has, with their plurals."""
 _GROUPS: Final[Mapping[str, Mapping[str, str]]] = {
-    "rainbond.io/v1alpha1": {
-        "RainbondCluster": "rainbondclusters", "RbdComponent": "rbdcomponents", "HelmApp": "helmapps",
-        "ComponentDefinition": "componentdefinitions", "RainbondVolume": "rainbondvolumes",
-        "RBDAbility": "rbdabilities", "RBDPlugin": "rbdplugins", "ServiceMeshClass": "servicemeshclasses",
-        "ServiceMesh": "servicemeshes", "ThirdComponent": "thirdcomponents",
-    },
+    "rainbond.io/v1alpha1": RAINBOND_KINDS,
     "apisix.apache.org/v2": {
         "ApisixClusterConfig": "apisixclusterconfigs", "ApisixConsumer": "apisixconsumers",
         "ApisixGlobalRule": "apisixglobalrules", "ApisixPluginConfig": "apisixpluginconfigs",
@@ -199,33 +203,32 @@ def _archive(path: Path) -> dict[str, str]:
 
 def render(values: Tree, namespace: str) -> list[Tree]:
     """All objects that the chart makes besides its definitions; raises `ChartError`."""
+    return all_objects("rainbond", _objects(values, namespace))
+
+
+def all_objects(chart: str, objects: Iterator[Tree]) -> list[Tree]:
+    """What the templates of a chart make; raises `ChartError` where they break on a value."""
     try:
-        return list(_objects(values, namespace))
+        return list(objects)
     except (KeyError, TypeError, AttributeError) as error:
         words = f"{type(error).__name__}: {error}"
         raise ChartError(
-            f"template: rainbond/templates/rbdcomponent_helm.yaml: error calling include: {words}"
+            f"template: {chart}/templates/rbdcomponent_helm.yaml: error calling include: {words}"
         ) from None
 
 
 def _objects(values: Tree, namespace: str) -> Iterator[Tree]:
-    cluster, name = values["Cluster"], values["serviceAccount"]["name"]
-    yield {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": name, "namespace": namespace}}
+    cluster = values["Cluster"]
+    yield from account(values, namespace)
     yield {
         "apiVersion": "v1",
         "kind": "ConfigMap",
         "metadata": {"name": "apisix-gw-config.yaml", "namespace": namespace},
         "data": {"config.yaml": "apisix: {node_listen: [80]}\n"},
     }
-    role = {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "cluster-admin"}
-    yield {
-        "apiVersion": "rbac.authorization.k8s.io/v1",
-        "kind": "ClusterRoleBinding",
-        "metadata": {"name": name},
-        "roleRef": role,
-        "subjects": [{"kind": "ServiceAccount", "name": name, "namespace": namespace}],
-    }
-    yield _operator(values, namespace)
+    image = f"{cluster['rainbondImageRepository']}/rainbond-operator:{cluster['installVersion']}"
+    path = cluster.get("containerdRuntimePath") or "/var/run/k3s/containerd"
+    yield operator(values, namespace, image, cluster["imagePullPolicy"], path)
     yield _cluster(cluster, namespace)
     for component in _ORDER:
         has_other = cluster["regionDatabase"]["enable"] or cluster["uiDatabase"]["enable"]
@@ -236,19 +239,32 @@ def _objects(values: Tree, namespace: str) -> Iterator[Tree]:
         yield _component(component, values, namespace)
 
 
-def _operator(values: Tree, namespace: str) -> Tree:
-    name, cluster = values["operator"]["name"], values["Cluster"]
-    labels = {"control-plane": name, "release": "rainbond"}
-    path = cluster.get("containerdRuntimePath") or "/var/run/k3s/containerd"
+def account(values: Tree, namespace: str) -> Iterator[Tree]:
+    """The operator's account, which may do everything."""
+    name = values["serviceAccount"]["name"]
+    yield {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": name, "namespace": namespace}}
+    role = {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "cluster-admin"}
+    yield {
+        "apiVersion": "rbac.authorization.k8s.io/v1",
+        "kind": "ClusterRoleBinding",
+        "metadata": {"name": name},
+        "roleRef": role,
+        "subjects": [{"kind": "ServiceAccount", "name": name, "namespace": namespace}],
+    }
+
+
+def operator(values: Tree, namespace: str, image: str, pull_policy: str, run_path: str) -> Tree:
+    """The operator's Deployment; what is at ``run_path`` on the node it sees as the directory of containerd."""
+    name, labels = values["operator"]["name"], {"control-plane": values["operator"]["name"], "release": "rainbond"}
     container = {
         "name": name,
-        "image": f"{cluster['rainbondImageRepository']}/rainbond-operator:{cluster['installVersion']}",
-        "imagePullPolicy": cluster["imagePullPolicy"],
-        "args": ["--leader-elect", "--zap-log-level=4"],
+        "image": image,
+        "imagePullPolicy": pull_policy,
+        "args": ["--leader-elect", f"--zap-log-level={values['operator'].get('logLevel', 4)}"],
         "env": values["operator"].get("env") or [],
     }
     volumes = [
-        {"name": "rundir", "hostPath": {"path": path, "type": "Directory"}},
+        {"name": "rundir", "hostPath": {"path": run_path, "type": "Directory"}},
         {"name": "vardir", "hostPath": {"path": "/var", "type": "Directory"}},
     ]
     pod = {"serviceAccountName": values["serviceAccount"]["name"], "containers": [container], "volumes": volumes}
@@ -261,12 +277,9 @@ def _operator(values: Tree, namespace: str) -> Tree:
     }
 
 
-def _cluster(cluster: Tree, namespace: str) -> Tree:
-    spec: Tree = {
-        "suffixHTTPHost": "",
-        "rainbondImageRepository": cluster["rainbondImageRepository"],
-        "installVersion": cluster["installVersion"],
-    }
+def chosen(cluster: Tree) -> Tree:
+    """What a RainbondCluster takes over of ``Cluster``: address, registry, databases and nodes that are given."""
+    spec: Tree = {}
     if cluster.get("gatewayIngressIPs"):
         # One address: a list is written as its text, which is no address.
         spec["gatewayIngressIPs"] = [str(cluster["gatewayIngressIPs"])]
@@ -279,6 +292,16 @@ def _cluster(cluster: Tree, namespace: str) -> Tree:
     for word in ("nodesForGateway", "nodesForChaos"):
         if cluster.get(word):
             spec[word] = cluster[word]
+    return spec
+
+
+def _cluster(cluster: Tree, namespace: str) -> Tree:
+    spec: Tree = {
+        "suffixHTTPHost": "",
+        "rainbondImageRepository": cluster["rainbondImageRepository"],
+        "installVersion": cluster["installVersion"],
+    }
+    spec |= chosen(cluster)
     metadata = {"name": "rainbondcluster", "namespace": namespace}
     return {"apiVersion": "rainbond.io/v1alpha1", "kind": "RainbondCluster", "metadata": metadata, "spec": spec}
 

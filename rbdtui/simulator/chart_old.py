@@ -8,7 +8,19 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Final
 
-from rbdtui.simulator.chart import REPOSITORY, SIMULATED, ChartError, Tree, packed
+from rbdtui.simulator.chart import (
+    OUTSIDE_DATABASES,
+    OUTSIDE_HUB,
+    RAINBOND_KINDS,
+    REPOSITORY,
+    SIMULATED,
+    Tree,
+    account,
+    all_objects,
+    chosen,
+    operator,
+    packed,
+)
 
 NAME: Final = "rainbond-cluster"
 CHART_VERSION: Final = "5.17.3"
@@ -33,13 +45,7 @@ operator:
 Cluster:
   enableHA: false
   enableEnvCheck: true
-  imageHub:
-    enable: false
-    domain: registry.example.com
-    namespace: rainbond
-    username: admin
-    password: admin
-  etcd:
+{OUTSIDE_HUB}  etcd:
     enable: false
     endpoints: ["192.0.2.1:2379"]
     secretName: rbd-etcd-secret
@@ -52,21 +58,7 @@ Cluster:
   RWO:
     enable: false
     storageClassName: glusterfs-simple
-  regionDatabase:
-    enable: false
-    host: 192.0.2.1
-    port: 3306
-    name: region
-    username: admin
-    password: password
-  uiDatabase:
-    enable: false
-    host: 192.0.2.1
-    port: 3306
-    name: console
-    username: admin
-    password: password
-  gatewayIngressIPs:
+{OUTSIDE_DATABASES}  gatewayIngressIPs:
   nodesForGateway:
   nodesForChaos:
   rainbondImageRepository: {REPOSITORY}
@@ -91,14 +83,9 @@ nfs-client-provisioner:
     name: nfs-client
 """
 _GROUPS: Final[Mapping[str, Mapping[str, str]]] = {
-    "rainbond.io/v1alpha1": {
-        "RainbondCluster": "rainbondclusters", "RbdComponent": "rbdcomponents", "HelmApp": "helmapps",
-        "ComponentDefinition": "componentdefinitions", "RainbondVolume": "rainbondvolumes",
-        "RainbondPackage": "rainbondpackages", "RBDAbility": "rbdabilities", "RBDPlugin": "rbdplugins",
-        "ServiceMeshClass": "servicemeshclasses", "ServiceMesh": "servicemeshes", "ThirdComponent": "thirdcomponents",
-    },
+    "rainbond.io/v1alpha1": {**RAINBOND_KINDS, "RainbondPackage": "rainbondpackages"},
     "monitoring.coreos.com/v1": {"ServiceMonitor": "servicemonitors"},
-}  # fmt: skip
+}
 _PLAIN_IMAGES: Final[Mapping[str, str]] = {
     "rbd-etcd": "etcd:v3.3.18",
     "rbd-hub": "registry:2.6.2",
@@ -143,25 +130,14 @@ def chart_files() -> dict[str, str]:
 
 def render(values: Tree, namespace: str) -> list[Tree]:
     """All objects that the chart makes besides its definitions; raises `ChartError`."""
-    try:
-        return list(_objects(values, namespace))
-    except (KeyError, TypeError, AttributeError) as error:
-        words = f"{type(error).__name__}: {error}"
-        raise ChartError(f"template: {NAME}/templates/rbdcomponent_helm.yaml: error calling include: {words}") from None
+    return all_objects(NAME, _objects(values, namespace))
 
 
 def _objects(values: Tree, namespace: str) -> Iterator[Tree]:
-    cluster, name = values["Cluster"], values["serviceAccount"]["name"]
-    yield {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": name, "namespace": namespace}}
-    role = {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "cluster-admin"}
-    yield {
-        "apiVersion": "rbac.authorization.k8s.io/v1",
-        "kind": "ClusterRoleBinding",
-        "metadata": {"name": name},
-        "roleRef": role,
-        "subjects": [{"kind": "ServiceAccount", "name": name, "namespace": namespace}],
-    }
-    yield _operator(values, namespace)
+    cluster, image = values["Cluster"], values["operator"]["image"]
+    yield from account(values, namespace)
+    path = _CONTAINERD if values["useK3sContainerd"] else "/run"
+    yield operator(values, namespace, f"{image['name']}:{image['tag']}", image["pullPolicy"], path)
     yield _rainbond("RainbondCluster", "rainbondcluster", _cluster(cluster))
     yield _rainbond("RainbondPackage", "rainbondpackage", {"pkgPath": "/opt/rainbond/pkg/tgz/rainbond.tgz"})
     volume = {"imageRepository": cluster["rainbondImageRepository"]}
@@ -191,32 +167,6 @@ def _rainbond(kind: str, name: str, spec: Tree) -> Tree:
     return {"apiVersion": "rainbond.io/v1alpha1", "kind": kind, "metadata": metadata, "spec": spec}
 
 
-def _operator(values: Tree, namespace: str) -> Tree:
-    operator = values["operator"]
-    name, image = operator["name"], operator["image"]
-    labels = {"control-plane": name, "release": "rainbond"}
-    path = _CONTAINERD if values["useK3sContainerd"] else "/run"
-    container = {
-        "name": name,
-        "image": f"{image['name']}:{image['tag']}",
-        "imagePullPolicy": image["pullPolicy"],
-        "args": ["--leader-elect", f"--zap-log-level={operator['logLevel']}"],
-        "env": operator.get("env") or [],
-    }
-    volumes = [
-        {"name": "rundir", "hostPath": {"path": path, "type": "Directory"}},
-        {"name": "vardir", "hostPath": {"path": "/var", "type": "Directory"}},
-    ]
-    pod = {"serviceAccountName": values["serviceAccount"]["name"], "containers": [container], "volumes": volumes}
-    template = {"metadata": {"labels": labels}, "spec": pod}
-    return {
-        "apiVersion": "apps/v1",
-        "kind": "Deployment",
-        "metadata": {"name": name, "namespace": namespace, "labels": labels},
-        "spec": {"replicas": 1, "selector": {"matchLabels": labels}, "template": template},
-    }
-
-
 def _cluster(cluster: Tree) -> Tree:
     spec: Tree = {
         "enableHA": cluster["enableHA"],
@@ -228,18 +178,7 @@ def _cluster(cluster: Tree) -> Tree:
     }
     if cluster["etcd"]["enable"]:
         spec["etcdConfig"] = {key: cluster["etcd"][key] for key in ("endpoints", "secretName")}
-    if cluster.get("gatewayIngressIPs"):
-        spec["gatewayIngressIPs"] = [str(cluster["gatewayIngressIPs"])]
-    if cluster["imageHub"]["enable"]:
-        words = ("domain", "namespace", "username", "password")
-        spec["imageHub"] = {word: str(cluster["imageHub"].get(word, "")) for word in words}
-    for word in ("regionDatabase", "uiDatabase"):
-        if cluster[word]["enable"]:
-            spec[word] = {key: cluster[word][key] for key in ("host", "port", "username", "password", "name")}
-    for word in ("nodesForGateway", "nodesForChaos"):
-        if cluster.get(word):
-            spec[word] = cluster[word]
-    return spec
+    return spec | chosen(cluster)
 
 
 def _component(name: str, values: Tree) -> Tree:

@@ -28,6 +28,7 @@ _CHALLENGE: Final = re.compile(r'([a-z_]{1,32})="([^"]{0,400})"', re.IGNORECASE)
 _SHOWN: Final = 200
 _NAMES_ITSELF: Final = "docker-distribution-api-version"
 _UNAUTHORIZED: Final = 401
+DENIED: Final = (401, 403)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +71,20 @@ class Answer:
             return str(json.loads(self.body)["errors"][0]["code"])[:64]
         except (ValueError, LookupError, TypeError):
             return ""
+
+
+def written(answer: Answer, status: int) -> Answer:
+    """The answer to something that was to be stored; raises `RegistryError` for another status than this one."""
+    if answer.status == status:
+        return answer
+    fault = Fault.PUSH_FAILED
+    if answer.status in DENIED:
+        fault = Fault.NO_PUSH
+    elif answer.status == 405:
+        fault = Fault.READ_ONLY
+    elif answer.status == 404:
+        fault = Fault.NO_NAMESPACE
+    raise RegistryError(fault, answer.reason, answer.status, answer.shown)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from typing import Final
 
 from rbdtui.checks.services.registry_answer import Fault, RegistryError, Trouble
-from rbdtui.checks.services.registry_client import Answer, RegistryClient
+from rbdtui.checks.services.registry_client import DENIED, Answer, RegistryClient, written
 from rbdtui.surely import surely
 
 REPOSITORY: Final = "rbdtui-check"
@@ -27,7 +27,6 @@ _ANY_MANIFEST: Final = ", ".join(
 )
 _CLEAN_UP_S: Final = 5.0
 _AT_ONCE: Final = 6
-_DENIED: Final = (401, 403)
 _GONE: Final = (200, 202, 204, 404)
 
 
@@ -66,7 +65,7 @@ class Trial:
         """Whether an account that may not push may read; a repository that is not there is answered with 404."""
         scope = f"repository:{self._repository}:pull"
         answer = await self._client.send("GET", f"/v2/{self._repository}/tags/list", scope)
-        if answer.status in _DENIED:
+        if answer.status in DENIED:
             self.troubles.append(Trouble(Fault.NO_PULL, answer.reason, answer.status, answer.shown))
 
     async def _push_and_pull(self) -> None:
@@ -87,10 +86,10 @@ class Trial:
         tagged = self._path("manifests", self._tag)
         putting = self._client.send("PUT", tagged, self._scope, body=manifest, kind=_MANIFEST)
         self._putting = asyncio.ensure_future(putting)
-        self._expect(await asyncio.shield(self._putting), 201)
+        written(await asyncio.shield(self._putting), 201)
         for pulled, expected in ((tagged, manifest), (self._path("blobs", digest), config)):
             answer = await self._client.send("GET", pulled, self._scope, accept=_MANIFEST)
-            if answer.status in _DENIED:
+            if answer.status in DENIED:
                 raise RegistryError(Fault.NO_PULL, answer.reason, answer.status, answer.shown)
             # A registry may keep its blobs elsewhere and send its clients there.
             if answer.status not in (302, 303, 307) and (answer.status != 200 or answer.body != expected):
@@ -98,7 +97,7 @@ class Trial:
 
     async def _push_blob(self, blob: bytes, digest: str) -> None:
         answer = await self._client.send("POST", self._path("blobs", "uploads/"), self._scope)
-        self._expect(answer, 202)
+        written(answer, 202)
         if not (location := answer.headers.get("location", "")):
             raise RegistryError(Fault.PUSH_FAILED, "Location", answer.status, answer.shown)
         self._upload = self._client.own_path(location)
@@ -106,23 +105,11 @@ class Trial:
         whole = f"{self._upload}{joined}digest={digest.replace(':', '%3A')}"
         self._pushed.append(self._path("blobs", digest))
         answer = await self._client.send("PUT", whole, self._scope, body=blob, kind="application/octet-stream")
-        self._expect(answer, 201)
+        written(answer, 201)
         self._upload = ""
 
     def _path(self, kind: str, what: str) -> str:
         return f"/v2/{self._repository}/{kind}/{what}"
-
-    def _expect(self, answer: Answer, status: int) -> None:
-        if answer.status == status:
-            return
-        fault = Fault.PUSH_FAILED
-        if answer.status in _DENIED:
-            fault = Fault.NO_PUSH
-        elif answer.status == 405:
-            fault = Fault.READ_ONLY
-        elif answer.status == 404:
-            fault = Fault.NO_NAMESPACE
-        raise RegistryError(fault, answer.reason, answer.status, answer.shown)
 
     async def _clean_up(self) -> None:
         """Give back all that was pushed; what stays is told."""
@@ -167,7 +154,7 @@ async def missing_images(client: RegistryClient, namespace: str, images: Iterabl
         async with slots:
             path = f"/v2/{repository}/manifests/{tag}"
             answer = await client.send("HEAD", path, f"repository:{repository}:pull", accept=_ANY_MANIFEST)
-        return answer.status in (404, *_DENIED)
+        return answer.status in (404, *DENIED)
 
     wanted = list(images)
     absent = await asyncio.gather(*(is_missing(image) for image in wanted))

@@ -8,20 +8,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar, Final
 
-from rbdtui.kube.session import KubeError, KubeSession
+from rbdtui.kube.session import KubeSession
 from rbdtui.plan.step import Gate, Pending, StepContext, StepError
 from rbdtui.plan.steps.rainbond.access import open_api, rainbond_release
-from rbdtui.probes.namespace import look
+from rbdtui.probes.namespace import explained, look
 from rbdtui.rainbond.components import Component, used_components
-from rbdtui.rainbond.why import Cause, CauseKind, why, with_log
-from rbdtui.rainbond.workloads import NAMESPACE, Judgement, Seen, entries, judge_all, number
+from rbdtui.rainbond.why import Cause, CauseKind, why
+from rbdtui.rainbond.workloads import Judgement, Seen, entries, judge_all, number
 from rbdtui.words import T
 
 AT_LEAST_S: Final = 600.0
 """Readiness of workers and builders is first asked after 90 s, the API and a console that migrates for the first time
 are killed and started again after 60 s (goodrain/rainbond-operator@v6.2.1-release, controllers/handler)."""
 AT_MOST_S: Final = 3600.0
-_LOG_LINES: Final = 20
 _STARTING_IS_NEWS_S: Final = 30.0
 
 
@@ -124,18 +123,8 @@ async def _reports(parts: Sequence[Component], kube: KubeSession) -> tuple[list[
 
 
 async def _report(kube: KubeSession, judgement: Judgement, seen: Seen) -> ComponentReport:
-    causes = [await _explained(kube, cause) for cause in why(judgement, seen)]
+    causes = [await explained(kube, cause) for cause in why(judgement, seen)]
     return ComponentReport(judgement, tuple(causes))
-
-
-async def _explained(kube: KubeSession, cause: Cause) -> Cause:
-    if not cause.wants_log:
-        return cause
-    try:
-        log = await kube.log(NAMESPACE, cause.pod, cause.container, previous=cause.crashed, tail_lines=_LOG_LINES)
-    except KubeError:
-        return with_log(cause, None)
-    return with_log(cause, log)
 
 
 def _tell(context: StepContext, reports: Sequence[ComponentReport], moved: _Moved) -> None:
