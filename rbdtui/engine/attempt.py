@@ -130,6 +130,6 @@ async def _carry_out(
     if pending.changes:
         emit(StepDescribed(step.id, tuple(change.to_json() for change in pending.changes)))
     await commit()
-    await step.apply(context, pending)
+    only_waited = await step.apply(context, pending) is False
     await step.verify(context)
-    return Outcome.UNCHANGED if step.kind is StepKind.GATE else Outcome.CHANGED
+    return Outcome.UNCHANGED if only_waited or step.kind is StepKind.GATE else Outcome.CHANGED

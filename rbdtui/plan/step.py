@@ -220,8 +220,11 @@ class Step(ABC):
         """What is not yet so; changes nothing."""
 
     @abstractmethod
-    async def apply(self, context: StepContext, pending: Pending[Any]) -> None:
-        """Bring the result about, from what was pending a moment ago; safe to be cut off at any point and repeated."""
+    async def apply(self, context: StepContext, pending: Pending[Any]) -> bool | None:
+        """Bring the result about, from what was pending a moment ago; safe to be cut off at any point and repeated.
+
+        False when nothing was changed after all, because waiting was enough.
+        """
 
     async def verify(self, context: StepContext) -> None:
         """Prove the result, by default that nothing is pending any more; raises `StepError`."""

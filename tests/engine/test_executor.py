@@ -19,12 +19,12 @@ from rbdtui.engine.events import (
 )
 from rbdtui.engine.executor import CommandRefusedError
 from rbdtui.engine.state import StepStatus
-from rbdtui.plan.step import Plan, RetryPolicy, Step, StepClass, StepContext, StepError, StepKind
+from rbdtui.plan.step import Pending, Plan, RetryPolicy, Step, StepClass, StepContext, StepError, StepKind
 from rbdtui.transport.base import (
     ConnectionLostError,
     UploadProgress,
 )
-from tests.engine.support import QUICK, World, executing, failing, held, kind, lanes
+from tests.engine.support import QUICK, FakeStep, World, executing, failing, held, kind, lanes
 
 
 async def test_a_step_starts_when_everything_before_it_is_done(tmp_path: Path) -> None:
@@ -45,6 +45,23 @@ async def test_a_step_starts_when_everything_before_it_is_done(tmp_path: Path) -
         last_line = events[-1]
         assert isinstance(last_line, RunFinished)
         assert (last_line.outcome, last_line.changed) == (RunOutcome.DONE, 5)
+
+
+async def test_a_step_that_found_waiting_enough_is_no_change(tmp_path: Path) -> None:
+    class Patient(FakeStep):
+        name = "patient"
+
+        async def apply(self, context: StepContext, pending: Pending[None]) -> bool:
+            await super().apply(context, pending)
+            return False
+
+    world = World()
+    Patient.world = world
+    async with executing(tmp_path, [Patient("n1"), *lanes(world, ["n2"], ["a"])]) as run:
+        assert await run.outcome() is RunOutcome.DONE
+        finished = {event.step: event.outcome for event in run.events() if isinstance(event, StepFinished)}
+        assert finished == {"patient@n1": Outcome.UNCHANGED, "a@n2": Outcome.CHANGED}
+        assert run.events()[-1].changed == 1
 
 
 async def test_what_is_so_already_is_left_alone(tmp_path: Path) -> None:

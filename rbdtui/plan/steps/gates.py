@@ -60,13 +60,14 @@ class VipToServer(Step):
         waits = None if len(holders.names) == 1 else vip.holder_error(context, holders)
         return Pending(tuple(changes), str(holders), waits, holders)
 
-    async def apply(self, context: StepContext, pending: Pending[vip.Holders]) -> None:
+    async def apply(self, context: StepContext, pending: Pending[vip.Holders]) -> bool:
         """Have the wrong holders give it away until a ready server has it; raises `StepError`."""
         deadline = time.monotonic() + self.wait_s
+        moved = False
         seen: vip.Holders | None = pending.seen
 
         async def held_by_a_server() -> StepError | None:
-            nonlocal seen
+            nonlocal seen, moved
             limit_s = max(1.0, deadline - time.monotonic())
             async with context.waiting():
                 holder = await vip.wait_for_one_holder(context, limit_s=limit_s, seen=seen)
@@ -74,10 +75,12 @@ class VipToServer(Step):
             if not await self._not_ready(context, [holder]):
                 return None
             context.report.note(T("plan.note.vip_away", node=holder))
+            moved = True
             await unit_action(context.hosts[holder], UNIT, "restart")
             return StepError("vip_not_on_server", node=holder, retryable=True)
 
         await wait_for(held_by_a_server, limit_s=self.wait_s, every_s=1.0)
+        return moved
 
     async def verify(self, context: StepContext) -> None:
         """The last look was the proof."""

@@ -99,10 +99,11 @@ class _StartRke2(Step):
         start = unit_change("restart" if seen.state.active == "active" else "start", self.unit)
         return Pending((*enable, start), evidence, seen=seen)
 
-    async def apply(self, context: StepContext, pending: Pending[_Seen]) -> None:
+    async def apply(self, context: StepContext, pending: Pending[_Seen]) -> bool:
         """Start RKE2 and follow its log until the node is ready; raises `StepError` with the last lines."""
         host, seen = context.hosts[self.node], pending.seen
         before = seen.progress or await look(host, self.unit, "")
+        is_up = seen.progress is not None and before.active not in AT_REST
         inputs = seen.inputs or await self._inputs(context)
         if before.active not in AT_REST:
             started = seen.started if seen.started is not None else await Started(self.unit).read(host)
@@ -123,6 +124,7 @@ class _StartRke2(Step):
                 # RKE2 goes on without the setting, and says so only at its start: the next try starts it anew.
                 await Started(self.unit).forget(host)
             raise
+        return not is_up
 
     async def verify(self, context: StepContext) -> None:
         """The last look, at a unit that was started with this configuration, was the proof."""

@@ -45,12 +45,12 @@ class CarryToWorkloads(Step):
         change = Change(ChangeKind.SERVICE, T("plan.change.operator_restart"), "\n".join([command, *lines]))
         return Pending((change,), "\n".join(lines), seen=lines)
 
-    async def apply(self, context: StepContext, pending: Pending[list[str]]) -> None:
+    async def apply(self, context: StepContext, pending: Pending[list[str]]) -> bool:
         """Give the operator a moment, restart it, and wait until all of it shows; raises `StepError`."""
         async with context.waiting():
             try:
                 await wait_for(lambda: self._late(context), limit_s=self.by_itself_s, every_s=self.look_every_s)
-                return
+                return False
             except StepError as error:
                 if error.code != "workloads_stale":
                     raise
@@ -64,6 +64,7 @@ class CarryToWorkloads(Step):
         async with context.waiting():
             await asyncio.sleep(self.look_every_s)
             await wait_for(lambda: self._late(context), limit_s=self.wait_s, every_s=self.look_every_s)
+        return True
 
     async def verify(self, context: StepContext) -> None:
         """The last look was the proof."""
