@@ -45,7 +45,7 @@ TLS = "/var/lib/rancher/rke2/server/tls/etcd"
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LabSite]:
-    with Lab("rainbond517", hosts=3) as lab:
+    with Lab("rain517", hosts=3) as lab:
         made = LabSite(lab, tmp_path_factory.mktemp("lab") / "site", THREE_HOSTS)
         made.bundle = lab.rainbond_bundle("5.17.3")
         made.write()

@@ -74,11 +74,11 @@ _RELEASED_PARTS = (
 
 _PARTS_OF_5 = (
     *("rainbond-operator", "rbd-api", "rbd-chaos", "rbd-mq", "rbd-worker", "rbd-init-probe", "rbd-gateway", "rbd-node"),
-    *("rbd-resource-proxy", "rbd-webcli", "rbd-monitor", "rbd-eventlog", "rbd-mesh-data-panel", "nfs-provisioner"),
+    *("rbd-resource-proxy", "rbd-webcli", "rbd-monitor", "rbd-eventlog", "rbd-mesh-data-panel"),
 )
 _OTHERS_OF_5 = (
     *("etcd:v3.3.18", "registry:2.6.2", "rbd-db:8.0.19", "metrics-server:v0.4.1", "metrics-scraper:v1.0.4"),
-    *("kubernetes-dashboard:v2.6.1", "mysqld-exporter:latest"),
+    *("kubernetes-dashboard:v2.6.1", "mysqld-exporter:latest", "nfs-provisioner:latest"),
 )
 
 
