@@ -138,7 +138,7 @@ class FakeStep(Step):
             return Pending(evidence="looked")
         return Pending((Change(ChangeKind.COMMAND, T("test.change"), f"do {self.id}"),), evidence="looked")
 
-    async def apply(self, context: StepContext, pending: Pending[None]) -> None:
+    async def apply(self, context: StepContext, pending: Pending[None]) -> bool | None:
         world = self.world
         world.did.append(("apply", self.id))
         world.running.add(self.id)
@@ -151,6 +151,7 @@ class FakeStep(Step):
             world.done.add(self.id)
         finally:
             world.running.discard(self.id)
+        return None
 
 
 def kind(name: str, world: World, **attributes: Any) -> type[FakeStep]:

@@ -59,9 +59,12 @@ async def test_a_step_that_found_waiting_enough_is_no_change(tmp_path: Path) -> 
     Patient.world = world
     async with executing(tmp_path, [Patient("n1"), *lanes(world, ["n2"], ["a"])]) as run:
         assert await run.outcome() is RunOutcome.DONE
-        finished = {event.step: event.outcome for event in run.events() if isinstance(event, StepFinished)}
+        events = run.events()
+        finished = {event.step: event.outcome for event in events if isinstance(event, StepFinished)}
         assert finished == {"patient@n1": Outcome.UNCHANGED, "a@n2": Outcome.CHANGED}
-        assert run.events()[-1].changed == 1
+        last = events[-1]
+        assert isinstance(last, RunFinished)
+        assert last.changed == 1
 
 
 async def test_what_is_so_already_is_left_alone(tmp_path: Path) -> None:
