@@ -1,5 +1,6 @@
 """Rainbond 5.17.3 on real hosts: three servers with a VIP, the cluster's own etcd, all else built in, to its proof.
 
+Taken back, it is installed once more into the same cluster, with its databases in a real MySQL 5.7 outside.
 The lab's Rainbond is a stand-in with the order and the words of the real one; Kubernetes, etcd, helm, keepalived and
 containerd are real.
 """
@@ -15,6 +16,8 @@ import pytest
 
 from tests.e2e.lab_site import ArgvWatch, LabSite
 from tests.lab import Lab
+from tests.lab.servers import databases
+from tests.lab.servers.databases import Database, database
 
 pytestmark = [pytest.mark.lab_long, pytest.mark.timeout(2400)]
 
@@ -40,6 +43,8 @@ STEPS = (
     "keepalived-gateway-check@n1",
 )  # fmt: skip
 SYSTEM = ("-n", "rbd-system")
+OUTSIDE = "mysql: {mode: external, host: HERE, port: PORT, username: rbd, password: secret:mysql}\n"
+PASSWORD = "Region-and-console-57"
 TLS = "/var/lib/rancher/rke2/server/tls/etcd"
 
 
@@ -98,3 +103,35 @@ def test_rainbond_alone_is_taken_back_with_the_secret_and_its_class(site: LabSit
     assert "rbd-system" not in {item["metadata"]["name"] for item in namespaces}
     classes = json.loads(site.kubectl("n1", "get", "storageclass", "-o", "json"))["items"]
     assert "rainbondvolumerwx" not in {item["metadata"]["name"] for item in classes}
+
+
+@pytest.fixture(scope="module")
+def mysql(site: LabSite) -> Iterator[Database]:
+    if (lacking := databases.unavailable("5.7")) is not None:
+        pytest.skip(f"NOT TESTED WITH MYSQL 5.7: {lacking}")
+    with database("5.7", "--skip-name-resolve", address=site.lab.jump_address) as server:
+        server.root(f"CREATE USER rbd@'%' IDENTIFIED BY '{PASSWORD}'")
+        for name in ("console", "region"):
+            server.root(
+                f"CREATE DATABASE {name} CHARACTER SET utf8mb4 COLLATE utf8mb4_unicode_ci",
+                f"GRANT ALL ON {name}.* TO rbd@'%'",
+            )
+        yield server
+
+
+def test_the_same_cluster_gets_it_again_with_mysql_5_7_outside(site: LabSite, mysql: Database) -> None:
+    plan = site.path / "cluster.yaml"
+    plan.write_text(plan.read_text() + OUTSIDE.replace("HERE", site.lab.jump_address).replace("PORT", str(mysql.port)))
+    assert site.rbdtui("secret", "set", str(site.path), "mysql", stdin=PASSWORD).returncode == 0
+
+    done = site.rbdtui("run", str(site.path), "--yes")
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert PASSWORD not in done.stdout + done.stderr
+    listed = json.loads(site.kubectl("n1", *SYSTEM, "get", "deploy,sts,ds", "-o", "json"))["items"]
+    parts = {item["metadata"]["name"]: item for item in listed}
+    assert "rbd-db" not in parts
+    args = parts["rbd-api"]["spec"]["template"]["spec"]["containers"][0]["args"]
+    assert any(f"rbd:{PASSWORD}@tcp({site.lab.jump_address}:{mysql.port})" in each for each in args)
+    tables = {name for (name,) in mysql.root("SELECT DISTINCT table_schema FROM information_schema.tables")}
+    assert "console" in tables
