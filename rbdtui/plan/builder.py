@@ -29,7 +29,7 @@ from rbdtui.plan.steps.kubeconfig_given import TakeKubeconfig
 from rbdtui.plan.steps.prepare import HostsFile, PrepareSystem
 from rbdtui.plan.steps.push import PushImages
 from rbdtui.plan.steps.rainbond.cluster import PatchCluster
-from rbdtui.plan.steps.rainbond.etcd_secret import EtcdSecret, needs_etcd_secret
+from rbdtui.plan.steps.rainbond.etcd_secret import EtcdSecret
 from rbdtui.plan.steps.rainbond.namespace import MakeNamespace
 from rbdtui.plan.steps.rainbond.proof import RainbondProof
 from rbdtui.plan.steps.rainbond.ready import ComponentsReady
@@ -42,6 +42,7 @@ from rbdtui.plan.steps.rke2_config import ConfigureRke2
 from rbdtui.plan.steps.rke2_start import ApiReached, StartAgent, StartFirstServer, StartServer
 from rbdtui.plan.steps.ship import InstallHostPackages, ShipBundle, UnpackRke2
 from rbdtui.rainbond import provisioner
+from rbdtui.rainbond.values import needs_etcd_secret
 from rbdtui.spec.model import ClusterSpec, Node, Role
 from rbdtui.spec.sections.registry import RegistryMode
 

@@ -41,10 +41,10 @@ class Validity:
     subject: str
 
 
-def validity(port: int, der: bytes) -> Validity | None:
-    """What a certificate says; None for one that cannot be read, or when none was shown."""
+def validity(port: int, shown: bytes | x509.Certificate) -> Validity | None:
+    """What a certificate (DER) says; None for one that cannot be read, or when none was shown."""
     try:
-        certificate = x509.load_der_x509_certificate(der)
+        certificate = x509.load_der_x509_certificate(shown) if isinstance(shown, bytes) else shown
         begin, end = certificate.not_valid_before_utc, certificate.not_valid_after_utc
         return Validity(port, begin.timestamp(), end.timestamp(), certificate.subject.rfc4514_string()[:200])
     except (*UNREADABLE, x509.InvalidVersion):
@@ -56,18 +56,18 @@ def judge_certificates(
 ) -> Answer:
     """The certificate that ends first; ``reached`` says whether the node could be asked, ``at`` is now, Unix time."""
     key = ProbeKey(CERTIFICATE, node)
-    evidence = "\n".join(f"{each.port} {_date(each.begin)} - {_date(each.end)} {each.subject}" for each in found)
+    evidence = "\n".join(f"{each.port} {dated(each.begin)} - {dated(each.end)} {each.subject}" for each in found)
     if not reached:
         return Answer(key, ProbeState.UNKNOWN, T("probe.certificate.unasked", node=node), None, asked)
     if not found:
         return Answer(key, ProbeState.EXPECTED, T("probe.certificate.none"), None, asked)
     early = [each for each in found if each.begin > at]
     if early:
-        detail = T("probe.certificate.early", port=early[0].port, date=_date(early[0].begin))
+        detail = T("probe.certificate.early", port=early[0].port, date=dated(early[0].begin))
         return Answer(key, ProbeState.DEGRADED, detail, None, asked, evidence)
     first = min(found, key=lambda each: each.end)
     days = int((first.end - at) // _DAY_S)
-    facts: dict[str, str | int | float | Text] = {"port": first.port, "date": _date(first.end), "days": abs(days)}
+    facts: dict[str, str | int | float | Text] = {"port": first.port, "date": dated(first.end), "days": abs(days)}
     if first.end <= at:
         return Answer(key, ProbeState.DOWN, T("probe.certificate.expired", **facts), None, asked, evidence)
     if days < thresholds.certificate_warn_days:
@@ -75,7 +75,8 @@ def judge_certificates(
     return Answer(key, ProbeState.OK, T("probe.certificate.good", **facts), None, asked, evidence)
 
 
-def _date(at: float) -> str:
+def dated(at: float) -> str:
+    """A moment, Unix time, as it is told."""
     return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d %H:%M UTC")
 
 

@@ -12,6 +12,7 @@ from rbdtui.probes import (
     cluster,
     components,
     etcd,
+    etcd_secret,
     gateway,
     hosts,
     image_registry,
@@ -33,6 +34,7 @@ PROBES: Final[tuple[Probe, ...]] = (
     image_registry.PROBE,
     gateway.PROBE,
     components.PROBE,
+    etcd_secret.PROBE,
     admin_port.PROBE,
     restarts.PROBE,
 )

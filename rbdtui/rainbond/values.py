@@ -31,6 +31,11 @@ _SEVERAL: Final = 2
 Tree = dict[str, object]
 
 
+def needs_etcd_secret(spec: ClusterSpec) -> bool:
+    """Whether Rainbond is given an etcd that is there already."""
+    return "etcd" in spec.profile.sections and spec.etcd.mode is not EtcdMode.BUILTIN
+
+
 def chart_values(spec: ClusterSpec, release: Release, secret: Callable[[str], str]) -> Content:
     """The values file for helm, YAML; ``secret`` gives the value of a name of the vault."""
     tree = value_tree(spec, release)

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.e2e.lab_site import ArgvWatch, LabSite
+from tests.e2e.lab_site import ArgvWatch, LabSite, wait_for
 from tests.lab import Lab
 from tests.lab.servers import databases
 from tests.lab.servers.databases import Database, database
@@ -85,6 +85,29 @@ def test_the_secret_opens_the_clusters_etcd_and_its_key_is_nowhere_else(site: La
     for file in site.path.rglob("*"):
         if file.is_file():
             assert key.split("\n")[1].encode() not in file.read_bytes(), file
+
+
+def test_its_health_is_good_and_tells_when_its_certificate_for_etcd_ends(site: LabSite) -> None:
+    def probes() -> dict[str, str]:
+        said = json.loads(site.rbdtui("health", str(site.path), "--json").stdout)
+        return {probe["id"]: probe["state"] for probe in said["probes"]}
+
+    wait_for(lambda: set(probes().values()) == {"ok"}, 120, "a healthy site", every_s=1)
+    assert probes()["etcd-secret"] == "ok"
+    secret = json.loads(site.kubectl("n1", *SYSTEM, "get", "secret", "rbd-etcd-secret", "-o", "json"))["data"]
+    make = "openssl req -x509 -newkey rsa:2048 -nodes -days 20 -subj /CN=soon -keyout /dev/null 2>/dev/null"
+    soon = site.lab.inside("n1", f"{make} | base64 -w0").stdout
+    try:
+        set_certificate(site, soon)
+        assert probes()["etcd-secret"] == "degraded"
+    finally:
+        set_certificate(site, secret["cert-file"])
+    assert probes()["etcd-secret"] == "ok"
+
+
+def set_certificate(site: LabSite, encoded: str) -> None:
+    patch = json.dumps({"data": {"cert-file": encoded}})
+    site.kubectl("n1", *SYSTEM, "patch", "secret", "rbd-etcd-secret", "-p", f"'{patch}'")
 
 
 def test_a_second_run_changes_nothing(site: LabSite) -> None:

@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from rbdtui.plan.step import StepError
-from rbdtui.plan.steps.rainbond.etcd_secret import SERVER_FILES, EtcdSecret, needs_etcd_secret
+from rbdtui.plan.steps.rainbond.etcd_secret import SERVER_FILES, EtcdSecret
+from rbdtui.rainbond.values import needs_etcd_secret
 from rbdtui.spec.model import ClusterSpec
 from rbdtui.transport.base import CommandResult, ConnectTimeoutError
 from rbdtui.transport.scripts import Script

@@ -35,11 +35,6 @@ SERVER_FILES: Final = (f"{_TLS}/server-ca.crt", f"{_TLS}/client.crt", f"{_TLS}/c
 """What RKE2's API server itself shows to etcd (k3s-io/k3s, pkg/daemons/control/deps)."""
 
 
-def needs_etcd_secret(spec: ClusterSpec) -> bool:
-    """Whether Rainbond is given an etcd that is there already."""
-    return "etcd" in spec.profile.sections and spec.etcd.mode is not EtcdMode.BUILTIN
-
-
 @dataclass(frozen=True, slots=True)
 class _Source:
     """Where the three come from."""
