@@ -31,6 +31,7 @@ _LINE_BYTES: Final = 600
 _UNPACK_S: Final = 1.2
 _IMPORT_S: Final = 1.5
 _SOCKET: Final = "/run/k3s/containerd/containerd.sock"
+_GATEWAY_PROGRAMS: Final = ("openresty", "rbd-gateway")
 
 
 class KubectlError(Exception):
@@ -257,12 +258,26 @@ async def images_import(call: Call) -> int:
     return 0
 
 
+async def port_owners(call: Call) -> int:
+    """``port-owners PORT...``: of pods only the gateway's listen on their host."""
+    cluster, machine = cluster_of(call.machine), call.machine
+    pods = cluster.store.listed(cluster.store.kind("", "pods")) if cluster is not None else []
+    own = [pod for pod in pods if pod["spec"].get("nodeName") == machine.name]
+    uids = [pod["metadata"]["uid"] for pod in own if pod["metadata"]["name"].startswith("rbd-gateway-")]
+    for port in map(int, call.args):
+        if (found := machine.listener("127.0.0.1", port)) is not None:
+            uid = uids[0] if uids and found.process in _GATEWAY_PROGRAMS else "-"
+            call.line(f"{port} {found.process} {uid}")
+    return 0
+
+
 VERBS: Verbs = {
     "etcd-members": etcd_members,
     "images-import": images_import,
     "images-state": images_state,
     "kube-label": kube_label,
     "kube-nodes": kube_nodes,
+    "port-owners": port_owners,
     "rke2-identity": rke2_identity,
     "rke2-progress": rke2_progress,
     "rke2-state": rke2_state,

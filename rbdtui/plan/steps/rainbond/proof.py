@@ -12,6 +12,7 @@ from rbdtui.kube.session import KubeSession
 from rbdtui.plan.step import Gate, Pending, StepContext, StepError
 from rbdtui.plan.steps.rainbond.access import LIMITS, open_api, rainbond_release, ways
 from rbdtui.plan.steps.rainbond.console_region import stale_region
+from rbdtui.plan.steps.rainbond.owners import wrong_owners
 from rbdtui.plan.steps.rainbond.region import wrong_region_api
 from rbdtui.plan.waiting import wait_for
 from rbdtui.probes import admin_port
@@ -82,6 +83,7 @@ async def wrong_with_rainbond(context: StepContext, kube: KubeSession) -> list[s
         _wrong_health(context, str(address)),
         wrong_region_api(context, kube, str(address)),
         _wrong_names(context, str(address)),
+        wrong_owners(context, kube),
     ]
     return [line for lines in await asyncio.gather(*looks) for line in lines]
 
