@@ -13,7 +13,9 @@ from textual.widget import Widget
 from textual.widgets import Static
 
 from rbdtui.findings import Finding, Severity
+from rbdtui.profiles import Profile
 from rbdtui.spec.model import GatewayMode, Role
+from rbdtui.spec.single_points import bound_to_a_node
 from rbdtui.spec.survival import Fate, Outcome, what_if_dies
 from rbdtui.terminal_text import clean_line
 from rbdtui.words import T
@@ -170,11 +172,22 @@ class RolesScreen(RowListScreen):
             page.append(f"{T('roles.if_dies', node=_name(row))}\n", style="bold")
             for outcome in survival.outcomes:
                 self._append_outcome(page, outcome)
-            page.append(hanging(self._detail, self.glyphs.dash, str(T("roles.not_used"))), style="dim")
+            self._append_components(page, known.spec.profile, _name(row))
         elif row is not None:
             page.append(hanging(self._detail, "", str(T("roles.no_role", node=_name(row))), indent=0), style="dim")
         if self._detail.content != page:
             self._detail.update(page)
+
+    def _append_components(self, page: Line, profile: Profile, node: str) -> None:
+        """What becomes of the parts of the platform: nobody knows before which node will have one."""
+        spec = self.workbench.draft.spec
+        if "mysql" not in profile.sections:
+            page.append(hanging(self._detail, self.glyphs.dash, str(T("roles.not_used"))), style="dim")
+        elif spec is not None and (bound := bound_to_a_node(spec)):
+            text = T("roles.bound", node=node, parts=", ".join(bound))
+            page.append(hanging(self._detail, self.glyphs.warn, str(text)), style=self.style("warning"))
+        elif spec is not None:
+            page.append(hanging(self._detail, self.glyphs.dash, str(T("roles.start_again"))), style="dim")
 
     def _told(self, row: RoleRow | None) -> list[Finding]:
         """What is wrong with the roles as a whole, or with the node under the cursor; the worst first.

@@ -59,6 +59,12 @@ def single_points(spec: ClusterSpec) -> list[SinglePoint]:
     return sorted(found, key=lambda point: tuple(Loss).index(point.loss))
 
 
+def bound_to_a_node(spec: ClusterSpec) -> list[str]:
+    """Components that stop with the node that happens to have their data, until it is back."""
+    known = _of_components(spec) if "mysql" in spec.profile.sections else ()
+    return [point.part for point in known if point.loss is Loss.STOPS]
+
+
 def _of_kubernetes(spec: ClusterSpec) -> Iterator[SinglePoint]:
     api_servers = spec.nodes_with(Role.CONTROL_PLANE)
     members = spec.nodes_with(Role.ETCD)

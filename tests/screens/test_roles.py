@@ -15,6 +15,7 @@ from screens.dialogs.presets import PresetsDialog
 from screens.roles import RolesScreen
 from screens.widgets.role_table import RoleTable
 from tests.screens.conftest import LOOKS, SMALL, Opened, Picture, bench, make_site, settled
+from tests.screens.test_forms import plan_with
 from tests.screens.waiting import drawn, program
 
 EMPTY = "apiVersion: rbdtui/v1\nname: site-a\nprofile: kubernetes-only\nbundle: bundle\nnodes: []\n"
@@ -255,3 +256,33 @@ async def test_the_column_under_the_cursor_is_seen(opened: Opened, site: Site, s
             assert any(span.key == (table.row, table.column) for line in table._drawn for span in line)
             assert (columns[0] in heading) or "<" in heading
             assert (columns[-1] in heading) or heading.endswith(">")
+
+
+OUTSIDE = (
+    "storage: {mode: storage-class, storage_class: fast}",
+    "mysql: {mode: external, host: 10.0.0.20, username: a, password: secret:a}",
+    "registry: {mode: external, domain: hub.corp:5000}",
+)
+
+
+@pytest.mark.parametrize(
+    ("lines", "profile", "words"),
+    [
+        ((), "kubernetes-only", "registry, storage: not used by this profile"),
+        ((), "rainbond-6", "these stop until it is back: rbd-db, rbd-hub, rbd-app-ui, minio"),
+        (OUTSIDE[1:], "rainbond-6", "these stop until it is back: rbd-app-ui, minio"),
+        ((*OUTSIDE, "rainbond: {version: v6.9.3-release}"), "rainbond-6", "starts again on another node"),
+    ],
+)
+async def test_what_the_platform_keeps_on_one_node_is_no_secret(
+    opened: Opened, home: Path, lines: tuple[str, ...], profile: str, words: str
+) -> None:
+    workbench = plan_with(home, *lines, profile=profile)
+    async with opened(workbench) as pilot:
+        screen = await show(pilot)
+        assert words in " ".join(said(screen).split())
+        workbench.change(lambda data: data.update(kubernetes={"api": {"mode": "no such"}}))
+        await drawn(pilot)
+        assert ("not used" in said(screen)) == (profile == "kubernetes-only"), "of a plan with mistakes nothing is said"
+        assert "another node" not in said(screen)
+        assert "until it is back" not in said(screen)
