@@ -47,6 +47,7 @@ async def test_a_plan_ends_with_a_proven_rainbond_and_a_second_one_changes_nothi
         context = replace(at.context, spec=spec)
         plan = build_plan(spec, context.facts)
         first = await walk(plan, context)
+        pulled = await _pulled_by_nodes(context)
         second = await walk(plan, context)
         told = await _told_of_health(context)
         bound = await volumes_of(context)
@@ -56,12 +57,26 @@ async def test_a_plan_ends_with_a_proven_rainbond_and_a_second_one_changes_nothi
             await asyncio.sleep(0.05)
     assert first["rainbond-release"].changed
     assert first["rainbond-trial"].changed
+    assert pulled == {"rbdtui-pull-node1", "rbdtui-pull-node2", "rbdtui-pull-node3"}
     assert {"nfs-storage", ""} == set(bound), "Rainbond's own volumes, and the exported directory"
     assert len(bound) == 6, "none of the trial is left"
     assert error is not None
     assert error.code == "provisioner_not_ready", "a server that is gone is named"
     assert [step.step for step in second.values() if step.changed] == []
     assert told == [], "a healthy site is quiet"
+
+
+async def _pulled_by_nodes(context: StepContext) -> set[str]:
+    """Pods whose node has pulled an image through the built-in registry; they are gone by now."""
+    async with open_api(context) as api:
+        events = (await api.kube.get("/api/v1/namespaces/rbd-system/events"))["items"]
+        pods = (await api.kube.get("/api/v1/namespaces/rbd-system/pods"))["items"]
+    assert not [pod for pod in pods if pod["metadata"]["name"].startswith("rbdtui-")]
+    return {
+        event["involvedObject"]["name"]
+        for event in events
+        if event["reason"] == "Pulled" and "goodrain.me/rbdtui-check:" in event["message"]
+    }
 
 
 async def _told_of_health(context: StepContext) -> list[str]:

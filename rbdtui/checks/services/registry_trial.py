@@ -6,7 +6,7 @@ import asyncio
 import hashlib
 import json
 import secrets
-from collections.abc import Iterable, Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from typing import Final
 
 from rbdtui.checks.services.registry_answer import Fault, RegistryError, Trouble
@@ -28,6 +28,7 @@ _ANY_MANIFEST: Final = ", ".join(
 _CLEAN_UP_S: Final = 5.0
 _AT_ONCE: Final = 6
 _GONE: Final = (200, 202, 204, 404)
+Meanwhile = Callable[[str], Awaitable[None]]
 
 
 def in_namespace(namespace: str, name: str) -> str:
@@ -50,10 +51,15 @@ class Trial:
         """The image on its way."""
         self.troubles: list[Trouble] = []
 
-    async def run(self) -> None:
-        """Push, pull and delete; cleans up also when it is cancelled."""
+    async def run(self, meanwhile: Meanwhile | None = None) -> None:
+        """Push, pull and delete; cleans up also when it is cancelled.
+
+        ``meanwhile`` is called with the image's name in the registry while it is there, and may raise.
+        """
         try:
             await self._push_and_pull()
+            if meanwhile is not None:
+                await meanwhile(f"{self._repository}:{self._tag}")
         except RegistryError as error:
             self.troubles.append(error.trouble)
             if error.trouble.fault is Fault.NO_PUSH:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -123,6 +123,8 @@ class Cluster:
         """Machines whose member runs."""
         self.api_running: dict[str, frozenset[str]] = {}
         """Machines whose API server runs, with the names and addresses in its certificate."""
+        self.registries: dict[str, Callable[[str], bool]] = {}
+        """By name, whether one that nodes reach through the gateway has an image (``name:tag``)."""
         self.faults = Faults()
         self._pods_started = 0
         self._id = int(hashlib.sha256(f"cluster {seed}".encode()).hexdigest()[:15], 16)

@@ -208,7 +208,13 @@ class Kubelet:
         image = str(container["image"])
         if self._machine.has_image(image) and container.get("imagePullPolicy") != "Always":
             return False
-        host = image.partition("/")[0]
+        host, _, rest = image.partition("/")
+        has = self._cluster.registries.get(host)
+        if has is not None and self._machine.addresses_of(host) and self._may_pull(pod, host) and has(rest):
+            life.waiting = ("CreateContainerError", "failed to generate container spec: no command specified")
+            life.again_s = self._tempo.now_s + _BACK_OFF_S
+            event(self._store, pod, "Pulled", f'Successfully pulled image "{image}"', warning=False)
+            return True
         words = (
             f'failed to pull and unpack image "{image}": failed to resolve reference "{image}": failed to do request: '
             f'Head "https://{host}/v2/": dial tcp: lookup {host}: no such host'
@@ -218,6 +224,11 @@ class Kubelet:
         life.again_s = self._tempo.now_s + (_BACK_OFF_S if tried else 2.0)
         event(self._store, pod, "Failed", f'Failed to pull image "{image}": {words}')
         return True
+
+    def _may_pull(self, pod: Object, host: str) -> bool:
+        """Whether the pod or the node's own file brings a login."""
+        own = self._machine.files.text("/etc/rancher/rke2/registries.yaml")
+        return bool(pod["spec"].get("imagePullSecrets")) or (f'"{host}"' in own and "password:" in own)
 
     def _say(self, pod: Object, container: Object, *lines: str) -> None:
         key = (pod["metadata"]["namespace"], pod["metadata"]["name"], container["name"])

@@ -15,7 +15,7 @@ from rbdtui.simulator.kubernetes.cluster import Cluster
 from rbdtui.simulator.kubernetes.http import Request, Response, json_response
 from rbdtui.simulator.kubernetes.store import StatusError, Store
 from rbdtui.simulator.rainbond.operator import HUB_PASSWORD, HUB_USER
-from rbdtui.simulator.rainbond.parts import NAMESPACE
+from rbdtui.simulator.rainbond.parts import BUILTIN_HUB, NAMESPACE
 
 _PATH: Final = re.compile(r"/v2/(?P<name>[a-z0-9/._-]+)/(?P<kind>manifests|blobs|tags)/(?P<what>.*)")
 _MARK: Final = {"Docker-Distribution-Api-Version": "registry/2.0"}
@@ -31,6 +31,11 @@ class Registry:
         self._manifests: dict[tuple[str, str], bytes] = {}
         """By repository and digest."""
         self._tags: dict[tuple[str, str], str] = {}
+
+    def has(self, image: str) -> bool:
+        """Whether there is an image, ``name:tag``."""
+        name, _, tag = image.rpartition(":")
+        return (name, self._tags.get((name, tag), "")) in self._manifests
 
     def answer(self, request: Request) -> Response:
         """One request."""
@@ -105,7 +110,9 @@ _OF: Final[WeakKeyDictionary[Cluster, Registry]] = WeakKeyDictionary()
 
 def registry_of(cluster: Cluster) -> Registry:
     """The one registry of a cluster, gone with it."""
-    return _OF.setdefault(cluster, Registry(partial(_account_of, cluster.store)))
+    registry = _OF.setdefault(cluster, Registry(partial(_account_of, cluster.store)))
+    cluster.registries[BUILTIN_HUB] = registry.has
+    return registry
 
 
 def _account_of(store: Store) -> tuple[str, str]:

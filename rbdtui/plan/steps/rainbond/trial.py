@@ -22,6 +22,7 @@ from rbdtui.plan.resources.units import digest_of
 from rbdtui.plan.step import Change, ChangeKind, Pending, Step, StepContext, StepError
 from rbdtui.plan.steps.rainbond.access import LIMITS, has_api, open_api, rainbond_release, ways
 from rbdtui.plan.steps.rainbond.cluster import suffix_of
+from rbdtui.plan.steps.rainbond.pull import SECRET, pull_fault, pull_secret
 from rbdtui.plan.waiting import wait_for
 from rbdtui.probes.ways import Target
 from rbdtui.probes.wire import HttpAnswer, Place, http_get, trusting_context
@@ -29,6 +30,7 @@ from rbdtui.profiles.rainbond_6 import REGISTRY_NAME
 from rbdtui.rainbond.values import chart_values
 from rbdtui.rainbond.workloads import CLUSTER_PATH, NAMESPACE, entries
 from rbdtui.spec.sections.registry import RegistryMode
+from rbdtui.surely import surely
 from rbdtui.transport.base import TransportError
 from rbdtui.words import T
 
@@ -80,14 +82,24 @@ class RainbondTrial(Step):
     async def apply(self, context: StepContext, pending: Pending[str]) -> None:
         """Try both, then note it; raises `StepError`."""
         if _has_registry(context):
-            async with open_api(context) as api:
-                account = await _account(api.kube)
-            every_s = self.look_every_s
-            await wait_for(lambda: _registry_fault(context, account), limit_s=self.registry_s, every_s=every_s)
+            await self._try_registry(context)
         async with open_api(context) as api:
             await self._try_application(context, api.kube)
             note = {"metadata": {"annotations": {_NOTE: pending.seen}}}
             await api.kube.patch(_NAMESPACE_PATH, note)
+
+    async def _try_registry(self, context: StepContext) -> None:
+        is_old = (await rainbond_release(context)).is_old
+        async with open_api(context) as api:
+            pulling = _Pulling(api.kube, await _account(api.kube), with_secret=is_old)
+            try:
+                if is_old:
+                    await api.kube.apply(SECRET, pull_secret(REGISTRY_NAME, pulling.account))
+                every_s = self.look_every_s
+                await wait_for(lambda: _registry_fault(context, pulling), limit_s=self.registry_s, every_s=every_s)
+            finally:
+                if is_old:
+                    await surely(_taken_away(api.kube, {SECRET: {}}))
 
     async def _try_application(self, context: StepContext, kube: KubeSession) -> None:
         host = f"{_APP}.{suffix_of(context.spec)}"
@@ -100,6 +112,16 @@ class RainbondTrial(Step):
                 await wait_for(lambda: _application_fault(context, host, path), limit_s=self.app_s, every_s=every_s)
         finally:
             await _taken_away(kube, application.objects)
+
+
+@dataclass(frozen=True, slots=True)
+class _Pulling:
+    """What images are pulled with."""
+
+    kube: KubeSession
+    account: Account
+    with_secret: bool
+    """Whether pods bring the login: of 5.17 the nodes have none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,10 +167,10 @@ async def _account(kube: KubeSession) -> Account:
     return Account(str(user), str(password)) if user and password else _ACCOUNT
 
 
-async def _registry_fault(context: StepContext, account: Account) -> StepError | None:
+async def _registry_fault(context: StepContext, pulling: _Pulling) -> StepError | None:
     """What an image meets on its way from each node through the registry's name and back."""
     nodes = [name for name in context.hosts if context.takes_part(name)]
-    said = [line for line in await asyncio.gather(*(_image_fault(context, name, account) for name in nodes)) if line]
+    said = [line for line in await asyncio.gather(*(_image_fault(context, name, pulling) for name in nodes)) if line]
     for line in said:
         context.report.line(line)
     if not said:
@@ -156,22 +178,28 @@ async def _registry_fault(context: StepContext, account: Account) -> StepError |
     return StepError("registry_not_proven", name=REGISTRY_NAME, evidence="\n".join(said), retryable=True)
 
 
-async def _image_fault(context: StepContext, node: str, account: Account) -> str:
+async def _image_fault(context: StepContext, node: str, pulling: _Pulling) -> str:
     """As the node meets the registry: that its name leads to the gateway address there has been proven before."""
     at = RegistryAt(REGISTRY_NAME, 443, trusting_context())
     asking = _AtTheGateway(no_secret, context.hosts[node], context.spec.gateway_address)
+    pulled = ""
+
+    async def pull(image: str) -> None:
+        nonlocal pulled
+        pulled = await pull_fault(pulling.kube, node, f"{REGISTRY_NAME}/{image}", with_secret=pulling.with_secret)
+
     try:
-        async with client_of(asking, at, account) as client:
+        async with client_of(asking, at, pulling.account) as client:
             await client.hello()
             trial = Trial(client, "")
-            await trial.run()
+            await trial.run(pull)
     except RegistryError as error:
         return f"{node}: {error.trouble}"
     except TransportError as error:
         return f"{node}: {error}"
     # A registry that deletes nothing is no fault of the way to it.
     faults = [trouble for trouble in trial.troubles if trouble.fault is not Fault.LEFT]
-    return f"{node}: {faults[0]}" if faults else ""
+    return f"{node}: {pulled or faults[0]}" if pulled or faults else ""
 
 
 async def _application(kube: KubeSession, host: str, *, is_old: bool) -> _Application:
