@@ -45,6 +45,8 @@ def _run_words(run: RunFollower) -> str:
 
     phase, name = phase_of(run), run.run_id.rpartition("-")[2]
     if phase in (RunPhase.RUNNING, RunPhase.READING):
+        if run.purpose is not None and not run.installs:
+            return str(T("shell.work_active", work=run.purpose.title, run=name))
         return str(T("shell.run_active", run=name))
     word = T(f"run_screen.phase.{phase.value}")  # words: run_screen.phase.*
     return str(T("shell.run_stands", run=name, phase=word))

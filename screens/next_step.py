@@ -84,7 +84,7 @@ def _of_demo_address(workbench: Workbench) -> Text | None:
 def _is_installed(workbench: Workbench) -> bool:
     """Whether the run that is looked at ended well with the plan as it is now: nothing of it is left to be done."""
     run = workbench.run
-    if run is None or run.alive or workbench.draft.dirty:
+    if run is None or run.alive or not run.installs or workbench.draft.dirty:
         return False
     from rbdtui.engine.inputs import spec_digest  # once there is a run
     from rbdtui.workbench.run_phase import RunPhase, phase_of
@@ -106,6 +106,8 @@ def _with_servers(section: str, workbench: Workbench) -> Text | None:
         from rbdtui.workbench.run_phase import RunPhase, phase_of  # once there is a run
 
         phase = phase_of(workbench.run)
+        if phase is RunPhase.DONE and workbench.run.purpose is not None and not workbench.run.installs:
+            return workbench.run.purpose.done
         if phase is RunPhase.DONE:
             return _how_it_is_used(workbench)
         under_way = workbench.active_run is not None and phase_of(workbench.active_run) is RunPhase.RUNNING

@@ -30,6 +30,8 @@ _WHILE: Final[Mapping[str, Callable[[RunPhase], bool]]] = {
     "detach": lambda phase: phase.live,
 }
 """In which phases an action has a meaning."""
+_INSTALLING: Final = ("go_on", "begin_anew")
+"""What has a meaning for an installation only: other work is asked for again."""
 _RETRIED: Final = (StepStatus.ASKING, StepStatus.RETRYING)
 
 
@@ -61,7 +63,7 @@ class RunSteering(SectionScreen):
         """Whether an action of steering has a meaning now; None for an action that is none."""
         run = self.run
         if action in _WHILE:
-            return run is not None and _WHILE[action](phase_of(run))
+            return run is not None and _WHILE[action](phase_of(run)) and (run.installs or action not in _INSTALLING)
         if action == "answer":
             return waits_for_answer(self.program.workbench) is not None
         if action == "retry":

@@ -16,7 +16,7 @@ from rbdtui.engine.state import RunState
 from rbdtui.paths import as_typed
 from rbdtui.rainbond.console import console_url
 from rbdtui.spec.loader import load_spec
-from rbdtui.words import T, Text
+from rbdtui.words import T
 
 _EXITS = {
     RunOutcome.DONE: Exit.GOOD,
@@ -85,7 +85,7 @@ class Follower:
         """How the cluster is used from here; of other work on it, what holds now."""
         site, purpose = self._client.site, read_purpose(self._client.run_dir)
         if purpose.kind is PurposeKind.RECIPE:
-            tell(Text(f"recipe.{purpose.recipe}.done", dict(purpose.arguments)))  # words: recipe.*
+            tell(purpose.done)
         if purpose.kind is not PurposeKind.INSTALL:
             return
         spec = load_spec(site.spec_file).spec

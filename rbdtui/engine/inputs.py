@@ -83,7 +83,18 @@ class Purpose:
         """What is being done, in a few words."""
         if self.kind is PurposeKind.RECIPE:
             return Text(f"recipe.{self.recipe}.title", dict(self.arguments))  # words: recipe.*
-        return Text(f"purpose.{self.kind.value}{'_rainbond' if self.only_rainbond else ''}")  # words: purpose.*
+        return Text(f"purpose.{self._of_three}.title")  # words: purpose.*
+
+    @property
+    def done(self) -> Text:
+        """What holds once it has been done."""
+        if self.kind is PurposeKind.RECIPE:
+            return Text(f"recipe.{self.recipe}.done", dict(self.arguments))  # words: recipe.*
+        return Text(f"purpose.{self._of_three}.done")  # words: purpose.*
+
+    @property
+    def _of_three(self) -> str:
+        return f"{self.kind.value}{'_rainbond' if self.only_rainbond else ''}"
 
 
 _OPTIONS: Final = TypeAdapter(RunOptions)
@@ -153,20 +164,24 @@ def read_purpose(run_dir: Path) -> Purpose:
         return Purpose()
 
 
+def purpose_of(run_dir: Path) -> Purpose | None:
+    """What a run is for; None when that cannot be read."""
+    try:
+        return read_purpose(run_dir)
+    except (OSError, ValidationError):
+        return None
+
+
 def is_reset(run_dir: Path) -> bool:
     """Whether a run takes an installation back; one whose purpose cannot be read counts as one, so nobody goes on."""
-    try:
-        return read_purpose(run_dir).kind is PurposeKind.RESET
-    except (OSError, ValidationError):
-        return True
+    purpose = purpose_of(run_dir)
+    return purpose is None or purpose.kind is PurposeKind.RESET
 
 
 def is_recipe(run_dir: Path) -> bool:
     """Whether a run does something to a site that stands; one whose purpose cannot be read does not count as one."""
-    try:
-        return read_purpose(run_dir).kind is PurposeKind.RECIPE
-    except (OSError, ValidationError):
-        return False
+    purpose = purpose_of(run_dir)
+    return purpose is not None and purpose.kind is PurposeKind.RECIPE
 
 
 def read_inputs(run_dir: Path) -> RunInputs:

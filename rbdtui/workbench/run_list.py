@@ -7,12 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from pydantic import ValidationError
-
 from rbdtui.bounded_json import is_time, read_json
 from rbdtui.engine.client import find_active
 from rbdtui.engine.events import RunOutcome
-from rbdtui.engine.inputs import JOURNAL_NAME, Purpose, PurposeKind, is_given_up, read_purpose
+from rbdtui.engine.inputs import JOURNAL_NAME, Purpose, PurposeKind, is_given_up, purpose_of
 from rbdtui.site import Site
 from rbdtui.words import Text
 from rbdtui.workbench.run_phase import RunPhase
@@ -66,7 +64,7 @@ def list_runs(site: Site) -> list[RunLine]:
 
 def run_line(site: Site, run_id: str, *, active: bool) -> RunLine:
     """One run of a site."""
-    purpose = _purpose(site.run_dir(run_id))
+    purpose = purpose_of(site.run_dir(run_id))
     first, last = _ends(site.run_dir(run_id) / JOURNAL_NAME)
     given_up = is_given_up(site.run_dir(run_id))
     at = first.get("at")
@@ -86,13 +84,6 @@ def run_line(site: Site, run_id: str, *, active: bool) -> RunLine:
         given_up,
         purpose,
     )
-
-
-def _purpose(run_dir: Path) -> Purpose | None:
-    try:
-        return read_purpose(run_dir)
-    except (OSError, ValidationError):
-        return None
 
 
 def _ends(journal: Path) -> tuple[Mapping[str, object], Mapping[str, object]]:

@@ -15,7 +15,7 @@ from typing import Final
 
 from rbdtui.engine.client import RunClient
 from rbdtui.engine.events import Record
-from rbdtui.engine.inputs import JOURNAL_NAME
+from rbdtui.engine.inputs import JOURNAL_NAME, PurposeKind, purpose_of
 from rbdtui.engine.journal import JournalError, JournalReader
 from rbdtui.engine.state import RunState
 from rbdtui.words import T, Text
@@ -52,6 +52,8 @@ class RunFollower:
         """Whether a runner has the run in its hands, as of the last look."""
         self.given_up = client.given_up()
         """Whether it was left unfinished for good."""
+        self.purpose = purpose_of(client.run_dir)
+        """What it is for; None when that cannot be read."""
         self.error: Text | None = None
         """Why the journal cannot be read on; what was read before is still shown."""
         self.caught_up = False
@@ -70,6 +72,11 @@ class RunFollower:
     def run_id(self) -> str:
         """Name of the run."""
         return self.client.run_id
+
+    @property
+    def installs(self) -> bool:
+        """Whether it brings the plan about, rather than doing other work on the site."""
+        return self.purpose is not None and self.purpose.kind is PurposeKind.INSTALL
 
     @property
     def run_dir(self) -> Path:

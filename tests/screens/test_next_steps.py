@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import io
 import json
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
 from textual.pilot import Pilot
 
 from rbdtui.engine.events import RunCreated, StepStalled
-from rbdtui.engine.inputs import spec_digest
+from rbdtui.engine.inputs import Purpose, PurposeKind, spec_digest
 from rbdtui.site import Site
 from rbdtui.words import T
 from rbdtui.workbench.faults import FaultLine
@@ -20,12 +20,13 @@ from screens.base import Dialog
 from screens.dialogs.faults import FaultsDialog
 from screens.dialogs.palette import PaletteDialog
 from screens.help import HelpScreen
+from screens.run import RunScreen
 from screens.widgets.frame import KeyLine, MessageLine
 from screens.widgets.step_matrix import StepMatrix
 from tests.screens import healths
 from tests.screens.conftest import SMALL, Opened, bench, make_site, settled
 from tests.screens.journals import Story, spec_text, write_run
-from tests.screens.running import STAGES, Stage, on_stage
+from tests.screens.running import STAGES, Stage, held, on_stage
 from tests.screens.waiting import caught_up, drawn, program, show_run, until
 
 
@@ -194,3 +195,60 @@ async def test_settings_are_in_the_line_of_keys_on_the_page_of_help_and_among_th
         await settled(pilot)
         assert isinstance(pilot.app.screen, PaletteDialog)
         assert "No command matches zzz" in words(pilot)
+
+
+def done_to(site: Site, purpose: Purpose) -> Site:
+    """The same site, its newest run being other work than an installation."""
+    newest = site.run_dir(site.run_ids()[-1])
+    (newest / "purpose.json").write_text(json.dumps(asdict(purpose)))
+    return site
+
+
+@pytest.mark.parametrize(
+    ("purpose", "words"),
+    [
+        (Purpose(PurposeKind.RESET, ("server1",), whole=True), "as they were before the installation"),
+        (Purpose(PurposeKind.RESET, ("server1",), only_rainbond=True), "Rainbond is removed; the cluster stays"),
+    ],
+)
+async def test_after_a_reset_nothing_is_called_installed(
+    opened: Opened, home: Path, purpose: Purpose, words: str
+) -> None:
+    site = done_to(installed(home), purpose)
+    async with opened(bench(site)) as pilot:
+        await show_run(pilot)
+        assert words in hint(pilot)
+        program(pilot).show_section(NODES)
+        await caught_up(pilot)
+        assert "h shows" not in hint(pilot)
+
+
+async def test_a_reset_that_was_left_unfinished_is_not_gone_on_with(opened: Opened, home: Path) -> None:
+    site = make_site(home / "site-a", spec_text(3))
+    write_run(site, Story(3).records(20.0))
+    async with opened(bench(site)) as pilot:
+        screen = await show_run_screen(pilot)
+        assert screen.may_steer("go_on")
+        assert screen.may_steer("begin_anew")
+    done_to(site, Purpose(PurposeKind.RESET, ("server1",)))
+    async with opened(bench(site)) as pilot:
+        screen = await show_run_screen(pilot)
+        assert not screen.may_steer("go_on")
+        assert not screen.may_steer("begin_anew")
+
+
+async def test_other_work_in_progress_is_called_by_its_name(opened: Opened, home: Path) -> None:
+    site = make_site(home / "site-a", spec_text(3))
+    write_run(site, Story(3).records(20.0))
+    done_to(site, Purpose(PurposeKind.RESET, ("server1",)))
+    with held(site):
+        async with opened(bench(site)) as pilot:
+            await show_run(pilot)
+            assert "reset 7f3a in progress" in words(pilot)
+
+
+async def show_run_screen(pilot: Pilot[int]) -> RunScreen:
+    await show_run(pilot)
+    screen = pilot.app.screen
+    assert isinstance(screen, RunScreen)
+    return screen
