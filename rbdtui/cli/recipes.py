@@ -79,7 +79,7 @@ def _lines(seen: Sequence[PreviewedStep], purpose: Purpose) -> Iterator[str]:
             yield f"  ? {where}{each.step.title}: {each.unknown}"
         for change in each.changes:
             yield f"  - {where}{change.title}"
-    yield str(Text(f"recipe.{purpose.recipe}.weighs", dict(purpose.arguments)))  # words: recipe.*
+    yield str(Text(f"recipe.{purpose.recipe}.weighs", dict(purpose.arguments)))  # words: recipe.*.weighs
 
 
 def _confirm(session: Session, recipe: Recipe, *, yes: bool) -> None:

@@ -82,15 +82,15 @@ class Purpose:
     def title(self) -> Text:
         """What is being done, in a few words."""
         if self.kind is PurposeKind.RECIPE:
-            return Text(f"recipe.{self.recipe}.title", dict(self.arguments))  # words: recipe.*
-        return Text(f"purpose.{self._of_three}.title")  # words: purpose.*
+            return Text(f"recipe.{self.recipe}.title", dict(self.arguments))  # words: recipe.*.title
+        return Text(f"purpose.{self._of_three}.title")  # words: purpose.*.title
 
     @property
     def done(self) -> Text:
         """What holds once it has been done."""
         if self.kind is PurposeKind.RECIPE:
-            return Text(f"recipe.{self.recipe}.done", dict(self.arguments))  # words: recipe.*
-        return Text(f"purpose.{self._of_three}.done")  # words: purpose.*
+            return Text(f"recipe.{self.recipe}.done", dict(self.arguments))  # words: recipe.*.done
+        return Text(f"purpose.{self._of_three}.done")  # words: purpose.*.done
 
     @property
     def _of_three(self) -> str:
