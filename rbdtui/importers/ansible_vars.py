@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Final
 
-from rbdtui.importers.ansible_settings import BALANCER, DOMAIN, NETWORKS, flattened, setting_of
+from rbdtui.importers.ansible_settings import BALANCER, DOMAIN, NETWORKS, flattened, setting_of, why_not
 from rbdtui.importers.imported import Hidden, Imported, Notes, Setting
 from rbdtui.importers.importer import Importer, Match
 from rbdtui.importers.yaml_fields import documents
@@ -42,7 +42,7 @@ class _AnsibleVars:
                 elif lost and key in ("address", "port"):
                     notes.refuse(line, key, T("import.outdented", section=BALANCER))
                 else:
-                    why = T("import.template") if "{{" in value else T("import.no_place")
+                    why = T("import.template") if "{{" in value else why_not(key)
                     notes.remark(line, key[:60], why)
             document.tell_rest()
         return notes.imported(self.name, [], settings)

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from rbdtui.importers.ansible_settings import setting_of
+from rbdtui.importers.ansible_settings import setting_of, why_not
 from rbdtui.importers.hosts_of import bastion_at, node_at
 from rbdtui.importers.imported import MOST_SERVERS, ImportedBastion, ImportedNode, LineError, Notes, Setting
 from rbdtui.importers.lists.ranges import port_of
@@ -226,7 +226,7 @@ class Inventory:
                     continue
                 found = setting_of(key, value.text)
                 if found is None or _TEMPLATE.search(value.text):
-                    self.notes.remark(value.line, clean_line(key, _ROOM_FOR_SHOWN), T("import.no_place"))
+                    self.notes.remark(value.line, clean_line(key, _ROOM_FOR_SHOWN), why_not(key))
                 else:
                     settings.update(found)
         return settings

@@ -11,6 +11,8 @@ from jsonschema import Draft202012Validator
 from rbdtui.cli.output import Exit
 from rbdtui.paths import asset
 from rbdtui.spec.loader import load_spec
+from rbdtui.spec.model import GatewayMode
+from rbdtui.spec.rules import check_rules
 from rbdtui.vault import Vault
 from rbdtui.words import LANGUAGES
 from tests.cli.console import Said, contents, run, say
@@ -265,3 +267,61 @@ def test_a_server_without_a_role_among_others_is_a_worker(
     said = say(capsys, "en", "import", site, written(tmp_path, text), "--yes").check(Exit.FINDINGS)
     assert [node["roles"] for node in nodes(site)] == [["control-plane", "etcd"], ["worker"]]
     assert "it becomes a worker" in said.out
+
+
+HOSTS_INI = """\
+[all]
+master1 ansible_connection=local  ip=10.0.0.1
+master2  ansible_host=10.0.0.2  ip=10.0.0.2  ansible_user=ubuntu  ansible_become_pass=Qcloud@123
+master3  ansible_host=10.0.0.3  ip=10.0.0.3  ansible_user=ubuntu  ansible_become_pass=Qcloud@123
+node1  ansible_host=10.0.0.4  ip=10.0.0.4  ansible_user=ubuntu  ansible_become_pass=Qcloud@123
+[kube-master]
+master1
+master2
+master3
+[kube-node]
+node1
+[etcd]
+master1
+master2
+master3
+[k8s-cluster:children]
+kube-node
+kube-master
+"""
+COMMON_YAML = """\
+kube_version: v1.15.5
+kube_pods_subnet: 10.233.64.0/18
+apiserver_loadbalancer_domain_name: "lb.kubesphere.local"
+loadbalancer_apiserver:
+  address: 10.0.0.10
+  port: 6443
+"""
+
+
+@pytest.mark.parametrize("order", [("hosts", "common"), ("common", "hosts")])
+def test_kubespheres_two_files_are_a_plan_without_a_mistake(
+    site: Path, passphrase: Path, tmp_path: Path, order: tuple[str, str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    files = {"hosts": written(tmp_path, HOSTS_INI, "hosts.ini"), "common": written(tmp_path, COMMON_YAML, "c.yaml")}
+    for name in order:
+        say(capsys, "en", "import", site, files[name], "--yes", "--passphrase-file", passphrase)
+    loaded = load_spec(site / "cluster.yaml")
+    assert loaded.spec is not None
+    assert [found.code for found in check_rules(loaded.spec, loaded.place)] == ["RBD-API-010"], (
+        "what it forwards, a note"
+    )
+    assert (loaded.spec.gateway.mode, loaded.spec.gateway.vip) == (GatewayMode.NONE, None)
+    assert str(loaded.spec.api_address) == "10.0.0.10"
+    assert [node.name for node in loaded.spec.servers] == ["master1", "master2", "master3"]
+
+
+def test_a_vip_that_nodes_hold_is_kept_beside_a_balancer_for_the_api(
+    site: Path, passphrase: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = written(tmp_path, COMMON_YAML, "c.yaml")
+    say(capsys, "en", "import", site, file, "--yes", "--passphrase-file", passphrase)
+    spec = load_spec(site / "cluster.yaml").spec
+    assert spec is not None
+    assert spec.gateway.mode is GatewayMode.KEEPALIVED
+    assert spec.gateway.vip is not None

@@ -182,14 +182,36 @@ loadbalancer_apiserver:
   port: 6443
 ansible_become_pass: "p{1"
 etcd_backup_period: 30
+keep_backup_number: 5
+kubelet_max_pods: 110
+kube_network_plugin: calico
+kube_proxy_mode: ipvs
 """
     imported = read(text, "ansible-vars")
     assert imported.settings == {
         "kubernetes.pod_cidr": "10.233.64.0/18", "kubernetes.service_cidr": "10.233.0.0/18",
         "kubernetes.api.domain": "lb.kubesphere.local", "kubernetes.api.mode": "external",
         "kubernetes.api.address": "192.168.0.10", "kubernetes.api.port": 6443, "ssh.sudo_password": Hidden("p{1"),
+        "kubernetes.settings.etcd-snapshot-schedule-cron": "*/30 * * * *",
+        "kubernetes.settings.etcd-snapshot-retention": 5, "kubernetes.settings.kubelet-arg": ("max-pods=110",),
     }  # fmt: skip
-    assert not_taken(imported) == [(1, "no_place"), (9, "no_place")]
+    assert not_taken(imported) == [(1, "kube_version"), (12, "network_plugin"), (13, "no_place")]
+
+
+@pytest.mark.parametrize(
+    ("minutes", "cron"),
+    [
+        ("1", "*/1 * * * *"),
+        ("20", "*/20 * * * *"),
+        ("60", "0 * * * *"),
+        ("120", "0 */2 * * *"),
+        ("1440", "0 0 * * *"),
+        *((text, None) for text in ("45", "90", "300", "0", "1441", "-5", "1e2", "", "９", "99999999")),
+    ],
+)
+def test_minutes_between_backups_become_a_time_of_cron_where_there_is_one(minutes: str, cron: str | None) -> None:
+    imported = read(f"kube_version: v1.15.5\netcd_backup_period: {minutes}\n", "ansible-vars")
+    assert imported.settings.get("kubernetes.settings.etcd-snapshot-schedule-cron") == cron
 
 
 def test_a_balancer_that_is_not_indented_is_named() -> None:

@@ -7,7 +7,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 from rbdtui.importers.imported import Hidden, ImportedBastion, ImportedNode, Setting
+from rbdtui.profiles import USUAL, profile_named
 from rbdtui.spec.fields import join
+from rbdtui.spec.model import ApiMode, GatewayMode, Role
 from rbdtui.spec.values import SECRET_PREFIX
 from rbdtui.workbench.draft import Data
 from rbdtui.workbench.operations import (
@@ -22,6 +24,7 @@ from rbdtui.workbench.operations import (
 )
 from rbdtui.workbench.pasting.reading import read_pasted
 from rbdtui.workbench.pasting.taken import Pasted
+from rbdtui.workbench.roles import roles_of
 
 SecretNames = Mapping[Hidden, str]
 """The name in the vault of each secret that was found."""
@@ -43,6 +46,22 @@ def add_pasted(data: Data, pasted: Pasted, secrets: SecretNames | None = None) -
             append_node(data, _as_data(node, login))
     for path, value in pasted.settings.items():
         _put_setting(data, path, value, secrets or {})
+    if pasted.replaces_example or "kubernetes.api.mode" in pasted.settings:
+        _drop_needless_vip(data)
+
+
+def _drop_needless_vip(data: Data) -> None:
+    """Without a gateway among the nodes nobody could hold a VIP, and a balancer before the API needs none.
+
+    It stays where applications come in through gateways: then who holds it is still to be said.
+    """
+    profile = profile_named(data.get("profile")) or USUAL
+    nodes = [node for _, node in nodes_in(data)]
+    held = any(Role.GATEWAY in roles_of(node) for node in nodes)
+    by_vip = value_at(data, "gateway.mode") in (None, "", GatewayMode.KEEPALIVED)
+    by_balancer = value_at(data, "kubernetes.api.mode") == ApiMode.EXTERNAL
+    if nodes and by_balancer and by_vip and not (held or profile.has_gateway):
+        data["gateway"] = {"mode": GatewayMode.NONE.value}
 
 
 def put_addresses(data: Data, index: int, addresses: Sequence[str]) -> None:
