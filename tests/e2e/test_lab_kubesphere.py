@@ -1,4 +1,4 @@
-"""KubeSphere's document on real hosts: three masters with etcd and three nodes, from its own two files, behind a balancer.
+"""KubeSphere's document on real hosts: three masters with etcd and three nodes from its own two files, balanced.
 
 One story in the order of the file: ``hosts.ini`` and ``common.yaml`` become the plan, the balancer is proven before
 anything is installed, whose servers are down until then, a second run changes nothing, a master and then the balancer
