@@ -7,8 +7,10 @@ Never by the operator's own status: it is a snapshot of the moment in which a co
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
 from typing import Final
 
 from rbdtui.kube.kubeconfig import Kubeconfig
@@ -44,6 +46,9 @@ CLAIMS: Final = ProbeKind("claims", 108, column="svc", is_measured=True)
 _WATCHED: Final = {kind: LISTS[kind] for kind in ("PersistentVolumeClaim", *CONTROLLERS, "Pod")}
 _FOR_CAUSES: Final = tuple(kind for kind in LISTS if kind not in _WATCHED)
 """What is listed only where something is not ready."""
+_UNSEEN_S: Final = 3.0
+"""A controller takes a moment to see a changed workload, and Rainbond's operator may write one anew every few seconds:
+as long as it has not settled, which a gateway with other replicas than nodes never does."""
 _USUAL: Final = "v6.2.1-release"
 _USUAL_OLD: Final = "v5.17.3-release"
 
@@ -108,6 +113,8 @@ class ComponentsQuestion:
         self._around = around
         self._claims = ProbeKey(CLAIMS, CLUSTER)
         self._release = named_release(around.spec)
+        self._unseen_since: dict[str, float] = {}
+        """By component, from when on its controller has not seen its newest form though all pods are ready."""
         names = planned(around.spec, self._release)
         self._keys = {name: ProbeKey(COMPONENT, CLUSTER, part=name) for name in names}
         self.keys = (*self._keys.values(), self._claims)
@@ -136,7 +143,7 @@ class ComponentsQuestion:
                     changed = True
                     while self._around.rainbond is not False and self._around.credentials() is credentials:
                         # Of what is not well the causes may change though no workload does.
-                        if changed or not all(answer.state.good for answer in answers):
+                        if changed or self._unseen_since or not all(answer.state.good for answer in answers):
                             seen = Seen({kind: mirror.of(kind) for kind in _WATCHED})
                             answers = []
                             async with asyncio.timeout(self.limit_s):
@@ -185,7 +192,7 @@ class ComponentsQuestion:
         asked = f"GET {LISTS['Deployment'].rpartition('/')[0]}/…"
         self._release = running_release(seen, self._release)
         wanted = planned(self._around.spec, self._release)
-        judged = {name: judge(wanted[name], seen) for name in self._keys if name in wanted}
+        judged = {name: self._settled(judge(wanted[name], seen)) for name in self._keys if name in wanted}
         if any(not judgement.is_ready for judgement in judged.values()):
             more = await look(kube, *_FOR_CAUSES)
             seen = Seen({**seen.items, **more.items})
@@ -196,6 +203,16 @@ class ComponentsQuestion:
             causes = [await explained(kube, cause) for cause in why(judgement, seen)]
             post(judge_component(key, asked, judgement, causes))
         post(judge_claims(self._claims, asked, seen.of("PersistentVolumeClaim")))
+
+    def _settled(self, judgement: Judgement) -> Judgement:
+        """A workload whose controller has not seen it for a moment is as it was, if all of its pods are ready."""
+        if judgement.standing is not Standing.STALE or judgement.ready < judgement.wanted:
+            self._unseen_since.pop(judgement.name, None)
+            return judgement
+        now = time.monotonic()
+        if now - self._unseen_since.setdefault(judgement.name, now) > _UNSEEN_S:
+            return judgement
+        return replace(judgement, standing=Standing.READY)
 
     def _post_silence(self, post: Post, reason: str) -> None:
         self._post_all(post, ProbeState.UNKNOWN, T("probe.component.unasked", reason=reason[:300]))

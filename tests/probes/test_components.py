@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from rbdtui.kube.session import KubeSession, open_session
-from rbdtui.probes import api_session
+from rbdtui.probes import api_session, components
 from rbdtui.probes.components import named_release, planned, running_release
 from rbdtui.probes.model import Health, ProbeState
 from rbdtui.rainbond.workloads import LISTS, Seen
@@ -94,6 +94,26 @@ async def test_a_component_that_stops_and_comes_back_while_it_is_watched(authori
             await until(monitor, "component-rbd-app-ui", UNKNOWN)
             cluster.namespace.publish()
             await until(monitor, "component-rbd-app-ui", OK)
+
+
+async def test_a_workload_that_is_written_anew_is_no_news_until_its_controller_stays_blind(
+    authority: Authority, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As the operator does it every few seconds with a gateway that has other replicas than nodes."""
+    monkeypatch.setattr(components, "_UNSEEN_S", 0.5)
+    async with scene(authority, tmp_path, rainbond=True) as cluster:
+        monitor = cluster.monitor()
+        gateway = cluster.namespace.parts["rbd-gateway"]
+        seen = cluster.namespace.answers[LISTS[gateway.kind]]
+        items = json.loads(seen[1])["items"]
+        for item in items:
+            item["metadata"]["generation"] += item["metadata"]["name"] == "rbd-gateway"
+        cluster.namespace.answers[LISTS[gateway.kind]] = (200, json.dumps({"items": items}).encode())
+        assert (await monitor.once()).by_id["component-rbd-gateway"].state is OK
+        async with watching(monitor):
+            await until(monitor, "component-rbd-gateway", DEGRADED)
+            cluster.namespace.answers[LISTS[gateway.kind]] = seen
+            await until(monitor, "component-rbd-gateway", OK)
 
 
 async def test_all_answers_of_a_watch_come_over_a_session_each(
