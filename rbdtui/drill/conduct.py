@@ -100,7 +100,7 @@ class Drill:
                 await surely(self.put_back())
             if part is Part.POWER:
                 self.tell(T("drill.power_on", node=node))
-            await self._see_normal(result)
+            await self._see_normal(result, prober)
             result.gaps = prober.gaps(self.vip)
         _judge(result)
         save(self.site_dir, self.record)
@@ -151,12 +151,17 @@ class Drill:
         found = await self.holders()
         result.took_over = found[0] if len(found) == 1 else ""
 
-    async def _see_normal(self, result: PartResult) -> None:
+    async def _see_normal(self, result: PartResult, prober: Prober) -> None:
+        """Until all is healthy and the ports have stayed open meanwhile: a gap may begin later than it is put back."""
         began = time.monotonic()
+
+        async def normal() -> bool:
+            return await self.is_normal() and prober.steady_since(began, _STEADY_S)
+
         limit_s = POWER_LIMIT_S if result.part is Part.POWER else NORMAL_LIMIT_S
         with suppress(StepError):
             sick = StepError("drill_not_normal", node=result.node, limit_s=round(limit_s))
-            await self._until(self.is_normal, limit_s, sick)
+            await self._until(normal, limit_s, sick)
             result.normal_after_s = round(time.monotonic() - began, 1)
 
     async def is_gone(self, node: str) -> bool:

@@ -243,7 +243,7 @@ def test_a_component_that_is_not_ready(survivor: Survivor) -> None:
     site = survivor.site
 
     def put_right() -> None:
-        site.kubectl("n1", *SYSTEM, "scale", "deploy/rbd-worker", "--replicas=1")
+        site.kubectl("n1", *SYSTEM, "scale", "deploy/rbd-worker", "--replicas=2")
 
     with survivor.fault("component", "component-rbd-worker", put_right) as since:
         site.kubectl("n1", *SYSTEM, "scale", "deploy/rbd-worker", "--replicas=0")

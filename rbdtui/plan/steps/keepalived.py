@@ -126,7 +126,7 @@ def _check_script(spec: ClusterSpec, node: Node, phase: Phase) -> Content:
 _ABOUT_SERVER: Final = " Does RKE2 take new nodes here\n# (9345), and is the API server ready?"
 ASK_SERVER: Final = """\
 ask /ping --kubeconfig /etc/rancher/rke2/rke2.yaml --server=https://127.0.0.1:9345 --insecure-skip-tls-verify || exit 3
-ask /readyz --kubeconfig /etc/rancher/rke2/rke2.yaml || exit 1"""
+server 127.0.0.1 || { elsewhere server && exit 1; }"""
 
 
 def _no_secret(name: str) -> str:
