@@ -175,6 +175,7 @@ def survivor(installed: LabSite) -> Iterator[Survivor]:
         process.terminate()
         process.wait(30)
         reading.join(10)
+        process.stdout.close()
 
 
 def holder_and_others(site: LabSite) -> tuple[str, list[str]]:
