@@ -11,9 +11,10 @@ from pathlib import Path
 import jsonschema
 import pytest
 
+from rbdtui.drill import conduct
 from rbdtui.drill.conduct import Drill, refuse_unsafe
 from rbdtui.drill.prober import Prober, Sample, gap_of
-from rbdtui.drill.record import Outcome, Part, Record, Stopped, new_record, records, save
+from rbdtui.drill.record import Outcome, Part, PartResult, Record, Stopped, new_record, records, save
 from rbdtui.errors import StepError
 from rbdtui.paths import asset
 from rbdtui.plan.builder import build_plan
@@ -61,6 +62,34 @@ def test_a_port_that_hangs_holds_no_question_up() -> None:
     hanging, answering = asyncio.run(story())
     assert hanging == 0
     assert answering >= 4
+
+
+async def test_it_is_not_over_while_a_port_is_away_though_all_was_healthy(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A gap may begin later than everything is put back, as when the address goes while etcd chooses a leader."""
+    monkeypatch.setattr(conduct, "_STEADY_S", 0.3)
+    loop = asyncio.get_running_loop()
+    begun = loop.time()
+
+    async def connect(port: int) -> bool:
+        return not 0.3 < loop.time() - begun < 1.2
+
+    async def is_normal() -> bool:
+        return True
+
+    drill = Drill(spec_of({"n1": ALL_IN_ONE}), {}, tmp_path, new_record("site-a", "op"), lambda _: None, is_normal)
+    result, prober = PartResult(Part.SERVER, "n2", 0.0), Prober(connect, [80])
+    asking = asyncio.create_task(prober.run())
+    await asyncio.sleep(0.4)
+    await drill._see_normal(result, prober)
+    asking.cancel()
+    await asyncio.wait([asking])
+    assert result.normal_after_s is not None
+    assert loop.time() - begun > 1.2
+    (gap,) = prober.gaps("10.0.0.100")
+    assert gap.gap_s is not None
+    assert 0.8 < gap.gap_s < 1.5
 
 
 @pytest.mark.parametrize(
