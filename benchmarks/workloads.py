@@ -1,4 +1,4 @@
-"""What is measured: P1 to P3, P7 to P11, P13 to P15, each with its bar and its contenders."""
+"""What is measured: P1 to P3, P7 to P15, each with its bar and its contenders."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from benchmarks.peers import Peer
 from benchmarks.report import SERIES_HEADER, Section, series_row
 from benchmarks.resume import kill_and_resume
 from benchmarks.scene import Scene, Workload
+from benchmarks.whole_rainbond import whole_rainbond
 from benchmarks.whole_run import whole_run
 
 MOST_NODES = 50
@@ -169,5 +170,5 @@ WORKLOADS: Mapping[str, Callable[[Bench], Section]] = {
     "P11": p11,
 }
 
-ALONE: Mapping[str, Callable[[], Section]] = {"P13": p13, "P14": p14, "P15": idle}
+ALONE: Mapping[str, Callable[[], Section]] = {"P13": p13, "P14": p14, "P15": idle, "P12": whole_rainbond}
 """What needs neither servers of its own nor contenders."""

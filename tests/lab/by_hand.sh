@@ -1,7 +1,8 @@
 #!/bin/bash
 # The whole cluster by hand, with plain ssh and nothing else: what a careful person would type, as a baseline for benchmarks.
 #   by_hand.sh [LAB] [rainbond]   the lab must be up: n1..n3 become servers with a VIP, n4, if there is one, an agent;
-#                                 with "rainbond", Rainbond is installed on it with helm, from this machine
+#                                 with "rainbond", Rainbond is installed on it with helm, from this machine; its
+#                                 databases are outside when BY_HAND_MYSQL says "HOST PORT USER PASSWORD"
 # Progress goes to stderr; stdout is one line of JSON with the seconds of each phase.
 set -euo pipefail
 
@@ -138,11 +139,19 @@ $(for number in 0 1 2; do echo "  - {name: n$((number + 1)), internalIP: ${serve
   containerdRuntimePath: /var/run/k3s/containerd
   replicas: 2
 EOF
+    [ -z "${BY_HAND_MYSQL:-}" ] || databases $BY_HAND_MYSQL
 }
+databases() { # databases HOST PORT USER PASSWORD
+    for name in region ui; do
+        echo "  ${name}Database: {enable: true, host: $1, port: $2, name: ${name/ui/console}, username: $3, password: \"$4\"}"
+    done
+}
+wanted_pods=19
+[ -z "${BY_HAND_MYSQL:-}" ] || wanted_pods=18
 pods_ready() { # every pod of Rainbond is ready, and there are as many as there must be
     on "${servers[0]}" '/var/lib/rancher/rke2/bin/kubectl --kubeconfig /etc/rancher/rke2/rke2.yaml -n rbd-system get pods --no-headers' 2>/dev/null |
         awk '$3 == "Completed" { next } { split($2, r, "/"); if (r[1] == r[2] && $3 == "Running") ready++; else other++ }
-             END { exit !(ready >= 19 && !other) }'
+             END { exit !(ready >= '"$wanted_pods"' && !other) }'
 }
 console_answers() { timeout 3 bash -c "exec 3<>/dev/tcp/$vip/7070; printf 'GET /console/config/info HTTP/1.0\r\n\r\n' >&3; head -1 <&3" 2>/dev/null | grep -q ' 200 '; }
 
