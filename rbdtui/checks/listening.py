@@ -7,8 +7,9 @@ from typing import Final
 
 from rbdtui.checks.ports import listening_needs
 from rbdtui.checks.view import NodeView
-from rbdtui.facts.model import Listener
+from rbdtui.facts.model import Listener, NodeFacts
 from rbdtui.findings import Finding, Severity
+from rbdtui.spec.model import ClusterSpec
 from rbdtui.words import T, Text
 
 _OUR_UNITS: Final = frozenset({"kubepods", "keepalived.service", "rke2-agent.service", "rke2-server.service"})
@@ -27,6 +28,12 @@ def ports_free(view: NodeView) -> Iterator[Finding]:
             purposes.setdefault(holder, {})[need.purpose] = None
     for holder, listeners in taken.items():
         yield _finding(view, holder[0], listeners, list(purposes[holder]))
+
+
+def in_the_way(spec: ClusterSpec, facts: NodeFacts) -> frozenset[str]:
+    """The units of the programs that have a port which some part of the plan needs on a host, if they are units."""
+    needs = {(need.protocol, need.port) for need in listening_needs(spec, spec.node(facts.node), None)}
+    return frozenset(each.unit for each in facts.listeners if (each.protocol, each.port) in needs and each.unit)
 
 
 def _is_ours(view: NodeView, listener: Listener) -> bool:

@@ -31,6 +31,7 @@ VERBS: Final[Mapping[str, tuple[str, str]]] = {
     "check": ("rbdtui.cli.check", "check"),
     "plan": ("rbdtui.cli.check", "plan"),
     "bundle": ("rbdtui.cli.check", "bundle_group"),
+    "repair": ("rbdtui.cli.repair", "repair"),
     "run": ("rbdtui.cli.run", "run"),
     "attach": ("rbdtui.cli.run", "attach"),
     "pause": ("rbdtui.cli.run", "pause"),

@@ -38,7 +38,9 @@ from rbdtui.cli.plan_page import plan_lines
 from rbdtui.facts.model import NodeFacts
 from rbdtui.facts.store import load_all_facts, save_facts
 from rbdtui.findings import Finding, count_by_severity, has_errors
+from rbdtui.paths import as_typed
 from rbdtui.plan.preview import PreviewedStep, SilentReporter, preview
+from rbdtui.plan.repairs import repairs_for
 from rbdtui.plan.step import Plan
 from rbdtui.session import Session
 from rbdtui.spec.references import check_bundle
@@ -83,6 +85,8 @@ def check(site: Path, only: str | None, as_json: bool, junit: Path | None, commo
             result = asyncio.run(_preflight(session, parts, quiet=as_json))
             findings += [finding for finding in result.findings if finding not in findings]
     answer_findings(findings, ascii_only=common.ascii_only, verbose=common.verbose, as_json=as_json)
+    if not as_json and session.loaded.spec is not None and repairs_for(findings, session.spec, result.facts):
+        tell(T("repair.offered", site=as_typed(site)))
     _keep(session.site.facts_dir, result.facts.values())
     if junit is not None:
         _write_junit(session, junit, findings, result, asks_servers=bool(parts))

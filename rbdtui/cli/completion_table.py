@@ -10,6 +10,7 @@ import click
 
 from rbdtui.cli.app import program
 from rbdtui.paths import asset
+from rbdtui.plan.repairs import REPAIRS
 
 _KINDS: Final = {"NODE": "node", "STEP": "step", "RUN": "run", "FILE": "file", "CODE,…": "codes"}
 """What is offered for a value, by how the help names it."""
@@ -43,6 +44,8 @@ def _argument(command: click.Command, param: click.Argument) -> str | list[str]:
         return "dir"
     if isinstance(param.type, click.Choice):
         return list(param.type.choices)
+    if command.name == "repair" and param.name == "codes":
+        return sorted(code for kind in REPAIRS for code in kind.codes)
     return {"site": "site", "name": "secret", "file": "file"}[str(param.name)]
 
 

@@ -123,6 +123,9 @@ class Machine:
         self.awake.set()
         self.systemd = Systemd(network.tempo, self._program)
         _install(self)
+        if hardware.swap_bytes:
+            self.files.put("/etc/fstab", "/dev/vda2 none swap sw 0 0\n")
+            self.files.put("/proc/swaps", "Filename Type Size Used Priority\n/dev/vda2 partition 1 0 -2\n")
 
     @property
     def ip(self) -> IPv4Address:

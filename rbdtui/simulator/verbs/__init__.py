@@ -3,7 +3,19 @@
 from __future__ import annotations
 
 from rbdtui.simulator.call import Verbs
-from rbdtui.simulator.verbs import drill, facts, files, images, kubernetes, removal, services, support, system, transfer
+from rbdtui.simulator.verbs import (
+    drill,
+    facts,
+    files,
+    images,
+    kubernetes,
+    removal,
+    repairs,
+    services,
+    support,
+    system,
+    transfer,
+)
 
 VERBS: Verbs = {
     **drill.VERBS,
@@ -12,6 +24,7 @@ VERBS: Verbs = {
     **images.VERBS,
     **kubernetes.VERBS,
     **removal.VERBS,
+    **repairs.VERBS,
     **services.VERBS,
     **support.VERBS,
     **system.VERBS,

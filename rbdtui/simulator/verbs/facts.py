@@ -41,8 +41,13 @@ def _memory(machine: Machine) -> str:
     return (
         f"MemTotal:       {total} kB\nMemFree:        {total // 2} kB\nMemAvailable:   {total * 9 // 10} kB\n"
         f"SwapTotal:      {swap} kB\nSwapFree:       {swap} kB\n"
-        + ("fstab /dev/vda2 none swap sw 0 0\n" if swap else "")
+        + "".join(f"fstab {line}\n" for line in machine.files.text("/etc/fstab").splitlines() if _is_swap(line))
     )
+
+
+def _is_swap(line: str) -> bool:
+    fields = line.split()
+    return len(fields) > 2 and fields[0][0] != "#" and fields[2] == "swap"
 
 
 def _mount_table(machine: Machine) -> str:

@@ -1,0 +1,30 @@
+"""What a repair is: a step that does away with findings on one node, by resources as any other step."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+from rbdtui.facts.model import NodeFacts
+from rbdtui.plan.resources.base import Resource
+from rbdtui.plan.step import StepContext
+from rbdtui.plan.steps.base import StepOfResources
+from rbdtui.spec.model import ClusterSpec
+
+
+@dataclass(frozen=True, slots=True)
+class Repair(StepOfResources):
+    """One kind of repair. What it replaces in files is kept beside the other backups of its run."""
+
+    codes: ClassVar[frozenset[str]]
+    """The findings that it is offered for."""
+
+    @abstractmethod
+    def resources(self, spec: ClusterSpec, facts: NodeFacts) -> Sequence[Resource]:
+        """What shall be so on a node; nothing where this repair cannot help it."""
+
+    async def all_resources(self, context: StepContext) -> Sequence[Resource]:
+        """The same."""
+        return self.resources(context.spec, context.facts[self.node])

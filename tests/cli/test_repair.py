@@ -1,0 +1,71 @@
+"""``repair`` on simulated hosts: listed, shown, agreed to, done, told, and never twice."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from rbdtui.cli.output import Exit
+from rbdtui.engine.inputs import read_purpose
+from rbdtui.simulator.bundle import write_bundle
+from rbdtui.simulator.demo_site import write_demo_site
+from rbdtui.simulator.fleet import Build, SimulatedFleet
+from rbdtui.simulator.machine import Hardware
+from rbdtui.site import Site
+from rbdtui.words import LANGUAGES
+from tests.cli import console
+from tests.cli.hosts import FleetThread, fill_vault
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Iterator[Site]:
+    build = Build(hardware=Hardware(swap_bytes=2**30))
+    with FleetThread(SimulatedFleet(1, speed=20.0, builds=(build,))) as hosts:
+        bundle = write_bundle(tmp_path / "bundle", images_bytes=4096)
+        site = write_demo_site(tmp_path / "site", hosts.fleet, bundle=bundle)
+        site.known_hosts_file.write_text(hosts.fleet.known_hosts)
+        fill_vault(site.path, {})
+        yield site
+
+
+def say(site: Site, *words: str, language: str = "en") -> console.Said:
+    return console.run(language, "repair", site.path, *words, "--passphrase-file", site.path / "passphrase")
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_swap_is_found_shown_turned_off_and_not_found_again(site: Site, language: str) -> None:
+    listed = json.loads(say(site, "--json").check(Exit.GOOD).out)["repairs"]
+    assert listed == [{"step": "repair-swap@node1", "codes": ["RBD-HW-105"]}]
+    shown = say(site, language=language).check(Exit.GOOD).out
+    assert "RBD-HW-105" in shown
+    assert f"rbdtui repair {site.path}" in shown
+
+    dry = say(site, "--all", "--dry-run", language=language).check(Exit.GOOD)
+    assert "/etc/fstab" in dry.out
+    assert "/var/lib/rbdtui/backup" in dry.out
+    assert site.run_ids() == []
+    refused = say(site, "--all", language=language)
+    assert refused.status == Exit.USAGE
+    assert "--yes" in refused.err
+    assert site.run_ids() == [], "nobody has agreed"
+
+    say(site, "RBD-HW-105", "--yes", language=language).check(Exit.GOOD)
+    (run_id,) = site.run_ids()
+    assert read_purpose(site.run_dir(run_id)).name == "repair"
+    assert json.loads(say(site, "--json").check(Exit.GOOD).out) == {"repairs": []}
+    say(site, "--all", "--yes", language=language).check(Exit.GOOD)
+    assert site.run_ids() == [run_id], "nothing to do is no run"
+
+
+def test_what_cannot_be_repaired_is_said_with_what_can(site: Site) -> None:
+    said = say(site, "RBD-HW-105,RBD-X-1", "--yes").check(Exit.FINDINGS)
+    assert "RBD-HW-105" in said.err
+    said = say(site, "RBD-HW-105", "--node", "nobody", "--yes")
+    assert said.status != Exit.GOOD
+    assert "node1" in said.err
+    assert site.run_ids() == []
