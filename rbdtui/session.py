@@ -26,6 +26,8 @@ from rbdtui.findings import Finding
 from rbdtui.paths import as_typed
 from rbdtui.plan.builder import build_plan
 from rbdtui.plan.cluster import AGENT_TOKEN_SECRET, TOKEN_SECRET, VRRP_SECRET
+from rbdtui.plan.preview import PreviewedStep, SilentReporter, preview
+from rbdtui.plan.recipes import Request, recipe_named
 from rbdtui.plan.step import Plan, Reporter, StepContext
 from rbdtui.plan.steps.claim import cluster_id
 from rbdtui.probes.history import HealthHistory
@@ -259,6 +261,14 @@ class Session:
             self.site, spec_text=self._spec_text, facts=facts, secrets=self._secrets_there(), options=options,
             purpose=purpose,
         )  # fmt: skip
+
+    async def preview_recipe(self, purpose: Purpose, facts: Mapping[str, NodeFacts]) -> list[PreviewedStep]:
+        """What each step of a recipe would change; changes nothing. Raises `StepError`, `SiteError`, `VaultError`."""
+        recipe = recipe_named(purpose.recipe)
+        plan = recipe.build(Request(self.spec, facts, purpose.arguments))
+        async with self.hosts() as hosts:
+            context = self.dry_context(hosts, facts, SilentReporter(), with_bundle=recipe.needs_bundle)
+            return await preview(plan, context)
 
     def _secrets_there(self) -> dict[str, str]:
         """The secrets that are in the vault: none is made, and a site may have no vault."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import ClassVar, Final
 
 from textual import events, on, work
@@ -14,14 +14,16 @@ from textual.widgets import Input, Static
 
 from rbdtui.engine.events import FailurePolicy
 from rbdtui.engine.journal import JournalError
+from rbdtui.errors import SentenceError, StepError
 from rbdtui.findings import Finding, Severity
 from rbdtui.words import T, Text
-from rbdtui.workbench import sections
+from rbdtui.workbench import repairing, sections
 from rbdtui.workbench.acknowledging import acknowledge, withdraw
 from rbdtui.workbench.plan_rows import PlanRow, plan_rows
 from rbdtui.workbench.preflight_view import LookState, Preflight
 from screens.base import SectionScreen, Words, css, key
 from screens.dialogs.acknowledge import AcknowledgeDialog
+from screens.dialogs.repair import RepairDialog
 from screens.dialogs.save import SaveDialog
 from screens.dialogs.single_points import SinglePointsDialog
 from screens.dialogs.start_run import RunScope, StartRunDialog
@@ -64,6 +66,8 @@ class ReviewScreen(SectionScreen):
         key("x", "to_run", "to_run"),
         key("k", "acknowledge", "acknowledge"),
         key("k", "withdraw", "withdraw"),
+        key("p", "repair", "repair"),
+        key("P", "repair_all", "repair_all"),
         key("o", "single_points", "single_points"),
         key("slash", "search", "search"),
         key("exclamation_mark", "severity", "severity"),
@@ -83,6 +87,8 @@ class ReviewScreen(SectionScreen):
         self._least = Severity.INFO
         """Of the findings that are shown."""
         self._drawn: tuple[object, ...] = ()
+        self._repairs: Mapping[str, tuple[Finding, ...]] = {}
+        """What is offered for what was found, by the ids of steps."""
 
     def body(self) -> Iterable[Widget]:
         """How it stands; findings, or the plan; and what is under the cursor."""
@@ -119,6 +125,7 @@ class ReviewScreen(SectionScreen):
         drawn_from = (seen, found, old, self._view, self._wanted, self._reading)
         if drawn_from != self._drawn or self.redraw:
             self._drawn = drawn_from
+            self._repairs = repairing.offered(workbench)
             self._rows = plan_rows(seen.plan, seen.previewed) if seen.plan is not None else ()
             self.query_one(FindingList).show_findings(found, old)
             self.query_one(PlanList).show_rows(self._rows_in_sight())
@@ -220,6 +227,8 @@ class ReviewScreen(SectionScreen):
             "severity": self._view == FINDINGS and bool(self.workbench.findings),
             "acknowledge": self._acceptable(lambda finding: finding.severity is Severity.WARNING),
             "withdraw": self._acceptable(lambda finding: bool(finding.acknowledged)),
+            "repair": self._may_repair() and bool(self._repairs_here()),
+            "repair_all": self._may_repair() and bool(self._repairs),
             "single_points": self._view == FINDINGS and self.workbench.draft.spec is not None,
             "give_up": looking,
             "all": self._view == PLAN and (bool(self._wanted) or self._searching),
@@ -243,6 +252,41 @@ class ReviewScreen(SectionScreen):
         group = self.query_one(FindingList).group
         if group is not None:
             self.workbench.change(lambda data: withdraw(data, group.findings))
+
+    def _may_repair(self) -> bool:
+        workbench = self.workbench
+        looking = workbench.preflight.state is LookState.LOOKING
+        return self._view == FINDINGS and not looking and workbench.active_run is None
+
+    def _repairs_here(self) -> list[str]:
+        """The repairs of what is under the cursor."""
+        group = self.query_one(FindingList).group
+        return repairing.steps_for(self._repairs, group.findings) if group is not None and not group.faded else []
+
+    def action_repair(self) -> None:
+        """Repair what is under the cursor, on all nodes where it is."""
+        self._repair(self._repairs_here())
+
+    def action_repair_all(self) -> None:
+        """Repair whatever can be."""
+        self._repair(list(self._repairs))
+
+    @work(group="dialog", exit_on_error=False)
+    async def _repair(self, steps: list[str]) -> None:
+        """Show what would be changed, and begin once it is agreed to."""
+        if self.workbench.has_vault and not await self.program.ensure_unlocked(T("review.why_unlock_preview")):
+            return
+        purpose, workbench = repairing.purpose_of(steps), self.workbench
+        self.tell(T("repair.looking"))
+        try:
+            seen = await asyncio.wrap_future(repairing.look(workbench, purpose))
+        except (StepError, SentenceError) as error:
+            self.tell(error.text, bad=True)
+            return
+        if all(each.satisfied for each in seen):
+            self.tell(T("repair.gone"))
+        elif await self.program.ask(RepairDialog(seen)) and await self.done(repairing.begin(workbench, purpose)):
+            self.program.show_section(sections.RUN)
 
     @work(group="dialog", exit_on_error=False)
     async def action_single_points(self) -> None:

@@ -16,8 +16,8 @@ from rbdtui.engine.inputs import Purpose, PurposeKind, RunOptions
 from rbdtui.engine.lock import SiteLockedError, refuse_when_held
 from rbdtui.facts.model import NodeFacts
 from rbdtui.paths import as_typed
-from rbdtui.plan.preview import PreviewedStep, SilentReporter, preview
-from rbdtui.plan.recipes import Consent, Recipe, Request, recipe_named
+from rbdtui.plan.preview import PreviewedStep
+from rbdtui.plan.recipes import Consent, Recipe, recipe_named
 from rbdtui.session import Session
 from rbdtui.words import T, Text
 
@@ -61,13 +61,11 @@ async def _look(
     session: Session, recipe: Recipe, purpose: Purpose
 ) -> tuple[Mapping[str, NodeFacts], Sequence[PreviewedStep]]:
     """The facts that a recipe asks for, and what each of its steps would change; changes nothing."""
-    async with session.hosts() as hosts:
-        facts: Mapping[str, NodeFacts] = {}
-        if recipe.needs_facts:
+    facts: Mapping[str, NodeFacts] = {}
+    if recipe.needs_facts:
+        async with session.hosts() as hosts:
             facts = (await session.preflight(hosts, parts=Part.HOSTS)).facts
-        plan = recipe.build(Request(session.spec, facts, purpose.arguments))
-        context = session.dry_context(hosts, facts, SilentReporter(), with_bundle=recipe.needs_bundle)
-        return facts, await preview(plan, context)
+    return facts, await session.preview_recipe(purpose, facts)
 
 
 def _lines(seen: Sequence[PreviewedStep], purpose: Purpose) -> Iterator[str]:

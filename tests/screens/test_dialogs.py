@@ -16,6 +16,9 @@ from textual.widget import Widget
 from textual.widgets import TextArea
 
 from rbdtui.findings import Finding, Place, Severity
+from rbdtui.plan.preview import PreviewedStep
+from rbdtui.plan.repairs import REPAIRS
+from rbdtui.plan.step import Change, ChangeKind
 from rbdtui.site import Site, SiteError
 from rbdtui.words import T, Text
 from rbdtui.workbench.faults import FaultLine
@@ -41,6 +44,7 @@ from screens.dialogs.preferences import PreferencesDialog
 from screens.dialogs.presets import PresetsDialog
 from screens.dialogs.probe import ProbeDialog
 from screens.dialogs.question import QuestionDialog
+from screens.dialogs.repair import RepairDialog
 from screens.dialogs.run_logs import RunLogsDialog
 from screens.dialogs.runs import RunsDialog
 from screens.dialogs.save import SaveDialog
@@ -104,6 +108,14 @@ def _warning() -> Finding:
     return Finding("RBD-HW-102", Severity.WARNING, Place(node="node1"), {"count": 1, "advised": 8, "role": "worker"})
 
 
+def _repairs(workbench: Workbench) -> Dialog[Any]:
+    """One change of every kind on many servers, with sentences as long as they come."""
+    assert workbench.draft.spec is not None
+    change = Change(ChangeKind.FILE, T("plan.change.lines", path="/etc/hosts"), "-10.9.9.9 node1\n+10.9.9.9 old")
+    steps = [kind(f"node{number}") for number in range(1, 5) for kind in REPAIRS]
+    return RepairDialog([PreviewedStep(step, satisfied=False, changes=(change,)) for step in steps])
+
+
 DIALOGS: dict[type[Dialog[Any]], Callable[[Workbench, OurScreen[Any]], Dialog[Any]]] = {
     AcknowledgeDialog: lambda *_: AcknowledgeDialog([_warning()] * 3),
     NodeFieldsDialog: lambda bench, _: NodeFieldsDialog(bench.draft.data, [0]),
@@ -112,6 +124,7 @@ DIALOGS: dict[type[Dialog[Any]], Callable[[Workbench, OurScreen[Any]], Dialog[An
     DamagedDialog: lambda bench, _: _damaged(bench),
     FaultsDialog: lambda *_: FaultsDialog(FAULTS),
     HelpScreen: lambda _, behind: HelpScreen(behind),
+    RepairDialog: lambda bench, _: _repairs(bench),
     LeaveDialog: lambda *_: LeaveDialog(),
     LoginDialog: lambda bench, _: LoginDialog(bench.draft.data, [0, 1]),
     NewSiteDialog: lambda *_: NewSiteDialog(),

@@ -5,16 +5,25 @@ from __future__ import annotations
 from concurrent.futures import Future
 from dataclasses import replace
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 from textual.pilot import Pilot
 
 from rbdtui.engine.events import FailurePolicy
+from rbdtui.engine.inputs import Purpose
+from rbdtui.facts.model import NodeFacts
 from rbdtui.findings import Finding, Place, Severity
+from rbdtui.plan.preview import PreviewedStep
+from rbdtui.plan.recipes import Request, recipe_named
+from rbdtui.plan.step import Change, ChangeKind
+from rbdtui.words import T
+from rbdtui.workbench import repairing
 from rbdtui.workbench.finding_groups import places_of
 from rbdtui.workbench.preflight_view import LookState, Preflight
 from rbdtui.workbench.sections import NODES, REVIEW, RUN, SITE
 from rbdtui.workbench.workbench import Workbench
+from screens.dialogs.repair import RepairDialog
 from screens.dialogs.save import SaveDialog
 from screens.dialogs.start_run import StartRunDialog
 from screens.review import DetailPane, ReviewScreen
@@ -25,9 +34,11 @@ from screens.widgets.frame import MessageLine
 from screens.widgets.plan_list import PlanList
 from screens.widgets.said import Said
 from tests.screens.conftest import Opened, settled
-from tests.screens.reviewing import in_state
+from tests.screens.reviewing import checked, in_state
 from tests.screens.running import on_stage
 from tests.screens.waiting import program, until
+
+Result = TypeVar("Result")
 
 
 async def show(pilot: Pilot[int], *keys: str) -> ReviewScreen:
@@ -312,3 +323,61 @@ async def test_what_exists_only_once_is_a_page_of_its_own(opened: Opened, home: 
         shown = program(pilot).text_on_screen()
         assert "Kubernetes API at" in shown
         assert "another choice: Balancer" in shown
+
+
+async def test_what_is_found_is_repaired_from_its_list(
+    opened: Opened, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    workbench = in_state(home, "good")
+    spec = workbench.draft.spec
+    assert spec is not None
+    facts, findings = checked(spec, spoilt={"node2": with_firewalld, "node3": with_firewalld})
+    workbench.show_preflight(replace(workbench.preflight, facts=facts, findings=tuple(findings)))
+    asked: list[Purpose] = []
+    begun: list[Purpose] = []
+
+    def look(_: Workbench, purpose: Purpose) -> Future[list[PreviewedStep]]:
+        asked.append(purpose)
+        steps = recipe_named("repair").build(Request(spec, facts, purpose.arguments)).steps
+        change = Change(ChangeKind.SERVICE, T("plan.change.unit_stop", unit="firewalld.service"), "systemctl stop x")
+        return finished([PreviewedStep(step, satisfied=False, changes=(change,)) for step in steps])
+
+    def begin(_: Workbench, purpose: Purpose) -> Future[None]:
+        begun.append(purpose)
+        return finished(None)
+
+    monkeypatch.setattr(repairing, "look", look)
+    monkeypatch.setattr(repairing, "begin", begin)
+    async with opened(workbench) as pilot:
+        screen = await show(pilot)
+        assert screen.check_action("repair", ())
+        await press(pilot, "p")
+        await until(pilot, lambda: isinstance(pilot.app.screen, RepairDialog))
+        shown = program(pilot).text_on_screen()
+        assert "node2: Stop firewalld.service" in shown
+        assert "systemctl stop x" in shown
+        await press(pilot, "n")
+        assert begun == []
+        await press(pilot, "P")
+        await until(pilot, lambda: isinstance(pilot.app.screen, RepairDialog))
+        await press(pilot, "y")
+        await until(pilot, lambda: bool(begun))
+    assert asked == [*begun, *begun]
+    assert begun[0].arguments == {"steps": "repair-firewalld@node2 repair-firewalld@node3"}
+
+
+async def test_nothing_is_offered_for_what_no_repair_helps(opened: Opened, home: Path) -> None:
+    async with opened(in_state(home, "good")) as pilot:
+        screen = await show(pilot)
+        assert not screen.check_action("repair", ())
+        assert not screen.check_action("repair_all", ())
+
+
+def with_firewalld(facts: NodeFacts) -> NodeFacts:
+    return replace(facts, active_units=frozenset({*facts.active_units, "firewalld"}))
+
+
+def finished(result: Result) -> Future[Result]:
+    future: Future[Result] = Future()
+    future.set_result(result)
+    return future
