@@ -114,12 +114,14 @@ def configuration(context: StepContext, node_name: str, phase: Phase) -> Configu
 def _check_script(spec: ClusterSpec, node: Node, phase: Phase) -> Content:
     """What keepalived runs; before there is a check, the one that comes first stands for it."""
     values: dict[str, str | SecretRef] = {"header": header(spec.name)}
+    others = [other for other in spec.gateways if other.name != node.name]
     if phase is not Phase.GATEWAY:
+        values["peers"] = " ".join(str(other.cluster_address) for other in others if has_check(spec, other))
         return fill_asset("keepalived-check.sh", values, _no_secret)
     on_server = has_check(spec, node)
     values["about_server"] = _ABOUT_SERVER if on_server else ""
     values["server"] = ASK_SERVER if on_server else ""
-    values["peers"] = " ".join(str(other.cluster_address) for other in spec.gateways if other.name != node.name)
+    values["peers"] = " ".join(str(other.cluster_address) for other in others)
     return fill_asset("keepalived-gateway-check.sh", values, _no_secret)
 
 
