@@ -16,6 +16,7 @@ from benchmarks.idle import idle
 from benchmarks.keystroke import p13
 from benchmarks.measure import Series, compare
 from benchmarks.peers import Peer
+from benchmarks.preflight import p6
 from benchmarks.report import SERIES_HEADER, Section, series_row
 from benchmarks.resume import kill_and_resume
 from benchmarks.scene import Scene, Workload
@@ -170,5 +171,5 @@ WORKLOADS: Mapping[str, Callable[[Bench], Section]] = {
     "P11": p11,
 }
 
-ALONE: Mapping[str, Callable[[], Section]] = {"P13": p13, "P14": p14, "P15": idle, "P12": whole_rainbond}
+ALONE: Mapping[str, Callable[[], Section]] = {"P6": p6, "P13": p13, "P14": p14, "P15": idle, "P12": whole_rainbond}
 """What needs neither servers of its own nor contenders."""
