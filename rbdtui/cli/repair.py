@@ -51,6 +51,8 @@ def repair(
 ) -> int:
     """List what can be repaired; with codes or ``--all``, repair it."""
     session = Session.open(site, PromptOrFile(common.passphrase_file))
+    if session.site.vault_file.exists():
+        session.unlock()
     known = [node.name for node in session.spec.managed_nodes]
     if unknown := [name for name in named if name not in known]:
         raise CommandError(T("reset.no_such_node", given=", ".join(unknown), known=", ".join(known)))
@@ -76,7 +78,7 @@ def repair(
 def _look(session: Session) -> PreflightResult:
     async def look() -> PreflightResult:
         async with session.hosts() as hosts:
-            return await session.preflight(hosts, parts=Part.HOSTS)
+            return await session.preflight(hosts, parts=Part.HOSTS | Part.SERVICES)
 
     tell_progress(T("cli.run.preflight", count=len(session.spec.managed_nodes)))
     return asyncio.run(look())

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from rbdtui.facts.model import NodeFacts
 from rbdtui.findings import Finding
 from rbdtui.plan.repairs.attributes import AttributesOff
 from rbdtui.plan.repairs.cloud_init import HostsFileKept
+from rbdtui.plan.repairs.databases import MakeDatabases
 from rbdtui.plan.repairs.etcd_user import EtcdUser
 from rbdtui.plan.repairs.firewall import FirewalldOff
 from rbdtui.plan.repairs.hosts_lines import StaleHostsLines
@@ -16,6 +17,7 @@ from rbdtui.plan.repairs.repair import Repair as Repair
 from rbdtui.plan.repairs.swap import SwapOff
 from rbdtui.plan.repairs.time_service import TimeServiceOn
 from rbdtui.plan.repairs.web_servers import WebServersOff
+from rbdtui.plan.step import JUMP_LANE
 from rbdtui.spec.model import ClusterSpec
 
 REPAIRS: Final[tuple[type[Repair], ...]] = (
@@ -24,11 +26,18 @@ REPAIRS: Final[tuple[type[Repair], ...]] = (
 """In the order in which they are carried out on a node: files must be changeable before they are changed."""
 
 
+SITE_REPAIRS: Final = (MakeDatabases,)
+"""Of what is outside of the hosts, carried out from this machine before all others."""
+
+
 def repairs_for(
-    findings: Iterable[Finding], spec: ClusterSpec, facts: Mapping[str, NodeFacts]
+    findings: Sequence[Finding], spec: ClusterSpec, facts: Mapping[str, NodeFacts]
 ) -> dict[str, tuple[Finding, ...]]:
     """The repairs that would help, by the ids of their steps in order, each with the findings that it is for."""
     found: dict[str, tuple[Finding, ...]] = {}
+    for site_kind in SITE_REPAIRS:
+        if of_site := tuple(finding for finding in findings if finding.code in site_kind.codes):
+            found[site_kind(JUMP_LANE).id] = of_site
     for node, known in facts.items():
         mine = [finding for finding in findings if finding.place.node == node]
         for kind in REPAIRS:
