@@ -146,5 +146,5 @@ def test_a_lost_balancer_is_told(documented: Documented) -> None:
     said = documented.site.rbdtui("health", str(documented.site.path), "--json")
     assert said.returncode == 1
     probes = {probe["id"]: probe["state"] for probe in json.loads(said.stdout)["probes"]}
-    assert probes["api@VIP"] == "down", probes
+    assert probes["api@LB"] == "down", probes
     assert [state for name, state in probes.items() if name.startswith("api@n")] == ["ok"] * 3
