@@ -31,7 +31,7 @@ class RepairDialog(Dialog[bool]):
 
     def title_text(self) -> Text:
         """What it is about."""
-        return T("recipe.repair.title")
+        return T("repair.question")
 
     def body(self) -> Iterable[Widget]:
         """What would be changed, to be scrolled, and what it costs."""
