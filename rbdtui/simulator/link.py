@@ -7,6 +7,7 @@ import contextlib
 import socket
 from collections.abc import Awaitable, Callable
 
+from rbdtui.listening import listen
 from rbdtui.simulator.tempo import Tempo
 
 _CHUNK_BYTES = 256 * 1024
@@ -51,7 +52,7 @@ class Cable:
 
     async def listen(self, address: str, port: int) -> int:
         """Begin to take connections; the port, which is a free one when 0 was asked for. Raises `OSError`."""
-        self._server = await asyncio.start_server(self._accept, address, port, backlog=256, limit=_CHUNK_BYTES)
+        self._server = await listen(self._accept, address, port, backlog=256, limit_bytes=_CHUNK_BYTES)
         return int(self._server.sockets[0].getsockname()[1])
 
     async def close(self) -> None:

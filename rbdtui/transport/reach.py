@@ -12,6 +12,7 @@ from typing import Any, Final
 
 import asyncssh
 
+from rbdtui.listening import listen
 from rbdtui.transport.base import NotReachedError, Reach, ReachResult, TransportError
 
 _BLOCK_BYTES: Final = 64 * 1024
@@ -207,7 +208,7 @@ async def forwarded_port(connect: Connect, address: str, port: int) -> AsyncIter
 
         task.add_done_callback(over)
 
-    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    server = await listen(serve)
     try:
         yield server.sockets[0].getsockname()[1]
     finally:

@@ -12,6 +12,8 @@ from http import HTTPStatus
 from typing import Final
 from urllib.parse import parse_qsl
 
+from rbdtui.listening import listen
+
 REQUEST_LIMIT_S: Final = 30.0
 _MOST_BODY_BYTES: Final = 16 << 20
 
@@ -59,7 +61,7 @@ class HttpServer:
 
     async def start(self) -> tuple[str, int]:
         """Begin to listen; address and port."""
-        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0, ssl=self._context)
+        self._server = await listen(self._serve, tls=self._context)
         host, port = self._server.sockets[0].getsockname()[:2]
         return str(host), int(port)
 

@@ -9,9 +9,10 @@ import asyncio
 import base64
 import contextlib
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Final
 
+from rbdtui.listening import listen
 from rbdtui.simulator.kubernetes.certificates import Pair, server_context
 from rbdtui.simulator.kubernetes.cluster import Cluster
 from rbdtui.simulator.kubernetes.controllers import pods_behind
@@ -42,7 +43,7 @@ class StreamProxy:
 
     async def start(self) -> tuple[str, int]:
         """Begin to listen on loopback; address and port."""
-        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
+        self._server = await listen(self._serve)
         host, port = self._server.sockets[0].getsockname()[:2]
         return str(host), int(port)
 
@@ -125,61 +126,55 @@ class Opened:
         self._ports, self._servers = [], []
 
 
-async def open_controller(cluster: Cluster, machine: Machine) -> Opened:
-    """The ports of the container ``ingress-apisix``; raises `OSError`."""
+@contextlib.contextmanager
+def _opening(machine: Machine) -> Iterator[Opened]:
+    """Ports being opened one after another: all of them are closed when that fails or is given up."""
     opened = Opened(machine)
     try:
-        await opened.http(CONTROLLER_PORT, "apisix-ingress", lambda request: _healthz(request, "ok"))
-        await opened.http(ETCD_PORT, "apisix-ingress", lambda request: Response(404, b""), address="127.0.0.1")
-    except OSError:
+        yield opened
+    except BaseException:
         opened.stop()
         raise
+
+
+async def open_controller(cluster: Cluster, machine: Machine) -> Opened:
+    """The ports of the container ``ingress-apisix``; raises `OSError`."""
+    with _opening(machine) as opened:
+        await opened.http(CONTROLLER_PORT, "apisix-ingress", lambda request: _healthz(request, "ok"))
+        await opened.http(ETCD_PORT, "apisix-ingress", lambda request: Response(404, b""), address="127.0.0.1")
     return opened
 
 
 async def open_gateway(cluster: Cluster, machine: Machine) -> Opened:
     """The ports of the container ``apisix``; raises `OSError`."""
-    opened = Opened(machine)
-    routes = Routes(cluster)
-    try:
-        await opened.http(WEB_PORT, "openresty", routes.answer)
-        await opened.http(TLS_PORT, "openresty", routes.answer, context=_tls_by_name(cluster))
-        for port, answer, context in (
-            (6060, _not_found, None),
-            (7070, _console, None),
-            (8443, _region_api, _region_tls(cluster)),
-            (8889, lambda request: _healthz(request, "ok"), None),
-        ):
-            await opened.stream(port, "openresty", routes.is_up(port), answer, context)
+    with _opening(machine) as opened:
+        await _open_routes(opened, cluster, Routes(cluster), usual=None)
         await opened.http(ADMIN_PORT, "openresty", _not_found)
         await opened.http(METRICS_PORT, "openresty", lambda request: Response(200, b"apisix_nginx_http 1\n"))
-    except OSError:
-        opened.stop()
-        raise
     return opened
 
 
 async def open_old_gateway(cluster: Cluster, machine: Machine) -> Opened:
     """The ports of 5.17's OpenResty, which knows what Ingresses say; raises `OSError`."""
-    opened = Opened(machine)
-    routes = IngressRoutes(cluster)
-    try:
-        await opened.http(WEB_PORT, "openresty", routes.answer)
-        await opened.http(TLS_PORT, "openresty", routes.answer, context=_tls_by_name(cluster, _usual(cluster)))
-        for port, answer, context in (
-            (6060, _not_found, None),
-            (7070, _console, None),
-            (8443, _region_api, _region_tls(cluster)),
-            (8889, lambda request: _healthz(request, "ok"), None),
-        ):
-            await opened.stream(port, "openresty", routes.is_up(port), answer, context)
+    with _opening(machine) as opened:
+        await _open_routes(opened, cluster, IngressRoutes(cluster), usual=_usual(cluster))
         await opened.http(OLD_HEALTH_PORT, "rbd-gateway", lambda request: _healthz(request, "ok"))
         for port in OLD_CONTROL_PORTS:
             await opened.http(port, "openresty", _not_found)
-    except OSError:
-        opened.stop()
-        raise
     return opened
+
+
+async def _open_routes(opened: Opened, cluster: Cluster, routes: Routes | IngressRoutes, *, usual: Pair | None) -> None:
+    """The ports that lead to applications and to Rainbond's own parts, in either generation."""
+    await opened.http(WEB_PORT, "openresty", routes.answer)
+    await opened.http(TLS_PORT, "openresty", routes.answer, context=_tls_by_name(cluster, usual))
+    for port, answer, context in (
+        (6060, _not_found, None),
+        (7070, _console, None),
+        (8443, _region_api, _region_tls(cluster)),
+        (8889, lambda request: _healthz(request, "ok"), None),
+    ):
+        await opened.stream(port, "openresty", routes.is_up(port), answer, context)
 
 
 def _healthz(request: Request, word: str) -> Response:
@@ -297,7 +292,7 @@ def _usual(cluster: Cluster) -> Pair:
     return cluster.server_authority.server("default", [], ["default"])
 
 
-def _tls_by_name(cluster: Cluster, usual: Pair | None = None) -> ssl.SSLContext:
+def _tls_by_name(cluster: Cluster, usual: Pair | None) -> ssl.SSLContext:
     """TLS of the web port: a certificate for the registry's name, and for any other the usual one or no handshake."""
 
     def of(name: str | None) -> ssl.SSLContext | None:
