@@ -17,7 +17,7 @@ from rbdtui.bundle.scan import OfflineBundle, open_bundle
 from rbdtui.bundle.verify import check_parts, verify_bundle
 from rbdtui.checks.jump_host import check_jump_host
 from rbdtui.checks.preflight import Part, PreflightResult, preflight
-from rbdtui.engine.client import RunClient, can_resume, latest_run, resume_run, start_run, unfinished_reset
+from rbdtui.engine.client import RunClient, can_resume, latest_of_plan, resume_run, start_run, unfinished_reset
 from rbdtui.engine.events import FailurePolicy
 from rbdtui.engine.inputs import Purpose, RunOptions, spec_digest
 from rbdtui.errors import StepError
@@ -217,11 +217,11 @@ class Session:
         return cluster_id(vault.get(TOKEN_SECRET)) if vault is not None and TOKEN_SECRET in vault else ""
 
     def interrupted_run(self) -> RunClient | None:
-        """The newest run, when it was left unfinished and is for cluster.yaml as it is now.
+        """The newest run of the plan, when it was left unfinished and is for cluster.yaml as it is now.
 
         Raises `JournalError` for one that cannot be read: `start` begins a new one all the same.
         """
-        newest = latest_run(self.site)
+        newest = latest_of_plan(self.site)
         if newest is None or not can_resume(newest.run_dir, self._spec_sha256):
             return None
         return newest
@@ -267,7 +267,7 @@ class Session:
         recipe = recipe_named(purpose.recipe)
         plan = recipe.build(Request(self.spec, facts, purpose.arguments))
         async with self.hosts() as hosts:
-            context = self.dry_context(hosts, facts, SilentReporter(), with_bundle=recipe.needs_bundle)
+            context = self.dry_context(hosts, facts, SilentReporter(), with_bundle=False)
             return await preview(plan, context)
 
     def _secrets_there(self) -> dict[str, str]:

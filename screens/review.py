@@ -122,7 +122,7 @@ class ReviewScreen(SectionScreen):
             self._view, self._wanted, self._reading = FINDINGS, "", False
         found, old = workbench.findings, outdated_findings(workbench)
         found, old = self._grave_enough(found), self._grave_enough(old)
-        drawn_from = (seen, found, old, self._view, self._wanted, self._reading)
+        drawn_from = (seen, found, old, workbench.draft.dirty, self._view, self._wanted, self._reading)
         if drawn_from != self._drawn or self.redraw:
             self._drawn = drawn_from
             self._repairs = repairing.offered(workbench)

@@ -34,7 +34,7 @@ from rbdtui.cli.output import (
     tell_progress,
 )
 from rbdtui.cli.passphrases import PromptOrFile
-from rbdtui.cli.plan_page import plan_lines
+from rbdtui.cli.plan_page import plan_json, plan_lines
 from rbdtui.facts.model import NodeFacts
 from rbdtui.facts.store import load_all_facts, save_facts
 from rbdtui.findings import Finding, count_by_severity, has_errors
@@ -163,7 +163,7 @@ def plan(site: Path, as_json: bool, with_diff: bool, common: Common) -> int:
         return Exit.FINDINGS
     whole, steps, found = asyncio.run(_preview(session))
     if as_json:
-        answer_json({"steps": [_step_json(item) for item in steps]})
+        answer_json(plan_json(steps))
     else:
         for line in plan_lines(plan_rows(whole, steps), nodes=len(session.spec.nodes), with_diff=with_diff):
             answer(line)
@@ -184,19 +184,6 @@ async def _preview(session: Session) -> tuple[Plan, list[PreviewedStep], list[Fi
         context = session.dry_context(hosts, result.facts, SilentReporter())
         whole = session.plan(result.facts)
         return whole, await preview(whole, context), result.findings
-
-
-def _step_json(item: PreviewedStep) -> dict[str, object]:
-    changes = [{"kind": c.kind.value, "title": str(c.title), "detail": c.detail} for c in item.changes]
-    step = item.step
-    return {
-        "id": step.id,
-        "title": str(step.title),
-        "node": step.node,
-        "after": list(step.after),
-        "satisfied": item.satisfied,
-        "changes": changes,
-    }
 
 
 @click.group(name="bundle", cls=Group, help=str(T("cli.help.bundle")))

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from rich.cells import cell_len
 
 from rbdtui.cli.output import pad, styled
+from rbdtui.plan.preview import PreviewedStep
 from rbdtui.plan.step import JUMP_LANE
 from rbdtui.words import T
 from rbdtui.workbench.plan_rows import Outlook, PlanRow
@@ -15,6 +16,12 @@ from rbdtui.workbench.plan_words import amount_words, names_words, slow_words
 
 def plan_lines(rows: Sequence[PlanRow], *, nodes: int, with_diff: bool) -> list[str]:
     """As many lines as there are kinds of steps, and two; with ``with_diff`` what each changes on which servers."""
+    lines = row_lines(rows, with_diff=with_diff)
+    return [*lines, styled(amount_words(rows, nodes)), styled(slow_words(rows))]
+
+
+def row_lines(rows: Sequence[PlanRow], *, with_diff: bool) -> list[str]:
+    """A line for each kind of step, and with ``with_diff`` what it changes on which servers."""
     names = max((cell_len(row.name) for row in rows), default=0) + 2
     titles = max((cell_len(str(row.title)) for row in rows), default=0) + 2
     lines: list[str] = []
@@ -23,7 +30,25 @@ def plan_lines(rows: Sequence[PlanRow], *, nodes: int, with_diff: bool) -> list[
         lines.append(head + pad(styled(row.name), names) + pad(styled(str(row.title)), titles) + _what(row))
         if with_diff and not row.is_gate:
             lines += _details(row)
-    return [*lines, styled(amount_words(rows, nodes)), styled(slow_words(rows))]
+    return lines
+
+
+def plan_json(steps: Sequence[PreviewedStep]) -> dict[str, object]:
+    """The steps and what each would change, in the shape of plan.schema.json."""
+    return {"steps": [_step_json(item) for item in steps]}
+
+
+def _step_json(item: PreviewedStep) -> dict[str, object]:
+    changes = [{"kind": c.kind.value, "title": str(c.title), "detail": c.detail} for c in item.changes]
+    step = item.step
+    return {
+        "id": step.id,
+        "title": str(step.title),
+        "node": step.node,
+        "after": list(step.after),
+        "satisfied": item.satisfied,
+        "changes": changes,
+    }
 
 
 def _is_done(row: PlanRow) -> bool:

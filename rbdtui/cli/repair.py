@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import click
 
-from rbdtui.checks.preflight import Part, PreflightResult
+from rbdtui.checks.preflight import Part
 from rbdtui.cli.options import DRAWS, PASSPHRASE, SLOW_LINK, Command, Common, json_option, site_argument
 from rbdtui.cli.output import CommandError, Exit, answer, answer_json, finding_lines, tell, tell_progress
 from rbdtui.cli.passphrases import PromptOrFile
-from rbdtui.cli.recipes import carry_out
+from rbdtui.cli.recipes import carry_out, refuse_when_busy
+from rbdtui.facts.model import NodeFacts
 from rbdtui.findings import Finding
 from rbdtui.paths import as_typed
-from rbdtui.plan.recipes.repair import RECIPE, STEPS
 from rbdtui.plan.repairs import repairs_for
 from rbdtui.session import Session
 from rbdtui.words import T
+from rbdtui.workbench.repairing import purpose_of
 
 
 @click.command(
@@ -51,66 +53,85 @@ def repair(
 ) -> int:
     """List what can be repaired; with codes or ``--all``, repair it."""
     session = Session.open(site, PromptOrFile(common.passphrase_file))
-    if session.site.vault_file.exists():
-        session.unlock()
     known = [node.name for node in session.spec.managed_nodes]
     if unknown := [name for name in named if name not in known]:
         raise CommandError(T("reset.no_such_node", given=", ".join(unknown), known=", ".join(known)))
-    offered = _offered(session, named or known)
+    refuse_when_busy(session)
+    if session.site.vault_file.exists():
+        session.unlock()
+    seen = _look(session, named)
     if not codes and not everything:
-        return _list(offered, site, as_json=as_json, common=common)
-    there = {finding.code for findings in offered.values() for finding in findings}
+        return _list(seen, site, as_json=as_json, common=common)
+    there = {finding.code for findings in seen.offered.values() for finding in findings}
     if missing := [code for code in codes if code not in there]:
         shown = ", ".join(sorted(there)) or "-"
+        _tell_silent(seen)
         raise CommandError(T("repair.not_offered", given=", ".join(missing), known=shown), Exit.FINDINGS)
-    chosen = [step for step, for_ in offered.items() if everything or any(each.code in codes for each in for_)]
+    chosen = [step for step, for_ in seen.offered.items() if everything or any(each.code in codes for each in for_)]
     if not chosen:
-        return _list({}, site, as_json=as_json, common=common)
-    arguments = {STEPS: " ".join(chosen)}
+        return _list(seen, site, as_json=as_json, common=common)
+    _tell_silent(seen)
     status = carry_out(
-        session, RECIPE.name, arguments, dry_run=dry_run, yes=yes, as_json=as_json, common=common
+        session, purpose_of(chosen), seen.facts, dry_run=dry_run, yes=yes, as_json=as_json, common=common
     )  # fmt: skip
     if dry_run or as_json or status != Exit.GOOD:
         return status
-    return _tell_what_is_left(_offered(session, named or known), chosen, common)
+    return _tell_what_is_left(_look(session, named), chosen, common)
 
 
-def _look(session: Session) -> PreflightResult:
-    async def look() -> PreflightResult:
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """What one look at the servers has found."""
+
+    offered: Mapping[str, tuple[Finding, ...]]
+    """Repairs by the ids of their steps, with what each is for."""
+    facts: Mapping[str, NodeFacts]
+    silent: tuple[str, ...]
+    """Servers that were asked and did not answer."""
+
+
+def _look(session: Session, named: Sequence[str]) -> _Seen:
+    """Look at all servers; what is offered is of the named ones, of all and of what is outside when none is named."""
+
+    async def look() -> _Seen:
         async with session.hosts() as hosts:
-            return await session.preflight(hosts, parts=Part.HOSTS | Part.SERVICES)
+            result = await session.preflight(hosts, parts=Part.HOSTS | Part.SERVICES)
+        asked = named or [node.name for node in session.spec.managed_nodes]
+        facts = {name: known for name, known in result.facts.items() if name in asked}
+        offered = repairs_for(result.findings, session.spec, facts, of_site=not named)
+        return _Seen(offered, facts, tuple(name for name in asked if name not in facts))
 
     tell_progress(T("cli.run.preflight", count=len(session.spec.managed_nodes)))
     return asyncio.run(look())
 
 
-def _offered(session: Session, nodes: tuple[str, ...] | list[str]) -> Mapping[str, tuple[Finding, ...]]:
-    """The repairs of these nodes by the ids of their steps, with what each is for."""
-    result = _look(session)
-    facts = {name: known for name, known in result.facts.items() if name in nodes}
-    return repairs_for(result.findings, session.spec, facts)
+def _tell_silent(seen: _Seen) -> None:
+    if seen.silent:
+        tell(T("repair.silent", nodes=", ".join(seen.silent)))
 
 
-def _list(offered: Mapping[str, tuple[Finding, ...]], site: Path, *, as_json: bool, common: Common) -> int:
-    findings = list(dict.fromkeys(each.identity for found in offered.values() for each in found))
-    by_identity = {each.identity: each for found in offered.values() for each in found}
+def _list(seen: _Seen, site: Path, *, as_json: bool, common: Common) -> int:
+    """What can be repaired; a server that was silent may have more, which is no good end."""
+    status = Exit.FINDINGS if seen.silent else Exit.GOOD
     if as_json:
-        answer_json(
-            {"repairs": [{"step": step, "codes": [each.code for each in found]} for step, found in offered.items()]}
-        )
-        return Exit.GOOD
-    for identity in findings:
-        for line in finding_lines(by_identity[identity], ascii_only=common.ascii_only):
+        repairs = [{"step": step, "codes": [each.code for each in found]} for step, found in seen.offered.items()]
+        answer_json({"repairs": repairs, "silent": list(seen.silent)})
+        return status
+    once = {each.identity: each for found in seen.offered.values() for each in found}
+    for finding in once.values():
+        for line in finding_lines(finding, ascii_only=common.ascii_only):
             answer(line)
-    answer(T("repair.how", site=as_typed(site)) if offered else T("repair.none"))
-    return Exit.GOOD
+    answer(T("repair.how", site=as_typed(site)) if seen.offered else T("repair.none"))
+    _tell_silent(seen)
+    return status
 
 
-def _tell_what_is_left(offered: Mapping[str, tuple[Finding, ...]], chosen: list[str], common: Common) -> int:
+def _tell_what_is_left(seen: _Seen, chosen: list[str], common: Common) -> int:
     """Name each finding that is still there although its repair was done."""
-    left = [each for step in chosen for each in offered.get(step, ())]
+    left = [each for step in chosen for each in seen.offered.get(step, ())]
     for finding in left:
         tell(T("repair.still", code=finding.code))
         for line in finding_lines(finding, ascii_only=common.ascii_only):
             tell(line)
-    return Exit.FINDINGS if left else Exit.GOOD
+    _tell_silent(seen)
+    return Exit.FINDINGS if left or seen.silent else Exit.GOOD

@@ -73,10 +73,9 @@ async def _assemble_reset(inputs: RunInputs, secret: Callable[[str], str]) -> As
 
 @asynccontextmanager
 async def _assemble_recipe(inputs: RunInputs, secret: Callable[[str], str]) -> AsyncIterator[RunParts]:
-    """The parts of a recipe; only one that needs packages needs the bundle to be there."""
+    """The parts of a recipe; as a reset it needs no package, and the disk with the bundle may be gone."""
     site, recipe = inputs.site, recipe_named(inputs.purpose.recipe)
     known_hosts = KnownHosts(site.known_hosts_file, only=site.simulated_servers)
-    directory = bundle_directory(inputs.spec, site.path) if recipe.needs_bundle else inputs.run_dir
     async with HostPool(endpoints_of(inputs.spec), known_hosts, secret) as hosts:
         plan = recipe.build(Request(inputs.spec, inputs.facts, inputs.purpose.arguments))
-        yield RunParts(plan, hosts, open_bundle(directory, cache_file=site.bundle_hashes_file))
+        yield RunParts(plan, hosts, open_bundle(inputs.run_dir))

@@ -27,6 +27,7 @@ from rbdtui.engine.inputs import (
     JOURNAL_NAME,
     RUNNER_LOG_NAME,
     Purpose,
+    PurposeKind,
     RunInputError,
     RunOptions,
     create_run_dir,
@@ -234,7 +235,7 @@ async def start_run(
     more), `RunInputError` when the site cannot be written, `SiteError` when it cannot be locked.
     """
     refuse_when_held(site)
-    before = latest_run(site)
+    before = latest_of_plan(site) if purpose.kind is not PurposeKind.RECIPE else None
     run_dir = create_run_dir(site, spec_text, facts, options, purpose)
     try:
         client = await resume_run(run_dir, secrets=secrets, runner=runner)
@@ -290,6 +291,12 @@ def latest_run(site: Site) -> RunClient | None:
     return RunClient(site.run_dir(ids[-1])) if ids else None
 
 
+def latest_of_plan(site: Site) -> RunClient | None:
+    """The newest run that installs or takes back; a recipe between two of them changes nothing about either."""
+    runs = (RunClient(site.run_dir(run_id)) for run_id in reversed(site.run_ids()))
+    return next((run for run in runs if not is_recipe(run.run_dir)), None)
+
+
 def can_resume(run_dir: Path, spec_sha256: str) -> bool:
     """Whether a run was left unfinished, not given up, and is for this very spec; raises `JournalError`.
 
@@ -308,7 +315,7 @@ def can_resume(run_dir: Path, spec_sha256: str) -> bool:
 
 def unfinished_reset(site: Site) -> RunClient | None:
     """The newest run, when it is a reset that did not come to its end; None else, and while one is under way."""
-    newest = latest_run(site)
+    newest = latest_of_plan(site)
     if newest is None or not is_reset(newest.run_dir) or newest.alive() or not _is_unfinished(newest):
         return None
     with contextlib.suppress(OSError, ValidationError):

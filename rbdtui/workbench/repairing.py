@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from rbdtui.engine.events import FailurePolicy
 from rbdtui.engine.inputs import Purpose, PurposeKind, RunOptions
+from rbdtui.facts.model import NodeFacts
 from rbdtui.findings import Finding
 from rbdtui.plan.preview import PreviewedStep
 from rbdtui.plan.recipes.repair import RECIPE, STEPS
@@ -18,12 +19,19 @@ if TYPE_CHECKING:
 
 
 def offered(workbench: Workbench) -> Mapping[str, tuple[Finding, ...]]:
-    """The repairs for what the last check has found, by the ids of their steps; none once the plan is another."""
-    seen, spec = workbench.preflight, workbench.draft.spec
-    if spec is None or seen.outdated or not seen.facts:
+    """The repairs for what is known to be wrong, by the ids of their steps; none for a plan that was not saved."""
+    spec = workbench.draft.spec
+    if spec is None or workbench.draft.dirty:
         return {}
-    known = {node.name for node in spec.managed_nodes}
-    return repairs_for(seen.findings, spec, {name: facts for name, facts in seen.facts.items() if name in known})
+    return repairs_for(workbench.findings, spec, facts_now(workbench))
+
+
+def facts_now(workbench: Workbench) -> Mapping[str, NodeFacts]:
+    """What the servers of the plan have said: in the last check while that holds, else while they were typed."""
+    seen, spec = workbench.preflight, workbench.draft.spec
+    facts = workbench.live.facts if seen.outdated or not seen.facts else seen.facts
+    known = {node.name for node in spec.managed_nodes} if spec is not None else set()
+    return {name: of_node for name, of_node in facts.items() if name in known}
 
 
 def steps_for(repairs: Mapping[str, tuple[Finding, ...]], findings: Iterable[Finding]) -> list[str]:
@@ -39,15 +47,17 @@ def purpose_of(steps: Iterable[str]) -> Purpose:
 
 def look(workbench: Workbench, purpose: Purpose) -> Future[list[PreviewedStep]]:
     """Ask what would be changed."""
-    return workbench.background.submit(workbench.session.preview_recipe(purpose, workbench.preflight.facts))
+    return workbench.background.submit(workbench.session.preview_recipe(purpose, facts_now(workbench)))
 
 
 def begin(workbench: Workbench, purpose: Purpose) -> Future[None]:
     """Start the run and look at it; raises as `Session.start` through the future."""
 
+    facts = facts_now(workbench)
+
     async def start() -> None:
         options = RunOptions(policy=FailurePolicy.ASK)
-        client = await workbench.session.start_recipe(purpose, workbench.preflight.facts, options)
+        client = await workbench.session.start_recipe(purpose, facts, options)
         workbench.open_run(client.run_id)
 
     return workbench.background.submit(start())

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from rbdtui.engine.client import RunClient, start_run
 from rbdtui.engine.events import FailurePolicy, RunCreated, RunFinished, RunOutcome, StepFinished
-from rbdtui.engine.inputs import RunOptions
+from rbdtui.engine.inputs import Purpose, RunOptions
 from rbdtui.engine.journal import read_journal
 from rbdtui.engine.state import RunState
 from rbdtui.facts.model import NodeFacts
@@ -21,6 +21,7 @@ SCRIPT = Path(__file__).with_name("disk_plan.py")
 ROOT = SCRIPT.parent.parent.parent
 SECRET = "canary-hunter22"
 SECRETS = {"canary": SECRET}
+INSTALL = Purpose()
 FACTS = {"n1": NodeFacts("n1", 1.0, hostname="n1")}
 LIMIT_S = 60.0
 until = partial(waiting.until, limit_s=LIMIT_S)
@@ -31,13 +32,16 @@ def runner(*options: str) -> tuple[str, ...]:
     return (sys.executable, str(SCRIPT), *options)
 
 
-async def start(site: Site, *options: str, policy: FailurePolicy = FailurePolicy.ASK) -> RunClient:
+async def start(
+    site: Site, *options: str, policy: FailurePolicy = FailurePolicy.ASK, purpose: Purpose = INSTALL
+) -> RunClient:
     return await start_run(
         site,
         spec_text=SPEC_TEXT.encode(),
         facts=FACTS,
         secrets=SECRETS,
         options=RunOptions(policy),
+        purpose=purpose,
         runner=runner(*options),
     )
 

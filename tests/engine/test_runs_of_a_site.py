@@ -20,9 +20,11 @@ from rbdtui.engine.client import (
     RunStartError,
     can_resume,
     current_run,
+    latest_of_plan,
     latest_run,
     resume_run,
     start_run,
+    unfinished_reset,
 )
 from rbdtui.engine.events import RunOutcome
 from rbdtui.engine.inputs import (
@@ -149,6 +151,31 @@ async def test_a_new_run_gives_up_the_one_left_unfinished(site: Site) -> None:
     newest = latest_run(site)
     assert newest is not None
     assert not can_resume(newest.run_dir, DIGEST), "it never comes back"
+
+
+async def test_other_work_between_gives_nothing_up_and_hides_nothing(site: Site) -> None:
+    installing = await start(site, "--pace=0.3")
+    await kill(site)
+    other = await start(site, purpose=Purpose(PurposeKind.RECIPE, recipe="look-after"))
+    assert (await ended(other)).outcome is RunOutcome.DONE
+    assert not installing.given_up()
+    newest = latest_of_plan(site)
+    assert newest is not None
+    assert newest.run_id == installing.run_id
+    assert can_resume(newest.run_dir, DIGEST)
+    third = await start(site)
+    assert (await ended(third)).outcome is RunOutcome.DONE
+    assert installing.given_up(), "a new installation does"
+
+
+def test_a_reset_cut_off_is_remembered_whatever_was_done_since(site: Site) -> None:
+    reset = create_run_dir(site, SPEC_TEXT.encode(), FACTS, RunOptions(), Purpose(PurposeKind.RESET, nodes=("n1",)))
+    (reset / "events.jsonl").touch()
+    other = Purpose(PurposeKind.RECIPE, recipe="look-after")
+    (create_run_dir(site, SPEC_TEXT.encode(), FACTS, RunOptions(), other) / "events.jsonl").touch()
+    found = unfinished_reset(site)
+    assert found is not None
+    assert found.run_id == reset.name
 
 
 async def test_a_run_that_ended_well_is_not_given_up(site: Site) -> None:

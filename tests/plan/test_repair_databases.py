@@ -115,3 +115,4 @@ def test_it_is_offered_for_the_site_and_comes_first(server: Database) -> None:
     assert list(repairs_for([finding], spec_for(server), {})) == ["repair-databases"]
     plan = recipe_named("repair").build(Request(spec_for(server), {}, {"steps": "repair-databases"}))
     assert [step.id for step in plan.steps] == ["repair-databases"]
+    assert repairs_for([finding], spec_for(server), {}, of_site=False) == {}, "who names servers means these"

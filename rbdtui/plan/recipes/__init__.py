@@ -7,8 +7,6 @@ from typing import Final
 
 from rbdtui.errors import StepError
 from rbdtui.plan.recipes import repair
-from rbdtui.plan.recipes.recipe import Arguments as Arguments
-from rbdtui.plan.recipes.recipe import Consent as Consent
 from rbdtui.plan.recipes.recipe import Recipe as Recipe
 from rbdtui.plan.recipes.recipe import Request as Request
 

@@ -3,24 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from enum import StrEnum
+from dataclasses import dataclass
 
 from rbdtui.facts.model import NodeFacts
 from rbdtui.plan.step import Plan
 from rbdtui.spec.model import ClusterSpec
-
-Arguments = Mapping[str, str]
-"""What an operator chose, by name; never a secret."""
-
-
-class Consent(StrEnum):
-    """How an operator agrees before anything is changed."""
-
-    YES = "yes"
-    """To a question."""
-    NAME = "name"
-    """By the cluster's name, typed: something that users have stops, or is lost."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,8 +16,9 @@ class Request:
 
     spec: ClusterSpec
     facts: Mapping[str, NodeFacts]
-    """By node name, as gathered before; empty for a recipe that does not ask for them."""
-    arguments: Arguments = field(default_factory=dict)
+    """By node name, as gathered before."""
+    arguments: Mapping[str, str]
+    """What an operator chose, by name; never a secret."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +32,3 @@ class Recipe:
     name: str
     build: Callable[[Request], Plan]
     """The plan, the same for the same request; raises `StepError` for arguments that do not fit the site."""
-    consent: Consent = Consent.YES
-    needs_facts: bool = False
-    needs_bundle: bool = False

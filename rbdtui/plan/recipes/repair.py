@@ -34,4 +34,4 @@ def _build(request: Request) -> Plan:
     return Plan(tuple(steps))
 
 
-RECIPE: Final = Recipe("repair", _build, needs_facts=True)
+RECIPE: Final = Recipe("repair", _build)

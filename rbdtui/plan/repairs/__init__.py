@@ -31,13 +31,16 @@ SITE_REPAIRS: Final = (MakeDatabases,)
 
 
 def repairs_for(
-    findings: Sequence[Finding], spec: ClusterSpec, facts: Mapping[str, NodeFacts]
+    findings: Sequence[Finding], spec: ClusterSpec, facts: Mapping[str, NodeFacts], *, of_site: bool = True
 ) -> dict[str, tuple[Finding, ...]]:
-    """The repairs that would help, by the ids of their steps in order, each with the findings that it is for."""
+    """The repairs that would help, by the ids of their steps in order, each with the findings that it is for.
+
+    Without ``of_site`` only those on the nodes whose facts are given.
+    """
     found: dict[str, tuple[Finding, ...]] = {}
-    for site_kind in SITE_REPAIRS:
-        if of_site := tuple(finding for finding in findings if finding.code in site_kind.codes):
-            found[site_kind(JUMP_LANE).id] = of_site
+    for site_kind in SITE_REPAIRS if of_site else ():
+        if outside := tuple(finding for finding in findings if finding.code in site_kind.codes):
+            found[site_kind(JUMP_LANE).id] = outside
     for node, known in facts.items():
         mine = [finding for finding in findings if finding.place.node == node]
         for kind in REPAIRS:
