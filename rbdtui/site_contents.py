@@ -29,7 +29,7 @@ _OWN_FILES: Final = (
 """At the top, written in place, or by nobody else: never links."""
 _READ_FILES: Final = ("known_hosts", "kubeconfig", "bundle-hashes.json")
 """At the top, read and replaced as a whole: an operator may have made links of them."""
-_DIRECTORIES: Final = ("facts", "health", "runs", "drills")
+_DIRECTORIES: Final = ("facts", "health", "runs", "drills", "snapshots")
 _SOCKET_NAME: Final = "control.sock"
 
 
@@ -53,6 +53,7 @@ def check_contents(site: Path) -> None:
     _check_below(site / "facts", depth=0)
     _check_below(site / "health", depth=0)
     _check_below(site / "drills", depth=0)
+    _check_below(site / "snapshots", depth=0)
     _check_below(site / "runs", depth=2)
 
 

@@ -45,6 +45,8 @@ VERBS: Final[Mapping[str, tuple[str, str]]] = {
     "report": ("rbdtui.cli.report", "report"),
     "drill": ("rbdtui.cli.drill", "drill"),
     "support-bundle": ("rbdtui.cli.support_bundle", "support_bundle"),
+    "snapshot": ("rbdtui.cli.snapshot", "snapshot"),
+    "snapshots": ("rbdtui.cli.snapshot", "snapshots"),
     "reset": ("rbdtui.cli.reset", "reset"),
     "demo": ("rbdtui.cli.demo", "demo"),
     "completion": ("rbdtui.cli.sites", "completion"),

@@ -30,7 +30,7 @@ FILE_BYTES: Final = 4 << 20
 """Of one file of the site; of longer ones the end is kept."""
 RUN_BYTES: Final = 40 << 20
 """Of all logs of one run."""
-_LEFT_OUT: Final = ("secrets.enc", "kubeconfig", "demo-key", "known_hosts", "draft*")
+_LEFT_OUT: Final = ("secrets.enc", "kubeconfig", "demo-key", "known_hosts", "draft*", "snapshots")
 """Files of the site that are never in it."""
 
 

@@ -101,6 +101,13 @@ UPLOADS: dict[str, tuple[Step, ...]] = {
         Step("upload-receive", ("@/u/f", "4", "8", digest(CONTENT), "644"), CONTENT[4:]),
         Step("file-read", ("@/u/f", "100")),
     ),
+    "parts of a file": (
+        write("@/f", CONTENT),
+        Step("file-part", ("@/f", "0", "3")),
+        Step("file-part", ("@/f", "3", "100")),
+        Step("file-part", ("@/f", "8", "1")),
+        Step("file-part", ("@/none", "0", "1")),
+    ),
     "an upload that arrives damaged": (
         Step("upload-receive", ("@/u/f", "0", "8", digest(b"else"), "644"), CONTENT),
         Step("file-state", ("@/u/f", "@/u/f.part")),

@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from typing import Final
 
 from rbdtui.errors import StepError
-from rbdtui.plan.recipes import repair
+from rbdtui.plan.recipes import repair, snapshot
 from rbdtui.plan.recipes.recipe import Recipe as Recipe
 from rbdtui.plan.recipes.recipe import Request as Request
 
-RECIPES: Final[tuple[Recipe, ...]] = (repair.RECIPE,)
+RECIPES: Final[tuple[Recipe, ...]] = (repair.RECIPE, snapshot.RECIPE)
 
 
 def recipe_named(name: str) -> Recipe:

@@ -107,7 +107,7 @@ class Cluster:
     """One cluster; it lives as long as the fleet, whatever becomes of its machines."""
 
     def __init__(self, network: Network[Machine], token: str, seed: str, settings: dict[str, object]) -> None:
-        self.network, self.token, self.settings = network, token, settings
+        self.network, self.token, self.seed, self.settings = network, token, seed, settings
         self.agent_tokens: dict[str, str] = {}
         """Per server, what it was last started with as ``agent-token``; empty: agents use the server's token."""
         self.node_passwords: dict[str, str] = {}

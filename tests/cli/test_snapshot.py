@@ -1,0 +1,93 @@
+"""``snapshot`` and ``snapshots`` on simulated hosts: taken, copied, listed, and what is wrong is told."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from rbdtui.cli.output import Exit
+from rbdtui.engine.inputs import read_purpose
+from rbdtui.plan.snapshots import COPIES
+from rbdtui.simulator.bundle import write_bundle
+from rbdtui.simulator.demo_site import write_demo_site
+from rbdtui.simulator.fleet import SimulatedFleet
+from rbdtui.simulator.kubernetes.snapshots import DIRECTORY
+from rbdtui.words import LANGUAGES, T, say
+from tests.cli.hosts import FleetThread, fill_vault
+from tests.cli.test_reset import Place
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
+    directory = tmp_path_factory.mktemp("snapshot")
+    with FleetThread(SimulatedFleet(1, speed=40.0)) as hosts:
+        bundle = write_bundle(directory / "bundle", images_bytes=4096)
+        site = write_demo_site(directory / "site", hosts.fleet, bundle=bundle)
+        site.known_hosts_file.write_text(hosts.fleet.known_hosts)
+        yield Place(site, hosts, fill_vault(site.path, {}))
+
+
+def test_without_a_cluster_nobody_can_take_one(place: Place) -> None:
+    said = place.run("snapshot", "--yes")
+    assert said.status == Exit.FINDINGS
+    assert "node1" in said.err
+    said = place.run("snapshots").check(Exit.FINDINGS)
+    assert say(T("snapshots.none", site=str(place.site.path)), "en") in said.err
+    assert place.site.run_ids() == []
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_one_is_taken_copied_and_listed(place: Place, language: str) -> None:
+    if not place.site.run_ids():
+        place.run("run", "--yes").check(Exit.GOOD)
+    runs = place.site.run_ids()
+    dry = place.run("snapshot", "--dry-run", language=language).check(Exit.GOOD)
+    assert "rke2" in dry.out.lower()
+    assert say(T("recipe.snapshot.weighs"), language) in dry.out
+    assert place.site.run_ids() == runs
+
+    place.run("snapshot", "--yes", language=language).check(Exit.GOOD)
+    run_id = place.site.run_ids()[-1]
+    assert read_purpose(place.site.run_dir(run_id)).name == "snapshot"
+    listed = json.loads(place.run("snapshots", "--json").check(Exit.GOOD).out)
+    own = [each for each in listed["snapshots"] if run_id in each["name"]]
+    assert [each["server"] for each in own] == [None, "node1"]
+    assert len({each["digest"] for each in own}) == 1
+    assert {each["state"] for each in own} == {"whole"}
+    assert listed["silent"] == {}
+    shown = place.run("snapshots", language=language).check(Exit.GOOD).out
+    assert shown.count(own[0]["name"]) == 2
+
+
+def test_what_is_not_whole_is_told(place: Place, tmp_path: Path) -> None:
+    files = place.hosts.fleet.machines["node1"].files
+    files.put(f"{DIRECTORY}/etcd-snapshot-node1-1700000000", b"x" * 1000)
+    files.put(f"{DIRECTORY}/etcd-snapshot-node1-1700000001.part", b"x")
+    copy = next((place.site.path / COPIES).iterdir())
+    content = copy.read_bytes()
+    copy.write_bytes(content[:-1])
+    said = place.run("snapshots").check(Exit.FINDINGS)
+    assert said.out.count(say(T("snapshots.state.cut"), "en")) == 2
+    assert said.out.count(say(T("snapshots.state.part"), "en")) == 1
+    copy.write_bytes(content)
+    files.remove(f"{DIRECTORY}/etcd-snapshot-node1-1700000000")
+    files.remove(f"{DIRECTORY}/etcd-snapshot-node1-1700000001.part")
+    place.run("snapshots").check(Exit.GOOD)
+
+
+def test_a_node_that_has_no_etcd_is_named_with_those_that_have(place: Place) -> None:
+    said = place.run("snapshot", "--node", "nobody", "--yes")
+    assert said.status == Exit.USAGE
+    assert "node1" in said.err
+
+
+def test_a_copy_that_is_a_link_is_refused(place: Place, tmp_path: Path) -> None:
+    link = place.site.path / COPIES / "elsewhere.sealed"
+    link.symlink_to(tmp_path)
+    assert place.run("snapshots").status == Exit.USAGE
+    link.unlink()
