@@ -283,6 +283,7 @@ class ReviewScreen(SectionScreen):
         except (StepError, SentenceError) as error:
             self.tell(error.text, bad=True)
             return
+        self.tell("")
         if all(each.satisfied for each in seen):
             self.tell(T("repair.gone"))
         elif await self.program.ask(RepairDialog(seen)) and await self.done(repairing.begin(workbench, purpose)):

@@ -151,7 +151,7 @@ class RunScreen(RunPast):
     def _draw(self, run: RunFollower) -> None:
         state, phase, moment = self.state_of(run), self.shown_phase(run), self.moment
         matrix, gateways = self._matrix, gateways_of_run(state)
-        self._no_gateways = gateways.unused
+        self._no_gateways = gateways.unused or not (run.installs or gateways.lights)
         matrix.show(state, moment, ascii_only=self._ascii)
         self._follow_work()
         self.set_class(matrix.matrix is not None and len(matrix.matrix.nodes) > MANY_NODES, "-many")

@@ -11,7 +11,7 @@ from rbdtui.cli.output import Exit, answer, answer_json, clean_console, evidence
 from rbdtui.engine.client import CommandError as RefusedError
 from rbdtui.engine.client import RunClient
 from rbdtui.engine.events import Choice, QuestionAsked, Record, RunOutcome
-from rbdtui.engine.inputs import PurposeKind, read_purpose
+from rbdtui.engine.inputs import PurposeKind, purpose_of
 from rbdtui.engine.state import RunState
 from rbdtui.paths import as_typed
 from rbdtui.rainbond.console import console_url
@@ -39,8 +39,17 @@ class Follower:
         self._console = clean_console(color=common.color)
         self._can_ask = sys.stdin.isatty() and sys.stderr.isatty() and not as_json
         draws = sys.stderr.isatty() and sys.stdout.isatty() and not as_json and not self._console.is_dumb_terminal
+        self._purpose = purpose_of(client.run_dir)
+        self._installs = self._purpose is not None and self._purpose.kind is PurposeKind.INSTALL
         self._lanes = (
-            LiveLanes(self._console, ascii_only=common.ascii_only, slow_link=common.slow_link) if draws else None
+            LiveLanes(
+                self._console,
+                installs=self._installs,
+                ascii_only=common.ascii_only,
+                slow_link=common.slow_link,
+            )
+            if draws
+            else None
         )
         self._state = RunState()
 
@@ -59,7 +68,7 @@ class Follower:
         with self._lanes:
             status = await self._read()
         if self._state.finished is not None:
-            answer(finish_text(self._state.finished, self._state))
+            answer(finish_text(self._state.finished, self._state, installs=self._installs))
         return status
 
     async def _read(self) -> int:
@@ -78,15 +87,15 @@ class Follower:
         elif self._lanes is not None:
             self._lanes.show(record, self._state)
         else:
-            for line in record_lines(record, self._state):
+            for line in record_lines(record, self._state, installs=self._installs):
                 answer(line)
 
     def _tell_what_next(self) -> None:
         """How the cluster is used from here; of other work on it, what holds now."""
-        site, purpose = self._client.site, read_purpose(self._client.run_dir)
-        if purpose.kind is PurposeKind.RECIPE:
-            tell(purpose.done)
-        if purpose.kind is not PurposeKind.INSTALL:
+        site = self._client.site
+        if self._purpose is not None and self._purpose.kind is PurposeKind.RECIPE:
+            tell(self._purpose.done)
+        if not self._installs:
             return
         spec = load_spec(site.spec_file).spec
         if spec is not None and (url := console_url(spec)):
@@ -104,7 +113,10 @@ class Follower:
             if self._state.outcome is RunOutcome.DONE and not self._as_json:
                 self._tell_what_next()
             return _EXITS[self._state.outcome]
-        tell(T("cli.run.runner_gone", run=self._client.run_id, site=as_typed(self._client.site.path)))
+        if self._installs:
+            tell(T("cli.run.runner_gone", run=self._client.run_id, site=as_typed(self._client.site.path)))
+        else:
+            tell(T("cli.run.runner_gone_other", run=self._client.run_id))
         return Exit.FAILED
 
     async def _settle_questions(self) -> None:

@@ -18,6 +18,7 @@ from rbdtui.engine.events import (
     Record,
     RunFinished,
     RunnerStarted,
+    RunOutcome,
     RunPaused,
     RunResumed,
     StepFailed,
@@ -54,16 +55,16 @@ def status_word(status: StepStatus) -> Text:
     return T(f"run.status.{status.value}")  # words: run.status.*
 
 
-def record_lines(record: Record, state: RunState) -> Iterator[str]:
+def record_lines(record: Record, state: RunState, *, installs: bool = True) -> Iterator[str]:
     """What a pipe gets of one record: nothing, or a line or more."""
     stamp = time.strftime("%H:%M:%S", time.localtime(record.at))
-    for text in _record_texts(record, state):
+    for text in _record_texts(record, state, installs=installs):
         yield f"{stamp} {text}"
 
 
-def _record_texts(record: Record, state: RunState) -> Iterator[Text]:
+def _record_texts(record: Record, state: RunState, *, installs: bool) -> Iterator[Text]:
     yield from _step_texts(record.event)
-    yield from _run_texts(record.event, state)
+    yield from _run_texts(record.event, state, installs=installs)
 
 
 def _step_texts(event: Event) -> Iterator[Text]:
@@ -88,7 +89,7 @@ def _step_texts(event: Event) -> Iterator[Text]:
             return
 
 
-def _run_texts(event: Event, state: RunState) -> Iterator[Text]:
+def _run_texts(event: Event, state: RunState, *, installs: bool) -> Iterator[Text]:
     match event:
         case RunnerStarted():
             yield T("run.line.runner_started", run=state.run_id, pid=event.pid)
@@ -105,28 +106,30 @@ def _run_texts(event: Event, state: RunState) -> Iterator[Text]:
         case StopRequested():
             yield T("run.line.stopping")
         case RunFinished():
-            yield finish_text(event, state)
+            yield finish_text(event, state, installs=installs)
         case _:
             return
 
 
-def finish_text(event: RunFinished, state: RunState) -> Text:
-    """The last word on a run."""
+def finish_text(event: RunFinished, state: RunState, *, installs: bool) -> Text:
+    """The last word on a run; only one that installs can be taken up where it ended."""
     steps = len(state.steps)
     params: dict[str, str | int | float | Text] = {
         "run": state.run_id, "steps": steps, "changed": event.changed, "time": clock(event.duration_s)
     }  # fmt: skip
     if event.outcome.value == "done" and event.changed == 0:
         return Text("run.end.nothing_changed", params)  # words: run.end.*
+    if not installs and event.outcome in (RunOutcome.FAILED, RunOutcome.STOPPED):
+        return Text(f"run.end.{event.outcome.value}_other", params)
     return Text(f"run.end.{event.outcome.value}", params)
 
 
 class LiveLanes:
     """One line for each node, redrawn as the run goes on; a context manager around the drawing."""
 
-    def __init__(self, console: Console, *, ascii_only: bool, slow_link: bool) -> None:
+    def __init__(self, console: Console, *, installs: bool, ascii_only: bool, slow_link: bool) -> None:
         self._console = console
-        self._ascii = ascii_only
+        self._installs, self._ascii = installs, ascii_only
         self._state = RunState()
         self._live = Live(
             get_renderable=self.picture, console=console, refresh_per_second=0.5 if slow_link else 4, transient=True
@@ -151,7 +154,7 @@ class LiveLanes:
         """Take in one more record; lines that must stay readable are printed above the lanes."""
         self._state = state
         if isinstance(record.event, StepFailed | StepStalled | NodeQuarantined | QuestionAnswered):
-            for line in record_lines(record, state):
+            for line in record_lines(record, state, installs=self._installs):
                 self._console.print(Line(line))
 
     def picture(self) -> RenderableType:

@@ -200,6 +200,8 @@ class RunClient:
         site, holder = as_typed(self.site.path), holder_of(self.site)
         if holder is None and (self.given_up() or not _is_unfinished(RunClient(self.run_dir))):
             return T("command.ended", run=self.run_id, site=site)
+        if holder is None and (is_reset(self.run_dir) or is_recipe(self.run_dir)):
+            return T("command.no_runner_other", run=self.run_id)
         if holder is None:
             return T("command.no_runner", run=self.run_id, site=site)
         if holder.run != self.run_id:

@@ -87,7 +87,7 @@ def banner_of(run: RunFollower, state: RunState, phase: RunPhase, matrix: Matrix
     if phase.live:
         silent = next((step for step in matrix.steps.values() if step.stall is not None), None)
         return (_stall(silent), "warning") if silent is not None else (None, "")
-    return _end(state, phase)
+    return _end(state, phase, "banner" if run.installs else "other_work")
 
 
 def _stall(step: StepState) -> Text:
@@ -101,22 +101,22 @@ def _stall(step: StepState) -> Text:
     )  # words: run_screen.banner.*
 
 
-def _end(state: RunState, phase: RunPhase) -> tuple[Text | None, str]:
-    """What there is to know and to do after the end."""
+def _end(state: RunState, phase: RunPhase, kind: str) -> tuple[Text | None, str]:
+    """What there is to know and to do after the end; other work than an installation is never gone on with."""
     if phase is RunPhase.READING:
         return None, ""
     if phase is RunPhase.GONE:
-        return T("run_screen.banner.gone"), "error"
+        return Text(f"run_screen.{kind}.gone"), "error"  # words: run_screen.other_work.*
     assert state.finished is not None
     changed = state.finished.changed
     if phase is RunPhase.DONE:
         nothing = "nothing_changed" if changed == 0 else "done"
-        return Text(f"run_screen.banner.{nothing}", {"changed": changed}), "success"  # words: run_screen.banner.*
+        return Text(f"run_screen.{kind}.{nothing}", {"changed": changed}), "success"
     if state.finished.reason is not None:
-        return T("run_screen.banner.gave_up", reason=state.finished.reason), "error"
+        return Text(f"run_screen.{kind}.gave_up", {"reason": state.finished.reason}), "error"
     look = "error" if phase is RunPhase.FAILED else "warning"
     nodes = ", ".join(sorted(state.quarantined))
-    return Text(f"run_screen.banner.{phase.value}", {"nodes": nodes}), look  # words: run_screen.banner.*
+    return Text(f"run_screen.{kind}.{phase.value}", {"nodes": nodes}), look
 
 
 def name_of(step: StepState) -> Text:

@@ -26,6 +26,7 @@ from screens.widgets.step_matrix import StepMatrix
 from tests.screens import healths
 from tests.screens.conftest import SMALL, Opened, bench, make_site, settled
 from tests.screens.journals import Story, spec_text, write_run
+from tests.screens.run_seen import banner
 from tests.screens.running import STAGES, Stage, held, on_stage
 from tests.screens.waiting import caught_up, drawn, program, show_run, until
 
@@ -221,6 +222,24 @@ async def test_after_a_reset_nothing_is_called_installed(
         program(pilot).show_section(NODES)
         await caught_up(pilot)
         assert "h shows" not in hint(pilot)
+
+
+async def test_the_end_of_other_work_speaks_of_that_work(opened: Opened, home: Path) -> None:
+    site = done_to(installed(home), Purpose(PurposeKind.RECIPE, recipe="repair", arguments={"steps": "x@server1"}))
+    journal = site.run_dir(site.run_ids()[-1]) / "events.jsonl"
+    kept = [json.loads(line) for line in journal.read_text().splitlines() if '"probe-changed"' not in line]
+    lines = [json.dumps({**record, "seq": number}) + "\n" for number, record in enumerate(kept, 1)]
+    journal.write_text("".join(lines))
+    async with opened(bench(site)) as pilot:
+        screen = await show_run_screen(pilot)
+        assert banner(pilot).startswith("Done. Steps that changed something")
+        assert not any(screen.query_one(f"#{place}").display for place in ("ports", "strip"))
+    for outcome, words in (("failed", "start this work again"), ("stopped", "Start this work again")):
+        journal.write_text("".join([*lines[:-1], lines[-1].replace('"done"', f'"{outcome}"')]))
+        async with opened(bench(site)) as pilot:
+            await show_run(pilot)
+            assert words in banner(pilot)
+            assert "press p" not in banner(pilot).lower()
 
 
 async def test_a_reset_that_was_left_unfinished_is_not_gone_on_with(opened: Opened, home: Path) -> None:

@@ -355,6 +355,7 @@ async def test_what_is_found_is_repaired_from_its_list(
         await until(pilot, lambda: isinstance(pilot.app.screen, RepairDialog))
         shown = program(pilot).text_on_screen()
         assert "node2: Stop firewalld.service" in shown
+        assert [str(line.said) for line in pilot.app.screen_stack[-2].query(MessageLine)] == [""], "the looking is over"
         assert "systemctl stop x" in shown
         await press(pilot, "n")
         assert begun == []
@@ -364,6 +365,21 @@ async def test_what_is_found_is_repaired_from_its_list(
         await until(pilot, lambda: bool(begun))
     assert asked == [*begun, *begun]
     assert begun[0].arguments == {"steps": "repair-firewalld@node2 repair-firewalld@node3"}
+
+
+async def test_what_was_found_while_typing_is_repaired_without_a_check_but_never_of_a_draft(
+    opened: Opened, home: Path
+) -> None:
+    workbench = in_state(home, "good")
+    spec = workbench.draft.spec
+    assert spec is not None
+    facts, findings = checked(spec, spoilt={"node2": with_firewalld})
+    workbench.show_preflight(replace(workbench.preflight, facts=facts, findings=tuple(findings)))
+    async with opened(workbench) as pilot:
+        screen = await show(pilot)
+        assert screen.check_action("repair_all", ())
+        workbench.change(lambda data: data.update(domain="elsewhere.example"))
+        await until(pilot, lambda: not screen.check_action("repair_all", ()))
 
 
 async def test_nothing_is_offered_for_what_no_repair_helps(opened: Opened, home: Path) -> None:
