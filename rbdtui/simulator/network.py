@@ -53,6 +53,8 @@ class Network(Generic[StationT]):
         self.machines: list[StationT] = []
         self.squatters: set[IPv4Address] = set()
         """Addresses that a foreign device answers for."""
+        self.announced: list[str] = []
+        """Virtual routers of others, each as ``SOURCE VERSION ROUTER_ID PRIORITY ADDRESS``."""
         self.speakers: list[Any] = []
         """VRRP instances that run; see `rbdtui.simulator.keepalived`."""
         self.clusters: dict[str, Any] = {}

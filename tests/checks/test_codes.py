@@ -28,6 +28,7 @@ PROVOKING = (
     "test_registry_hostile",
     "test_services",
     "test_storage_claim",
+    "test_vrrp",
 )
 """Files of tests that name the codes they provoke."""
 CHECKS = Path(__file__).resolve().parents[2] / "rbdtui" / "checks"

@@ -21,9 +21,11 @@ from rbdtui.transport.hostkeys import KnownHosts
 from rbdtui.transport.pool import HostPool
 from tests.checks.support import Packages, place
 from tests.lab import OP_PASSWORD, OP_USER, Lab
+from tests.lab.servers.vrrp import announcing
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(180)]
 
+ROUTER_ID = 87
 RESOLV_CONF = "/etc/resolv.conf"
 
 
@@ -55,7 +57,7 @@ class Site:
                 "bundle": "packages",
                 "ssh": {"key": str(self._lab.key), "agent": False, **ssh},
                 "nodes": nodes,
-                "gateway": {"vip": vip, "virtual_router_id": 87},
+                "gateway": {"vip": vip, "virtual_router_id": ROUTER_ID},
             }
         )
 
@@ -193,6 +195,19 @@ async def test_a_vip_on_a_host_counts_unless_our_own_run_put_it_there(site: Site
     assert "n2 answers" in str(foreign["RBD-VIP-107"][0].message)
     assert ours == {}
     assert {code: findings[0].place.node for code, findings in other.items()} == {"RBD-OLD-102": "n3"}
+
+
+async def test_a_virtual_router_of_somebody_else_is_heard(site: Site, lab: Lab) -> None:
+    here = str(lab.jump_address)
+    with announcing(here, router_id=ROUTER_ID, address=str(lab.vips[-1])):
+        same_id = await site.preflight()
+    with announcing(here, router_id=51, address=site.vip):
+        same_address = await site.preflight()
+    heard = {finding.code: finding for finding in same_id.findings if finding.code.startswith("RBD-VIP-11")}
+    assert heard.keys() == {"RBD-VIP-112"}
+    assert heard["RBD-VIP-112"].severity is Severity.WARNING, "by unicast nobody hears it"
+    assert heard["RBD-VIP-112"].params["source"] == here
+    assert errors(same_address).keys() == {"RBD-VIP-113"}
 
 
 async def test_a_full_disk(site: Site, lab: Lab) -> None:

@@ -16,6 +16,7 @@ from rbdtui.checks.services import (
     registry,
     storage_claim,
     vip,
+    vrrp,
 )
 from rbdtui.checks.services.asking import THIS_MACHINE, Asking
 from rbdtui.checks.services.fleet import FleetCheck, ask_fleet
@@ -29,6 +30,7 @@ AnyServiceCheck = ServiceCheck[Any, Any]
 SERVICE_CHECKS: Final[tuple[AnyServiceCheck, ...]] = (
     existing.CHECK,
     vip.CHECK,
+    vrrp.CHECK,
     nfs.CHECK,
     etcd.CHECK,
     etcd_reuse.CHECK,

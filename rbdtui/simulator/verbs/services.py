@@ -31,6 +31,17 @@ async def resolve(call: Call) -> int:
     return 0
 
 
+async def vrrp_listen(call: Call) -> int:
+    """``vrrp-listen ADDRESS SECONDS``: what `Network.announced` says, for as long as it takes to hear it."""
+    call.line(f"interface {call.machine.interface}")
+    await call.machine.network.tempo.sleep(float(call.args[1]))
+    if call.machine.network.plugged(call.machine):
+        for said in call.machine.network.announced:
+            call.line(f"heard {said}")
+    call.line("listened")
+    return 0
+
+
 async def fsync_try(call: Call) -> int:
     """``fsync-try PATH``: the disks of simulated machines are good ones."""
     call.line(f"directory {call.args[0]}")
@@ -71,6 +82,7 @@ VERBS: Verbs = {
     "balancer-listen": balancer_listen,
     "balancer-stop": balancer_stop,
     "etcd-certificates": etcd_certificates,
+    "vrrp-listen": vrrp_listen,
     "fsync-try": fsync_try,
     "nfs-try": nfs_try,
     "resolve": resolve,
