@@ -10,6 +10,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Protocol
 
@@ -17,7 +18,15 @@ from rbdtui.bundle.scan import OfflineBundle, open_bundle
 from rbdtui.bundle.verify import check_parts, verify_bundle
 from rbdtui.checks.jump_host import check_jump_host
 from rbdtui.checks.preflight import Part, PreflightResult, preflight
-from rbdtui.engine.client import RunClient, can_resume, latest_of_plan, resume_run, start_run, unfinished_reset
+from rbdtui.engine.client import (
+    RunClient,
+    can_resume,
+    installs_now,
+    latest_of_plan,
+    resume_run,
+    start_run,
+    unfinished_reset,
+)
 from rbdtui.engine.events import FailurePolicy
 from rbdtui.engine.inputs import Purpose, RunOptions, spec_digest
 from rbdtui.errors import StepError
@@ -193,6 +202,7 @@ class Session:
         return HealthMonitor(
             self.spec, hosts, self.site.kubeconfig_file,
             straight=self.site.simulated_servers is None, secret=self.known_secret, history=history,
+            installing=partial(installs_now, self.site),
         )  # fmt: skip
 
     @staticmethod

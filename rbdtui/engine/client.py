@@ -36,6 +36,7 @@ from rbdtui.engine.inputs import (
     is_recipe,
     is_reset,
     kept_spec_sha256,
+    purpose_of,
     read_purpose,
     write_options,
 )
@@ -280,6 +281,13 @@ def find_active(site: Site) -> RunClient | None:
     if holder is None or not site.run_dir(holder.run).is_dir():
         return None
     return RunClient(site.run_dir(holder.run))
+
+
+def installs_now(site: Site) -> bool:
+    """Whether a run that installs is under way; False also where that cannot be read."""
+    run = find_active(site)
+    purpose = purpose_of(run.run_dir) if run is not None else None
+    return purpose is not None and purpose.kind is PurposeKind.INSTALL
 
 
 def current_run(site: Site) -> RunClient | None:

@@ -16,7 +16,7 @@ from rbdtui.probes.wire import HttpAnswer, Place, Trouble, WireError, http_get, 
 from rbdtui.spec.model import ApiMode, ClusterSpec, Role
 from rbdtui.words import T, Text
 
-API: Final = ProbeKind("api", 60, column="api")
+API: Final = ProbeKind("api", 60, column="api", is_brought=True)
 """The Kubernetes API, on a server or through an address."""
 _FOR_THE_KNOWN: Final = "/api/v1/nodes?limit=1"
 _ROUNDS_PER_USE: Final = 6

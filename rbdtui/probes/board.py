@@ -8,6 +8,7 @@ import weakref
 from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from typing import Final
 
 from rbdtui.probes.hysteresis import Tracker
@@ -66,6 +67,9 @@ class Board:
         self.clock = clock
         self.changes: deque[HealthEvent] = deque(maxlen=_CHANGES_KEPT)
         self._hurried = asyncio.Event()
+        self.arriving: Callable[[], bool] = lambda: False
+        """Whether a first installation is under way: what it brings is not missed before it was there once."""
+        self._arrived: set[ProbeKey] = set()
         now = clock()
         keys = [key for stage in stages for question in stage for key in question.keys]
         keys.sort(key=lambda key: key.kind.rank)
@@ -138,6 +142,10 @@ class Board:
                 self._take(Answer(key, ProbeState.UNKNOWN, reason))
 
     def _take(self, answer: Answer) -> None:
+        if answer.state is ProbeState.OK:
+            self._arrived.add(answer.key)
+        elif answer.key.kind.is_brought and answer.key not in self._arrived and self.arriving():
+            answer = replace(answer, state=ProbeState.EXPECTED)
         event = self.trackers[answer.key].feed(answer, self.clock())
         if event is None:
             return

@@ -22,7 +22,7 @@ from rbdtui.transport.base import CommandResult, TransportError
 from rbdtui.transport.scripts import PREFIX, script
 from rbdtui.words import T
 
-NODE: Final = ProbeKind("node", 100, column="node", is_measured=True)
+NODE: Final = ProbeKind("node", 100, column="node", is_measured=True, is_brought=True)
 """A node's Ready condition."""
 _NODES_BYTES: Final = 4 << 20
 """Of all nodes with their labels, as a script prints them."""

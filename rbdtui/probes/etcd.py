@@ -24,9 +24,9 @@ from rbdtui.transport.base import Host, TransportError
 from rbdtui.transport.scripts import script
 from rbdtui.words import T
 
-ETCD: Final = ProbeKind("etcd", 70, column="etcd")
+ETCD: Final = ProbeKind("etcd", 70, column="etcd", is_brought=True)
 """One member."""
-ETCD_QUORUM: Final = ProbeKind("etcd-quorum", 80, column="etcd", is_shared=True)
+ETCD_QUORUM: Final = ProbeKind("etcd-quorum", 80, column="etcd", is_shared=True, is_brought=True)
 """All members together."""
 _ROUNDS_PER_LIST: Final = 4
 """In how many rounds all is asked once, of members that are well: starting kubectl for a list of members is work for

@@ -18,9 +18,9 @@ from rbdtui.words import T
 SSH: Final = ProbeKind("ssh", 10, column="ssh")
 """Whether the node's sshd lets us in and a script runs."""
 DISK: Final = ProbeKind("disk", 20, column="host", is_measured=True)
-NAMES: Final = ProbeKind("names", 35, column="node", is_measured=True)
+NAMES: Final = ProbeKind("names", 35, column="node", is_measured=True, is_brought=True)
 """Whether Rainbond's own names lead to the address of the gateways."""
-RKE2: Final = ProbeKind("rke2", 90, column="node")
+RKE2: Final = ProbeKind("rke2", 90, column="node", is_brought=True)
 """RKE2's unit on a node, and on a server its port for nodes that join."""
 
 DISK_PATHS: Final = ("/", "/var/lib/rancher", "/opt/rainbond")

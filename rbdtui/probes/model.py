@@ -34,6 +34,8 @@ class ProbeKind:
     """Whether it belongs to all hosts together and is told in a line of its own."""
     is_measured: bool = False
     """Whether an answer is a value that was read, such as a date, which no lost packet makes worse: one is enough."""
+    is_brought: bool = False
+    """Whether only an installation brings about what is asked for: during the first one it is not missed."""
 
     def __str__(self) -> str:
         return self.value

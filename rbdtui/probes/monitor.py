@@ -8,6 +8,7 @@ from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
+from typing import Final
 
 from rbdtui.probes import registry
 from rbdtui.probes.api import api_key
@@ -22,13 +23,16 @@ from rbdtui.probes.ways import Readiness, Ways
 from rbdtui.spec.model import ClusterSpec
 from rbdtui.transport.base import Host
 
+_LOOK_EVERY_S: Final = 2.0
+
 
 class HealthMonitor:
     """The health of one cluster.
 
     ``hosts`` may lack nodes; none needs to be connected. ``kubeconfig`` may appear later. With ``straight=False``,
     and where nodes have loopback addresses, everything is asked through the hosts. What changes is kept in
-    ``history``, and what it knows from earlier is taken up.
+    ``history``, and what it knows from earlier is taken up. While ``installing`` says that a run is under way and
+    there is no kubeconfig yet, which the run writes once the cluster is proven, what has not come yet is not missed.
     """
 
     def __init__(
@@ -42,15 +46,29 @@ class HealthMonitor:
         clock: Callable[[], float] = time.time,
         secret: KnownSecret = no_secret,
         history: HealthHistory | None = None,
+        installing: Callable[[], bool] = lambda: False,
     ) -> None:
         around = _surroundings(spec, hosts, kubeconfig, settings or Settings(), straight=straight)
         around.secret = secret
         stages = [_questions(around, *(p for p in registry.PROBES if p.stage is stage)) for stage in Stage]
         self._board = Board(stages, around.settings, clock)
         self._around = around
+        self._installing, self._kubeconfig = installing, kubeconfig
+        self._arriving_known: tuple[float, bool] = (-_LOOK_EVERY_S, False)
+        self._board.arriving = self._arriving
         around.standing = self._standing
         self._past = Past(history, self._board, around) if history is not None else None
         self._api = api_key(spec)
+
+    def _arriving(self) -> bool:
+        """Whether a first installation is under way, which is looked for now and then."""
+        at, known = self._arriving_known
+        now = time.monotonic()
+        if now - at >= _LOOK_EVERY_S:
+            there = self._kubeconfig is not None and self._kubeconfig.exists()
+            known = not there and self._installing()
+            self._arriving_known = now, known
+        return known
 
     def _standing(self) -> tuple[ProbeStatus, ...]:
         return tuple(tracker.status() for tracker in self._board.trackers.values())
@@ -82,7 +100,7 @@ class HealthMonitor:
     def snapshot(self) -> HealthSnapshot:
         """The picture as it is now."""
         probes = self._standing()
-        health, headline = verdict(probes, self._api)
+        health, headline = verdict(probes, self._api, arriving=self._arriving())
         return HealthSnapshot(health, headline, probes, tuple(self._board.changes), self._board.clock())
 
     def to_json(self) -> dict[str, object]:

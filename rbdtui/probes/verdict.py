@@ -16,9 +16,10 @@ _NAMED: Final = 3
 QUORUM: Final = ProbeKey(ETCD_QUORUM, CLUSTER)
 
 
-def verdict(probes: Sequence[ProbeStatus], api: ProbeKey) -> tuple[Health, Text]:
+def verdict(probes: Sequence[ProbeStatus], api: ProbeKey, *, arriving: bool = False) -> tuple[Health, Text]:
     """The verdict and its one sentence; ``api`` is the probe of the API through the address that everybody uses.
 
+    While a first installation is under way (``arriving``) a cluster of which nothing is bad is not called healthy yet.
     Down: the API does not answer at its address, or etcd has lost its quorum. Unknown: nothing could be asked, or
     not everything has been asked yet. Degraded: anything else is not good, or could not be asked.
     """
@@ -32,6 +33,9 @@ def verdict(probes: Sequence[ProbeStatus], api: ProbeKey) -> tuple[Health, Text]
             return Health.DOWN, sentence
     bad = [status for status in answered if not status.state.good]
     used = sum(status.state is not ProbeState.EXPECTED for status in probes)
+    if not bad and arriving:
+        good = sum(status.state is ProbeState.OK for status in answered)
+        return Health.UNKNOWN, T("probe.verdict.arriving", good=good, count=len(probes))
     if not bad:
         return waiting if len(answered) < len(probes) else (Health.OK, T("probe.verdict.ok", count=used))
     return Health.DEGRADED, _headline(answered, bad, used)

@@ -13,8 +13,8 @@ from rbdtui.spec.model import GatewayMode, Node
 from rbdtui.transport.base import TransportError
 from rbdtui.words import T
 
-KEEPALIVED: Final = ProbeKind("keepalived", 40, column="vrrp")
-VIP_HOLDER: Final = ProbeKind("vip-holder", 50, column="vrrp", is_shared=True)
+KEEPALIVED: Final = ProbeKind("keepalived", 40, column="vrrp", is_brought=True)
+VIP_HOLDER: Final = ProbeKind("vip-holder", 50, column="vrrp", is_shared=True, is_brought=True)
 """Who holds the virtual address: exactly one of the gateways should."""
 
 

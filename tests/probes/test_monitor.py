@@ -124,6 +124,33 @@ def states(snapshot: HealthSnapshot) -> dict[str, str]:
     return {status.key.id: status.state.value for status in snapshot.probes if not status.state.good}
 
 
+async def test_during_a_first_installation_nothing_is_missed_that_it_brings(
+    authority: Authority, tmp_path: Path
+) -> None:
+    async with scene(authority, tmp_path) as cluster:
+        kubeconfig, cluster.kubeconfig = cluster.kubeconfig, tmp_path / "not-written-yet"
+        cluster.network.clear()
+        missed = await cluster.monitor().once()
+        snapshot = await cluster.monitor(installing=lambda: True).once()
+        assert missed.health is Health.DOWN
+        assert states(snapshot) == {}
+        assert (snapshot.health, snapshot.headline.key) == (Health.UNKNOWN, "probe.verdict.arriving")
+        cluster.kubeconfig = kubeconfig
+        again = await cluster.monitor(installing=lambda: True).once()
+        assert again.health is Health.DOWN, "a cluster that was there once is missed, whatever runs"
+
+
+async def test_what_was_there_once_is_missed_also_during_an_installation(authority: Authority, tmp_path: Path) -> None:
+    async with scene(authority, tmp_path) as cluster:
+        cluster.kubeconfig = tmp_path / "not-written-yet"
+        monitor = cluster.monitor(installing=lambda: True)
+        assert states(await monitor.once()) == {}
+        cluster.network.clear()
+        for _ in range(5):
+            snapshot = await monitor.once()
+        assert {states(snapshot).get(f"api@{place}") for place in ("VIP", "node1")} == {"down"}, states(snapshot)
+
+
 async def test_healthy_kubernetes_before_rainbond(authority: Authority, tmp_path: Path) -> None:
     async with scene(authority, tmp_path) as cluster:
         snapshot = await cluster.monitor().once()
