@@ -324,7 +324,7 @@ def test_the_holders_keepalived_is_stopped(installed: LabSite) -> None:
     part = drilled(installed)
     assert (part["node"], part["holder_before"]) == (holder, holder)
     assert [part["took_over"]] == installed.vip_holders() != [holder]
-    assert 0 < longest(part) < 5
+    assert longest(part) < 5, "0 when the next one took over between two connections"
 
 
 def test_the_holders_gateway_is_stopped(installed: LabSite) -> None:
