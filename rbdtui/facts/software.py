@@ -243,7 +243,12 @@ FIREWALL = Fact(
 [ ! -r /etc/ufw/ufw.conf ] || grep -i '^enabled=' /etc/ufw/ufw.conf
 iptables=$(command -v iptables) || iptables=
 nf_tables=no
-[ ! -d /sys/module/nf_tables ] || nf_tables=yes
+# A kernel that has it built in shows no module; whoever asks with a program would load one that is not.
+builtin=/lib/modules/$(uname -r)/modules.builtin
+if [ -d /sys/module/nf_tables ]; then nf_tables=yes
+elif [ -r "$builtin" ]; then ! grep -q '/nf_tables\.ko' "$builtin" || nf_tables=yes
+elif grep -qs -m 1 ' nf_tables_newtable' /proc/kallsyms; then nf_tables=yes
+fi
 if [ -n "$iptables" ]; then
   echo '== iptables'
   if grep -qx filter /proc/net/ip_tables_names 2>/dev/null; then
