@@ -239,7 +239,7 @@ FILES_FOUND: Fact[frozenset[str]] = Fact(
 CLAIM: Fact[Claim | None] = Fact("claim", f"[ ! -e {CLAIM_FILE} ] || {shown(CLAIM_FILE)}", parse_claim, None)
 FIREWALL = Fact(
     "firewall",
-    """echo '== ufw'
+    r"""echo '== ufw'
 [ ! -r /etc/ufw/ufw.conf ] || grep -i '^enabled=' /etc/ufw/ufw.conf
 iptables=$(command -v iptables) || iptables=
 nf_tables=no
