@@ -47,6 +47,7 @@ VERBS: Final[Mapping[str, tuple[str, str]]] = {
     "support-bundle": ("rbdtui.cli.support_bundle", "support_bundle"),
     "snapshot": ("rbdtui.cli.snapshot", "snapshot"),
     "snapshots": ("rbdtui.cli.snapshot", "snapshots"),
+    "restore": ("rbdtui.cli.restore", "restore"),
     "reset": ("rbdtui.cli.reset", "reset"),
     "demo": ("rbdtui.cli.demo", "demo"),
     "completion": ("rbdtui.cli.sites", "completion"),

@@ -6,7 +6,7 @@ import asyncio
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 
-from rbdtui.cli.asking import agreed
+from rbdtui.cli.asking import agreed, confirm_by_name
 from rbdtui.cli.follow import Follower
 from rbdtui.cli.options import Common
 from rbdtui.cli.output import CommandError, Exit, answer, answer_json, styled
@@ -40,8 +40,11 @@ def carry_out(
     yes: bool,
     as_json: bool,
     common: Common,
+    by_name: bool = False,
 ) -> int:
     """Show every command and file of a recipe, have it agreed to, and carry it out to its end; its exit status.
+
+    ``by_name``: something that users have stops or is lost, so it is agreed to by typing the site's name.
 
     Raises `CommandError` when nobody agrees, and as `Session.preview_recipe` and `Session.start_recipe`.
     """
@@ -60,11 +63,20 @@ def carry_out(
         else:
             answer(T("recipe.nothing"))
         return Exit.GOOD
-    if not yes and not agreed(T("recipe.agree"), instead=T("recipe.needs_yes")):
-        raise CommandError(T("recipe.not_confirmed"))
+    if not yes:
+        _confirm(session.spec.name, by_name=by_name)
     policy = FailurePolicy.ASK if sys.stdin.isatty() and sys.stderr.isatty() else FailurePolicy.STOP
     client = asyncio.run(session.start_recipe(purpose, facts, RunOptions(policy=policy)))
     return Follower(client, as_json=as_json, common=common).follow()
+
+
+def _confirm(name: str, *, by_name: bool) -> None:
+    """Have it agreed to; raises `CommandError`."""
+    if by_name:
+        question, refusal = T("recipe.type_name", name=name), T("recipe.not_confirmed")
+        confirm_by_name(name, question, instead=T("recipe.needs_yes"), refusal=refusal)
+    elif not agreed(T("recipe.agree"), instead=T("recipe.needs_yes")):
+        raise CommandError(T("recipe.not_confirmed"))
 
 
 def _lines(seen: Sequence[PreviewedStep], purpose: Purpose) -> Iterator[str]:

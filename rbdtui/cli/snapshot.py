@@ -47,7 +47,7 @@ _DAY_S: Final = 86400
 @json_option()
 def snapshot(site: Path, named: str | None, dry_run: bool, yes: bool, as_json: bool, common: Common) -> int:
     """Have RKE2 save a snapshot of etcd, prove it, and copy it into the site."""
-    session = _open(site, common)
+    session = open_site(site, common)
     refuse_when_busy(session)
     node = _checked(session, named) if named is not None else asyncio.run(_first_that_answers(session))
     vault = session.unlock()
@@ -57,7 +57,7 @@ def snapshot(site: Path, named: str | None, dry_run: bool, yes: bool, as_json: b
     return carry_out(session, purpose, {}, dry_run=dry_run, yes=yes, as_json=as_json, common=common)
 
 
-def _open(site: Path, common: Common) -> Session:
+def open_site(site: Path, common: Common) -> Session:
     """The site's session; raises `CommandError` where etcd is not ours."""
     session = Session.open(site, PromptOrFile(common.passphrase_file))
     if not etcd_nodes(session.spec):
@@ -118,7 +118,7 @@ class Found:
 @json_option()
 def snapshots(site: Path, as_json: bool, common: Common) -> int:
     """The copies in the site and what lies on the servers, each proven by its own sum."""
-    session = _open(site, common)
+    session = open_site(site, common)
     if session.site.vault_file.exists():
         session.unlock()
     tell_progress(T("snapshots.looking", count=len(etcd_nodes(session.spec))))
@@ -136,8 +136,8 @@ def snapshots(site: Path, as_json: bool, common: Common) -> int:
     return Exit.GOOD if found.is_well else Exit.FINDINGS
 
 
-async def find_snapshots(session: Session) -> Found:
-    """Ask all servers with etcd, and look into the site; raises `OSError` for a site that cannot be read."""
+async def find_snapshots(session: Session, *, without: Sequence[str] = ()) -> Found:
+    """Ask the servers with etcd, and look into the site; raises `OSError` for a site that cannot be read."""
     directory = snapshot_directory(session.spec)
 
     async def ask(host: Host) -> Sequence[Snapshot] | TransportError:
@@ -146,7 +146,7 @@ async def find_snapshots(session: Session) -> Found:
         except TransportError as error:
             return error
 
-    names = [node.name for node in etcd_nodes(session.spec)]
+    names = [node.name for node in etcd_nodes(session.spec) if node.name not in without]
     async with session.hosts() as hosts:
         answers = await asyncio.gather(*(ask(hosts[name]) for name in names))
     return Found(copies_in(session.site.path), dict(zip(names, answers, strict=True)))

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -30,6 +31,9 @@ DIRECTORY: Final = "/var/lib/rancher/rke2/server/db/snapshots"
 COPIES: Final = "snapshots"
 """The directory of the site."""
 SEALED_SUFFIX: Final = ".sealed"
+PART_BYTES: Final = 4 * 1024 * 1024
+"""In such pieces snapshots travel."""
+PART_LIMIT_S: Final = 240.0
 TRAILER_BYTES: Final = hashlib.sha256().digest_size
 LIST_LIMIT_S: Final = 300.0
 """Each is read whole, some gigabytes at the speed of a slow disk."""
@@ -122,6 +126,25 @@ def _time_of(name: str, otherwise: float) -> float:
     """When a snapshot was taken: ``NAME-NODE-SECONDS``, else when the file was last changed."""
     seconds = name.removesuffix(".part").removesuffix(".zip").rpartition("-")[2]
     return float(seconds) if seconds.isdecimal() and 9 <= len(seconds) <= 11 else otherwise
+
+
+async def parts_of(host: Host, path: str, size_bytes: int) -> AsyncIterator[bytes]:
+    """A file of a server, part after part, as far as it goes; raises `TransportError`."""
+    offset = 0
+    while offset < size_bytes:
+        count = min(PART_BYTES, size_bytes - offset)
+        result = await host.must(
+            script("file-part"),
+            path,
+            str(offset),
+            str(count),
+            timeout_s=PART_LIMIT_S,
+            output_limit_bytes=2 * PART_BYTES,
+        )
+        if not result.stdout:
+            return
+        yield result.stdout[:count]
+        offset += len(result.stdout[:count])
 
 
 def copies_directory(site_dir: Path) -> Path:

@@ -67,7 +67,7 @@ class _Seen:
 
 
 @dataclass(frozen=True, slots=True)
-class _StartRke2(Step):
+class StartRke2(Step):
     """What starting a first server, another server and an agent have in common.
 
     The note of what a unit was started with is written while the unit is stopped, so that being cut off at any point
@@ -200,21 +200,21 @@ class _StartRke2(Step):
 
 
 @dataclass(frozen=True, slots=True)
-class StartFirstServer(_StartRke2):
+class StartFirstServer(StartRke2):
     """Start the server that the cluster begins with."""
 
     name: ClassVar[str] = "rke2-first-server"
 
 
 @dataclass(frozen=True, slots=True)
-class StartServer(_StartRke2):
+class StartServer(StartRke2):
     """Join one more server."""
 
     name: ClassVar[str] = "rke2-server"
 
 
 @dataclass(frozen=True, slots=True)
-class StartAgent(_StartRke2):
+class StartAgent(StartRke2):
     """Join an agent."""
 
     name: ClassVar[str] = "rke2-agent"

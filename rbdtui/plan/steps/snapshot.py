@@ -19,13 +19,14 @@ from rbdtui.plan.snapshots import (
     copies_in,
     copy_file,
     is_snapshot_name,
+    parts_of,
     snapshot_directory,
     snapshots_on,
 )
 from rbdtui.plan.step import Change, ChangeKind, Pending, Step, StepClass, StepContext, StepError
 from rbdtui.sealed_file import SealedFileError, Sealing, file_size_for
 from rbdtui.sizes import size_of
-from rbdtui.transport.base import Host, UploadProgress
+from rbdtui.transport.base import UploadProgress
 from rbdtui.transport.jobs import run_job
 from rbdtui.transport.scripts import script
 from rbdtui.words import T
@@ -34,8 +35,6 @@ SAVE_LIMIT_S: Final = 420.0
 """RKE2 itself gives up after two minutes, and after some more where it sends a copy to S3."""
 ROOM_TO_SPARE_BYTES: Final = 64 * 1024 * 1024
 """That must stay free, on the server and here."""
-_PART_BYTES: Final = 4 * 1024 * 1024
-_PART_LIMIT_S: Final = 240.0
 _SPEED_OVER_S: Final = 0.001
 
 
@@ -152,10 +151,7 @@ class CopySnapshot(Step):
         digest, fetched = hashlib.sha256(), 0
         last = b""
         began = asyncio.get_running_loop().time()
-        while fetched < snapshot.size_bytes:
-            part = await _part(context.hosts[self.node], place, fetched, snapshot.size_bytes - fetched)
-            if not part:
-                break
+        async for part in parts_of(context.hosts[self.node], place, snapshot.size_bytes):
             fetched += len(part)
             held = last + part
             digest.update(held[:-TRAILER_BYTES])
@@ -169,14 +165,6 @@ class CopySnapshot(Step):
 
     async def verify(self, context: StepContext) -> None:
         """What was written was hashed on the way and held against the snapshot's own sum."""
-
-
-async def _part(host: Host, path: str, offset: int, left: int) -> bytes:
-    count = min(_PART_BYTES, left)
-    result = await host.must(
-        script("file-part"), path, str(offset), str(count), timeout_s=_PART_LIMIT_S, output_limit_bytes=2 * _PART_BYTES
-    )
-    return result.stdout[:count]
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ import json
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final
 
 from rbdtui.simulator.kubernetes.certificates import Authority
 from rbdtui.simulator.kubernetes.selectors import Object
@@ -103,6 +103,16 @@ class Faults:
         return self.crashing.get(str(pod["metadata"].get("labels", {}).get("name", "")), "")
 
 
+@dataclass(frozen=True, slots=True)
+class Saved:
+    """What a snapshot of etcd holds."""
+
+    objects: Any
+    """As the store saves them."""
+    nodes: dict[str, KubeNode]
+    passwords: dict[str, str]
+
+
 class Cluster:
     """One cluster; it lives as long as the fleet, whatever becomes of its machines."""
 
@@ -126,6 +136,8 @@ class Cluster:
         self.registries: dict[str, Callable[[str], bool]] = {}
         """By name, whether one that nodes reach through the gateway has an image (``name:tag``)."""
         self.faults = Faults()
+        self.snapshots: dict[str, Saved] = {}
+        """What snapshots hold that were taken, by their sums."""
         self._pods_started = 0
         self._id = int(hashlib.sha256(f"cluster {seed}".encode()).hexdigest()[:15], 16)
 

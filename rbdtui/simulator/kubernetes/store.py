@@ -211,6 +211,21 @@ class Store:
         except TimeoutError:
             return
 
+    # --- saving ----------------------------------------------------------------------------------------------
+
+    def saved(self) -> tuple[dict[tuple[str, str], Kind], dict[Key, Object], dict[tuple[Key, str], Object]]:
+        """All that a snapshot of etcd has of it."""
+        return dict(self._kinds), copy.deepcopy(self._objects), copy.deepcopy(self._applied)
+
+    def restore(
+        self, saved: tuple[dict[tuple[str, str], Kind], dict[Key, Object], dict[tuple[Key, str], Object]]
+    ) -> None:
+        """Be again as it was when it was saved; whoever watches has to begin anew."""
+        kinds, objects, applied = saved
+        self._kinds, self._objects, self._applied = dict(kinds), copy.deepcopy(objects), copy.deepcopy(applied)
+        self._version += 1
+        self._changes.clear()
+
     # --- writing ---------------------------------------------------------------------------------------------
 
     def create(self, kind: Kind, namespace: str, item: Object) -> Object:

@@ -8,13 +8,16 @@ import time
 from typing import Final
 
 from rbdtui.simulator.call import Call, Verbs
-from rbdtui.simulator.kubernetes.cluster import cluster_of
+from rbdtui.simulator.kubernetes.cluster import ETCD_DIR, cluster_of
 from rbdtui.simulator.kubernetes.layout import ETCD_DATA_DIR
 from rbdtui.simulator.kubernetes.ports import LOOPBACK, SUPERVISOR_PORT
-from rbdtui.simulator.kubernetes.snapshots import DIRECTORY, snapshot_of
+from rbdtui.simulator.kubernetes.snapshots import DIRECTORY, restore, set_aside, snapshot_of
+from rbdtui.simulator.units import Active
 
 _TRAILER_BYTES: Final = 32
 _SAVE_S: Final = 1.0
+_RESTORE_S: Final = 5.0
+_SERVER: Final = "rke2-server"
 
 
 async def etcd_snapshots(call: Call) -> int:
@@ -84,7 +87,76 @@ async def file_part(call: Call) -> int:
     return 0
 
 
+async def snapshot_receive(call: Call) -> int:
+    """``snapshot-receive PATH OFFSET SIZE_BYTES``, a part on standard input."""
+    path, offset, size = call.args[0], int(call.args[1]), int(call.args[2])
+    files, part = call.machine.files, f"{call.args[0]}.part"
+    files.mkdir(posixpath.dirname(path), mode=0o700)
+    data = await call.payload()
+    there = files.get(part)
+    if offset and there is None and (whole := files.get(path)) is not None and len(whole.content) == size:
+        return 0
+    before = bytes(there.content) if there is not None and offset else b""
+    if len(before) < offset:
+        return 7
+    files.put(part, before[:offset] + data, mode=0o600)
+    if offset + len(data) == size:
+        files.rename(part, path)
+    return 0
+
+
+def _runs(call: Call) -> bool:
+    return call.machine.systemd.unit(_SERVER).active in {Active.ACTIVE, Active.ACTIVATING}
+
+
+async def rke2_halt(call: Call) -> int:
+    """``rke2-halt``: here nothing outlives the unit."""
+    await call.machine.systemd.stop(_SERVER)
+    call.machine.disable(_SERVER)
+    return 0
+
+
+async def rke2_restore(call: Call) -> int:
+    """``rke2-restore PATH [OPTION...]``."""
+    path = call.args[0]
+    machine, cluster = call.machine, cluster_of(call.machine)
+    if cluster is None:
+        return 3
+    if _runs(call):
+        return 5
+    await machine.network.tempo.sleep(_RESTORE_S)
+    entry = machine.files.get(path)
+    saved = cluster.snapshots.get(_judged(path, bytes(entry.content))[1]) if entry is not None else None
+    if saved is None:
+        words = (
+            f"etcd: snapshot path does not exist: {path}"
+            if entry is None
+            else "expected sha256 of the snapshot differs"
+        )
+        call.line(f'level=fatal msg="starting kubernetes: preparing server: start managed database: {words}"')
+        return 1
+    restore(cluster, machine, saved)
+    call.line(
+        'level=info msg="Managed etcd cluster membership has been reset, restart without --cluster-reset flag now. '
+        'Backup and delete ${datadir}/server/db on each peer etcd server and rejoin the nodes"'
+    )
+    return 0
+
+
+async def etcd_set_aside(call: Call) -> int:
+    """``etcd-set-aside``."""
+    if _runs(call):
+        return 5
+    if call.machine.files.is_dir(ETCD_DIR):
+        call.line(set_aside(call.machine))
+    return 0
+
+
 VERBS: Verbs = {
+    "etcd-set-aside": etcd_set_aside,
+    "rke2-halt": rke2_halt,
+    "rke2-restore": rke2_restore,
+    "snapshot-receive": snapshot_receive,
     "etcd-snapshots": etcd_snapshots,
     "file-part": file_part,
     "rke2-snapshot": rke2_snapshot,

@@ -65,6 +65,21 @@ func (n *node) startEtcd(found *cluster, member bool) {
 	if !member && found != nil {
 		initial, state = n.joinEtcd(found), "existing"
 	}
+	n.writeEtcd(initial, state, false)
+	for !isVoter() {
+		say("info", "Waiting for etcd server to become available")
+		time.Sleep(2 * time.Second)
+	}
+}
+
+// writeEtcd writes etcd's configuration and its pod; of a member with data, what it was first started with stays.
+func (n *node) writeEtcd(initial, state string, forceNew bool) {
+	if old := (document{}); !forceNew && exists(etcdDir()+"/member") {
+		data, _ := os.ReadFile(etcdDir() + "/config")
+		if yaml.Unmarshal(data, &old) == nil && old["initial-cluster"] != nil {
+			initial, state = fmt.Sprint(old["initial-cluster"]), fmt.Sprint(old["initial-cluster-state"])
+		}
+	}
 	files := func(pair, ca string) document {
 		return document{"cert-file": tlsDir() + pair + ".crt", "key-file": tlsDir() + pair + ".key", "client-cert-auth": true, "trusted-ca-file": tlsDir() + ca}
 	}
@@ -81,14 +96,11 @@ func (n *node) startEtcd(found *cluster, member bool) {
 	if n.settings.is("etcd-expose-metrics") {
 		config["listen-metrics-urls"] = "http://127.0.0.1:2381,http://" + hostPort(n.ip, "2381")
 	}
-	if !exists(etcdDir()+"/config") || !member {
-		must(os.WriteFile(etcdDir()+"/config", must1(yaml.Marshal(config)), 0o600))
+	if forceNew {
+		config["force-new-cluster"] = true
 	}
+	must(os.WriteFile(etcdDir()+"/config", must1(yaml.Marshal(config)), 0o600))
 	n.writePod("etcd", etcdImage, append([]string{"etcd", "--config-file=" + etcdDir() + "/config"}, extraArgs(n, "etcd-arg")...))
-	for !isVoter() {
-		say("info", "Waiting for etcd server to become available")
-		time.Sleep(2 * time.Second)
-	}
 }
 
 // joinEtcd makes this server a learner of the cluster; a name that is still a member's is refused for good.

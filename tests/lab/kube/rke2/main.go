@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"net"
 	"os"
-	"path/filepath"
 	"strings"
 	"time"
 )
@@ -40,6 +39,9 @@ type node struct {
 	ip       string
 	join     string // address of the supervisor to join; empty: the first server
 	token    string // as it was given: bare, or K10<hash>::user:<password>
+
+	reset       bool   // whether this host is to become etcd's only member
+	restorePath string // the snapshot that it takes its data from
 }
 
 func main() {
@@ -52,14 +54,14 @@ func main() {
 	case "--version", "-v":
 		fmt.Printf("rke2 version %s (lab look-alike, real Kubernetes %s)\n", rke2Version, kubeVersion)
 	case "server":
+		takeFlags(os.Args[2:])
 		runServer(newNode(true))
 	case "agent":
 		runAgent(newNode(false))
 	case "etcd-snapshot":
-		dataDir = readSettings(true).str("data-dir", dataDir)
-		saveSnapshot()
+		snapshotCommand(os.Args[2:])
 	default:
-		fmt.Println("rke2 (lab look-alike): server | agent | etcd-snapshot save | --version")
+		fmt.Println("rke2 (lab look-alike): server | agent | etcd-snapshot save|list|delete | --version")
 	}
 }
 
@@ -73,6 +75,10 @@ func newNode(server bool) *node {
 	}
 	if file := s.str("token-file", ""); n.token == "" && file != "" {
 		n.token = strings.TrimSpace(string(must1(os.ReadFile(file))))
+	}
+	n.reset, n.restorePath = server && s.is("cluster-reset"), s.str("cluster-reset-restore-path", "")
+	if n.reset && n.join != "" {
+		die("cannot perform cluster-reset while server URL is set - remove server from configuration before resetting")
 	}
 	if !server && n.join == "" {
 		die("--server is required")
@@ -93,6 +99,7 @@ func (n *node) hasAPI() bool  { return n.server && !n.settings.is("disable-apise
 func runServer(n *node) {
 	say("info", "Starting rke2 server %s", rke2Version)
 	prepareHost()
+	n.cleanUpStaticPods()
 	member := exists(etcdDir() + "/member")
 	own := n.ownTokens(member)
 	var found *cluster
@@ -109,6 +116,9 @@ func runServer(n *node) {
 	apis := n.balancers(local)
 	config := n.retrieveConfig(local)
 	startNode(n, local, config, apis)
+	if n.reset {
+		n.resetCluster()
+	}
 	if n.hasEtcd() {
 		n.startEtcd(found, member)
 	} else {
@@ -124,6 +134,7 @@ func runServer(n *node) {
 	go s.watchCluster(apis)
 	if n.hasAPI() {
 		s.coreReady.Store(true)
+		n.afterReset()
 		createAddons(s.config)
 		_ = comparePassword(n.name, keptRandom(nodeDir+"/password", 16)) // so that no agent takes this name
 	}
@@ -145,14 +156,6 @@ func runAgent(n *node) {
 	notify("READY=1")
 	say("info", "rke2 agent is up and running")
 	select {}
-}
-
-func saveSnapshot() {
-	name := fmt.Sprintf("%s/server/db/snapshots/on-demand-%s-%d", dataDir, hostname(), time.Now().Unix())
-	must(os.MkdirAll(filepath.Dir(name), 0o700))
-	out, err := etcdctl("https://127.0.0.1:2379", "snapshot", "save", name)
-	fmt.Println(out)
-	must(err)
 }
 
 func hostPort(address string, port string) string { return net.JoinHostPort(address, port) }

@@ -28,10 +28,11 @@ var serverKeys = strings.Fields(`agent-token agent-token-file tls-san tls-san-se
  kube-cloud-controller-manager-arg etcd-arg etcd-expose-metrics etcd-disable-snapshots etcd-snapshot-name
  etcd-snapshot-schedule-cron etcd-snapshot-retention etcd-snapshot-dir etcd-snapshot-compress etcd-s3 enable-servicelb
  servicelb-namespace ingress-controller secrets-encryption supervisor-metrics egress-selector-mode helm-job-image
- kube-apiserver-image kube-controller-manager-image kube-scheduler-image etcd-image cloud-controller-manager-image`)
+ kube-apiserver-image kube-controller-manager-image kube-scheduler-image etcd-image cloud-controller-manager-image
+ cluster-reset cluster-reset-restore-path`)
 
 // The keys of the real one whose work this one cannot do: better no cluster than another one than was asked for.
-var refusedKeys = strings.Fields("cluster-reset cluster-reset-restore-path datastore-endpoint disable-agent rootless")
+var refusedKeys = strings.Fields("datastore-endpoint disable-agent rootless")
 
 type settings map[string]any
 
@@ -58,10 +59,38 @@ func (s settings) list(key string) []string {
 	return nil
 }
 
+// configFile may be named on the command line or in the environment; what lies in its .d directory is laid over it.
+var configFile = etcDir + "/config.yaml"
+
+// flags are those of the command line, which count more than any file.
+var flags = settings{}
+
+// takeFlags reads the few switches that people give by hand.
+func takeFlags(words []string) {
+	if file := os.Getenv("RKE2_CONFIG_FILE"); file != "" {
+		configFile = file
+	}
+	for i := 0; i < len(words); i++ {
+		name, value, inline := strings.Cut(strings.TrimLeft(words[i], "-"), "=")
+		switch {
+		case name == "cluster-reset" && !inline:
+			value = "true"
+		case !inline && i+1 < len(words):
+			i++
+			value = words[i]
+		}
+		if name == "config" || name == "c" {
+			configFile = value
+			continue
+		}
+		flags[name] = value
+	}
+}
+
 func readSettings(server bool) settings {
 	s := settings{}
-	more, _ := filepath.Glob(etcDir + "/config.yaml.d/*.yaml")
-	for _, f := range append([]string{etcDir + "/config.yaml"}, more...) {
+	more, _ := filepath.Glob(configFile + ".d/*.yaml")
+	for _, f := range append([]string{configFile}, more...) {
 		data, err := os.ReadFile(f)
 		if errors.Is(err, os.ErrNotExist) {
 			continue
@@ -75,6 +104,7 @@ func readSettings(server bool) settings {
 		}
 		s.lay(one)
 	}
+	s.lay(flags)
 	return s.known(server)
 }
 

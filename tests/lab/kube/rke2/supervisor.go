@@ -82,6 +82,7 @@ func (s *supervisor) serve() {
 	mux.HandleFunc("/v1-rke2/apiservers", s.guarded(false, s.tellAPIs))
 	mux.HandleFunc("/v1-rke2/server-bootstrap", s.guarded(true, s.tellBootstrap))
 	mux.HandleFunc("/db/info", s.guarded(true, s.tellMembers))
+	mux.HandleFunc("/db/snapshot", s.guarded(true, s.answerSnapshots))
 	for _, name := range []string{"client-ca", "server-ca"} {
 		mux.HandleFunc("/v1-rke2/"+name+".crt", s.guarded(false, func(w http.ResponseWriter, r *http.Request) {
 			http.ServeFile(w, r, tlsDir()+"/"+name+".crt")
