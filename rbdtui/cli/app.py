@@ -48,6 +48,7 @@ VERBS: Final[Mapping[str, tuple[str, str]]] = {
     "snapshot": ("rbdtui.cli.snapshot", "snapshot"),
     "snapshots": ("rbdtui.cli.snapshot", "snapshots"),
     "restore": ("rbdtui.cli.restore", "restore"),
+    "remove": ("rbdtui.cli.remove", "remove"),
     "reset": ("rbdtui.cli.reset", "reset"),
     "demo": ("rbdtui.cli.demo", "demo"),
     "completion": ("rbdtui.cli.sites", "completion"),

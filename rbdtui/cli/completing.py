@@ -26,6 +26,7 @@ _NODES: Final = re.compile(r"^nodes:(.*?)(?=^[^\s#-]|\Z)", re.MULTILINE | re.DOT
 _NODE_NAME: Final = re.compile(
     r"(?:^[ \t]*-[ \t]+(?:\{[ \t]*)?|[{,][ \t]*|^[ \t]+)name:[ \t]*[\"']?([a-z0-9][a-z0-9.-]*)", re.MULTILINE
 )
+_SEALED: Final = ".sealed"
 _SECRET: Final = re.compile(r"\bsecret:([a-z0-9][a-z0-9._-]*)")
 _CODE: Final = re.compile(r"^\[finding\.(RBD-[A-Z0-9-]+)\]", re.MULTILINE)
 _STEP: Final = re.compile(r'"id":\s?"([a-z0-9-]+(?:@[a-z0-9.-]+)?)"')
@@ -155,7 +156,7 @@ def _values(taken: Any, incomplete: str, line: _Line) -> list[Offer]:
     if taken == "codes":
         return _listed(_codes(), incomplete)
     site = Path(line.positional[0] if line.positional else ".").expanduser()
-    sources = {"node": _nodes, "secret": _secrets, "step": _steps, "run": _runs}
+    sources = {"node": _nodes, "secret": _secrets, "step": _steps, "run": _runs, "snapshot": _snapshots}
     return _beginning(sources[taken](site), incomplete) if taken in sources else []
 
 
@@ -213,6 +214,12 @@ def _secrets(site: Path) -> list[str]:
     """The secrets that cluster.yaml names; those of the vault are behind a passphrase."""
     lines = (line for line in _text(site / "cluster.yaml").splitlines() if not line.lstrip().startswith("#"))
     return [name for line in lines for name in _SECRET.findall(line)]
+
+
+def _snapshots(site: Path) -> list[str]:
+    """Those that have a copy in the site, the newest first: they end with their time."""
+    names = [name.removesuffix(_SEALED) for name in _entries(site / "snapshots") if name.endswith(_SEALED)]
+    return sorted(filter(_PLAIN.fullmatch, names), key=lambda name: name.rpartition("-")[2], reverse=True)
 
 
 def _codes() -> list[str]:

@@ -46,7 +46,8 @@ def _argument(command: click.Command, param: click.Argument) -> str | list[str]:
         return list(param.type.choices)
     if command.name == "repair" and param.name == "codes":
         return sorted(code for kind in REPAIRS for code in kind.codes)
-    return {"site": "site", "name": "secret", "file": "file"}[str(param.name)]
+    kinds = {"site": "site", "name": "secret", "file": "file", "node": "node", "snapshot": "snapshot"}
+    return kinds[str(param.name)]
 
 
 def _value(option: click.Option) -> Any:

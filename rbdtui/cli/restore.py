@@ -33,13 +33,13 @@ from rbdtui.words import T
     ),
 )
 @site_argument()
-@click.argument("name", metavar="SNAPSHOT")
+@click.argument("snapshot", metavar="SNAPSHOT")
 @click.option("--without", "without", metavar="NODE", multiple=True, help=str(T("restore.option.without")))
 @click.option("--dry-run", is_flag=True, help=str(T("restore.option.dry_run")))
 @click.option("--yes", is_flag=True, help=str(T("restore.option.yes")))
 @json_option()
 def restore(
-    site: Path, name: str, without: tuple[str, ...], dry_run: bool, yes: bool, as_json: bool, common: Common
+    site: Path, snapshot: str, without: tuple[str, ...], dry_run: bool, yes: bool, as_json: bool, common: Common
 ) -> int:
     """Restore a snapshot that lies in the site or on a server."""
     session = open_site(site, common)
@@ -50,7 +50,7 @@ def restore(
     first = first_restored(session.spec, frozenset(without)).name
     session.unlock()
     tell_progress(T("snapshots.looking", count=len(etcd_nodes(session.spec))))
-    chosen, source = _chosen(session, name, first, without)
+    chosen, source = _chosen(session, snapshot, first, without)
     _refuse_silent(session, [each for each in known if each not in without])
     arguments = {
         NAME: chosen.name,

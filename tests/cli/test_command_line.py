@@ -27,7 +27,7 @@ from tests.spec.samples import in_part
 VERBS = (
     "init", "trust", "secret", "check", "plan", "run", "attach", "pause", "resume", "retry", "stop", "health", "bundle",
     "demo", "drill", "reset", "completion", "schema", "runs", "logs", "kubeconfig", "version", "import",
-    "export", "report", "support-bundle", "repair", "snapshot", "snapshots",
+    "export", "report", "support-bundle", "repair", "snapshot", "snapshots", "restore", "remove",
 )  # fmt: skip
 
 

@@ -44,7 +44,8 @@ def first_restored(spec: ClusterSpec, without: frozenset[str]) -> Node:
     if not left:
         raise StepError("restore_nobody_left")
     with_api = [node for node in left if Role.CONTROL_PLANE in node.roles]
-    return left[0] if left[0] is spec.servers[0] or not with_api else with_api[0]
+    names = [spec.servers[0].name, *(node.name for node in with_api), left[0].name]
+    return next(node for name in names for node in left if node.name == name)
 
 
 def _build(request: Request) -> Plan:

@@ -12,11 +12,11 @@ from rbdtui.spec.model import ClusterSpec, Node
 _LANE: Final[tuple[type[Removal], ...]] = (StopAll, RemoveKubernetes, RestoreFiles, ForgetHost)
 
 
-def build_reset(spec: ClusterSpec, nodes: Collection[str], *, whole: bool) -> Plan:
-    """The steps for these nodes; ``whole`` when no other host of the cluster remains."""
+def build_reset(spec: ClusterSpec, nodes: Collection[str], *, whole: bool, after: tuple[str, ...] = ()) -> Plan:
+    """The steps for these nodes; ``whole`` when no other host of the cluster remains; ``after`` comes before all."""
     steps: list[Step] = []
-    agents = [_lane(steps, node, ()) for node in spec.agents if node.name in nodes]
-    lasts = [*agents, *(_lane(steps, node, tuple(agents)) for node in spec.servers if node.name in nodes)]
+    agents = [_lane(steps, node, after) for node in spec.agents if node.name in nodes]
+    lasts = [*agents, *(_lane(steps, node, (*after, *agents)) for node in spec.servers if node.name in nodes)]
     if whole:
         steps.append(ForgetCluster(JUMP_LANE, after=tuple(lasts)))
     return Plan(tuple(steps))

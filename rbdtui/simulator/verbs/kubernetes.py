@@ -90,6 +90,45 @@ async def kube_label(call: Call) -> int:
     return 0
 
 
+async def kube_drain(call: Call) -> int:
+    """``kube-drain NODE LIMIT_S``."""
+    name = call.args[0]
+    try:
+        cluster = await reached_cluster(call.machine)
+    except KubectlError as error:
+        return call.fail(str(error), 3)
+    if (node := cluster.nodes.get(name)) is None:
+        return 0
+    node.spec["unschedulable"] = True
+    call.line(f"node/{name} cordoned")
+    pods = cluster.store.kind("", "pods")
+    for pod in list(cluster.store.listed(pods)):
+        owners = {owner["kind"] for owner in pod["metadata"].get("ownerReferences", [])}
+        if pod["spec"].get("nodeName") == name and "DaemonSet" not in owners:
+            cluster.store.delete(pods, pod["metadata"]["namespace"], pod["metadata"]["name"])
+            call.line(f"pod/{pod['metadata']['name']} evicted")
+    call.line(f"node/{name} drained")
+    return 0
+
+
+async def kube_forget_node(call: Call) -> int:
+    """``kube-forget-node look|delete NODE``."""
+    verb, name = call.args
+    try:
+        cluster = await reached_cluster(call.machine)
+    except KubectlError as error:
+        return call.fail(str(error), 3)
+    if verb == "look":
+        call.line(f"node {_yes(name in cluster.nodes)}")
+        call.line(f"secret {_yes(name in cluster.node_passwords)}")
+        return 0
+    there = name in cluster.nodes
+    cluster.delete_node(name)
+    if there:
+        call.line(f'node "{name}" deleted')
+    return 0
+
+
 async def etcd_members(call: Call) -> int:
     """``etcd-members``: what kubectl is told at the port that the script has it ask."""
     machine = call.machine
@@ -275,6 +314,8 @@ VERBS: Verbs = {
     "etcd-members": etcd_members,
     "images-import": images_import,
     "images-state": images_state,
+    "kube-drain": kube_drain,
+    "kube-forget-node": kube_forget_node,
     "kube-label": kube_label,
     "kube-nodes": kube_nodes,
     "port-owners": port_owners,
