@@ -19,7 +19,23 @@ mkdir -p $work
 sed '/^server:/d' $etc/config.yaml >$work/config.yaml
 [ ! -d $etc/config.yaml.d ] || ln -s $etc/config.yaml.d $work/config.yaml.d
 umask 022
+db=/var/lib/rancher/rke2/server/db
+before=$(ls -d $db/etcd-old-* 2>/dev/null || true)
 status=0
 $rke2 server --config $work/config.yaml --cluster-reset --cluster-reset-restore-path="$path" "$@" 2>&1 || status=$?
 rm -rf $work
+# What a restore that failed has moved is put back: this host is then a member as it was.
+if [ $status -ne 0 ]; then
+	for old in "$db"/etcd-old-*; do
+		[ -d "$old" ] || continue
+		case "
+$before
+" in *"
+$old
+"*) continue ;; esac
+		rm -rf $db/etcd $db/reset-flag /var/lib/rancher/rke2/force-restart
+		mv "$old" $db/etcd
+		echo "put back $old"
+	done
+fi
 exit $status

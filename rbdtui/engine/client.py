@@ -44,10 +44,12 @@ from rbdtui.engine.journal import JournalError, JournalReader
 from rbdtui.engine.lock import Holder, SiteLockedError, holder_of, refuse_when_held, user_name
 from rbdtui.engine.logs import log_file
 from rbdtui.engine.protocol import LINE_LIMIT_BYTES, Command, Request, socket_address
-from rbdtui.engine.state import RunState
+from rbdtui.engine.state import RunState, StepStatus
 from rbdtui.errors import SentenceError
 from rbdtui.facts.model import NodeFacts
 from rbdtui.paths import as_typed
+from rbdtui.plan.recipes import restore
+from rbdtui.plan.steps.restore import ResetCluster, SetAside
 from rbdtui.site import Site
 from rbdtui.words import T, Text, current_language
 
@@ -332,6 +334,34 @@ def unfinished_reset(site: Site) -> RunClient | None:
         if read_purpose(newest.run_dir).only_rainbond:  # a run puts Rainbond back whatever is left of it
             return None
     return newest
+
+
+def half_restore(site: Site) -> RunClient | None:
+    """The newest restore, when it has reset one server and not yet set aside what the others have of before.
+
+    None else, while it is under way, and once something else was installed or taken back. Servers with the old data
+    would be a cluster of their own, so they must not be started.
+    """
+    for run_id in reversed(site.run_ids()):
+        run = RunClient(site.run_dir(run_id))
+        with contextlib.suppress(OSError, ValidationError):
+            purpose = read_purpose(run.run_dir)
+            if purpose.name == restore.RECIPE.name:
+                return run if not run.alive() and _is_half(run) else None
+            if purpose.kind is not PurposeKind.RECIPE:
+                return None
+    return None
+
+
+def _is_half(run: RunClient) -> bool:
+    try:
+        steps = run.state().steps.values()
+    except JournalError:
+        return True
+    reset = [step for step in steps if step.info.id.startswith(f"{ResetCluster.name}@")]
+    aside = [step for step in steps if step.info.id.startswith(f"{SetAside.name}@")]
+    begun = any(step.attempts and not step.status.failed for step in reset)
+    return begun and not all(step.status is StepStatus.CHANGED for step in (*reset, *aside))
 
 
 def _is_unfinished(run: RunClient) -> bool:

@@ -20,13 +20,22 @@ from rbdtui.engine.client import (
     RunStartError,
     can_resume,
     current_run,
+    half_restore,
     latest_of_plan,
     latest_run,
     resume_run,
     start_run,
     unfinished_reset,
 )
-from rbdtui.engine.events import RunOutcome
+from rbdtui.engine.events import (
+    Outcome,
+    RunCreated,
+    RunOutcome,
+    StepFailed,
+    StepFinished,
+    StepInfo,
+    StepStarted,
+)
 from rbdtui.engine.inputs import (
     Purpose,
     PurposeKind,
@@ -36,11 +45,12 @@ from rbdtui.engine.inputs import (
     read_purpose,
     spec_digest,
 )
-from rbdtui.engine.journal import JournalError
+from rbdtui.engine.journal import Journal, JournalError
 from rbdtui.engine.lock import SiteLockedError, hold_site, holder_of, refuse_when_held
 from rbdtui.engine.state import StepStatus
+from rbdtui.redact import Redactor
 from rbdtui.site import Site, SiteError
-from rbdtui.words import say
+from rbdtui.words import T, say
 from rbdtui.workbench.run_list import run_line
 from tests.disks import small_disk
 from tests.engine.disk_runs import FACTS, SECRETS, assert_whole, ended, runner, start, until
@@ -176,6 +186,47 @@ def test_a_reset_cut_off_is_remembered_whatever_was_done_since(site: Site) -> No
     found = unfinished_reset(site)
     assert found is not None
     assert found.run_id == reset.name
+
+
+RESTORE = Purpose(PurposeKind.RECIPE, recipe="restore", arguments={"name": "s", "digest": "d", "taken": "t"})
+
+
+@pytest.mark.parametrize(
+    ("events", "half"),
+    [
+        ([], False),
+        (["started restore-halt@n1"], False),
+        (["started restore-reset@n1"], True),
+        (["started restore-reset@n1", "failed restore-reset@n1"], False),
+        (["started restore-reset@n1", "done restore-reset@n1"], True),
+        (["started restore-reset@n1", "done restore-reset@n1", "started restore-set-aside@n2"], True),
+        (
+            ["started restore-reset@n1", "done restore-reset@n1", "started restore-set-aside@n2",
+             "done restore-set-aside@n2"],
+            False,
+        ),
+    ],
+)  # fmt: skip
+async def test_a_restore_cut_off_between_old_and_new_data_is_remembered(
+    site: Site, events: list[str], half: bool
+) -> None:
+    run_dir = create_run_dir(site, SPEC_TEXT.encode(), FACTS, RunOptions(), RESTORE)
+    names = ("restore-halt@n1", "restore-reset@n1", "restore-set-aside@n2")
+    steps = tuple(StepInfo(name, name, name.partition("@")[2], T("vault.damaged"), "work") for name in names)
+    journal = Journal(run_dir / "events.jsonl", Redactor(()))
+    journal.append(RunCreated(run_dir.name, "site-a", "kubernetes-only", steps, DIGEST, "1"))
+    for event in events:
+        word, _, step = event.partition(" ")
+        journal.append(
+            StepStarted(step, 1) if word == "started"
+            else StepFinished(step, Outcome.CHANGED, 1.0) if word == "done"
+            else StepFailed(step, 1, "x", T("vault.damaged"), T("vault.damaged"), "", None)
+        )  # fmt: skip
+    await journal.close()
+    assert (half_restore(site) is not None) == half
+    reset = create_run_dir(site, SPEC_TEXT.encode(), FACTS, RunOptions(), Purpose(PurposeKind.RESET, nodes=("n1",)))
+    (reset / "events.jsonl").touch()
+    assert half_restore(site) is None, "all was taken back since"
 
 
 async def test_a_run_that_ended_well_is_not_given_up(site: Site) -> None:

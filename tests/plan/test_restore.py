@@ -92,9 +92,8 @@ async def test_a_snapshot_that_rke2_refuses_changes_no_other_server(tmp_path: Pa
         _cluster(at).snapshots.clear()
         with pytest.raises(ExceptionGroup) as raised:
             await walk(restore_plan(context, copy.name, copy.digest), context)
-        (error,) = raised.value.exceptions
-        assert isinstance(error, StepError)
-        assert error.code == "restore_refused"
+        codes = {error.code for error in raised.value.exceptions if isinstance(error, StepError)}
+        assert codes == {"restore_refused"}
         assert at.machine("node2").files.is_dir(ETCD_DIR), "their data are still there"
 
 
