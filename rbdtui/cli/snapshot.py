@@ -19,6 +19,7 @@ from rbdtui.engine.inputs import Purpose, PurposeKind
 from rbdtui.plan.cluster import etcd_nodes
 from rbdtui.plan.kube import etcd_seen_by
 from rbdtui.plan.recipes.snapshot import NODE, RECIPE
+from rbdtui.plan.snapshot_schedule import longest_gap_s
 from rbdtui.plan.snapshots import KEY_SECRET, Snapshot, SnapshotState, copies_in, snapshot_directory, snapshots_on
 from rbdtui.session import Session
 from rbdtui.sizes import size_of
@@ -29,6 +30,8 @@ from rbdtui.words import T, Text
 _MINUTE_S: Final = 60
 _HOUR_S: Final = 3600
 _DAY_S: Final = 86400
+_LATE_S: Final = 3600
+"""Saving takes a while, and clocks differ."""
 
 
 @click.command(
@@ -133,7 +136,24 @@ def snapshots(site: Path, as_json: bool, common: Common) -> int:
                 tell(T("snapshots.silent", node=node, reason=error.text))
         if not any(each.is_good for each in found.all):
             tell(T("snapshots.none", site=str(site)))
-    return Exit.GOOD if found.is_well else Exit.FINDINGS
+    late = _late(session, found)
+    for words in late if not as_json else ():
+        tell(words)
+    return Exit.GOOD if found.is_well and not late else Exit.FINDINGS
+
+
+def _late(session: Session, found: Found) -> list[Text]:
+    """The servers on which RKE2 should have saved one by itself since the newest that is there."""
+    gap_s = longest_gap_s(session.spec)
+    if gap_s is None:
+        return []
+    late = []
+    for node, on_server in found.servers.items():
+        own = [] if isinstance(on_server, TransportError) else [each for each in on_server if each.is_good]
+        if own and time.time() - own[0].taken_at > gap_s + _LATE_S:
+            age = age_of(time.time() - own[0].taken_at)
+            late.append(T("snapshots.late", node=node, age=age, every=age_of(gap_s)))
+    return late
 
 
 async def find_snapshots(session: Session, *, without: Sequence[str] = ()) -> Found:

@@ -80,6 +80,14 @@ def test_what_is_not_whole_is_told(place: Place, tmp_path: Path) -> None:
     place.run("snapshots").check(Exit.GOOD)
 
 
+def test_one_that_rke2_should_have_saved_since_is_missed(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("rbdtui.cli.snapshot.longest_gap_s", lambda _: -7200.0)
+    said = place.run("snapshots").check(Exit.FINDINGS)
+    assert "journalctl -u rke2-server" in said.err
+    monkeypatch.setattr("rbdtui.cli.snapshot.longest_gap_s", lambda _: None)
+    place.run("snapshots").check(Exit.GOOD)
+
+
 def test_a_node_that_has_no_etcd_is_named_with_those_that_have(place: Place) -> None:
     said = place.run("snapshot", "--node", "nobody", "--yes")
     assert said.status == Exit.USAGE

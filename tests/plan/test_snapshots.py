@@ -17,6 +17,7 @@ import pytest
 from rbdtui.errors import StepError
 from rbdtui.plan.builder import build_plan
 from rbdtui.plan.recipes import Request, recipe_named
+from rbdtui.plan.snapshot_schedule import gap_of
 from rbdtui.plan.snapshots import (
     COPIES,
     KEY_SECRET,
@@ -221,3 +222,16 @@ async def test_a_node_without_etcd_is_refused(tmp_path: Path) -> None:
         with pytest.raises(StepError) as raised:
             plan(at.context, "node2")
         assert raised.value.code == "snapshot_no_etcd"
+
+
+@pytest.mark.parametrize(
+    ("schedule", "hours"),
+    [
+        ("0 */12 * * *", 12), ("*/30 * * * *", 0.5), ("0 0 * * *", 24), ("0 0,6 * * *", 18), ("15 3 * * 1-5", 72),
+        ("0 0 1 * *", 31 * 24), ("0 0 1 * 1", 7 * 24), ("@every 90m", 1.5), ("@daily", 24), ("@every 1h30m", 1.5),
+        ("0 8-18/5 * * *", 14), ("", None), ("@reboot", None), ("0 */12 * *", None), ("0 24 * * *", None),
+        ("0 */0 * * *", None), ("0 0 30 2 *", None), ("x", None), ("@every ", None), ("0 0 * * MON", None),
+    ],
+)  # fmt: skip
+def test_how_far_apart_rke2s_own_snapshots_are(schedule: str, hours: float | None) -> None:
+    assert gap_of(schedule) == (None if hours is None else hours * 3600)
