@@ -80,11 +80,17 @@ def test_what_is_not_whole_is_told(place: Place, tmp_path: Path) -> None:
     place.run("snapshots").check(Exit.GOOD)
 
 
-def test_one_that_rke2_should_have_saved_since_is_missed(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("rbdtui.cli.snapshot.longest_gap_s", lambda _: -7200.0)
+def test_one_that_rke2_should_have_saved_since_is_missed(place: Place) -> None:
+    files = place.hosts.fleet.machines["node1"].files
+    kept = {name: files.read(f"{DIRECTORY}/{name}") for name in files.listdir(DIRECTORY)}
+    for name in kept:
+        files.remove(f"{DIRECTORY}/{name}")
+    files.put(f"{DIRECTORY}/etcd-snapshot-node1-1600000000", next(iter(kept.values())))
     said = place.run("snapshots").check(Exit.FINDINGS)
     assert "journalctl -u rke2-server" in said.err
-    monkeypatch.setattr("rbdtui.cli.snapshot.longest_gap_s", lambda _: None)
+    files.remove(f"{DIRECTORY}/etcd-snapshot-node1-1600000000")
+    for name, content in kept.items():
+        files.put(f"{DIRECTORY}/{name}", content)
     place.run("snapshots").check(Exit.GOOD)
 
 
