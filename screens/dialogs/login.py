@@ -141,7 +141,10 @@ class LoginDialog(Dialog[None]):
             return
         worst = max(mine, key=lambda row: row.login.mark)
         page = login_line(self, workbench, worst)
-        if len(mine) > 1 and worst.name not in page.plain:
+        as_bad = sum(row.login.mark == worst.login.mark for row in mine)
+        if as_bad > 1:
+            page = Line(f"{worst.name} +{as_bad - 1}: ").append_text(page)
+        elif len(mine) > 1 and worst.name not in page.plain:
             page = Line(f"{worst.name}: ").append_text(page)
         state = self.query_one("#login-state", Static)
         if page != state.content:

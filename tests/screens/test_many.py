@@ -8,6 +8,7 @@ import random
 import pytest
 from textual import events
 from textual.pilot import Pilot
+from textual.widgets import Static
 
 from rbdtui.site import Site
 from rbdtui.workbench.operations import field_of, nodes_in
@@ -255,6 +256,7 @@ async def test_ten_are_marked_and_their_user_is_changed(opened: Opened, workbenc
         await section(pilot, NODES)
         await press(pilot, "/worker2", "enter", "*", "escape", "l")
         assert isinstance(pilot.app.screen, LoginDialog)
+        assert str(pilot.app.screen.query_one("#login-state", Static).content).startswith("worker2 +10: ")
         await press(pilot, "ops", "escape")
         changed = [f"worker{n}" for n in (2, *range(20, 30))]
         assert users(workbench, *changed) == ["ops"] * 11
