@@ -134,7 +134,8 @@ class HealthGrid(Canvas, can_focus=True):
         each = (width - label - 1) // len(titles)
         if each >= GOOD_COLUMN:
             return label, [min(MOST_COLUMN, each)] * len(titles)
-        return label, titles
+        whole = [cell_len(_title(column)) + 1 for column in self._table.columns]
+        return label, whole if label + 1 + sum(whole) <= width else titles
 
     def _head(self, label: int, widths: list[int], here: int) -> Iterable[Span]:
         x = label
