@@ -13,3 +13,5 @@ class Role(StrEnum):
     WORKER = "worker"
     GATEWAY = "gateway"
     BUILD = "build"
+    BALANCER = "balancer"
+    """Carries the VIP with HAProxy behind it, and is no node of Kubernetes."""

@@ -13,9 +13,9 @@ from rbdtui.workbench import sections
 from rbdtui.workbench.balancer import (
     AUTO,
     VipState,
+    carriers_in,
     completed_vip,
     forwards,
-    gateways_in,
     interfaces_of,
     put_vip,
     vip_state,
@@ -82,13 +82,13 @@ class BalancerForm(DeclaredForm):
         return super().usual_value(path)
 
     def offers(self, path: str) -> tuple[str, ...]:
-        """Interfaces that the gateways have."""
+        """Interfaces that those which carry the address have."""
         names = self._interfaces() if path == INTERFACE else ()
         return (AUTO, *names) if names else ()
 
     def _interfaces(self) -> tuple[str, ...]:
         facts = self.workbench.live.facts
-        return tuple(interfaces_of([facts[name] for name in gateways_in(self.data) if name in facts]))
+        return tuple(interfaces_of([facts[name] for name in carriers_in(self.data) if name in facts]))
 
     def advice(self, declared: FormField) -> Advice | None:
         """What the servers say."""

@@ -16,7 +16,7 @@ set -eu
 
 echo "time $(date +%s.%N)"
 
-for unit in keepalived rke2-server rke2-agent; do
+for unit in haproxy keepalived rke2-server rke2-agent; do
   states=$(systemctl show -p LoadState -p ActiveState -p SubState "$unit.service" 2>/dev/null | tr '\n' ' ') || states=
   [ -z "$states" ] || echo "unit $unit ${states% }"
 done

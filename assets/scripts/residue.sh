@@ -1,15 +1,17 @@
 # Lists what rbdtui and RKE2 have left on this host, and takes it away, one kind at a time, going on past failures.
 # Arguments: ACTION ARGS...
 #   look VIP SIZES   changes nothing; VIP may be "", SIZES is "sizes" or "". Output: lines "KIND<TAB>WHAT<TAB>MORE":
-#                    job, unit, process, mount, link, rules, address, keepalived, file (MORE: the site that it was written
+#                    job, unit, process, mount, link, rules, address, keepalived, haproxy, file (MORE: the site that it was written
 #                    for), path and data (MORE: KiB, or ""), state; "stays": what is left to others; "hosts-before": where
 #                    the hosts file lies as it was before rbdtui.
 #   jobs UNIT...     stops transient units of rbdtui
 #   keepalived       stops keepalived and keeps it from starting at boot
+#   haproxy          the same for HAProxy
 #   rke2             stops RKE2 and all containers, with RKE2's own script where it is there; then mounts, links, rules
 #   address VIP      takes the address from the interface that holds it
 #   paths PATH...    deletes; only what `look` lists
-#   state            deletes rbdtui's own directory, the mark of the site last
+#   state            sets booleans of SELinux off that were set on, deletes rbdtui's own directory, the mark of the
+#                    site last
 # Exit codes: 0 done; 3 something could not be done, in the words of the programs on standard error; 64 unknown action.
 # shellcheck shell=sh
 set -eu
@@ -113,13 +115,15 @@ look)
 	links | while read -r link; do say link "$link"; done
 	rules | while read -r family count; do say rules "$family" "$count"; done
 	holds "$1" | while read -r address link; do say address "$address" "$link"; done
-	if head -n 3 /etc/keepalived/keepalived.conf 2>/dev/null | grep -q "$ours"; then
-		case $(systemctl is-active keepalived.service 2>/dev/null || true) in active | activating | reloading | failed) say keepalived running ;; *)
-			! systemctl is-enabled --quiet keepalived.service 2>/dev/null || say keepalived enabled
+	for config in /etc/keepalived/keepalived.conf /etc/haproxy/haproxy.cfg; do
+		head -n 3 $config 2>/dev/null | grep -q "$ours" || continue
+		name=${config#/etc/} name=${name%%/*}
+		case $(systemctl is-active "$name.service" 2>/dev/null || true) in active | activating | reloading | failed) say "$name" running ;; *)
+			! systemctl is-enabled --quiet "$name.service" 2>/dev/null || say "$name" enabled
 			;;
 		esac
-	fi
-	for file in /etc/keepalived/* /etc/sysctl.d/* /etc/modules-load.d/* /etc/NetworkManager/conf.d/* /etc/resolv.conf \
+	done
+	for file in /etc/keepalived/* /etc/haproxy/* /etc/sysctl.d/* /etc/modules-load.d/* /etc/NetworkManager/conf.d/* /etc/resolv.conf \
 		/etc/systemd/system/*.d/* /etc/systemd/system/*.service /etc/systemd/system/*.timer /usr/libexec/keepalived/*; do
 		[ -f "$file" ] || continue
 		site=$(head -n 3 -- "$file" 2>/dev/null | sed -n "s/$ours\([^;]*\);.*/\1/p" | head -n 1)
@@ -156,10 +160,10 @@ jobs)
 		esac
 	done
 	;;
-keepalived)
-	try systemctl stop keepalived.service
-	try systemctl --quiet disable keepalived.service
-	systemctl reset-failed keepalived.service 2>/dev/null || true
+keepalived | haproxy)
+	try systemctl stop "$action.service"
+	try systemctl --quiet disable "$action.service"
+	systemctl reset-failed "$action.service" 2>/dev/null || true
 	;;
 rke2)
 	for unit in rke2-server.service rke2-agent.service; do
@@ -205,6 +209,9 @@ paths)
 	systemctl daemon-reload || status=3
 	;;
 state)
+	for boolean in $home/booleans/*; do
+		if [ -e "$boolean" ]; then try setsebool -P "${boolean##*/}" off; fi
+	done
 	for entry in $home/* $home/.[!.]*; do
 		case ${entry##*/} in claim.json | lost+found) continue ;; esac
 		if [ -e "$entry" ] || [ -L "$entry" ]; then delete "$entry"; fi

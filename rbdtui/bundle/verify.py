@@ -14,8 +14,8 @@ from rbdtui.bundle.verify_rainbond import verify_rainbond
 from rbdtui.errors import StepError
 from rbdtui.facts.model import NodeFacts
 from rbdtui.findings import Finding, Place, Severity
-from rbdtui.rainbond.provisioner import CLIENT, needs_client
-from rbdtui.spec.model import ClusterSpec, GatewayMode, Role
+from rbdtui.rainbond.host_programs import host_programs
+from rbdtui.spec.model import ClusterSpec
 from rbdtui.spec.rules.parts import path_of
 
 _INGRESS_CODES: Final = {"traefik": "RBD-BUNDLE-017", "ingress-nginx": "RBD-BUNDLE-018"}
@@ -24,7 +24,8 @@ _INGRESS_CODES: Final = {"traefik": "RBD-BUNDLE-017", "ingress-nginx": "RBD-BUND
 def verify_bundle(bundle: OfflineBundle, spec: ClusterSpec, facts: Iterable[NodeFacts]) -> list[Finding]:
     """Judge the bundle for the hosts as they were seen; with no facts, for amd64. Reads files whole the first time."""
     known = list(facts)
-    arches = sorted({each.arch for each in known if each.arch}) or ["amd64"]
+    balancers = {node.name for node in spec.balancers}
+    arches = sorted({each.arch for each in known if each.arch and each.node not in balancers}) or ["amd64"]
     findings = [
         finding_of("RBD-BUNDLE-012", Severity.ERROR, evidence=bad.detail, file=bad.path.name)
         for bad in bundle.bad_lists
@@ -99,14 +100,11 @@ def _verify_kubernetes(bundle: OfflineBundle, spec: ClusterSpec, arches: Sequenc
 
 
 def _verify_packages(bundle: OfflineBundle, spec: ClusterSpec, facts: Sequence[NodeFacts]) -> Iterator[Finding]:
-    """Gateways that lack keepalived, and nodes that cannot mount NFS volumes, find it in the bundle."""
-    has_vip = spec.gateway.mode is GatewayMode.KEEPALIVED
-    gateways = {node.name for node in spec.nodes_with(Role.GATEWAY)} if has_vip else set()
+    """Nodes that lack what carries the VIP or mounts NFS volumes find it in the bundle."""
     lacking: dict[tuple[str, str, str], list[str]] = {}
     missing: set[str] = set()
     for each in facts:
-        wanted = ["keepalived"] if each.node in gateways else []
-        wanted += [CLIENT] if needs_client(spec) else []
+        wanted = host_programs(spec, spec.node(each.node))
         if "tools" not in each.failed and not each.tools.issuperset(wanted):
             lacking.setdefault((each.os.id, each.os.version_id, each.arch), []).append(each.node)
             missing.update(name for name in wanted if name not in each.tools)

@@ -14,6 +14,7 @@ from rbdtui.checks.network import check_network
 from rbdtui.checks.view import ClusterView, NodeView, PackageSource, PlaceOf
 from rbdtui.facts.model import NodeFacts
 from rbdtui.findings import Finding
+from rbdtui.profiles.limits import BALANCER
 from rbdtui.spec.model import ClusterSpec
 
 NODE_CHECKS: Final[tuple[Callable[[NodeView], Iterable[Finding]], ...]] = (
@@ -62,7 +63,9 @@ NODE_CHECKS: Final[tuple[Callable[[NodeView], Iterable[Finding]], ...]] = (
     kernel.apparmor,
     kernel.fapolicyd,
     software.tools,
+    software.haproxy,
     software.keepalived,
+    software.stale_keepalived,
     software.nfs_client,
     software.firewall,
     software.network_managers,
@@ -71,6 +74,14 @@ NODE_CHECKS: Final[tuple[Callable[[NodeView], Iterable[Finding]], ...]] = (
     software.other_runtimes,
     listening.ports_free,
 )
+_OF_KUBERNETES: Final = frozenset({
+    system.kernel_version, system.extra_modules_package, system.swap, disks.usr_local, disks.executable,
+    disks.xfs_knows_types, disks.quick_builds, disks.local_file_systems, disks.symbolic_links, addresses.default_route,
+    addresses.default_route_elsewhere, addresses.cluster_networks, addresses.resolver, kernel.control_groups,
+    kernel.control_group_version, kernel.modules, kernel.settings, kernel.selinux, kernel.hardening_profile,
+    kernel.apparmor, kernel.fapolicyd, software.nfs_client, software.leftovers, software.other_runtimes,
+})  # fmt: skip
+"""What only a node of Kubernetes is asked for, and no balancer."""
 CLUSTER_CHECKS: Final[tuple[Callable[[ClusterView], Iterable[Finding]], ...]] = (
     system.mixed_architectures,
     names.unique_host_names,
@@ -93,8 +104,11 @@ def check_node(
     cluster_id: str = "",
 ) -> list[Finding]:
     """All findings on one host by itself."""
-    view = NodeView(spec, spec.node(facts.node), facts, place, spec.profile.limits, bundle, cluster_id)
-    return [finding for check in NODE_CHECKS for finding in check(view)]
+    node = spec.node(facts.node)
+    limits = BALANCER if node.is_balancer else spec.profile.limits
+    view = NodeView(spec, node, facts, place, limits, bundle, cluster_id)
+    checks = (check for check in NODE_CHECKS if not (node.is_balancer and check in _OF_KUBERNETES))
+    return [finding for check in checks for finding in check(view)]
 
 
 def check_cluster(

@@ -7,7 +7,7 @@ from ipaddress import IPv4Network, ip_address
 from typing import Final
 
 from rbdtui.checks.ports import uses_canal
-from rbdtui.checks.view import ClusterView, NodeView, carries_vip
+from rbdtui.checks.view import ClusterView, NodeView
 from rbdtui.findings import Finding, Severity
 
 _DEFAULT: Final = IPv4Network("0.0.0.0/0")
@@ -141,7 +141,7 @@ def vip_interface(view: NodeView) -> Iterator[Finding]:
 def vip_on_host(view: NodeView) -> Iterator[Finding]:
     """The VIP is not an address of this host already, unless our own keepalived put it there."""
     vip = view.spec.gateway.vip
-    if not carries_vip(view.spec) or vip is None or view.ours:
+    if not view.spec.has_vip or vip is None or view.ours:
         return
     interface = view.facts.interface_of(vip.ip)
     if interface is not None:
@@ -153,7 +153,7 @@ def vip_on_host(view: NodeView) -> Iterator[Finding]:
 def vip_held_once(view: ClusterView) -> Iterator[Finding]:
     """After an earlier run of ours, no two hosts hold the VIP at the same time."""
     vip = view.spec.gateway.vip
-    if not carries_vip(view.spec) or vip is None:
+    if not view.spec.has_vip or vip is None:
         return
     holders = [node.name for node, facts in view.answered() if facts.interface_of(vip.ip) is not None]
     if len(holders) > 1:
@@ -166,7 +166,7 @@ def equal_mtu(view: ClusterView) -> Iterator[Finding]:
     """All nodes send packets of the same size; where they differ, big ones between some pods get lost."""
     sizes: dict[int, list[str]] = {}
     for node, facts in view.answered():
-        interface = facts.interface_of(node.cluster_address)
+        interface = facts.interface_of(node.cluster_address) if not node.is_balancer else None
         if interface is not None:
             sizes.setdefault(interface.mtu, []).append(node.name)
     if len(sizes) > 1:

@@ -12,7 +12,9 @@ from rbdtui.findings import Finding, Severity
 from rbdtui.spec.model import ClusterSpec
 from rbdtui.words import T, Text
 
-_OUR_UNITS: Final = frozenset({"kubepods", "keepalived.service", "rke2-agent.service", "rke2-server.service"})
+_OUR_UNITS: Final = frozenset(
+    {"haproxy.service", "kubepods", "keepalived.service", "rke2-agent.service", "rke2-server.service"}
+)
 
 
 def ports_free(view: NodeView) -> Iterator[Finding]:

@@ -11,7 +11,9 @@ from dataclasses import dataclass
 from typing import Final
 
 from rbdtui.profiles import Profile, Reach
+from rbdtui.rainbond.host_programs import HAPROXY
 from rbdtui.rke2_version import Rke2Version
+from rbdtui.spec.balanced import STATUS_PORT, forwarded_by_pair
 from rbdtui.spec.model import ClusterSpec, Node, Role
 from rbdtui.spec.rke2_keys import words_of
 
@@ -82,6 +84,10 @@ def uses_canal(spec: ClusterSpec) -> bool:
 
 def listening_needs(spec: ClusterSpec, node: Node, version: Rke2Version | None = None) -> tuple[PortNeed, ...]:
     """Everything that will listen on a node, by its roles and the version of RKE2 where it is known."""
+    if node.is_balancer:
+        return tuple(
+            PortNeed(port, HAPROXY) for port in (*(each.port for each in forwarded_by_pair(spec)), STATUS_PORT)
+        )
     needs = list(_ALL)
     needs += _CONTROL_PLANE if Role.CONTROL_PLANE in node.roles else _BALANCERS
     if node.is_server:
@@ -140,10 +146,14 @@ def _role_ports(spec: ClusterSpec, source: Node, target: Node) -> Iterator[int]:
         yield from (2379, 2380)
     if Role.GATEWAY in target.roles:
         yield from spec.profile.ports(Reach.USERS)
+    if target.is_balancer:
+        yield from (each.port for each in forwarded_by_pair(spec))
 
 
 def _pairs(spec: ClusterSpec, budget: int) -> Iterator[Way]:
-    names = [node.name for node in spec.nodes]
+    names = [node.name for node in spec.cluster_nodes]
+    if not names:
+        return
     count = len(names)
     reach = min(count - 1, max(1, budget // count))
     for index, source in enumerate(names):

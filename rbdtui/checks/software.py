@@ -9,16 +9,20 @@ from rbdtui.checks.ports import uses_canal
 from rbdtui.checks.view import NodeView, PackageSource
 from rbdtui.errors import StepError
 from rbdtui.findings import Finding, Severity
+from rbdtui.rainbond.host_programs import HAPROXY, KEEPALIVED, PACKAGES
 from rbdtui.rainbond.provisioner import CLIENT, CLIENT_PACKAGES, needs_client
 
 _NEEDED_TOOLS: Final = ("gzip", "iptables", "mount", "sha256sum", "systemctl", "systemd-run", "tar", "timeout")
 """RKE2 asks for systemd and iptables; the others are what our own steps call."""
+_BALANCER_TOOLS: Final = ("bash", "sha256sum", "systemctl", "systemd-run", "timeout")
+"""bash asks HAProxy on its own host: no other program that opens a connection is on every system."""
 _OTHER_CLUSTERS: Final = frozenset({"crio", "k3s", "k3s-agent", "kubelet", "rke2-agent", "rke2-server"})
 _OTHER_RUNTIMES: Final = frozenset({"containerd", "docker"})
 _OLD_PACKAGES: Final = frozenset({"kubelet", "rke2-agent", "rke2-common", "rke2-server"})
 _PODMAN_PATHS: Final = frozenset({"/etc/cni", "/opt/cni", "/var/lib/cni"})
 """Alone they come from the packages of podman and containernetworking-plugins."""
 _CANAL_IGNORED: Final = "/etc/NetworkManager/conf.d/rke2-canal.conf"
+_HAPROXY_CFG: Final = "/etc/haproxy/haproxy.cfg"
 _KEEPALIVED_CONF: Final = "/etc/keepalived/keepalived.conf"
 
 
@@ -26,10 +30,35 @@ def tools(view: NodeView) -> Iterator[Finding]:
     """Programs that RKE2 and our steps call are there."""
     if "tools" in view.facts.failed:
         return
-    if missing := [name for name in _NEEDED_TOOLS if name not in view.facts.tools]:
+    needed = _BALANCER_TOOLS if view.node.is_balancer else _NEEDED_TOOLS
+    if missing := [name for name in needed if name not in view.facts.tools]:
         yield view.finding("RBD-TOOL-101", Severity.ERROR, tools=", ".join(missing))
-    if "modprobe" not in view.facts.tools:
+    if "modprobe" not in view.facts.tools and not view.node.is_balancer:
         yield view.finding("RBD-TOOL-102", Severity.WARNING)
+
+
+def haproxy(view: NodeView) -> Iterator[Finding]:
+    """HAProxy is there or the bundle has it, and nobody else's HAProxy forwards anything here."""
+    facts = view.facts
+    if not view.node.is_balancer or "tools" in facts.failed:
+        return
+    if HAPROXY not in facts.tools:
+        if view.bundle is not None:
+            has_it = _bundle_has_packages(view, view.bundle, PACKAGES[HAPROXY])
+            code, severity = ("RBD-LB-105", Severity.INFO) if has_it else ("RBD-LB-106", Severity.ERROR)
+            yield view.finding(code, severity, system=_system(view))
+    elif view.ours:
+        return
+    elif ports := sorted({each.port for each in facts.listeners if each.process == HAPROXY}):
+        yield view.finding("RBD-LB-107", Severity.ERROR, ports=", ".join(map(str, ports)))
+    elif _HAPROXY_CFG in facts.files:
+        yield view.finding("RBD-LB-104", Severity.INFO, path=_HAPROXY_CFG)
+
+
+def stale_keepalived(view: NodeView) -> Iterator[Finding]:
+    """No keepalived of ours carries the VIP on from where it was before: others carry it now."""
+    if view.ours and view.spec.has_vip and not view.carries_vip and KEEPALIVED in view.facts.active_units:
+        yield view.finding("RBD-LB-108", Severity.ERROR)
 
 
 def keepalived(view: NodeView) -> Iterator[Finding]:
@@ -53,19 +82,22 @@ def nfs_client(view: NodeView) -> Iterator[Finding]:
     facts = view.facts
     if not needs_client(view.spec) or "tools" in facts.failed or CLIENT in facts.tools or view.bundle is None:
         return
-    system = f"{facts.os.id}-{facts.os.version_id}-{facts.arch}"
     if _bundle_has_packages(view, view.bundle, CLIENT_PACKAGES):
-        yield view.finding("RBD-NFS-132", Severity.INFO, system=system)
+        yield view.finding("RBD-NFS-132", Severity.INFO, system=_system(view))
     else:
-        yield view.finding("RBD-NFS-133", Severity.ERROR, system=system)
+        yield view.finding("RBD-NFS-133", Severity.ERROR, system=_system(view))
 
 
 def _absent_keepalived(view: NodeView, bundle: PackageSource) -> Finding:
+    if _bundle_has_packages(view, bundle, PACKAGES[KEEPALIVED]):
+        return view.finding("RBD-LB-101", Severity.INFO, system=_system(view))
+    return view.finding("RBD-LB-102", Severity.ERROR, system=_system(view))
+
+
+def _system(view: NodeView) -> str:
+    """The host's system as the bundle's directories are named."""
     release = view.facts.os
-    system = f"{release.id}-{release.version_id}-{view.facts.arch}"
-    if _bundle_has_packages(view, bundle, ("keepalived",)):
-        return view.finding("RBD-LB-101", Severity.INFO, system=system)
-    return view.finding("RBD-LB-102", Severity.ERROR, system=system)
+    return f"{release.id}-{release.version_id}-{view.facts.arch}"
 
 
 def _bundle_has_packages(view: NodeView, bundle: PackageSource, names: tuple[str, ...]) -> bool:
@@ -93,7 +125,12 @@ def network_managers(view: NodeView) -> Iterator[Finding]:
     """Nothing on the host will take the pods' interfaces or kernel settings away."""
     facts = view.facts
     running = facts.active_units
-    if "NetworkManager" in running and uses_canal(view.spec) and _CANAL_IGNORED not in facts.files:
+    if (
+        "NetworkManager" in running
+        and not view.node.is_balancer
+        and uses_canal(view.spec)
+        and _CANAL_IGNORED not in facts.files
+    ):
         yield view.finding("RBD-NET-106", Severity.INFO, path=_CANAL_IGNORED)
     if {"nm-cloud-setup", "nm-cloud-setup.timer"} & (running | facts.enabled_units):
         yield view.finding("RBD-NET-107", Severity.WARNING)

@@ -11,7 +11,7 @@ from rbdtui.facts.model import Interface, NodeFacts
 from rbdtui.findings import Finding, Place, Severity
 from rbdtui.profiles.limits import Limits
 from rbdtui.rke2_version import Rke2Version
-from rbdtui.spec.model import ClusterSpec, GatewayMode, Node, Role
+from rbdtui.spec.model import ClusterSpec, Node, Role
 from rbdtui.words import Text
 
 PlaceOf = Callable[[str], Place]
@@ -73,13 +73,13 @@ class NodeView:
 
     @property
     def is_gateway(self) -> bool:
-        """Whether the host holds or may hold the gateway address."""
+        """Whether the host takes in the traffic of applications."""
         return Role.GATEWAY in self.node.roles
 
     @property
     def carries_vip(self) -> bool:
         """Whether keepalived is to run here."""
-        return self.is_gateway and carries_vip(self.spec)
+        return self.spec.has_vip and self.node in self.spec.vip_nodes
 
     @property
     def vip_interface(self) -> Interface | None:
@@ -129,11 +129,6 @@ class ClusterView:
 def node_field(spec: ClusterSpec, node: Node) -> str:
     """The path in the spec of a node's name."""
     return f"nodes[{spec.nodes.index(node)}].name"
-
-
-def carries_vip(spec: ClusterSpec) -> bool:
-    """Whether keepalived on the gateways carries an address."""
-    return spec.gateway.mode is GatewayMode.KEEPALIVED and spec.gateway.vip is not None
 
 
 def is_ours(spec: ClusterSpec, facts: NodeFacts, cluster_id: str) -> bool:

@@ -21,7 +21,6 @@ from rbdtui.drill.conduct import Drill, refuse_unsafe, start_again
 from rbdtui.drill.record import Outcome, Part, PartResult, Record, new_record, records, save
 from rbdtui.engine.lock import SiteLockedError, hold_site, refuse_when_held, user_name
 from rbdtui.paths import as_typed
-from rbdtui.plan.cluster import has_vip
 from rbdtui.probes.model import Health
 from rbdtui.probes.monitor import HealthMonitor
 from rbdtui.probes.verdict import gone_servers
@@ -52,7 +51,7 @@ def drill(
 ) -> int:
     """Prove that the site survives; nothing is stopped before it was agreed to."""
     session = Session.open(site, PromptOrFile(common.passphrase_file))
-    if not has_vip(session.spec):
+    if not session.spec.has_vip:
         raise CommandError(T("drill.no_vip"))
     if node is not None and node not in {each.name for each in session.spec.nodes}:
         raise CommandError(T("reset.no_such_node", given=node, known=", ".join(n.name for n in session.spec.nodes)))

@@ -13,7 +13,7 @@ from typing import Final
 from rbdtui.drill.prober import Connect, Prober, connects
 from rbdtui.drill.record import Outcome, Part, PartResult, Record, Stopped, save
 from rbdtui.errors import StepError
-from rbdtui.plan.cluster import etcd_nodes, has_vip
+from rbdtui.plan.cluster import etcd_nodes
 from rbdtui.plan.steps.keepalived import UNIT as KEEPALIVED
 from rbdtui.plan.steps.rke2_start import StartServer
 from rbdtui.profiles.profile import Reach as PortReach
@@ -56,9 +56,9 @@ class Drill:
         return str(self.spec.gateway.vip.ip)
 
     async def holders(self) -> list[str]:
-        """The gateways that hold the VIP now; those that do not answer are left out."""
-        answers = await asyncio.gather(*(self._holds(node.name) for node in self.spec.gateways))
-        return [node.name for node, holds in zip(self.spec.gateways, answers, strict=True) if holds]
+        """The nodes that hold the VIP now; those that do not answer are left out."""
+        answers = await asyncio.gather(*(self._holds(node.name) for node in self.spec.vip_nodes))
+        return [node.name for node, holds in zip(self.spec.vip_nodes, answers, strict=True) if holds]
 
     async def _holds(self, node: str) -> bool:
         try:
@@ -213,7 +213,7 @@ class Drill:
 
 def refuse_unsafe(spec: ClusterSpec, part: Part, node: str) -> None:
     """Raise `StepError` when stopping this on the node would take more than the cluster can spare."""
-    if not has_vip(spec) or len(spec.gateways) < 2:
+    if not spec.has_vip or len(spec.vip_nodes) < 2:
         raise StepError("drill_one_gateway")
     members = {member.name for member in etcd_nodes(spec)}
     stops_member = part in (Part.SERVER, Part.POWER) and node in members

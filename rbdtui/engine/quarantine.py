@@ -1,4 +1,5 @@
-"""Whether a run may go on without a node: never without the first server, a quorum of etcd, or any gateway."""
+"""Whether a run may go on without a node: never without the first server, a quorum of etcd, or any gateway,
+or whoever carries the VIP."""
 
 from __future__ import annotations
 
@@ -17,5 +18,6 @@ def may_quarantine(spec: ClusterSpec, node: str, quarantined: AbstractSet[str]) 
     members = {member.name for member in spec.nodes_with(Role.ETCD)}
     if node in members and 2 * len(members - left_out) <= len(members):
         return False
-    gateways = {gateway.name for gateway in spec.gateways}
-    return node not in gateways or not gateways <= left_out
+    needed = [spec.gateways, *([spec.vip_nodes] if spec.has_vip else [])]
+    groups = [{member.name for member in group} for group in needed]
+    return not any(node in group and group <= left_out for group in groups)

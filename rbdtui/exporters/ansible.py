@@ -16,6 +16,7 @@ GROUPS: Final[Mapping[Role, str]] = {
     Role.WORKER: "kube_node",
     Role.GATEWAY: "rbd_gateway",
     Role.BUILD: "rbd_chaos",
+    Role.BALANCER: "rbd_balancer",
 }
 
 

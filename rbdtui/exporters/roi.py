@@ -23,7 +23,7 @@ class _Roi:
         "registry.domain", "registry.namespace", "registry.username", "registry.scheme",
         "registry.insecure_skip_verify", "mysql", "rainbond.version",
     )  # fmt: skip
-    roles = frozenset(Role)
+    roles = frozenset(ROLES)
 
     def write(self, spec: ClusterSpec) -> str:
         """The passwords that ROI wants in clear are left empty."""

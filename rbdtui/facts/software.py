@@ -22,6 +22,7 @@ UNITS: Final = (
     "docker.service",
     "fapolicyd.service",
     "firewalld.service",
+    "haproxy.service",
     "iptables.service",
     "k3s.service",
     "k3s-agent.service",
@@ -46,10 +47,12 @@ UNITS: Final = (
 """systemd units that are looked at."""
 TOOLS: Final = (
     "apparmor_parser",
+    "bash",
     "conntrack",
     "curl",
     "getent",
     "gzip",
+    "haproxy",
     "ip",
     "iptables",
     "journalctl",
@@ -74,6 +77,7 @@ PACKAGES: Final = (
     "containerd.io",
     "docker-ce",
     "docker.io",
+    "haproxy",
     "keepalived",
     "kernel-modules-extra",
     "kubelet",
@@ -111,6 +115,7 @@ FAPOLICYD_RULES: Final = "/etc/fapolicyd/rules.d/80-rke2.rules"
 FILES: Final = (
     FAPOLICYD_RULES,
     "/etc/NetworkManager/conf.d/rke2-canal.conf",
+    "/etc/haproxy/haproxy.cfg",
     "/etc/keepalived/keepalived.conf",
     SYSTEMD,
 )

@@ -11,14 +11,16 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from rbdtui.facts.model import NodeFacts
-from rbdtui.plan.cluster import api_is_on_vip, first_server, has_vip, precedes_the_api
+from rbdtui.plan.cluster import api_is_on_vip, first_server, precedes_the_api
 from rbdtui.plan.step import JUMP_LANE, Plan, Step
 from rbdtui.plan.steps.claim import ClaimHost
 from rbdtui.plan.steps.finish import ClusterProof, LabelNode
 from rbdtui.plan.steps.gates import VipToServer, VipUp
+from rbdtui.plan.steps.haproxy import GatewaysBalanced, Haproxy, ServersBalanced
 from rbdtui.plan.steps.images import ImportImages
 from rbdtui.plan.steps.keepalived import (
     Keepalived,
+    KeepalivedBalancer,
     KeepalivedCheck,
     KeepalivedGatewayCheck,
     has_check,
@@ -42,6 +44,7 @@ from rbdtui.plan.steps.rke2_config import ConfigureRke2
 from rbdtui.plan.steps.rke2_start import ApiReached, StartAgent, StartFirstServer, StartServer
 from rbdtui.plan.steps.ship import InstallHostPackages, ShipBundle, UnpackRke2
 from rbdtui.rainbond import provisioner
+from rbdtui.rainbond.host_programs import host_programs
 from rbdtui.rainbond.values import needs_etcd_secret
 from rbdtui.spec.model import ClusterSpec, Node, Role
 from rbdtui.spec.sections.registry import RegistryMode
@@ -81,12 +84,14 @@ def build_plan(spec: ClusterSpec, facts: Mapping[str, NodeFacts]) -> Plan:
 
 def _prepare(lanes: _Lanes, spec: ClusterSpec, node: Node) -> None:
     """What a node does without looking at the others."""
-    kinds: list[type[Step]] = [ClaimHost, HostsFile, PrepareSystem]
-    if has_vip(spec) and Role.GATEWAY in node.roles:
-        kinds += [InstallHostPackages, Keepalived]
-    elif provisioner.needs_client(spec):
-        kinds.append(InstallHostPackages)
-    kinds += [ShipBundle, UnpackRke2]
+    kinds: list[type[Step]] = [ClaimHost, HostsFile]
+    if node.is_balancer:
+        kinds += [InstallHostPackages, Haproxy, KeepalivedBalancer]
+    else:
+        kinds.append(PrepareSystem)
+        kinds += [InstallHostPackages] if host_programs(spec, node) else []
+        kinds += [Keepalived] if spec.has_vip and node in spec.vip_nodes else []
+        kinds += [ShipBundle, UnpackRke2]
     for kind in kinds:
         lanes.add(kind, node.name)
 
@@ -94,11 +99,12 @@ def _prepare(lanes: _Lanes, spec: ClusterSpec, node: Node) -> None:
 def _open_cluster(lanes: _Lanes, spec: ClusterSpec) -> list[str]:
     """The first server; ids of what must be done before others may join."""
     gates = []
-    if has_vip(spec):
-        gates.append(lanes.add(VipUp, JUMP_LANE, *(f"{Keepalived.name}@{node.name}" for node in spec.gateways)))
+    if spec.has_vip:
+        carried = KeepalivedBalancer if spec.has_balancers else Keepalived
+        gates.append(lanes.add(VipUp, JUMP_LANE, *(f"{carried.name}@{node.name}" for node in spec.vip_nodes)))
     lanes.add(ConfigureRke2, first_server(spec).name)
     first = lanes.add(StartFirstServer, first_server(spec).name, *gates)
-    if api_is_on_vip(spec) and Role.CONTROL_PLANE in first_server(spec).roles:
+    if api_is_on_vip(spec) and not spec.has_balancers and Role.CONTROL_PLANE in first_server(spec).roles:
         return [first, lanes.add(VipToServer, JUMP_LANE, first)]
     return [first]
 
@@ -138,6 +144,8 @@ def _finish(lanes: _Lanes, spec: ClusterSpec, opened: list[str]) -> None:
     for node in reversed(spec.gateways):
         if has_check(spec, node):
             turn = [lanes.add(KeepalivedCheck, node.name, *turn)]
+    if spec.has_balancers and api_is_on_vip(spec):
+        joined = [*joined, lanes.add(ServersBalanced, JUMP_LANE, *joined)]
     kubeconfig = lanes.add(WriteKubeconfig, JUMP_LANE, *joined)
     proven = lanes.add(ClusterProof, JUMP_LANE, kubeconfig, *pushed, *lanes.last.values())
     if spec.installs_rainbond:
@@ -150,7 +158,7 @@ def _images(lanes: _Lanes, spec: ClusterSpec) -> list[str]:
         return []
     if spec.registry.mode is RegistryMode.EXTERNAL:
         return [lanes.add(PushImages, JUMP_LANE)]
-    for node in spec.managed_nodes:
+    for node in spec.managed_cluster_nodes:
         lanes.add(ImportImages, node.name)
     return []
 
@@ -160,6 +168,8 @@ def _rainbond(lanes: _Lanes, spec: ClusterSpec, *proven: str) -> None:
     turn = proven
     for kind in rainbond_steps(spec):
         turn = (lanes.add(kind, JUMP_LANE, *turn),)
+    if spec.has_balancers:
+        lanes.add(GatewaysBalanced, JUMP_LANE, *turn)
     for node in reversed(spec.gateways) if has_gateway_check(spec) else ():
         turn = (lanes.add(KeepalivedGatewayCheck, node.name, *turn),)
 

@@ -7,12 +7,12 @@ from typing import Final
 
 from rbdtui.facts.model import NodeFacts
 from rbdtui.plan.step import StepError
-from rbdtui.spec.model import ApiMode, ClusterSpec, GatewayMode, Node, Role
+from rbdtui.spec.balanced import API_PORT as API_PORT
+from rbdtui.spec.balanced import SUPERVISOR_PORT as SUPERVISOR_PORT
+from rbdtui.spec.model import ApiMode, ClusterSpec, Node, Role
 from rbdtui.yaml_form import yaml_key
 from rbdtui.yaml_form import yaml_scalar as yaml_scalar
 
-API_PORT: Final = 6443
-SUPERVISOR_PORT: Final = 9345
 CONFIG_FILE: Final = "/etc/rancher/rke2/config.yaml"
 REGISTRIES_FILE: Final = "/etc/rancher/rke2/registries.yaml"
 TOKEN_SECRET: Final = "rke2-token"  # noqa: S105 - the name of a secret
@@ -47,14 +47,9 @@ def precedes_the_api(spec: ClusterSpec, node: Node) -> bool:
     )
 
 
-def has_vip(spec: ClusterSpec) -> bool:
-    """Whether keepalived on the gateways carries an address."""
-    return spec.gateway.mode is GatewayMode.KEEPALIVED and spec.gateway.vip is not None
-
-
 def api_is_on_vip(spec: ClusterSpec) -> bool:
     """Whether the API is reached through the address that keepalived carries."""
-    return has_vip(spec) and spec.kubernetes.api.mode is ApiMode.VIP
+    return spec.has_vip and spec.kubernetes.api.mode is ApiMode.VIP
 
 
 def join_address(spec: ClusterSpec, node: Node) -> str:
@@ -94,7 +89,7 @@ def certificate_names(spec: ClusterSpec) -> list[str]:
     names = [str(spec.api_address)]
     if spec.kubernetes.api.domain:
         names.append(spec.kubernetes.api.domain)
-    if has_vip(spec) and spec.gateway.vip is not None:
+    if spec.has_vip and spec.gateway.vip is not None:
         names.append(str(spec.gateway.vip.ip))
     for node in spec.servers:
         names += [node.name, str(node.address), str(node.cluster_address)]
@@ -102,10 +97,10 @@ def certificate_names(spec: ClusterSpec) -> list[str]:
     return list(dict.fromkeys(names))
 
 
-def gateway_priority(spec: ClusterSpec, node: Node) -> int:
-    """VRRP priority: 100 for the first server if it is a gateway, then 90, 80, … in the order of the file."""
+def vip_priority(spec: ClusterSpec, node: Node) -> int:
+    """VRRP priority: 100 for the first server if it carries the VIP, then 90, 80, … in the order of the file."""
     first = first_server(spec)
-    ordered = sorted(spec.gateways, key=lambda gateway: gateway.name != first.name)
+    ordered = sorted(spec.vip_nodes, key=lambda gateway: gateway.name != first.name)
     return max(10, 100 - 10 * ordered.index(node))
 
 

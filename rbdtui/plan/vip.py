@@ -1,4 +1,4 @@
-"""Who holds the address that keepalived carries: asked of every gateway, because one alone cannot know."""
+"""Who holds the address that keepalived carries: asked of all that may, because one alone cannot know."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ LOOK_EVERY_S: Final = 0.5
 
 @dataclass(frozen=True, slots=True)
 class Holders:
-    """What every gateway said about the address."""
+    """What all that may carry the address said about it."""
 
     holding: Mapping[str, bool | None]
-    """By gateway: holds it, does not, or (None) could not be asked."""
+    """By node: holds it, does not, or (None) could not be asked."""
 
     @property
     def names(self) -> list[str]:
-        """The gateways that hold it."""
+        """Those that hold it."""
         return [name for name, holds in self.holding.items() if holds]
 
     def __str__(self) -> str:
@@ -33,24 +33,24 @@ class Holders:
 
 
 async def look(context: StepContext) -> Holders:
-    """Ask all gateways of the run at once."""
+    """Ask all of the run that may carry it at once."""
     vip = context.spec.gateway.vip
     assert vip is not None
-    gateways = [node.name for node in context.spec.gateways if context.takes_part(node.name)]
-    answers = await asyncio.gather(*(_holds(context, name, str(vip.ip)) for name in gateways))
-    return Holders(dict(zip(gateways, answers, strict=True)))
+    carriers = [node.name for node in context.spec.vip_nodes if context.takes_part(node.name)]
+    answers = await asyncio.gather(*(_holds(context, name, str(vip.ip)) for name in carriers))
+    return Holders(dict(zip(carriers, answers, strict=True)))
 
 
-async def _holds(context: StepContext, gateway: str, address: str) -> bool | None:
+async def _holds(context: StepContext, node: str, address: str) -> bool | None:
     try:
-        answer = await context.hosts[gateway].must(script("holds-address"), address, timeout_s=10.0)
+        answer = await context.hosts[node].must(script("holds-address"), address, timeout_s=10.0)
     except TransportError:
         return None
     return f"{address} yes" in answer.text.splitlines()
 
 
 async def wait_for_one_holder(context: StepContext, *, limit_s: float, seen: Holders | None = None) -> str:
-    """Wait until exactly one gateway holds the address in two looks in a row, because an election takes seconds.
+    """Wait until exactly one node holds the address in two looks in a row, because an election takes seconds.
 
     Gives its name; ``seen`` is a look of a moment ago, which counts. Raises `StepError`.
     """

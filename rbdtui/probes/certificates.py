@@ -119,7 +119,7 @@ class CertificateQuestion:
 
 
 def _questions(around: Surroundings) -> Iterator[Question]:
-    for node in around.spec.managed_nodes:
+    for node in around.spec.managed_cluster_nodes:
         yield CertificateQuestion(around, node)
 
 

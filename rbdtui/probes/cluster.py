@@ -162,7 +162,7 @@ class ClusterQuestion:
 
     def __init__(self, around: Surroundings) -> None:
         self._around = around
-        self.keys = tuple(ProbeKey(NODE, node.name) for node in around.spec.nodes)
+        self.keys = tuple(ProbeKey(NODE, node.name) for node in around.spec.cluster_nodes)
         self.interval_s = around.settings.cadence.cluster_s
         self.limit_s = around.settings.limits.script_s * 4
 
@@ -226,7 +226,7 @@ class ClusterQuestion:
         return False
 
     def _judge(self, nodes: tuple[KubeNode, ...], asked: str, via: str, post: Post) -> None:
-        for node in self._around.spec.nodes:
+        for node in self._around.spec.cluster_nodes:
             post(judge_node(node.name, str(node.cluster_address), nodes, asked, via))
 
 

@@ -200,7 +200,7 @@ def _questions(around: Surroundings) -> Iterator[Question]:
     """Every gateway port on every gateway, and through the address in front of them."""
     gateway = around.spec.gateway
     places = [(node.name, str(node.address), node.name) for node in around.gateways]
-    if gateway.mode is GatewayMode.KEEPALIVED and gateway.vip is not None:
+    if around.spec.has_vip and gateway.vip is not None:
         places.append((VIP, str(gateway.vip.ip), ""))
     elif gateway.mode is GatewayMode.EXTERNAL and gateway.address is not None:
         places.append((BALANCER, str(gateway.address), ""))

@@ -123,7 +123,8 @@ async def watch_gateway(
     """
     around = _surroundings(spec, hosts, None, settings or Settings(), straight=straight)
     gateways = [node for node in spec.gateways if nodes is None or node.name in nodes]
-    around = replace(around, gateways=gateways, installing=True)
+    carriers = [node for node in spec.vip_nodes if nodes is None or node.name in nodes]
+    around = replace(around, gateways=gateways, carriers=carriers, installing=True)
     questions = _questions(around, *(probe for probe in registry.PROBES if probe.during_runs))
     board = Board([questions], around.settings, time.time)
     events = board.events()
@@ -149,7 +150,9 @@ def _surroundings(
     # Simulated hosts live on loopback, where this machine's own services would answer for them.
     straight = straight and not any(node.address.is_loopback for node in spec.nodes)
     ways = Ways(hosts, readiness, settings.limits, straight=straight)
-    return Surroundings(spec, hosts, settings, ways, readiness, kubeconfig, spec.gateways, installing=False)
+    return Surroundings(
+        spec, hosts, settings, ways, readiness, kubeconfig, spec.gateways, spec.vip_nodes, installing=False
+    )
 
 
 def _questions(around: Surroundings, *probes: Probe) -> list[Question]:

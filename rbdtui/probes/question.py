@@ -76,6 +76,8 @@ class Surroundings:
     kubeconfig: Path | None
     gateways: Sequence[Node]
     """Those that are asked."""
+    carriers: Sequence[Node]
+    """Those that may hold the VIP and are asked."""
     installing: bool
     """Whether a run is under way, so that what is not there yet is not missed."""
     secret: KnownSecret = field(default=no_secret, repr=False)
@@ -162,7 +164,7 @@ class Surroundings:
 
     async def ask_from_nodes(self, address: str, port: int, question: Callable[[Place], Awaitable[R]]) -> Reply[R]:
         """Ask about something outside from the first of two nodes that meets it, else from here; never raises."""
-        nodes = [node.name for node in self.spec.managed_nodes]
+        nodes = [node.name for node in self.spec.managed_cluster_nodes]
         reply: Reply[R] = Reply()
         if not nodes:
             return await self.ways.ask_straight(address, port, question) or reply

@@ -1,4 +1,4 @@
-"""Who holds the virtual address, and whether keepalived runs on the gateways."""
+"""Who holds the virtual address, and whether keepalived runs on those that may."""
 
 from __future__ import annotations
 
@@ -9,32 +9,32 @@ from typing import Final
 from rbdtui.probes.host_sample import HEALTH, HostSample, take_sample
 from rbdtui.probes.model import CLUSTER, Answer, ProbeKey, ProbeKind, ProbeState
 from rbdtui.probes.question import Post, Probe, Question, Surroundings
-from rbdtui.spec.model import GatewayMode, Node
+from rbdtui.spec.model import Node
 from rbdtui.transport.base import TransportError
 from rbdtui.words import T
 
 KEEPALIVED: Final = ProbeKind("keepalived", 40, column="vrrp", is_brought=True)
 VIP_HOLDER: Final = ProbeKind("vip-holder", 50, column="vrrp", is_shared=True, is_brought=True)
-"""Who holds the virtual address: exactly one of the gateways should."""
+"""Who holds the virtual address: exactly one should."""
 
 
 class HolderQuestion:
-    """Who holds the virtual address, and whether keepalived runs on the gateways."""
+    """Who holds the virtual address, and whether keepalived runs on those that may."""
 
-    def __init__(self, around: Surroundings, gateways: Sequence[Node], address: str, *, with_keepalived: bool) -> None:
+    def __init__(self, around: Surroundings, carriers: Sequence[Node], address: str, *, with_keepalived: bool) -> None:
         self._around = around
-        self._gateways = [node.name for node in gateways]
+        self._carriers = [node.name for node in carriers]
         self._address = address
         self._with_keepalived = with_keepalived
         holder = ProbeKey(VIP_HOLDER, CLUSTER)
-        units = tuple(ProbeKey(KEEPALIVED, name) for name in self._gateways) if with_keepalived else ()
+        units = tuple(ProbeKey(KEEPALIVED, name) for name in self._carriers) if with_keepalived else ()
         self.keys = (holder, *units)
         self.interval_s = around.settings.cadence.vip_s
         self.limit_s = around.settings.limits.script_s * 2
 
     async def ask(self, post: Post) -> None:
-        samples = await asyncio.gather(*(self._sample(name, post) for name in self._gateways))
-        by_name = dict(zip(self._gateways, samples, strict=True))
+        samples = await asyncio.gather(*(self._sample(name, post) for name in self._carriers))
+        by_name = dict(zip(self._carriers, samples, strict=True))
         post(judge_holder(self._address, by_name, HEALTH, installing=self._around.installing))
 
     async def _sample(self, name: str, post: Post) -> HostSample | None:
@@ -56,7 +56,7 @@ class HolderQuestion:
 
 
 def judge_keepalived(node: str, asked: str, sample: HostSample) -> Answer:
-    """Whether keepalived runs on a gateway."""
+    """Whether keepalived runs on a node."""
     unit = sample.units.get("keepalived", {})
     active, loaded = unit.get("ActiveState", ""), unit.get("LoadState", "")
     state, detail = ProbeState.DOWN, T("probe.keepalived.state", state=active or "?")
@@ -72,7 +72,7 @@ def judge_keepalived(node: str, asked: str, sample: HostSample) -> Answer:
 
 
 def judge_holder(address: str, samples: Mapping[str, HostSample | None], asked: str, *, installing: bool) -> Answer:
-    """Who holds the virtual address; samples by gateway, None for one that could not be asked."""
+    """Who holds the virtual address; samples by node, None for one that could not be asked."""
     holders = [name for name, sample in samples.items() if sample and address in sample.addresses]
     unasked = [name for name, sample in samples.items() if sample is None]
     running = [
@@ -103,10 +103,9 @@ def judge_holder(address: str, samples: Mapping[str, HostSample | None], asked: 
 
 
 def _questions(around: Surroundings) -> Iterator[Question]:
-    gateway = around.spec.gateway
-    if gateway.mode is GatewayMode.KEEPALIVED and gateway.vip is not None and around.gateways:
-        address = str(gateway.vip.ip)
-        yield HolderQuestion(around, around.gateways, address, with_keepalived=not around.installing)
+    vip = around.spec.gateway.vip
+    if around.spec.has_vip and vip is not None and around.carriers:
+        yield HolderQuestion(around, around.carriers, str(vip.ip), with_keepalived=not around.installing)
 
 
 PROBE: Final = Probe("vip", (KEEPALIVED, VIP_HOLDER), _questions, during_runs=True)

@@ -58,3 +58,8 @@ STAGING: Final = {
     "/var/log": DiskNeed(GIB // 4, GIB),
 }
 """Our own figures: the bundle's archives while they are shipped, scratch files, logs."""
+
+BALANCER: Final = Limits(
+    cpu_minimum=1, cpu_recommended=2, memory_minimum_bytes=GIB, memory_recommended_bytes=2 * GIB, disks=STAGING
+)
+"""Our own figures: 9000 connections with two buffers of 16 KiB each take 300 MB (haproxy, tune.bufsize)."""

@@ -248,8 +248,12 @@ def _installed(spec: ClusterSpec, files: Sequence[ShippedFile], inputs: RunInput
     )
     if spec.profile.versions is not None:
         yield Row(T("report.installed.rainbond"), spec.rainbond.version or T("report.unknown"))
-    if spec.gateway.mode is GatewayMode.KEEPALIVED and spec.gateway.vip is not None:
-        value = T("report.installed.vip", vip=str(spec.gateway.vip), id=spec.gateway.virtual_router_id or 0)
+    if spec.has_vip and spec.gateway.vip is not None:
+        kind = "vip_balanced" if spec.has_balancers else "vip"
+        balancers = ", ".join(node.name for node in spec.balancers)
+        value = Text(f"report.installed.{kind}", {  # words: report.installed.*
+            "vip": str(spec.gateway.vip), "id": spec.gateway.virtual_router_id or 0, "balancers": balancers,
+        })  # fmt: skip
         yield Row(T("report.installed.entry"), value)
     elif spec.gateway.mode is GatewayMode.EXTERNAL:
         yield Row(T("report.installed.entry"), T("report.installed.balancer", address=str(spec.gateway.address)))
@@ -285,7 +289,7 @@ def _node_line(node: Node, facts: Mapping[str, NodeFacts]) -> NodeLine:
 
 def _topology(spec: ClusterSpec, nodes: tuple[NodeLine, ...]) -> Topology:
     entry = api = None
-    if spec.gateway.mode is GatewayMode.KEEPALIVED and spec.gateway.vip is not None:
+    if spec.has_vip and spec.gateway.vip is not None:
         entry = Box(BoxKind.VIP, str(spec.gateway.vip.ip))
     elif spec.gateway.mode is GatewayMode.EXTERNAL and spec.gateway.address is not None:
         entry = Box(BoxKind.BALANCER, str(spec.gateway.address))
@@ -313,12 +317,13 @@ def _next_steps(site: Site, spec: ClusterSpec, parts: Sequence[RunPart]) -> Iter
         yield Row(T("report.next.kubeconfig"), T("report.next.kubeconfig_how", file=as_typed(site.kubeconfig_file)))
     yield Row(T("report.next.health"), f"rbdtui health {typed} --watch")
     yield Row(T("report.next.logs"), T("report.next.logs_how", command=f"rbdtui logs {typed}"))
-    yield Row(T("report.next.node_logs"), "journalctl -u rke2-server -u rke2-agent -u keepalived")
+    haproxy = " -u haproxy" if spec.has_balancers else ""
+    yield Row(T("report.next.node_logs"), f"journalctl -u rke2-server -u rke2-agent -u keepalived{haproxy}")
     yield Row(T("report.next.help"), f"rbdtui support-bundle {typed}")
 
 
 def _front(spec: ClusterSpec) -> str:
-    if spec.gateway.mode is GatewayMode.KEEPALIVED and spec.gateway.vip is not None:
+    if spec.has_vip and spec.gateway.vip is not None:
         return str(spec.gateway.vip.ip)
     if spec.gateway.mode is GatewayMode.EXTERNAL and spec.gateway.address is not None:
         return str(spec.gateway.address)

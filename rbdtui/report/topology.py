@@ -47,12 +47,16 @@ class _Canvas:
 def draw_topology(topology: Topology, *, width: float, columns: int) -> Html:
     """As SVG of this width in its own units, with so many nodes side by side."""
     canvas = _Canvas(width, columns)
+    balancers = [node for node in topology.nodes if Role.BALANCER in node.roles]
     gateways = [node for node in topology.nodes if Role.GATEWAY in node.roles]
-    others = [node for node in topology.nodes if Role.GATEWAY not in node.roles]
+    others = [node for node in topology.nodes if not {Role.GATEWAY, Role.BALANCER} & set(node.roles)]
     _pill(canvas, T("report.topology.users"))
     canvas.arrow()
-    if topology.entry is not None and gateways:
+    if topology.entry is not None and (gateways or balancers):
         _boxes(canvas, [topology.entry], "box entry")
+        canvas.arrow()
+    if balancers:
+        _group(canvas, T("report.topology.balancers"), balancers)
         canvas.arrow()
     if gateways:
         _group(canvas, T("report.topology.gateways"), gateways)

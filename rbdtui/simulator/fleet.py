@@ -14,6 +14,7 @@ import asyncssh
 
 from rbdtui.simulator.call import Verbs
 from rbdtui.simulator.files import Disk
+from rbdtui.simulator.haproxy import Haproxy
 from rbdtui.simulator.keepalived import Keepalived
 from rbdtui.simulator.kubernetes.cluster import Cluster, cluster_of
 from rbdtui.simulator.kubernetes.kubelet import image_name
@@ -103,6 +104,7 @@ class SimulatedFleet:
             name, interface, self.network, tuple(users), hardware=build.hardware, system=_with_packages(build)
         )
         machine.programs |= {
+            "haproxy": Haproxy,
             "keepalived": Keepalived,
             "rke2-agent": lambda own: Rke2(own, server=False),
             "rke2-server": lambda own: Rke2(own, server=True),

@@ -315,5 +315,5 @@ def check_passes(machine: Machine, command: str) -> bool:
         is_better_elsewhere = any(map(cluster.serves, servers)) or "elsewhere" not in text
         if not cluster.serves(machine) and is_better_elsewhere:
             return False
-    ports = re.findall(r"127\.0\.0\.1:(\d+)", text)
+    ports = re.findall(r"127\.0\.0\.1[:/](\d+)", text)
     return all(machine.listener("127.0.0.1", int(port)) is not None for port in ports)

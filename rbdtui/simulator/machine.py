@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
 from ipaddress import IPv4Address, IPv4Interface
-from typing import Final
+from typing import Any, Final
 
 from rbdtui.simulator.files import Disk, FileSystem
 from rbdtui.simulator.network import Listening, Network
@@ -25,7 +25,7 @@ UNIT_DIRECTORIES: Final = (
 WANTS: Final = "/etc/systemd/system/multi-user.target.wants"
 _GIB: Final = 1024**3
 _TOOLS: Final = """
-    apparmor_parser curl getent gzip ip iptables journalctl modprobe mount mount.nfs nft openssl ping sha256sum ss
+    apparmor_parser bash curl getent gzip ip iptables journalctl modprobe mount mount.nfs nft openssl ping sha256sum ss
     sysctl systemctl systemd-run tar timeout
 """
 
@@ -119,6 +119,10 @@ class Machine:
         """Uploads under way, by the path of their part."""
         self.images: dict[str, str] = {}
         """What containerd has: digests by name, with the registry's host."""
+        self.balanced: list[Any] | None = None
+        """What HAProxy sees behind it while it runs; see `rbdtui.simulator.haproxy`."""
+        self.booleans: dict[str, bool] = {"haproxy_connect_any": False} if system.selinux else {}
+        """Of SELinux, by name."""
         self.awake = asyncio.Event()
         self.awake.set()
         self.systemd = Systemd(network.tempo, self._program)
@@ -332,6 +336,21 @@ def _install(machine: Machine) -> None:
     machine.enable(timesync)
     if "keepalived" in machine.packages:
         install_keepalived(machine)
+
+
+def install_haproxy(machine: Machine) -> None:
+    """What the package haproxy brings; Debian's starts it with a configuration that forwards nothing."""
+    machine.packages.add("haproxy")
+    machine.tools.add("haproxy")
+    machine.files.put("/usr/sbin/haproxy", b"\x7fELF haproxy\n", mode=0o755)
+    machine.files.mkdir("/etc/haproxy")
+    machine.files.put("/etc/haproxy/haproxy.cfg", "global\n\tuser haproxy\n\ndefaults\n\tmode http\n")
+    machine.files.put(
+        "/usr/lib/systemd/system/haproxy.service",
+        "[Unit]\nDescription=HAProxy Load Balancer\nAfter=network-online.target\n\n"
+        "[Service]\nType=notify\nExecStart=/usr/sbin/haproxy -Ws -f /etc/haproxy/haproxy.cfg\n"
+        "ExecReload=/bin/kill -USR2 $MAINPID\nRestart=always\n\n[Install]\nWantedBy=multi-user.target\n",
+    )
 
 
 def install_keepalived(machine: Machine) -> None:

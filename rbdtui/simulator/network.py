@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import errno
 import random
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Interface
 from typing import Any, Final, Generic, Protocol, TypeVar
@@ -26,6 +26,8 @@ class Listening:
     process: str
     backend: tuple[str, int] | None = None
     """The real socket on loopback that serves it; None: connections are taken and nothing is said."""
+    leads_to: Callable[[], tuple[str, int] | None] | None = None
+    """Of a balancer's port: where the next connection is forwarded to, None when to nobody."""
 
 
 class Station(Protocol):
@@ -112,6 +114,16 @@ class Network(Generic[StationT]):
         listening = target.listener(address, port)
         if listening is None:
             raise os_error(errno.ECONNREFUSED, f"{address}:{port}")
+        return target, listening
+
+    async def find_end(self, source: StationT, address: str, port: int) -> tuple[StationT, Listening]:
+        """The same past all balancers in between: what answers in the end."""
+        target, listening = await self.find(source, address, port)
+        while listening.leads_to is not None:
+            onward = listening.leads_to()
+            if onward is None:
+                raise os_error(errno.ECONNRESET, f"{address}:{port}")
+            target, listening = await self.find(target, *onward)
         return target, listening
 
     async def _nobody(self, source: StationT, wanted: IPv4Address) -> None:

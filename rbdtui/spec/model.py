@@ -144,6 +144,11 @@ class Node(Section):
         """Whether RKE2's server runs here (control plane, etcd or both)."""
         return Role.CONTROL_PLANE in self.roles or Role.ETCD in self.roles
 
+    @property
+    def is_balancer(self) -> bool:
+        """Whether it only balances, and is no node of Kubernetes."""
+        return Role.BALANCER in self.roles
+
 
 class ApiMode(StrEnum):
     """Where the Kubernetes API is reached."""
@@ -196,6 +201,9 @@ class GatewayMode(StrEnum):
     """Who balances the gateway ports."""
 
     KEEPALIVED = "keepalived"
+    """Nobody: a VIP that keepalived moves between the gateways themselves."""
+    HAPROXY = "haproxy"
+    """A pair of servers of our own, with a VIP between them."""
     EXTERNAL = "external"
     NONE = "none"
 
@@ -205,19 +213,20 @@ class Gateway(ModalSection):
 
     MODES: ClassVar[Mapping[str, ModeKeys]] = {
         GatewayMode.KEEPALIVED: ModeKeys(needed=("vip", "virtual_router_id"), optional=("interface", "unicast")),
+        GatewayMode.HAPROXY: ModeKeys(needed=("vip", "virtual_router_id"), optional=("interface", "unicast")),
         GatewayMode.EXTERNAL: ModeKeys(needed=("address",)),
         GatewayMode.NONE: ModeKeys(),
     }
 
     mode: GatewayMode = GatewayMode.KEEPALIVED
     vip: AddressWithPrefix | None = None
-    """The virtual address with its prefix length, e.g. ``10.0.0.100/24`` (keepalived)."""
+    """The virtual address with its prefix length, e.g. ``10.0.0.100/24`` (keepalived and haproxy)."""
     virtual_router_id: VirtualRouterId | None = None
-    """VRRP's router id, unique in the segment (keepalived)."""
+    """VRRP's router id, unique in the segment (keepalived and haproxy)."""
     interface: InterfaceName = "auto"
     """Network interface of the VIP; ``auto`` takes the one that holds the node's address."""
     unicast: StrictBool = True
-    """VRRP by unicast between the gateways instead of multicast."""
+    """VRRP by unicast between the servers that carry the VIP instead of multicast."""
     address: Address | None = None
     """Address of the balancer that is there already (external)."""
 
@@ -266,6 +275,11 @@ class ClusterSpec(Section):
         """Nodes that are logged in to: all of a cluster of ours, none of one that is there already."""
         return [] if self.is_existing else self.nodes
 
+    @property
+    def managed_cluster_nodes(self) -> list[Node]:
+        """Nodes of Kubernetes that are logged in to."""
+        return [] if self.is_existing else self.cluster_nodes
+
     def node(self, name: str) -> Node:
         """The node of that name; raises `KeyError`."""
         for node in self.nodes:
@@ -288,13 +302,38 @@ class ClusterSpec(Section):
         return sorted(servers, key=lambda node: (Role.ETCD not in node.roles, Role.CONTROL_PLANE not in node.roles))
 
     @property
+    def cluster_nodes(self) -> list[Node]:
+        """Nodes of Kubernetes: all but those that only balance."""
+        return [node for node in self.nodes if not node.is_balancer]
+
+    @property
     def agents(self) -> list[Node]:
         """Nodes that run RKE2's agent only."""
-        return [node for node in self.nodes if not node.is_server]
+        return [node for node in self.cluster_nodes if not node.is_server]
+
+    @property
+    def has_vip(self) -> bool:
+        """Whether keepalived carries an address, on the gateways or in front of HAProxy."""
+        return self.gateway.mode in (GatewayMode.KEEPALIVED, GatewayMode.HAPROXY) and self.gateway.vip is not None
+
+    @property
+    def has_balancers(self) -> bool:
+        """Whether HAProxy on servers of our own stands in front of the cluster."""
+        return self.gateway.mode is GatewayMode.HAPROXY
+
+    @property
+    def balancers(self) -> list[Node]:
+        """Nodes that only balance."""
+        return self.nodes_with(Role.BALANCER)
+
+    @property
+    def vip_nodes(self) -> list[Node]:
+        """Nodes that carry or may carry the VIP."""
+        return self.balancers if self.has_balancers else self.gateways
 
     @property
     def gateways(self) -> list[Node]:
-        """Nodes that hold or may hold the gateway address."""
+        """Nodes that take in the traffic of applications."""
         return self.nodes_with(Role.GATEWAY)
 
     @property
@@ -306,12 +345,12 @@ class ClusterSpec(Section):
             if self.gateway.vip is not None:
                 return self.gateway.vip.ip
         api_servers = [node for node in self.servers if Role.CONTROL_PLANE in node.roles]
-        return (api_servers or self.nodes)[0].cluster_address
+        return (api_servers or self.cluster_nodes or self.nodes)[0].cluster_address
 
     @property
     def gateway_address(self) -> str:
         """Where users and nodes reach the gateways: the VIP, the balancer that is there, or the only gateway."""
-        if self.gateway.mode is GatewayMode.KEEPALIVED and self.gateway.vip is not None:
+        if self.has_vip and self.gateway.vip is not None:
             return str(self.gateway.vip.ip)
         if self.gateway.mode is GatewayMode.EXTERNAL and self.gateway.address is not None:
             return str(self.gateway.address)

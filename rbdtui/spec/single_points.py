@@ -79,6 +79,8 @@ def _of_kubernetes(spec: ClusterSpec) -> Iterator[SinglePoint]:
 
 def _of_gateway(spec: ClusterSpec) -> Iterator[SinglePoint]:
     gateways = spec.gateways
+    if spec.has_balancers and len(spec.balancers) == 1:
+        yield SinglePoint("balancer-server", Loss.STOPS, "nodes", spec.balancers[0].name)
     if spec.gateway.mode is GatewayMode.EXTERNAL and spec.gateway.address is not None:
         if not (spec.kubernetes.api.mode is ApiMode.EXTERNAL and spec.gateway.address == spec.api_address):
             yield SinglePoint("balancer", Loss.OUTSIDE, "gateway.mode", str(spec.gateway.address))

@@ -76,6 +76,8 @@ class _Roster:
     def __init__(self, spec: ClusterSpec) -> None:
         self.spec = spec
         self.nodes = {role: spec.nodes_with(role) for role in Role}
+        self.carrier = Role.BALANCER if spec.has_balancers else Role.GATEWAY
+        """What those do that carry the VIP."""
         self.first_server = next((node.name for node in spec.servers if Role.CONTROL_PLANE in node.roles), "")
 
     def others(self, role: Role, node: Node) -> _Others:
@@ -100,12 +102,11 @@ def _survival(roster: _Roster, node: Node) -> Survival:
     left = members - (Role.ETCD in node.roles)
     needed = members // 2 + 1
     etcd = _etcd(node, members, left, needed)
-    gateway = _gateway(roster, node)
     return Survival(
         node=node.name,
         etcd=etcd,
-        api=_api(roster, node, etcd, gateway),
-        gateway=gateway,
+        api=_api(roster, node, etcd),
+        gateway=_gateway(roster, node),
         builds=_builds(roster, node),
         etcd_members=members,
         etcd_members_left=left,
@@ -121,7 +122,7 @@ def _etcd(node: Node, members: int, left: int, needed: int) -> Outcome:
     return Outcome(Fate.LOST, T("survival.etcd.lost", left=left, members=members, needed=needed))
 
 
-def _api(roster: _Roster, node: Node, etcd: Outcome, gateway: Outcome) -> Outcome:
+def _api(roster: _Roster, node: Node, etcd: Outcome) -> Outcome:
     left = roster.others(Role.CONTROL_PLANE, node)
     mode = roster.spec.kubernetes.api.mode
     if etcd.fate is Fate.LOST:
@@ -130,10 +131,11 @@ def _api(roster: _Roster, node: Node, etcd: Outcome, gateway: Outcome) -> Outcom
         return Outcome(Fate.LOST, T("survival.api.no_server"))
     if mode is ApiMode.FIRST_SERVER and node.name == roster.first_server:
         return Outcome(Fate.LOST, T("survival.api.first_server", node=node.name))
-    if mode is ApiMode.VIP and gateway.fate is Fate.LOST:
-        return Outcome(Fate.LOST, T("survival.api.vip_gone"))
     if mode is ApiMode.VIP:
-        fate = Fate.HOLDS if Role.CONTROL_PLANE in node.roles or Role.GATEWAY in node.roles else Fate.UNTOUCHED
+        carriers = roster.nodes[roster.carrier]
+        if node in carriers and len(carriers) == 1:
+            return Outcome(Fate.LOST, T("survival.api.vip_gone"))
+        fate = Fate.HOLDS if Role.CONTROL_PLANE in node.roles or node in carriers else Fate.UNTOUCHED
         return Outcome(fate, T("survival.api.on_vip"))
     fate = Fate.HOLDS if Role.CONTROL_PLANE in node.roles else Fate.UNTOUCHED
     if mode is ApiMode.EXTERNAL:
@@ -143,6 +145,8 @@ def _api(roster: _Roster, node: Node, etcd: Outcome, gateway: Outcome) -> Outcom
 
 def _gateway(roster: _Roster, node: Node) -> Outcome:
     mode = roster.spec.gateway.mode
+    if mode is GatewayMode.HAPROXY and Role.BALANCER in node.roles:
+        return _vip_moves(roster.others(Role.BALANCER, node))
     left = roster.others(Role.GATEWAY, node)
     if not roster.nodes[Role.GATEWAY]:
         return Outcome(Fate.UNUSED, T("survival.gateway.unused"))
@@ -152,8 +156,14 @@ def _gateway(roster: _Roster, node: Node) -> Outcome:
         return Outcome(Fate.LOST, T("survival.gateway.lost"))
     if mode is GatewayMode.NONE:
         return Outcome(Fate.HOLDS, T("survival.gateway.own_addresses", nodes=str(left)))
-    if mode is GatewayMode.EXTERNAL:
+    if mode in (GatewayMode.EXTERNAL, GatewayMode.HAPROXY):
         return Outcome(Fate.HOLDS, T("survival.gateway.balanced", nodes=str(left)))
+    return _vip_moves(left)
+
+
+def _vip_moves(left: _Others) -> Outcome:
+    if not left.count:
+        return Outcome(Fate.LOST, T("survival.gateway.vip_lost"))
     if left.count == 1:
         return Outcome(Fate.HOLDS, T("survival.gateway.moves", node=left.shown[0]))
     return Outcome(Fate.HOLDS, T("survival.gateway.moves_to_one_of", nodes=str(left)))

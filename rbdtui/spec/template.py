@@ -9,7 +9,14 @@ from rbdtui.profiles import Profile, profile_named, proposed
 from rbdtui.spec.surgery import rendered
 from rbdtui.spec.values import label_like
 
-EXAMPLES: Final = ("kubernetes-only", "three-node", "separate-gateways", "rainbond-5.17", "existing-cluster")
+EXAMPLES: Final = (
+    "kubernetes-only",
+    "three-node",
+    "separate-gateways",
+    "haproxy-pair",
+    "rainbond-5.17",
+    "existing-cluster",
+)
 """Names of the files in ``assets/examples``, that which this version installs in full first."""
 
 _PROFILE_LINE: Final = re.compile(r"^profile: (\S+)", re.MULTILINE)

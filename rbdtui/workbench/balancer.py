@@ -14,10 +14,10 @@ from typing import Final
 from rbdtui.checks.addresses import POD_INTERFACES
 from rbdtui.checks.services.vip import VipQuestion
 from rbdtui.facts.model import NodeFacts
-from rbdtui.plan.cluster import API_PORT, SUPERVISOR_PORT, gateway_priority
+from rbdtui.plan.cluster import vip_priority
 from rbdtui.plan.steps.keepalived import has_check
-from rbdtui.profiles import Reach
-from rbdtui.spec.model import ApiMode, ClusterSpec, GatewayMode, Node, Role
+from rbdtui.spec.balanced import API_PORT, Behind, Forwarded, forwarded_by_pair, to_gateways, to_servers
+from rbdtui.spec.model import ApiMode, ClusterSpec, GatewayMode, Node
 from rbdtui.workbench.draft import Data
 from rbdtui.workbench.live import LiveSnapshot
 from rbdtui.workbench.operations import field_of, nodes_in, put, text_at
@@ -28,7 +28,7 @@ AUTO: Final = "auto"
 
 @dataclass(frozen=True, slots=True)
 class Holder:
-    """A gateway that may hold the virtual address."""
+    """A server that may hold the virtual address."""
 
     node: str
     priority: int
@@ -93,14 +93,21 @@ def gateways_in(data: Data) -> list[str]:
     return [plan.name(node) for node in plan.spec.gateways] if plan is not None else []
 
 
-def holders(data: Data, facts: Mapping[str, NodeFacts]) -> list[Holder]:
-    """The gateways, the first to hold the address on top; none when no keepalived is wanted."""
+def carriers_in(data: Data) -> list[str]:
+    """Names of those that may hold the virtual address, in the order of the list."""
     plan = _plan(data)
-    if plan is None or plan.spec.gateway.mode is not GatewayMode.KEEPALIVED or not plan.spec.servers:
+    return [plan.name(node) for node in plan.spec.vip_nodes] if plan is not None else []
+
+
+def holders(data: Data, facts: Mapping[str, NodeFacts]) -> list[Holder]:
+    """Those that may hold the address, the first on top; none when no keepalived is wanted."""
+    plan = _plan(data)
+    carried = (GatewayMode.KEEPALIVED, GatewayMode.HAPROXY)
+    if plan is None or plan.spec.gateway.mode not in carried or not plan.spec.servers:
         return []
     found = [
-        Holder(plan.name(node), gateway_priority(plan.spec, node), _interface(plan, node, facts))
-        for node in plan.spec.gateways
+        Holder(plan.name(node), vip_priority(plan.spec, node), _interface(plan, node, facts))
+        for node in plan.spec.vip_nodes
     ]
     return sorted(found, key=lambda holder: -holder.priority)
 
@@ -119,14 +126,23 @@ def forwards(data: Data) -> list[Forward]:
     plan = _plan(data)
     if plan is None:
         return []
-    spec, found = plan.spec, []
-    if spec.gateway.mode is GatewayMode.EXTERNAL:
-        gateways = plan.targets(spec.gateways)
-        found += [Forward(port, port, gateways) for port in spec.profile.ports(Reach.USERS)]
-    if spec.kubernetes.api.mode is ApiMode.EXTERNAL:
-        servers = plan.targets(spec.nodes_with(Role.CONTROL_PLANE))
-        found += [Forward(_api_port(data), API_PORT, servers), Forward(SUPERVISOR_PORT, SUPERVISOR_PORT, servers)]
-    return found
+    spec = plan.spec
+    wanted = [*to_gateways(spec)] if spec.gateway.mode is GatewayMode.EXTERNAL else []
+    wanted += to_servers(spec) if spec.kubernetes.api.mode is ApiMode.EXTERNAL else ()
+    return _told(plan, data, wanted)
+
+
+def forwarded_here(data: Data) -> list[Forward]:
+    """What HAProxy on our own balancers will forward."""
+    plan = _plan(data)
+    return _told(plan, data, forwarded_by_pair(plan.spec)) if plan is not None else []
+
+
+def _told(plan: _Plan, data: Data, wanted: Iterable[Forwarded]) -> list[Forward]:
+    return [
+        Forward(_api_port(data) if each.behind is Behind.API else each.port, each.target_port, plan.targets(each.nodes))
+        for each in wanted
+    ]
 
 
 def _api_port(data: Data) -> int:

@@ -9,13 +9,14 @@ from typing import Final
 from rbdtui.probes.cluster import NODE
 from rbdtui.probes.components import COMPONENT
 from rbdtui.probes.etcd import ETCD_QUORUM
+from rbdtui.probes.haproxy import HAPROXY
 from rbdtui.probes.model import BALANCER, CLUSTER, VIP, HealthSnapshot, ProbeState, ProbeStatus
 from rbdtui.probes.vip import KEEPALIVED
 from rbdtui.workbench.gateway_view import gateways_of_health
 
 VRRP: Final = KEEPALIVED.column
 """Column of keepalived on a gateway, and of the holder in the row of the shared address."""
-_ORDER: Final = ("node", "ssh", "host", VRRP, "api", "etcd", "svc")
+_ORDER: Final = ("node", "ssh", "host", VRRP, HAPROXY.column, "api", "etcd", "svc")
 _WORST: Final = (ProbeState.DOWN, ProbeState.DEGRADED, ProbeState.UNKNOWN)
 
 

@@ -41,6 +41,7 @@ COUNT_RULES: Final[Mapping[Role, tuple[str, ...]]] = {
     Role.ETCD: ("RBD-TOPO-002", "RBD-TOPO-003", "RBD-TOPO-004", "RBD-TOPO-005"),
     Role.GATEWAY: ("RBD-GATEWAY-001", "RBD-GATEWAY-002", "RBD-GATEWAY-008"),
     Role.BUILD: ("RBD-TOPO-009",),
+    Role.BALANCER: ("RBD-GATEWAY-010", "RBD-GATEWAY-011"),
 }
 """Codes of the rules on how many nodes have a role."""
 DEATH_RULES: Final = "RBD-DEATH-"
@@ -102,11 +103,12 @@ def preset_changes(data: Data, preset: Preset) -> list[RoleChange]:
 def preset_leaves_vip(data: Data, preset: Preset) -> bool:
     """Whether a preset takes the API off the VIP, because the gateways would run no control plane."""
     mode = value_at(data, "kubernetes.api.mode") or ApiMode.VIP.value
-    return preset is Preset.SEPARATE_GATEWAYS and mode == ApiMode.VIP.value
+    balanced = value_at(data, "gateway.mode") == GatewayMode.HAPROXY.value
+    return preset is Preset.SEPARATE_GATEWAYS and mode == ApiMode.VIP.value and not balanced
 
 
 def apply_preset(data: Data, preset: Preset) -> None:
-    """Give every node the roles of a preset."""
+    """Give every node the roles of a preset; one that balances stays what it is."""
     roles = _preset_roles(data, preset)
     if preset_leaves_vip(data, preset):
         put(data, "kubernetes.api.mode", ApiMode.FIRST_SERVER.value)
@@ -122,9 +124,14 @@ def _preset_roles(data: Data, preset: Preset) -> list[list[str]]:
         Preset.SERVERS_AND_AGENTS: [(*_SERVER, Role.GATEWAY)] * 3 + [(Role.WORKER, *build)] * 2,
         Preset.SEPARATE_GATEWAYS: [_SERVER] * 3 + [(Role.GATEWAY,)] * 2 + [(Role.WORKER, *build)] * 2,
     }
-    given = parts[preset]
-    count = len(nodes_in(data))
-    return [[role.value for role in (given[place] if place < len(given) else (Role.WORKER,))] for place in range(count)]
+    given, place, roles = parts[preset], 0, []
+    for _, node in nodes_in(data):
+        if Role.BALANCER.value in (held := roles_of(node)):
+            roles.append(held)
+            continue
+        roles.append([role.value for role in (given[place] if place < len(given) else (Role.WORKER,))])
+        place += 1
+    return roles
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,9 +14,18 @@ from rbdtui.profiles import profile_named
 from rbdtui.spec.model import GatewayMode
 from rbdtui.terminal_text import clean_line
 from rbdtui.words import T
-from rbdtui.workbench.balancer import Forward, Holder, forwards, gateways_in, gives_up_on_failed_api, holders
+from rbdtui.workbench.balancer import (
+    Forward,
+    Holder,
+    carriers_in,
+    forwarded_here,
+    forwards,
+    gateways_in,
+    gives_up_on_failed_api,
+    holders,
+)
 from rbdtui.workbench.draft import Data
-from rbdtui.workbench.operations import text_at
+from rbdtui.workbench.operations import text_at, uses_balancers
 from rbdtui.workbench.workbench import Workbench
 from screens.widgets.frame import signs
 from screens.widgets.hanging import hanging
@@ -33,7 +42,7 @@ class BalancerOutcome(Static):
         self._append_balance(page, data)
         found = holders(data, workbench.live.facts)
         if found:
-            self._append_holders(page, found)
+            self._append_holders(page, found, balanced=uses_balancers(data))
             if gives_up_on_failed_api(workbench.draft.spec):
                 self._append_note(page, str(T("balancer.gives_up")))
         page.rstrip()
@@ -46,6 +55,8 @@ class BalancerOutcome(Static):
         gateways = gateways_in(data)
         if not gateways and text_at(data, "gateway.mode") != GatewayMode.NONE.value:
             page.append(f"{hanging(self, '', str(T('balancer.no_gateways')), indent=0)}\n", style="dim")
+        if uses_balancers(data):
+            self._append_pair(page, data)
         if wanted:
             page.append(f"{hanging(self, '', str(T('balancer.forwards')), indent=0)}\n", style="bold")
             self._append_forwards(page, wanted)
@@ -56,7 +67,15 @@ class BalancerOutcome(Static):
             names = ", ".join(map(clean_line, gateways))
             self._append_note(page, str(T("balancer.your_ports", nodes=names)))
 
-    def _append_holders(self, page: Line, found: Sequence[Holder]) -> None:
+    def _append_pair(self, page: Line, data: Data) -> None:
+        """What our own balancers will forward, or that there are none yet."""
+        if not carriers_in(data):
+            page.append(f"{hanging(self, '', str(T('balancer.no_balancers')), indent=0)}\n", style="dim")
+        elif forwarded := forwarded_here(data):
+            page.append(f"{hanging(self, '', str(T('balancer.pair')), indent=0)}\n", style="bold")
+            self._append_forwards(page, forwarded)
+
+    def _append_holders(self, page: Line, found: Sequence[Holder], *, balanced: bool) -> None:
         page.append(f"{T('balancer.holders')}\n", style="bold")
         dash = signs(self).dash
         rows = [(clean_line(each.node), clean_line(each.interface) or dash, str(each.priority)) for each in found]
@@ -67,7 +86,9 @@ class BalancerOutcome(Static):
             page.append(f"{T('balancer.priority', priority=row[2].rjust(priority))}  {words}\n", style="dim")
         if not all(each.interface for each in found):
             self._append_note(page, str(T("balancer.not_asked", dash=dash)))
-        self._append_note(page, str(T("balancer.stays")))
+        self._append_note(page, str(T("balancer.stays_balancer") if balanced else T("balancer.stays")))
+        if balanced:
+            self._append_note(page, str(T("balancer.watches_haproxy")))
 
     def _append_forwards(self, page: Line, wanted: Sequence[Forward]) -> None:
         """Ports with the same servers behind them in one line, and these below it."""

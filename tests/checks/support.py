@@ -149,4 +149,5 @@ class Packages:
     def packages(self, os_id: str, os_version: str, arch: str) -> Iterable[BundleFile]:
         names = ["keepalived.deb"] if f"{os_id}-{os_version}-{arch}" in self._systems else []
         names += ["nfs-common_1.deb"] if f"{os_id}-{os_version}-{arch} with nfs" in self._systems else []
+        names += ["haproxy_1.deb"] if f"{os_id}-{os_version}-{arch} with haproxy" in self._systems else []
         return [BundleFile(Path(name), 1, "") for name in names]

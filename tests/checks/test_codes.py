@@ -17,6 +17,7 @@ PROVOKING = (
     "test_etcd",
     "test_etcd_reuse",
     "test_existing",
+    "test_haproxy",
     "test_jump_host",
     "test_mysql",
     "test_mysql_hostile",

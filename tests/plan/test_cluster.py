@@ -16,11 +16,11 @@ from rbdtui.plan.cluster import (
     Setting,
     api_url,
     certificate_names,
-    gateway_priority,
     join_address,
     join_places,
     rke2_settings,
     vip_interface,
+    vip_priority,
     yaml_of,
 )
 from rbdtui.plan.steps.keepalived import _unicast
@@ -182,7 +182,7 @@ def test_a_server_with_half_a_role_switches_the_other_half_off(roles: tuple[str,
 
 def test_the_first_server_has_the_highest_priority_wherever_it_stands() -> None:
     spec = spec_of({"g1": ("gateway", "control-plane"), "n1": ALL_IN_ONE, "n2": ALL_IN_ONE})
-    assert {node.name: gateway_priority(spec, node) for node in spec.gateways} == {"n1": 100, "g1": 90, "n2": 80}
+    assert {node.name: vip_priority(spec, node) for node in spec.gateways} == {"n1": 100, "g1": 90, "n2": 80}
 
 
 def test_an_interface_that_cannot_be_told_is_an_error_and_a_named_one_needs_no_facts() -> None:

@@ -63,7 +63,7 @@ def around(spec: ClusterSpec, network: Network, **known: str) -> Surroundings:
     readiness = Readiness()
     settings = Settings(limits=LIMITS)
     ways = Ways(hosts, readiness, LIMITS, straight=False)
-    made = Surroundings(spec, hosts, settings, ways, readiness, None, spec.gateways, installing=False)
+    made = Surroundings(spec, hosts, settings, ways, readiness, None, spec.gateways, spec.vip_nodes, installing=False)
     made.secret = known.get
     return made
 

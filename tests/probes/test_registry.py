@@ -18,6 +18,7 @@ from rbdtui.workbench import gateway_view
 from rbdtui.workbench.health_table import health_table
 from tests.checks.support import spec_of
 from tests.probes import standin
+from tests.spec.test_balancers import spec_of as pair_of
 
 TRIAL = ProbeKind("trial", 65, column="trial")
 
@@ -63,7 +64,8 @@ def test_all_kinds_are_asked_of_a_whole_cluster_in_their_order() -> None:
         "registry": {"mode": "external", "domain": "hub.corp"},
     }
     every: set[ProbeKind] = set()
-    for spec in (standin.spec_of(**outside), standin.spec_of("rainbond-5.17", etcd={"mode": "reuse"}, **outside)):
+    old = standin.spec_of("rainbond-5.17", etcd={"mode": "reuse"}, **outside)
+    for spec in (standin.spec_of(**outside), old, pair_of()):
         asked = [status.key.kind for status in HealthMonitor(spec, {}).snapshot().probes]
         assert asked == sorted(asked, key=lambda kind: kind.rank)
         every |= set(asked)

@@ -18,7 +18,7 @@ from rbdtui.transport.base import Reach, ReachResult
 from rbdtui.workbench.live import LiveSnapshot
 from rbdtui.workbench.live_services import ServiceLook
 from rbdtui.workbench.operations import text_at
-from rbdtui.workbench.sections import BALANCER
+from rbdtui.workbench.sections import BALANCER, ROLES
 from rbdtui.workbench.workbench import Workbench
 from screens.balancer import BalancerScreen
 from screens.widgets.field import Choice, ChoiceLine, Field, Verdict
@@ -160,13 +160,13 @@ async def test_a_mode_brings_back_what_was_typed(opened: Opened, site: Site) -> 
     async with opened(bench(site)) as pilot:
         screen = await show(pilot)
         vip = value(pilot, "gateway.vip")
-        await press(pilot, "right")
+        await press(pilot, "right", "right")
         assert value(pilot, "gateway.mode") == "external"
         assert value(pilot, "gateway.vip") == ""
         shown = {field.path for field in screen.query(Field) if field.display}
         assert "gateway.address" in shown
         assert "gateway.vip" not in shown
-        await press(pilot, "left")
+        await press(pilot, "left", "left")
         assert value(pilot, "gateway.vip") == vip
         assert [choice.path for choice in screen.query(Choice) if choice.display] == [
             "gateway.mode", "gateway.unicast", "kubernetes.api.mode"
@@ -179,10 +179,10 @@ async def test_whether_the_address_is_free_is_said_below_it(opened: Opened, site
         await show(pilot)
         show_live(workbench, asking(site))
         await drawn(pilot)
-        assert advised(pilot, "gateway.vip") == "Checking from the gateways whether it is free."
+        assert advised(pilot, "gateway.vip") == "Checking from these servers whether it is free."
         show_live(workbench, free(site))
         await drawn(pilot)
-        assert advised(pilot, "gateway.vip") == "Free: nobody answers (checked from 3 gateways)."
+        assert advised(pilot, "gateway.vip") == "Free: nobody answers (checked from 3 servers)."
         await type_vip(pilot, "127.88.0.99/24")
         await until(pilot, lambda: "Free" not in advised(pilot, "gateway.vip"))
         await press(pilot, "ctrl+u")
@@ -281,7 +281,7 @@ async def test_what_is_below_comes_into_sight(opened: Opened, site: Site) -> Non
         await press(pilot, "pagedown", "pagedown")
         assert "gives up the VIP" in program(pilot).text_on_screen()
         await press(pilot, "pageup", "pageup")
-        assert "keepalived" in program(pilot).text_on_screen()
+        assert "Gateway address" in program(pilot).text_on_screen()
 
 
 async def test_numbers_that_are_none_are_judged_and_kept(opened: Opened, site: Site) -> None:
@@ -314,6 +314,8 @@ async def test_pictures(
         picture(pilot, name="taken")
         show_live(workbench, known(site))
         await press(pilot, "right")
+        picture(pilot, name="pair-begun")
+        await press(pilot, "right")
         picture(pilot, name="external-begun")
 
 
@@ -329,6 +331,56 @@ async def test_pictures_of_an_external_balancer(
     async with opened(bench(site), size=size, language=language, ascii_only=ascii_only) as pilot:
         await show(pilot, "gateway.address")
         picture(pilot)
+
+
+def with_pair(text: str) -> str:
+    """The site with Rainbond behind two balancers."""
+    text = text.replace("kubernetes-only", "rainbond-6").replace("etcd, gateway]", "etcd, gateway, build]")
+    text = text.replace("mode: keepalived", "mode: haproxy")
+    more = "".join(
+        f"  - name: lb{number}\n    address: 127.88.0.2{number}\n    roles: [balancer]\n" for number in (1, 2)
+    )
+    return text.replace("\nkubernetes:", f"\n{more}\nkubernetes:", 1)
+
+
+async def test_what_a_pair_forwards_and_who_would_hold_its_address(opened: Opened, site: Site) -> None:
+    site.spec_file.write_text(with_pair(site.spec_file.read_text()))
+    workbench = bench(site)
+    async with opened(workbench) as pilot:
+        await show(pilot)
+        show_live(workbench, known(site))
+        await drawn(pilot)
+        said = outcome(pilot)
+        assert "80  443  6060  7070  8443" in said
+        assert "6443  9345" in said
+        assert [line.split()[0] for line in said.splitlines() if "priority" in line] == ["lb1", "lb2"]
+        assert "whose HAProxy stops answering gives up the VIP" in said
+        assert "own API stops answering" not in said
+
+        def no_balancers(data: dict[str, Any]) -> None:
+            for node in data["nodes"][-2:]:
+                node["roles"] = ["worker"]
+
+        workbench.change(no_balancers)
+        await until(pilot, lambda: "No server is a balancer yet" in outcome(pilot))
+
+
+@pytest.mark.parametrize(("size", "language", "ascii_only"), LOOKS)
+async def test_pictures_of_a_pair(
+    opened: Opened, picture: Picture, site: Site, size: tuple[int, int], language: str, ascii_only: bool
+) -> None:
+    site.spec_file.write_text(with_pair(site.spec_file.read_text()))
+    workbench = bench(site)
+    async with opened(workbench, size=size, language=language, ascii_only=ascii_only) as pilot:
+        await show(pilot)
+        show_live(workbench, known(site))
+        await drawn(pilot)
+        picture(pilot)
+        await press(pilot, "pagedown", "pagedown")
+        picture(pilot, name="below")
+        program(pilot).show_section(ROLES, "lb1")
+        await settled(pilot)
+        picture(pilot, name="roles")
 
 
 @pytest.mark.parametrize(("size", "language", "ascii_only"), LOOKS)

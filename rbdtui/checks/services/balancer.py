@@ -21,6 +21,7 @@ from rbdtui.checks.view import ClusterView
 from rbdtui.findings import Finding
 from rbdtui.probes.wire import Place
 from rbdtui.profiles import Reach as PortReach
+from rbdtui.rainbond.host_programs import HAPROXY
 from rbdtui.spec.model import ApiMode, ClusterSpec, GatewayMode, Node, Role
 from rbdtui.surely import surely
 from rbdtui.transport.base import Host, Reach, TransportError
@@ -62,6 +63,7 @@ class BalancerCheck:
     def question(self, view: ClusterView) -> BalancerQuestion | None:
         """The ports of balancers behind which nothing of the plan runs yet."""
         doors = tuple(door for door in _doors(view.spec) if _is_free(door, view))
+        doors += tuple(door for door in _own_doors(view) if not _is_listened_on(door, view))
         return BalancerQuestion(doors, tuple(node.name for node, _ in view.answered())) if doors else None
 
     async def ask(self, question: BalancerQuestion, hosts: Mapping[str, Host], secret: KnownSecret) -> BalancerAnswer:
@@ -91,6 +93,19 @@ def _doors(spec: ClusterSpec) -> Iterator[Door]:
         yield Door(address, _SUPERVISOR, path, _SUPERVISOR, True, _names(spec.servers))
 
 
+def _own_doors(view: ClusterView) -> Iterator[Door]:
+    """The gateway ports of our own pair, once that is made. Of the API HAProxy asks more than a listener can answer."""
+    spec = view.spec
+    made = [each for node, facts in view.answered() if node.is_balancer and view.is_ours(node.name)
+            for each in facts.listeners if each.process == HAPROXY]  # fmt: skip
+    if spec.gateway.vip is None or not spec.has_balancers:
+        return
+    for port in spec.profile.ports(PortReach.USERS):
+        if any(each.port == port for each in made):
+            address = str(spec.gateway.vip.ip)
+            yield Door(address, port, "gateway.vip", port, port in _TLS_PORTS, _names(spec.gateways))
+
+
 def _names(nodes: Iterable[Node]) -> tuple[str, ...]:
     return tuple(node.name for node in nodes)
 
@@ -101,10 +116,16 @@ def _is_free(door: Door, view: ClusterView) -> bool:
     Where a port is taken the balancer would lead to who has it, and nothing could be told.
     """
     answered = [name for name in door.servers if name in view.facts]
-    return bool(answered) and not any(
-        view.is_ours(name)
-        or any(each.protocol == "tcp" and each.port == door.listens for each in view.facts[name].listeners)
-        for name in answered
+    return bool(answered) and not any(view.is_ours(name) for name in answered) and not _is_listened_on(door, view)
+
+
+def _is_listened_on(door: Door, view: ClusterView) -> bool:
+    """Whether something listens on a port of a server behind it."""
+    return any(
+        each.protocol == "tcp" and each.port == door.listens
+        for name in door.servers
+        if name in view.facts
+        for each in view.facts[name].listeners
     )
 
 

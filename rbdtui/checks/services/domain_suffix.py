@@ -68,7 +68,7 @@ class DomainSuffixCheck:
     def hosts(self, spec: ClusterSpec) -> Sequence[str]:
         """Every node; and for a suffix of the site this machine, which is in its network as applications' users are."""
         chosen = spec.rainbond.domain_suffix is not None
-        return [*(node.name for node in spec.nodes), *([THIS_MACHINE] if chosen else [])]
+        return [*(node.name for node in spec.cluster_nodes), *([THIS_MACHINE] if chosen else [])]
 
     async def ask(self, question: SuffixQuestion, asking: Asking) -> SuffixAnswer:
         """Look up a name that nobody has: only a wildcard answers to it. Raises `TransportError`."""
@@ -95,7 +95,7 @@ CHECK: Final = DomainSuffixCheck()
 def _in_front(spec: ClusterSpec) -> tuple[IPv4Address, ...]:
     """The address in front of the gateways, or those of the gateways themselves."""
     gateway = spec.gateway
-    if gateway.mode is GatewayMode.KEEPALIVED:
+    if gateway.mode in (GatewayMode.KEEPALIVED, GatewayMode.HAPROXY):
         return (gateway.vip.ip,) if gateway.vip is not None else ()
     if gateway.mode is GatewayMode.EXTERNAL:
         return (gateway.address,) if gateway.address is not None else ()

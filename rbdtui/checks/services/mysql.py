@@ -63,7 +63,7 @@ class MysqlCheck:
 
     def hosts(self, spec: ClusterSpec) -> Sequence[str]:
         """Every node, since the console and the region may run on any; and this machine, for comparison."""
-        return [*(node.name for node in spec.nodes), THIS_MACHINE]
+        return [*(node.name for node in spec.cluster_nodes), THIS_MACHINE]
 
     async def ask(self, question: MysqlQuestion, asking: Asking) -> MysqlAnswer:
         """Reach it, read its greeting, log in and look around. Raises `TransportError`."""

@@ -52,7 +52,7 @@ class NfsCheck:
 
     def hosts(self, spec: ClusterSpec) -> Sequence[str]:
         """Every node: pods with volumes may come to be on any."""
-        return [*(node.name for node in spec.nodes), THIS_MACHINE]
+        return [*(node.name for node in spec.cluster_nodes), THIS_MACHINE]
 
     async def ask(self, question: NfsQuestion, asking: Asking) -> NfsAnswer:
         """Talk to the server from a place and, on a node, mount what can be mounted. Raises `TransportError`."""

@@ -58,7 +58,7 @@ class RegistryCheck:
 
     def hosts(self, spec: ClusterSpec) -> Sequence[str]:
         """Every node, since each pulls its images by itself; and this machine, for comparison."""
-        return [*(node.name for node in spec.nodes), THIS_MACHINE]
+        return [*(node.name for node in spec.cluster_nodes), THIS_MACHINE]
 
     async def ask(self, question: RegistryQuestion, asking: Asking) -> RegistryAnswer:
         """Reach it, look at its certificate, log in, push and pull a throw-away image. Raises `TransportError`."""

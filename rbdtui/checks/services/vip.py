@@ -10,7 +10,7 @@ from ipaddress import IPv4Address
 from typing import Final
 
 from rbdtui.checks.services.asking import Asking
-from rbdtui.checks.view import ClusterView, carries_vip
+from rbdtui.checks.view import ClusterView
 from rbdtui.findings import Finding, Severity
 from rbdtui.spec.model import ClusterSpec
 from rbdtui.transport.base import Host, Reach, ReachResult
@@ -71,13 +71,13 @@ class VipCheck:
     def question(self, spec: ClusterSpec) -> VipQuestion | None:
         """The address, where keepalived is to carry one."""
         vip = spec.gateway.vip
-        if vip is None or not carries_vip(spec):
+        if vip is None or not spec.has_vip:
             return None
         return VipQuestion(vip.ip, spec.kubernetes.api.port, _others(spec))
 
     def hosts(self, spec: ClusterSpec) -> Sequence[str]:
-        """The gateways."""
-        return [node.name for node in spec.gateways]
+        """Those that are to carry it."""
+        return [node.name for node in spec.vip_nodes]
 
     async def ask(self, question: VipQuestion, asking: Asking) -> VipAnswer:
         """Ask for the VIP from a gateway host and look who is behind it. Raises `TransportError`.

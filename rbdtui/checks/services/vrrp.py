@@ -12,7 +12,7 @@ from ipaddress import IPv4Address
 from typing import Final
 
 from rbdtui.checks.services.asking import Asking
-from rbdtui.checks.view import ClusterView, carries_vip
+from rbdtui.checks.view import ClusterView
 from rbdtui.findings import Finding, Severity
 from rbdtui.spec.model import ClusterSpec
 from rbdtui.transport.scripts import script
@@ -64,13 +64,13 @@ class VrrpCheck:
     def question(self, spec: ClusterSpec) -> VrrpQuestion | None:
         """The address and the router id, where keepalived is to carry one."""
         vip, router_id = spec.gateway.vip, spec.gateway.virtual_router_id
-        if vip is None or router_id is None or not carries_vip(spec):
+        if vip is None or router_id is None or not spec.has_vip:
             return None
         return VrrpQuestion(vip.ip, router_id)
 
     def hosts(self, spec: ClusterSpec) -> Sequence[str]:
-        """The gateways."""
-        return [node.name for node in spec.gateways]
+        """Those that are to carry it."""
+        return [node.name for node in spec.vip_nodes]
 
     async def ask(self, question: VrrpQuestion, asking: Asking) -> VrrpAnswer:
         """Listen on a gateway for `LISTEN_S`. Raises `TransportError`."""

@@ -298,5 +298,5 @@ class RemoveRainbondData(Removal):
 def build_rainbond_reset(spec: ClusterSpec, nodes: Collection[str], *, keep_secrets: bool) -> Plan:
     """The steps that take back Rainbond and leave the cluster."""
     steps: list[Step] = [RemoveRainbond(JUMP_LANE, keep_secrets=keep_secrets)]
-    steps += [RemoveRainbondData(n.name, after=(steps[0].id,)) for n in spec.nodes if n.name in nodes]
+    steps += [RemoveRainbondData(n.name, after=(steps[0].id,)) for n in spec.cluster_nodes if n.name in nodes]
     return Plan(tuple(steps))

@@ -9,7 +9,6 @@ from enum import StrEnum
 from typing import Final
 
 from rbdtui.facts.model import Claim
-from rbdtui.plan.cluster import has_vip
 from rbdtui.plan.resources.files import BEGIN, END, without_block
 from rbdtui.plan.steps.claim import read_claim
 from rbdtui.plan.steps.prepare import hosts_lines
@@ -39,6 +38,7 @@ class ResidueKind(StrEnum):
     RULES = "rules"
     ADDRESS = "address"
     KEEPALIVED = "keepalived"
+    HAPROXY = "haproxy"
     FILE = "file"
     HOSTS = "hosts"
     PATH = "path"
@@ -79,7 +79,7 @@ _OF_KUBERNETES: Final = frozenset(
         ResidueKind.PATH, ResidueKind.DATA,
     }
 )  # fmt: skip
-"""What is not ours where the cluster was there before."""
+"""What is not ours where the cluster was there before, nor on a balancer."""
 
 _RULES: Final = "{what}-save | grep -Ev 'KUBE-|CNI-|cali-|cali:|CILIUM_|FLANNEL|flannel' | {what}-restore"
 _COMMANDS: Final = {
@@ -91,6 +91,7 @@ _COMMANDS: Final = {
     ResidueKind.RULES: _RULES,
     ResidueKind.ADDRESS: "ip address delete {what} dev {more}",
     ResidueKind.KEEPALIVED: "systemctl disable --now keepalived.service",
+    ResidueKind.HAPROXY: "systemctl disable --now haproxy.service",
     ResidueKind.FILE: "rm {what}",
     ResidueKind.HOSTS: "sed -i '/^# BEGIN rbdtui/,/^# END rbdtui/d; / goodrain.me$/d' {what}",
     ResidueKind.PATH: "rm -rf --one-file-system {what}",
@@ -121,7 +122,7 @@ class HostResidue:
 
 def fixed_vip(spec: ClusterSpec) -> str:
     """The address that keepalived carries; empty where there is none, or where it is a node's own."""
-    if not has_vip(spec) or spec.gateway.vip is None:
+    if not spec.has_vip or spec.gateway.vip is None:
         return ""
     address = str(spec.gateway.vip.ip)
     return "" if address in {str(own) for node in spec.nodes for own in node.addresses} else address
@@ -137,7 +138,8 @@ async def look(host: Host, spec: ClusterSpec, *, sizes: bool = False, only_rainb
     lines = parse_answer(host.name, "residue", lambda: [_fields(line) for line in answer.text.splitlines()])
     before = next((what for kind, what, _ in lines if kind == "hosts-before"), "")
     hosts_file = await _hosts_file(host, spec, before, only_rainbond=only_rainbond)
-    kinds = set(ResidueKind) - (_OF_KUBERNETES if spec.is_existing else set())
+    outside = spec.is_existing or host.name in {node.name for node in spec.balancers}
+    kinds = set(ResidueKind) - (_OF_KUBERNETES if outside else set())
     if only_rainbond:
         kinds = {ResidueKind.DATA}
     items = [Residue(ResidueKind(kind), what, more) for kind, what, more in lines if kind in kinds]

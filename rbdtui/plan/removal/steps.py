@@ -94,13 +94,13 @@ def refuse_others(context: StepContext, node: str, left: HostResidue) -> None:
 
 @dataclass(frozen=True, slots=True)
 class StopAll(Removal):
-    """Stop what runs: our jobs, keepalived with its address, RKE2 with all containers."""
+    """Stop what runs: our jobs, keepalived with its address, HAProxy, RKE2 with all containers."""
 
     name: ClassVar[str] = "reset-stop"
     kinds: ClassVar[frozenset[ResidueKind]] = frozenset(
         {
             ResidueKind.JOB, ResidueKind.UNIT, ResidueKind.PROCESS, ResidueKind.MOUNT, ResidueKind.LINK,
-            ResidueKind.RULES, ResidueKind.ADDRESS, ResidueKind.KEEPALIVED,
+            ResidueKind.RULES, ResidueKind.ADDRESS, ResidueKind.KEEPALIVED, ResidueKind.HAPROXY,
         }
     )  # fmt: skip
 
@@ -111,7 +111,9 @@ class StopAll(Removal):
             await self._do(context, work, "jobs", *(job.what for job in jobs))
         if left.of(ResidueKind.KEEPALIVED):
             await self._do(context, work, "keepalived")
-        if left.of(*self.kinds - {ResidueKind.JOB, ResidueKind.KEEPALIVED, ResidueKind.ADDRESS}):
+        if left.of(ResidueKind.HAPROXY):
+            await self._do(context, work, "haproxy")
+        if left.of(*self.kinds - {ResidueKind.JOB, ResidueKind.KEEPALIVED, ResidueKind.HAPROXY, ResidueKind.ADDRESS}):
             await self._do(context, work, "rke2")
         if vip := fixed_vip(context.spec):
             await self._do(context, work, "address", vip)

@@ -50,7 +50,7 @@ def _question(context: StepContext) -> MysqlQuestion:
 @asynccontextmanager
 async def _telling(context: StepContext, question: MysqlQuestion) -> AsyncIterator[Asking]:
     """The first node, from which the server is asked; what goes wrong becomes a sentence."""
-    node = context.spec.managed_nodes[0].name if context.spec.managed_nodes else ""
+    node = context.spec.managed_cluster_nodes[0].name if context.spec.managed_cluster_nodes else ""
     try:
         yield Asking(context.secret, context.hosts[node] if node else None)
     except StepError:

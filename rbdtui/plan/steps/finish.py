@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import ClassVar, Final
 
 from rbdtui.plan import vip
-from rbdtui.plan.cluster import api_servers, api_url, etcd_nodes, has_vip
+from rbdtui.plan.cluster import api_servers, api_url, etcd_nodes
 from rbdtui.plan.kube import EtcdView, etcd_seen_by, nodes_seen_by, nodes_seen_by_any
 from rbdtui.plan.step import Change, ChangeKind, Gate, Pending, Step, StepContext, StepError
 from rbdtui.plan.waiting import wait_for
@@ -92,7 +92,7 @@ class ClusterProof(Gate):
 
     async def _wrong(self, context: StepContext) -> list[str]:
         looks = [self._wrong_nodes(context), self._wrong_etcd(context)]
-        if has_vip(context.spec):
+        if context.spec.has_vip:
             looks.append(self._wrong_holders(context))
         return [line for lines in await asyncio.gather(*looks) for line in lines]
 
@@ -131,7 +131,7 @@ class ClusterProof(Gate):
 
 
 def _nodes(context: StepContext) -> list[Node]:
-    return [node for node in context.spec.nodes if context.takes_part(node.name)]
+    return [node for node in context.spec.cluster_nodes if context.takes_part(node.name)]
 
 
 def etcd_faults(node: Node, view: EtcdView, planned: Sequence[Node]) -> list[str]:

@@ -19,7 +19,7 @@ from rbdtui.words import T
 
 @dataclass(frozen=True, slots=True)
 class VipUp(Gate):
-    """Exactly one gateway carries the address."""
+    """Exactly one node carries the address."""
 
     name: ClassVar[str] = "vip-up"
     time_limit_s: ClassVar[float] = 120.0

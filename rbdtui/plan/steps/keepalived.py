@@ -1,5 +1,7 @@
 """The address that moves: keepalived on every gateway, first without and later with a check of the node's health.
 
+In front of a pair of balancers it runs on these instead, from the start with a check of HAProxy there.
+
 Without the check at first, because the address has to be up before there is anything to check; then with one of the
 server, and once Rainbond is proven with one of its gateway, one gateway after the other. All gateways are ``BACKUP``
 with ``nopreempt``, so the address moves only when its holder fails, and the check has ``weight 0``: a failing one takes
@@ -15,7 +17,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import ClassVar, Final
 
-from rbdtui.plan.cluster import VRRP_SECRET, api_is_on_vip, gateway_priority, has_vip, vip_interface
+from rbdtui.plan.cluster import VRRP_SECRET, api_is_on_vip, vip_interface, vip_priority
 from rbdtui.plan.content import Content, SecretRef, fill_asset
 from rbdtui.plan.resources.base import Resource
 from rbdtui.plan.resources.files import ManagedFile, RetiredFile, header
@@ -24,6 +26,7 @@ from rbdtui.plan.step import Step, StepContext, StepError
 from rbdtui.plan.steps.base import ResourceStep
 from rbdtui.plan.vip import wait_for_one_holder
 from rbdtui.plan.waiting import wait_for
+from rbdtui.spec.balanced import STATUS_PORT
 from rbdtui.spec.model import ClusterSpec, Node, Role
 from rbdtui.transport.scripts import script
 
@@ -46,18 +49,20 @@ class Phase(StrEnum):
     NOTHING = "nothing"
     SERVER = "server"
     """Whether RKE2 and the API server are well."""
+    HAPROXY = "haproxy"
+    """Whether HAProxy in front of the cluster answers on the host itself."""
     GATEWAY = "gateway"
     """Whether Rainbond answers through the gateway; where the API is on the address, the server as well."""
 
 
 def has_check(spec: ClusterSpec, node: Node) -> bool:
-    """Whether a gateway's health can be told: it can where the API server behind the address runs on the gateway."""
-    return api_is_on_vip(spec) and Role.CONTROL_PLANE in node.roles
+    """Whether a gateway's health can be told: it can where the API server at the address runs on the gateway."""
+    return api_is_on_vip(spec) and not spec.has_balancers and Role.CONTROL_PLANE in node.roles
 
 
 def has_gateway_check(spec: ClusterSpec) -> bool:
     """Whether Rainbond's gateway behind the address is installed by steps of ours."""
-    return has_vip(spec) and spec.profile.has_gateway and spec.profile.is_complete
+    return spec.has_vip and not spec.has_balancers and spec.profile.has_gateway and spec.profile.is_complete
 
 
 def _later(spec: ClusterSpec, node: Node, phase: Phase) -> list[Phase]:
@@ -97,7 +102,7 @@ def configuration(context: StepContext, node_name: str, phase: Phase) -> Configu
         "node": node.name,
         "interface": vip_interface(spec, node, context.facts),
         "router_id": str(spec.gateway.virtual_router_id),
-        "priority": str(gateway_priority(spec, node)),
+        "priority": str(vip_priority(spec, node)),
         "vip": str(spec.gateway.vip),
         "password": SecretRef(VRRP_SECRET),
         "unicast": _unicast(spec, node),
@@ -114,6 +119,8 @@ def configuration(context: StepContext, node_name: str, phase: Phase) -> Configu
 def _check_script(spec: ClusterSpec, node: Node, phase: Phase) -> Content:
     """What keepalived runs; before there is a check, the one that comes first stands for it."""
     values: dict[str, str | SecretRef] = {"header": header(spec.name)}
+    if phase is Phase.HAPROXY:
+        return fill_asset("keepalived-haproxy-check.sh", values | {"status_port": str(STATUS_PORT)}, _no_secret)
     others = [other for other in spec.gateways if other.name != node.name]
     if phase is not Phase.GATEWAY:
         values["peers"] = " ".join(str(other.cluster_address) for other in others if has_check(spec, other))
@@ -145,7 +152,7 @@ def check_name(check: Content) -> str:
 
 
 def _unicast(spec: ClusterSpec, node: Node) -> str:
-    peers = "".join(f"        {other.cluster_address}\n" for other in spec.gateways if other.name != node.name)
+    peers = "".join(f"        {other.cluster_address}\n" for other in spec.vip_nodes if other.name != node.name)
     if not spec.gateway.unicast or not peers:
         return ""
     return f"    unicast_src_ip {node.cluster_address}\n    unicast_peer {{\n{peers}    }}\n"
@@ -173,6 +180,27 @@ class _Keepalived(ResourceStep):
         files.append(RetiredFile(OLD_CHECK_FILE))
         return files
 
+    async def _see_check_pass(self, context: StepContext) -> None:
+        """Wait until keepalived itself calls the check good; raises `StepError`.
+
+        The check run by ourselves would prove nothing: only keepalived runs it as SELinux lets keepalived run it.
+        """
+        name = check_name(configuration(context, self.node, self.phase).check)
+
+        async def passes() -> StepError | None:
+            said = await context.hosts[self.node].must(script("keepalived-check"), name)
+            word = said.text.strip()
+            if word == "passes":
+                return None
+            where = {"node": self.node, "path": CHECK_FILE}
+            if word == "silent":
+                return StepError("check_silent", **where, evidence=said.error_text, retryable=True)
+            if self.phase is Phase.HAPROXY:
+                return StepError("haproxy_check_fails", **where, evidence=said.error_text, retryable=True)
+            return StepError("check_fails", **where, evidence=said.error_text, retryable=True)
+
+        await wait_for(passes, limit_s=_SEEN_WITHIN_S, every_s=_LOOK_EVERY_S)
+
 
 @dataclass(frozen=True, slots=True)
 class Keepalived(_Keepalived):
@@ -180,6 +208,20 @@ class Keepalived(_Keepalived):
 
     name: ClassVar[str] = "keepalived"
     phase: ClassVar[Phase] = Phase.NOTHING
+
+
+@dataclass(frozen=True, slots=True)
+class KeepalivedBalancer(_Keepalived):
+    """On a balancer, which is watched from the start: HAProxy is there before anything behind it."""
+
+    name: ClassVar[str] = "keepalived-balancer"
+    phase: ClassVar[Phase] = Phase.HAPROXY
+    time_limit_s: ClassVar[float] = 180.0
+
+    async def verify(self, context: StepContext) -> None:
+        """Prove the files, the check and the daemon; who holds the address is for the gate behind."""
+        await Step.verify(self, context)
+        await self._see_check_pass(context)
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,25 +241,6 @@ class KeepalivedCheck(_Keepalived):
         await Step.verify(self, context)
         await self._see_check_pass(context)
         await wait_for_one_holder(context, limit_s=60.0)
-
-    async def _see_check_pass(self, context: StepContext) -> None:
-        """Wait until keepalived itself calls the check good; raises `StepError`.
-
-        The check run by ourselves would prove nothing: only keepalived runs it as SELinux lets keepalived run it.
-        """
-        name = check_name(configuration(context, self.node, self.phase).check)
-
-        async def passes() -> StepError | None:
-            said = await context.hosts[self.node].must(script("keepalived-check"), name)
-            word = said.text.strip()
-            if word == "passes":
-                return None
-            where = {"node": self.node, "path": CHECK_FILE}
-            if word == "silent":
-                return StepError("check_silent", **where, evidence=said.error_text, retryable=True)
-            return StepError("check_fails", **where, evidence=said.error_text, retryable=True)
-
-        await wait_for(passes, limit_s=_SEEN_WITHIN_S, every_s=_LOOK_EVERY_S)
 
 
 @dataclass(frozen=True, slots=True)

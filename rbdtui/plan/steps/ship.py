@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import ClassVar, Final
 
 from rbdtui.facts.model import NodeFacts
-from rbdtui.plan.cluster import has_vip
 from rbdtui.plan.resources.base import STATE_DIR, Resource, Target
 from rbdtui.plan.resources.images import IMAGES_DIR as IMAGES_DIR
 from rbdtui.plan.resources.images import ImageArchives, remembers_imports
@@ -15,15 +14,17 @@ from rbdtui.plan.resources.uploads import HostPackages, UploadedFiles
 from rbdtui.plan.step import BundleFile, Change, ChangeKind, Pending, StepClass, StepContext, StepError
 from rbdtui.plan.steps.base import ResourceStep
 from rbdtui.rainbond import provisioner
-from rbdtui.spec.model import Role
+from rbdtui.rainbond.host_programs import HAPROXY, KEEPALIVED, host_programs
 from rbdtui.spec.sections.registry import RegistryMode
 from rbdtui.transport.base import Host
 from rbdtui.transport.scripts import script
 from rbdtui.words import T
 
 ARCHIVE_DIR: Final = f"{STATE_DIR}/bundle"
-_BRINGS: Final = {"keepalived": ("keepalived",), provisioner.CLIENT: ("nfs-", "rpcbind")}
+_BRINGS: Final = {KEEPALIVED: (KEEPALIVED,), HAPROXY: (HAPROXY,), provisioner.CLIENT: ("nfs-", "rpcbind")}
 """How names of packages begin that bring a program, and services that nobody else needs."""
+_HELD_UNITS: Final = ("keepalived.service", "haproxy.service")
+"""They would start with the configuration of the package, or with one that was there before."""
 _UNINSTALL_BYTES: Final = 8 * 1024 * 1024
 """RKE2's own script tells every command, and every mount that it takes away."""
 
@@ -51,7 +52,7 @@ def rainbond_archives(context: StepContext, node: str) -> list[BundleFile]:
 
 @dataclass(frozen=True, slots=True)
 class InstallHostPackages(ResourceStep):
-    """Give a gateway keepalived, and a node with NFS volumes the programs for them, from the bundle."""
+    """Give a node keepalived, HAProxy, and the programs for NFS volumes where it needs them, from the bundle."""
 
     name: ClassVar[str] = "host-packages"
     time_limit_s: ClassVar[float] = 1200.0
@@ -59,14 +60,13 @@ class InstallHostPackages(ResourceStep):
     def resources(self, context: StepContext) -> Sequence[Resource]:
         """One set of packages; those of the bundle that bring what this host is not to have stay away."""
         spec = context.spec
-        wanted = ["keepalived"] if has_vip(spec) and Role.GATEWAY in spec.node(self.node).roles else []
-        wanted += [provisioner.CLIENT] if provisioner.needs_client(spec) else []
+        wanted = host_programs(spec, spec.node(self.node))
         kept_away = tuple(prefix for name, prefixes in _BRINGS.items() if name not in wanted for prefix in prefixes)
         facts = facts_of(context, self.node)
         system = f"{facts.os.id}-{facts.os.version_id}-{facts.arch}"
         files = context.bundle.packages(facts.os.id, facts.os.version_id, facts.arch)
         files = [file for file in files if not file.path.name.startswith(kept_away)]
-        return (HostPackages(tuple(wanted), tuple(files), system, held_units=("keepalived.service",)),)
+        return (HostPackages(tuple(wanted), tuple(files), system, held_units=_HELD_UNITS),)
 
 
 @dataclass(frozen=True, slots=True)

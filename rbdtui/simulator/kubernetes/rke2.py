@@ -228,7 +228,7 @@ class Rke2:
         last: OSError | None = None
         for address in self._addresses(host):
             try:
-                target, _ = await self._machine.network.find(self._machine, address, port)
+                target, _ = await self._machine.network.find_end(self._machine, address, port)
             except OSError as error:
                 last = error
             else:

@@ -112,7 +112,12 @@ def _numbered(machine: Machine) -> Iterator[tuple[int, int, Listening]]:
         yield 20_000 + number, 700 + number, own
 
 
-_UNIT_OF: Final = {"sshd": "ssh.service", "keepalived": "keepalived.service", "rke2": "rke2-server.service"}
+_UNIT_OF: Final = {
+    "sshd": "ssh.service",
+    "keepalived": "keepalived.service",
+    "haproxy": "haproxy.service",
+    "rke2": "rke2-server.service",
+}
 
 
 def _socket_owners(machine: Machine) -> str:

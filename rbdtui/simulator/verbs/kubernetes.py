@@ -46,7 +46,7 @@ async def reached_cluster(machine: Machine, url: str = "") -> Cluster:
         raise KubectlError(f"error: stat {KUBECONFIG}: no such file or directory")
     host, port = urlsplit(url or "https://127.0.0.1:6443").hostname or "", urlsplit(url).port or 6443
     try:
-        target, _ = await machine.network.find(machine, host, port)
+        target, _ = await machine.network.find_end(machine, host, port)
     except OSError as error:
         words = (error.strerror or str(error)).lower()
         raise KubectlError(f"Unable to connect to the server: dial tcp {host}:{port}: connect: {words}") from None

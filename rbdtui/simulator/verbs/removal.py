@@ -12,9 +12,13 @@ from rbdtui.simulator.verbs.files import STATE_DIR
 
 _OURS: Final = "# Written by rbdtui for site "
 _KEEPALIVED: Final = "keepalived"
+_BALANCING: Final = {_KEEPALIVED: "/etc/keepalived/keepalived.conf", "haproxy": "/etc/haproxy/haproxy.cfg"}
+"""By unit, the file that says whose it is."""
 _RKE2: Final = ("rke2-server", "rke2-agent")
 _DIRECTORIES: Final = (
     "/etc/keepalived",
+    "/etc/haproxy",
+    "/etc/systemd/system/haproxy.service.d",
     "/etc/sysctl.d",
     "/etc/modules-load.d",
     "/etc/NetworkManager/conf.d",
@@ -54,9 +58,9 @@ async def residue(call: Call) -> int:
     if action == "jobs":
         for unit in args:
             await machine.systemd.stop(unit)
-    elif action == "keepalived":
-        await machine.systemd.stop(_KEEPALIVED)
-        machine.disable(_KEEPALIVED)
+    elif action in _BALANCING:
+        await machine.systemd.stop(action)
+        machine.disable(action)
     elif action == "rke2":
         for unit in _RKE2:
             await machine.systemd.stop(unit)
@@ -70,6 +74,10 @@ async def residue(call: Call) -> int:
             machine.files.remove(path)
         machine.daemon_reload()
     elif action == "state":
+        booleans = f"{STATE_DIR}/booleans"
+        machine.booleans |= dict.fromkeys(
+            machine.files.listdir(booleans) if machine.files.is_dir(booleans) else [], False
+        )
         machine.files.remove(STATE_DIR)
     else:
         return 64
@@ -90,10 +98,11 @@ def _running(machine: Machine, vip: str) -> Iterator[tuple[str, str, str]]:
     for address in machine.addresses:
         if str(address.ip) == vip and address != machine.address:
             yield "address", str(address), machine.interface
-    if _site_of(machine, "/etc/keepalived/keepalived.conf"):
-        runs = machine.systemd.unit(_KEEPALIVED).active is not Active.INACTIVE
-        if runs or machine.enabled(_KEEPALIVED):
-            yield "keepalived", "running" if runs else "enabled", ""
+    for unit, config in _BALANCING.items():
+        if _site_of(machine, config):
+            runs = machine.systemd.unit(unit).active is not Active.INACTIVE
+            if runs or machine.enabled(unit):
+                yield unit, "running" if runs else "enabled", ""
 
 
 def _kept(machine: Machine) -> Iterator[tuple[str, str, str]]:

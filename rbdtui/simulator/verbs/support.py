@@ -8,8 +8,8 @@ from typing import Final
 from rbdtui.simulator.call import Call, Verbs
 from rbdtui.simulator.machine import Machine
 
-_CONFIG: Final = ("/etc/rancher/rke2/", "/etc/keepalived/", "/etc/sysctl.d/", "/etc/modules-load.d/")
-_UNITS: Final = ("rke2-server", "rke2-agent", "keepalived")
+_CONFIG: Final = ("/etc/rancher/rke2/", "/etc/keepalived/", "/etc/haproxy/", "/etc/sysctl.d/", "/etc/modules-load.d/")
+_UNITS: Final = ("rke2-server", "rke2-agent", "keepalived", "haproxy")
 
 
 def _system(machine: Machine) -> str:
@@ -49,7 +49,7 @@ _PARTS: Final[Mapping[str, Callable[[Machine], str]]] = {
     "network": _network,
     "units": _units,
     "rke2": _journal("rke2-server", "rke2-agent"),
-    "keepalived": _journal("keepalived"),
+    "keepalived": _journal("keepalived", "haproxy"),
     "kernel": _absent("journalctl"),
     "config": _config,
     "logs": lambda _: "",

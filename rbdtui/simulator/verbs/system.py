@@ -7,9 +7,10 @@ import posixpath
 from ipaddress import IPv4Address
 from typing import Final
 
+from rbdtui.simulator import haproxy
 from rbdtui.simulator.call import Call, Verbs
 from rbdtui.simulator.keepalived import ConfigError, parse
-from rbdtui.simulator.machine import Machine, install_keepalived
+from rbdtui.simulator.machine import Machine, install_haproxy, install_keepalived
 from rbdtui.simulator.units import Active, Systemd
 
 MODULES_ON_DISK: Final = frozenset(
@@ -160,6 +161,9 @@ async def packages_state(call: Call) -> int:
     return 0
 
 
+_INSTALLERS: Final = {"haproxy": install_haproxy, "keepalived": install_keepalived}
+
+
 async def packages_install(call: Call) -> int:
     """``packages-install DIRECTORY UNIT...``; a package's name is what its file's name begins with."""
     directory, *_held = call.args
@@ -177,8 +181,8 @@ async def packages_install(call: Call) -> int:
         call.machine.packages.add(package)
         if package == "nfs-common":
             call.machine.tools.add("mount.nfs")
-        if package == "keepalived":
-            install_keepalived(call.machine)
+        if package in _INSTALLERS:
+            _INSTALLERS[package](call.machine)
             call.machine.daemon_reload()
     return 0
 
@@ -222,6 +226,39 @@ async def keepalived_test(call: Call) -> int:
     return 0
 
 
+async def haproxy_test(call: Call) -> int:
+    """``haproxy-test``, the configuration on standard input."""
+    if "haproxy" not in call.machine.packages:
+        return 4
+    try:
+        haproxy.parse((await call.payload()).decode("utf-8", "replace"))
+    except haproxy.ConfigError as error:
+        return call.fail(str(error), 3)
+    return 0
+
+
+async def haproxy_status(call: Call) -> int:
+    """``haproxy-status PORT``."""
+    (port,) = call.args
+    if call.machine.balanced is None or call.machine.listener("127.0.0.1", int(port)) is None:
+        return 3
+    for server in call.machine.balanced:
+        call.line(f"server {server.proxy} {server.name} {'UP' if server.is_up else 'DOWN'} {server.check or '-'}")
+    return 0
+
+
+async def selinux_boolean(call: Call) -> int:
+    """``selinux-boolean ACTION NAME``."""
+    action, name = call.args
+    booleans = call.machine.booleans
+    if action == "state":
+        call.line("absent" if name not in booleans else "on" if booleans[name] else "off")
+    else:
+        call.machine.files.put(f"/var/lib/rbdtui/booleans/{name}", b"")
+        booleans[name] = True
+    return 0
+
+
 async def keepalived_check(call: Call) -> int:
     """``keepalived-check NAME``."""
     (name,) = call.args
@@ -243,7 +280,7 @@ async def health(call: Call) -> int:
     """``health PATH... NAME...``."""
     machine = call.machine
     call.line(f"time {machine.clock():.9f}")
-    for unit in ("keepalived", "rke2-server", "rke2-agent"):
+    for unit in ("haproxy", "keepalived", "rke2-server", "rke2-agent"):
         shown = unit_properties(machine, unit)
         call.line(f"unit {unit} " + " ".join(f"{key}={shown[key]}" for key in ("LoadState", "ActiveState", "SubState")))
     if machine.listener("127.0.0.1", 9345) is not None:
@@ -267,6 +304,8 @@ async def health(call: Call) -> int:
 VERBS: Verbs = {
     "clock": clock,
     "health": health,
+    "haproxy-status": haproxy_status,
+    "haproxy-test": haproxy_test,
     "holds-address": holds_address,
     "keepalived-check": keepalived_check,
     "keepalived-test": keepalived_test,
@@ -275,6 +314,7 @@ VERBS: Verbs = {
     "modules-state": modules_state,
     "packages-install": packages_install,
     "packages-state": packages_state,
+    "selinux-boolean": selinux_boolean,
     "sysctl-set": sysctl_set,
     "sysctl-state": sysctl_state,
     "unit-action": unit_action,

@@ -7,6 +7,7 @@ from typing import Final
 
 from rbdtui.findings import Finding, Severity
 from rbdtui.profiles import Reach, ports_in_front
+from rbdtui.spec.balanced import STATUS_PORT
 from rbdtui.spec.model import ApiMode, GatewayMode, Role
 from rbdtui.spec.rules.base import RuleInput, is_usable
 
@@ -19,7 +20,7 @@ def api_on_vip(rule: RuleInput) -> Iterator[Finding]:
     api, gateway = rule.spec.kubernetes.api, rule.spec.gateway
     if api.mode is not ApiMode.VIP:
         return
-    if gateway.mode is not GatewayMode.KEEPALIVED:
+    if gateway.mode not in (GatewayMode.KEEPALIVED, GatewayMode.HAPROXY):
         yield rule.finding("RBD-API-011", Severity.ERROR, "kubernetes.api.mode", mode=gateway.mode.value)
         return
     if gateway.vip is None:
@@ -29,7 +30,7 @@ def api_on_vip(rule: RuleInput) -> Iterator[Finding]:
             "RBD-API-002", Severity.ERROR, "kubernetes.api.address", str(api.address), vip=str(gateway.vip.ip)
         )
         return
-    for index, node in rule.nodes_with(Role.GATEWAY):
+    for index, node in rule.nodes_with(Role.GATEWAY) if not rule.spec.has_balancers else ():
         if Role.CONTROL_PLANE not in node.roles:
             yield rule.node_finding("RBD-API-003", Severity.ERROR, index, "roles")
 
@@ -50,7 +51,7 @@ def api_outside(rule: RuleInput) -> Iterator[Finding]:
         if api.address in node.addresses:
             yield rule.finding("RBD-API-007", Severity.ERROR, path, written, node=node.name)
     gateway = rule.spec.gateway
-    if gateway.mode is GatewayMode.KEEPALIVED and gateway.vip is not None and gateway.vip.ip == api.address:
+    if rule.spec.has_vip and gateway.vip is not None and gateway.vip.ip == api.address:
         yield rule.finding("RBD-API-014", Severity.ERROR, "kubernetes.api.mode", written)
     shares_address = gateway.mode is GatewayMode.EXTERNAL and gateway.address == api.address
     taken = ports_in_front(rule.spec.profile, Reach.ADDRESS) if shares_address else ()
@@ -69,7 +70,10 @@ def api_on_first_server(rule: RuleInput) -> Iterator[Finding]:
 
 
 def api_port(rule: RuleInput) -> Iterator[Finding]:
-    """RKE2 listens on 6443 itself; only a balancer can offer another port."""
+    """RKE2 listens on 6443 itself; only a balancer can offer another port, one that nothing else has there."""
     api = rule.spec.kubernetes.api
-    if api.mode is not ApiMode.EXTERNAL and api.port != _API_PORT:
+    if api.mode is ApiMode.VIP and rule.spec.has_balancers:
+        if api.port in (_SUPERVISOR_PORT, STATUS_PORT, *rule.spec.profile.ports(Reach.USERS)):
+            yield rule.finding("RBD-API-009", Severity.ERROR, "kubernetes.api.port", str(api.port), port=api.port)
+    elif api.mode is not ApiMode.EXTERNAL and api.port != _API_PORT:
         yield rule.finding("RBD-API-008", Severity.ERROR, "kubernetes.api.port", str(api.port), port=_API_PORT)

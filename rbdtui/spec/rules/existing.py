@@ -45,7 +45,7 @@ def unused(rule: RuleInput) -> Iterator[Finding]:
 
 def keepalived(rule: RuleInput) -> Iterator[Finding]:
     """An address that moves is carried by hosts, which nobody logs in to here."""
-    if rule.spec.gateway.mode is GatewayMode.KEEPALIVED:
+    if rule.spec.gateway.mode in (GatewayMode.KEEPALIVED, GatewayMode.HAPROXY):
         yield rule.finding("RBD-EXISTING-006", Severity.ERROR, "gateway.mode")
 
 

@@ -20,7 +20,7 @@ def gateway_mode(rule: RuleInput) -> Iterator[Finding]:
     written, used = gateway.model_fields_set - {"mode"}, gateway.MODES[gateway.mode]
     for key in sorted(key for key in written if key not in used):
         yield rule.finding("RBD-GATEWAY-005", Severity.ERROR, f"gateway.{key}", key=key, mode=gateway.mode.value)
-    if gateway.mode is GatewayMode.KEEPALIVED:
+    if gateway.mode in (GatewayMode.KEEPALIVED, GatewayMode.HAPROXY):
         if gateway.vip is None:
             yield rule.finding("RBD-GATEWAY-003", Severity.ERROR, "gateway.vip")
         if gateway.virtual_router_id is None:
@@ -63,9 +63,9 @@ def gateway_nodes(rule: RuleInput) -> Iterator[Finding]:
 
 
 def vip(rule: RuleInput) -> Iterator[Finding]:
-    """The VIP lies in the gateways' network and belongs to nobody."""
+    """The VIP lies in the network of those that carry it and belongs to nobody."""
     interface = rule.spec.gateway.vip
-    if interface is None or rule.spec.gateway.mode is not GatewayMode.KEEPALIVED:
+    if interface is None or not rule.spec.has_vip:
         return
     path, written = "gateway.vip", str(interface.ip)
     if not is_usable(interface.ip):
@@ -82,19 +82,19 @@ def vip(rule: RuleInput) -> Iterator[Finding]:
 
 
 def vip_network(rule: RuleInput) -> Iterator[Finding]:
-    """Every gateway is in the VIP's network, and no node has an edge of that network as its address."""
+    """Whoever carries the VIP is in its network, and no node has an edge of that network as its address."""
     interface = rule.spec.gateway.vip
-    if interface is None or rule.spec.gateway.mode is not GatewayMode.KEEPALIVED:
+    if interface is None or not rule.spec.has_vip:
         return
     network = interface.network
     if network.prefixlen > _SMALLEST_PREFIX_LENGTH:
         return
-    edges = (network.network_address, network.broadcast_address)
+    edges, carriers = (network.network_address, network.broadcast_address), rule.spec.vip_nodes
     for index, node in enumerate(rule.spec.nodes):
         if node.cluster_address in edges:
             code = "RBD-GATEWAY-026"
-        elif Role.GATEWAY in node.roles and node.cluster_address not in network:
-            code = "RBD-GATEWAY-020"
+        elif node in carriers and node.cluster_address not in network:
+            code = "RBD-GATEWAY-028" if rule.spec.has_balancers else "RBD-GATEWAY-020"
         else:
             continue
         yield rule.node_finding(

@@ -83,5 +83,7 @@ def network_sizes(rule: RuleInput) -> Iterator[Finding]:
     if "kube-controller-manager-arg" in rule.spec.kubernetes.settings:
         return
     room = 2 ** (_NODE_PREFIX - pods.prefixlen) if pods.prefixlen <= _NODE_PREFIX else 0
-    if room < len(rule.spec.nodes):
-        yield rule.finding("RBD-CIDR-008", Severity.ERROR, pod_path, str(pods), room=room, nodes=len(rule.spec.nodes))
+    if room < len(rule.spec.cluster_nodes):
+        yield rule.finding(
+            "RBD-CIDR-008", Severity.ERROR, pod_path, str(pods), room=room, nodes=len(rule.spec.cluster_nodes)
+        )

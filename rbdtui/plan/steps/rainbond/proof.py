@@ -26,7 +26,7 @@ from rbdtui.probes.wire import HttpAnswer, Place, http_get
 from rbdtui.profiles import Reach, ports_in_front
 from rbdtui.rainbond.components import used_components
 from rbdtui.rainbond.workloads import judge_all
-from rbdtui.spec.model import Node
+from rbdtui.spec.model import GatewayMode, Node
 from rbdtui.transport.base import TransportError
 from rbdtui.transport.scripts import script
 from rbdtui.words import T
@@ -80,7 +80,7 @@ async def wrong_with_rainbond(context: StepContext, kube: KubeSession) -> list[s
     looks = [
         _wrong_components(context, kube),
         _wrong_ports(context),
-        _wrong_health(context, str(address)),
+        _wrong_health(context),
         wrong_region_api(context, kube, str(address)),
         _wrong_names(context, str(address)),
         wrong_owners(context, kube),
@@ -113,12 +113,18 @@ async def _wrong_port(context: StepContext, label: str, address: str, node: str,
     return f"{label}:{port}: {answer.state.value}: {question.asked}: {answer.evidence[:200]}"
 
 
-async def _wrong_health(context: StepContext, address: str) -> list[str]:
+async def _wrong_health(context: StepContext) -> list[str]:
+    """Asked through the VIP on the gateways; a balancer forwards this port to nobody, so behind one at a gateway."""
+    balanced = context.spec.gateway.mode in (GatewayMode.EXTERNAL, GatewayMode.HAPROXY)
+    gateway = next(iter(_gateways(context)), None) if balanced else None
+    address = str(gateway.address) if gateway is not None else context.spec.gateway_address
+    node = gateway.name if gateway is not None else ""
+
     async def ask(place: Place) -> HttpAnswer:
         host = f"{address}:{HEALTH_PORT}"
         return await http_get(place, "/healthz", host=host, connect_s=LIMITS.connect_s, answer_s=LIMITS.answer_s)
 
-    reply = await ways(context).ask(Target(address, HEALTH_PORT), ask)
+    reply = await ways(context).ask(Target(address, HEALTH_PORT, node), ask)
     if reply.value is not None and reply.value.status == 200:
         return []
     said = f"HTTP {reply.value.status}" if reply.value is not None else f"{reply.trouble} {reply.evidence}"

@@ -169,7 +169,7 @@ async def _account(kube: KubeSession) -> Account:
 
 async def _registry_fault(context: StepContext, pulling: _Pulling) -> StepError | None:
     """What an image meets on its way from each node through the registry's name and back."""
-    nodes = [name for name in context.hosts if context.takes_part(name)]
+    nodes = [node.name for node in context.spec.managed_cluster_nodes if context.takes_part(node.name)]
     said = [line for line in await asyncio.gather(*(_image_fault(context, name, pulling) for name in nodes)) if line]
     for line in said:
         context.report.line(line)
