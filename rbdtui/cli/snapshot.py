@@ -126,8 +126,9 @@ def snapshots(site: Path, as_json: bool, common: Common) -> int:
         session.unlock()
     tell_progress(T("snapshots.looking", count=len(etcd_nodes(session.spec))))
     found = asyncio.run(find_snapshots(session))
+    late = _late(session, found)
     if as_json:
-        answer_json(_as_json(found))
+        answer_json(_as_json(found, late))
     else:
         for line in _lines(found):
             answer(line)
@@ -136,23 +137,22 @@ def snapshots(site: Path, as_json: bool, common: Common) -> int:
                 tell(T("snapshots.silent", node=node, reason=error.text))
         if not any(each.is_good for each in found.all):
             tell(T("snapshots.none", site=str(site)))
-    late = _late(session, found)
-    for words in late if not as_json else ():
+    for words in late.values() if not as_json else ():
         tell(words)
     return Exit.GOOD if found.is_well and not late else Exit.FINDINGS
 
 
-def _late(session: Session, found: Found) -> list[Text]:
-    """The servers on which RKE2 should have saved one by itself since the newest that is there."""
+def _late(session: Session, found: Found) -> dict[str, Text]:
+    """The servers on which RKE2 should have saved one by itself since the newest that is there, and how late it is."""
     gap_s = longest_gap_s(session.spec)
     if gap_s is None:
-        return []
-    late = []
+        return {}
+    late = {}
     for node, on_server in found.servers.items():
         own = [] if isinstance(on_server, TransportError) else [each for each in on_server if each.is_good]
         if own and time.time() - own[0].taken_at > gap_s + _LATE_S:
             age = age_of(time.time() - own[0].taken_at)
-            late.append(T("snapshots.late", node=node, age=age, every=age_of(gap_s)))
+            late[node] = T("snapshots.late", node=node, age=age, every=age_of(gap_s))
     return late
 
 
@@ -202,12 +202,13 @@ def age_of(seconds: float) -> Text:
     return T("snapshots.age.days", count=int(seconds // _DAY_S))
 
 
-def _as_json(found: Found) -> dict[str, object]:
+def _as_json(found: Found, late: Mapping[str, Text]) -> dict[str, object]:
+    """In the shape of snapshots.schema.json."""
     listed = [_one(each, None) for each in found.here]
     for node, on_server in found.servers.items():
         listed += [] if isinstance(on_server, TransportError) else [_one(each, node) for each in on_server]
     silent = {node: str(error.text) for node, error in found.servers.items() if isinstance(error, TransportError)}
-    return {"snapshots": listed, "silent": silent}
+    return {"snapshots": listed, "silent": silent, "late": sorted(late)}
 
 
 def _one(each: Snapshot, server: str | None) -> dict[str, object]:

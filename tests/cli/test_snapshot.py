@@ -7,9 +7,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from jsonschema import Draft202012Validator
 
 from rbdtui.cli.output import Exit
 from rbdtui.engine.inputs import read_purpose
+from rbdtui.paths import asset
 from rbdtui.plan.snapshots import COPIES
 from rbdtui.simulator.bundle import write_bundle
 from rbdtui.simulator.demo_site import write_demo_site
@@ -55,11 +57,12 @@ def test_one_is_taken_copied_and_listed(place: Place, language: str) -> None:
     run_id = place.site.run_ids()[-1]
     assert read_purpose(place.site.run_dir(run_id)).name == "snapshot"
     listed = json.loads(place.run("snapshots", "--json").check(Exit.GOOD).out)
+    Draft202012Validator(json.loads(asset("schemas", "snapshots.schema.json").read_text())).validate(listed)
     own = [each for each in listed["snapshots"] if run_id in each["name"]]
     assert [each["server"] for each in own] == [None, "node1"]
     assert len({each["digest"] for each in own}) == 1
     assert {each["state"] for each in own} == {"whole"}
-    assert listed["silent"] == {}
+    assert (listed["silent"], listed["late"]) == ({}, [])
     shown = place.run("snapshots", language=language).check(Exit.GOOD).out
     assert shown.count(own[0]["name"]) == 2
 
