@@ -376,6 +376,7 @@ async def test_the_answer_of_every_service_check_stands_beneath_its_field(
         "etcd": "etcd: {mode: external, endpoints: [10.0.0.41:2379], ca: /a, cert: /a, key: /a}",
         "rainbond": "rainbond: {domain_suffix: apps.lan}",
         "kubernetes": "kubernetes: {distribution: existing, kubeconfig: /a}",
+        "gateway": "gateway: {mode: keepalived, vip: 127.88.0.100/24, virtual_router_id: 87}",
     }
     workbench = plan_with(home, used[section])
     async with opened(workbench) as pilot:
