@@ -218,5 +218,8 @@ def test_a_reset_takes_it_away(pair: Pair) -> None:
         assert "rbdtui" not in pair.lab.inside(name, "cat /etc/haproxy/haproxy.cfg").stdout
         left = pair.lab.inside(name, "ls -d /var/lib/rbdtui /etc/systemd/system/haproxy.service.d/* 2>/dev/null; true")
         assert left.stdout == ""
-        listening = pair.lab.inside(name, "cat /proc/net/tcp /proc/net/tcp6").stdout
-        assert ":192B " not in listening, "nothing listens on 6443 any more"
+        sockets = [
+            line.split() for line in pair.lab.inside(name, "cat /proc/net/tcp /proc/net/tcp6").stdout.splitlines()
+        ]
+        listening = [words[1] for words in sockets if words[3] == "0A"]
+        assert not any(place.endswith((":192B", ":2481")) for place in listening), "6443 and 9345 are closed"
