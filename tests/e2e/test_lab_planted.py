@@ -40,7 +40,7 @@ DROPS = "iptables -A INPUT -p tcp -j ACCEPT && iptables -A INPUT -p icmp -j ACCE
 NOEXEC = "mkdir -p /var/lib/rancher && mount -t tmpfs -o noexec,size=90% tmpfs /var/lib/rancher"
 BY_DHCP = "ip addr change $(ip -4 -o addr show host0 | awk '{print $4}') dev host0 valid_lft 9999 preferred_lft 9999"
 TRUE_OF_THE_LAB: Final = frozenset(
-    {"RBD-HW-102", "RBD-TIME-106", "RBD-KERN-104", "RBD-NET-114", "RBD-DISK-114", "RBD-BUNDLE-015"}
+    {"RBD-HW-102", "RBD-TIME-106", "RBD-KERN-104", "RBD-NET-114", "RBD-DISK-114", "RBD-DISK-115", "RBD-BUNDLE-015"}
 )
 """Its hosts have two processors, no time source, networkd, and one kernel and one disk together."""
 
