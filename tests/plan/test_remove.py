@@ -52,6 +52,17 @@ def test_whom_the_cluster_needs(roles: dict[str, tuple[str, ...]], node: str, we
         assert raised.value.params["needed"] == members // 2 + 1
 
 
+@pytest.mark.parametrize("host", ["yes", ""])
+def test_a_balancer_leaves_without_a_word_to_kubernetes(host: str) -> None:
+    roles = {"n1": ALL, "n2": ALL, "n3": ALL, "lb1": ("balancer",), "lb2": ("balancer",)}
+    gateway = {"mode": "haproxy", "vip": "10.0.0.100/24", "virtual_router_id": 87}
+    spec = spec_of(roles, sections={"gateway": gateway})
+    refuse_needed(spec, "lb2", [])
+    steps = recipe_named("remove").build(Request(spec, {}, {"node": "lb2", "host": host})).steps
+    assert {step.node for step in steps} == ({"lb2"} if host else set())
+    assert not any(isinstance(step, DrainNode | ForgetNode | NodeGone) for step in steps)
+
+
 def test_whoever_has_the_apis_address_stays() -> None:
     roles = {"n1": ALL, "n2": ALL, "n3": ALL}
     spec = spec_of(roles, sections={"kubernetes": {"api": {"mode": "first-server"}}, "gateway": {"mode": "external"}})
