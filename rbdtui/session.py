@@ -245,7 +245,7 @@ class Session:
     def _spec_sha256(self) -> str:
         return spec_digest(self._spec_text)
 
-    def refuse_half_reset(self) -> None:
+    def refuse_half_done(self) -> None:
         """Raise `SiteError` when a reset or a restore was cut off: half of a cluster is no ground for anything else."""
         if (cut_off := unfinished_reset(self.site)) is not None:
             raise SiteError(T("site.half_reset", run=cut_off.run_id, site=as_typed(self.site.path)))
@@ -254,7 +254,7 @@ class Session:
 
     async def start(self, facts: Mapping[str, NodeFacts], options: RunOptions) -> RunClient:
         """Start a new run in a process of its own; raises `SiteLockedError`, `SiteError` or `RunInputError`."""
-        self.refuse_half_reset()
+        self.refuse_half_done()
         return await start_run(
             self.site, spec_text=self._spec_text, facts=facts, secrets=self.run_secrets(), options=options
         )
@@ -270,7 +270,7 @@ class Session:
     async def start_recipe(self, purpose: Purpose, facts: Mapping[str, NodeFacts], options: RunOptions) -> RunClient:
         """Start a recipe in a process of its own; raises as `start`. A restore is what ends one that was cut off."""
         if purpose.recipe != restore.RECIPE.name:
-            self.refuse_half_reset()
+            self.refuse_half_done()
         return await start_run(
             self.site, spec_text=self._spec_text, facts=facts, secrets=self._secrets_there(), options=options,
             purpose=purpose,

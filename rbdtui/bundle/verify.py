@@ -14,7 +14,7 @@ from rbdtui.bundle.verify_rainbond import verify_rainbond
 from rbdtui.errors import StepError
 from rbdtui.facts.model import NodeFacts
 from rbdtui.findings import Finding, Place, Severity
-from rbdtui.rainbond.host_programs import host_programs
+from rbdtui.host_programs import host_programs
 from rbdtui.spec.model import ClusterSpec
 from rbdtui.spec.rules.parts import path_of
 

@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
+from rbdtui.host_programs import HAPROXY
 from rbdtui.profiles import Profile, Reach
-from rbdtui.rainbond.host_programs import HAPROXY
 from rbdtui.rke2_version import Rke2Version
 from rbdtui.spec.balanced import STATUS_PORT, forwarded_by_pair
 from rbdtui.spec.model import ClusterSpec, Node, Role

@@ -9,7 +9,7 @@ from rbdtui.checks.ports import uses_canal
 from rbdtui.checks.view import NodeView, PackageSource
 from rbdtui.errors import StepError
 from rbdtui.findings import Finding, Severity
-from rbdtui.rainbond.host_programs import HAPROXY, KEEPALIVED, PACKAGES
+from rbdtui.host_programs import HAPROXY, KEEPALIVED, PACKAGES
 from rbdtui.rainbond.provisioner import CLIENT, CLIENT_PACKAGES, needs_client
 
 _NEEDED_TOOLS: Final = ("gzip", "iptables", "mount", "sha256sum", "systemctl", "systemd-run", "tar", "timeout")

@@ -75,7 +75,7 @@ def run(
         refuse_when_held(session.site)
     except SiteLockedError as error:
         raise CommandError(error.text, remedy=T("cli.run.attach_instead", site=as_typed(site))) from error
-    session.refuse_half_reset()
+    session.refuse_half_done()
     findings += session.missing_secret_findings()
     if has_errors(findings):
         answer_findings(findings, ascii_only=common.ascii_only, verbose=common.verbose, as_json=as_json)

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from rbdtui.facts.model import NodeFacts
+from rbdtui.host_programs import host_programs
 from rbdtui.plan.cluster import api_is_on_vip, first_server, precedes_the_api
 from rbdtui.plan.step import JUMP_LANE, Plan, Step
 from rbdtui.plan.steps.claim import ClaimHost
@@ -44,7 +45,6 @@ from rbdtui.plan.steps.rke2_config import ConfigureRke2
 from rbdtui.plan.steps.rke2_start import ApiReached, StartAgent, StartFirstServer, StartServer
 from rbdtui.plan.steps.ship import InstallHostPackages, ShipBundle, UnpackRke2
 from rbdtui.rainbond import provisioner
-from rbdtui.rainbond.host_programs import host_programs
 from rbdtui.rainbond.values import needs_etcd_secret
 from rbdtui.spec.model import ClusterSpec, Node, Role
 from rbdtui.spec.sections.registry import RegistryMode

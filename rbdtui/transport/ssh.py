@@ -35,10 +35,11 @@ from rbdtui.transport.exchange import Exchange, LinkLostError, OutputLimitError
 from rbdtui.transport.failures import check
 from rbdtui.transport.limits import Limits
 from rbdtui.transport.link import Link
+from rbdtui.transport.meter import Meter
 from rbdtui.transport.reach import dialled, forwarded_port, try_reach
 from rbdtui.transport.routes import Routes
 from rbdtui.transport.scripts import Script, script
-from rbdtui.transport.upload import LONGEST_UPLOAD_S, Delivery, Meter, Places, Source, parse_remainder, send
+from rbdtui.transport.upload import LONGEST_UPLOAD_S, Delivery, Places, Source, parse_remainder, send
 
 _GRACE_S: Final = 15.0
 """How much longer than its own time limit a script may take to end: kill delay and a slow link."""

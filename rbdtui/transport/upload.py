@@ -9,10 +9,8 @@ import asyncio
 import contextlib
 import hashlib
 import os
-import time
-from collections import deque
 from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -27,18 +25,16 @@ from rbdtui.transport.base import (
     NoSpaceError,
     SourceError,
     UploadMismatchError,
-    UploadProgress,
 )
 from rbdtui.transport.exchange import Exchange
 from rbdtui.transport.failures import check, is_disk_trouble
+from rbdtui.transport.meter import Meter
 from rbdtui.words import T
 
 BLOCK_BYTES: Final = 1024 * 1024
 _WRITE_BYTES: Final = 256 * 1024
 """Encrypted in one go; more would keep the event loop from everything else for too long."""
 STALL_LIMIT_S: Final = 120.0
-_PROGRESS_EVERY_S: Final = 0.5
-_SPEED_SAMPLES: Final = 12
 
 LONGEST_UPLOAD_S: Final = 24 * 3600.0
 """After this a receiver that was forgotten ends by itself."""
@@ -46,8 +42,6 @@ _SLOWEST_DISK_BYTES_PER_S: Final = 20 * 1024 * 1024
 _MIB: Final = 1024 * 1024
 _NOT_WHOLE: Final = {6, 7, 8}
 """Exit codes of ``upload-receive``: another digest, a part that is too short, a stream that is too short."""
-
-OnProgress = Callable[[UploadProgress], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,41 +129,6 @@ class Source:
 
     def _error(self, error: OSError) -> SourceError:
         return SourceError(self._node, path=str(self._path), reason=error.strerror or type(error).__name__)
-
-
-@dataclass(slots=True)
-class Meter:
-    """Tells how far an upload is, at most twice a second."""
-
-    total_bytes: int
-    on_progress: OnProgress | None
-    sent_bytes: int = 0
-    _samples: deque[tuple[float, int]] = field(default_factory=lambda: deque(maxlen=_SPEED_SAMPLES))
-
-    def start(self, offset_bytes: int) -> None:
-        """Begin at an offset."""
-        self.sent_bytes = offset_bytes
-        self._samples.clear()
-        self._tell(time.monotonic())
-
-    def add(self, size_bytes: int) -> None:
-        """Count what was sent."""
-        self.sent_bytes += size_bytes
-        now = time.monotonic()
-        if now - self._samples[-1][0] >= _PROGRESS_EVERY_S:
-            self._tell(now)
-
-    def finish(self) -> None:
-        """Tell that all is there."""
-        self.sent_bytes = self.total_bytes
-        self._tell(time.monotonic())
-
-    def _tell(self, now: float) -> None:
-        self._samples.append((now, self.sent_bytes))
-        then, sent_then = self._samples[0]
-        speed = (self.sent_bytes - sent_then) / (now - then) if now > then else 0.0
-        if self.on_progress is not None:
-            self.on_progress(UploadProgress(self.sent_bytes, self.total_bytes, speed))
 
 
 class Places:

@@ -16,6 +16,7 @@ import pytest
 from rbdtui.transport import upload
 from rbdtui.transport.base import NoSpaceError, ReadOnlyError, SourceError, UploadProgress
 from rbdtui.transport.hostkeys import KnownHosts
+from rbdtui.transport.meter import Meter
 from rbdtui.transport.pool import HostPool
 from rbdtui.transport.scripts import Script
 from rbdtui.transport.ssh import SshHost
@@ -206,10 +207,10 @@ async def test_uploads_that_go_slowly_give_their_places_back_and_others_keep_the
     monkeypatch.setattr(upload, "SLOW_UPLOAD_AFTER_S", 0.05)
     monkeypatch.setattr(upload, "SLOW_UPLOAD_BYTES_PER_S", 1000)
     places = upload.Places(2)
-    slow, quick, third = (upload.Meter(10**9, None) for _ in range(3))
+    slow, quick, third = (Meter(10**9, None) for _ in range(3))
     release, under_way = asyncio.Event(), 0
 
-    async def hold(meter: upload.Meter) -> None:
+    async def hold(meter: Meter) -> None:
         nonlocal under_way
         async with places.place_for(meter):
             under_way += 1
@@ -222,7 +223,7 @@ async def test_uploads_that_go_slowly_give_their_places_back_and_others_keep_the
             await asyncio.sleep(0.005)
 
     sending = asyncio.create_task(send())
-    holding = [asyncio.create_task(hold(meter)) for meter in (slow, quick, third, upload.Meter(1, None))]
+    holding = [asyncio.create_task(hold(meter)) for meter in (slow, quick, third, Meter(1, None))]
     await until(lambda: under_way == 3)
     await asyncio.sleep(0.3)
     assert under_way == 3

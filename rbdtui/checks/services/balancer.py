@@ -19,9 +19,9 @@ from rbdtui.checks.services.balancer_findings import judge
 from rbdtui.checks.services.balancer_seen import BalancerAnswer, BalancerQuestion, Call, Door, Listener, ListenerState
 from rbdtui.checks.view import ClusterView
 from rbdtui.findings import Finding
+from rbdtui.host_programs import HAPROXY
 from rbdtui.probes.wire import Place
 from rbdtui.profiles import Reach as PortReach
-from rbdtui.rainbond.host_programs import HAPROXY
 from rbdtui.spec.model import ApiMode, ClusterSpec, GatewayMode, Node, Role
 from rbdtui.surely import surely
 from rbdtui.transport.base import Host, Reach, TransportError

@@ -6,7 +6,6 @@ it one after the other as if they were new. Nothing of it is gone on with: asked
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, Final
@@ -29,8 +28,8 @@ from rbdtui.plan.steps.rke2_words import Progress
 from rbdtui.sealed_file import SealedFileError, unseal
 from rbdtui.sizes import size_of
 from rbdtui.spec.model import Role
-from rbdtui.transport.base import UploadProgress
 from rbdtui.transport.jobs import run_job
+from rbdtui.transport.meter import Meter
 from rbdtui.transport.scripts import script
 from rbdtui.words import T
 
@@ -39,7 +38,6 @@ RESET_LIMIT_S: Final = 1800.0
 HALT_LIMIT_S: Final = 240.0
 _DONE: Final = "restart without --cluster-reset flag now"
 """What RKE2 says at the end, in all versions (k3s-io/k3s, pkg/etcd/etcd.go Reset)."""
-_SPEED_OVER_S: Final = 0.001
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,16 +80,17 @@ class PlaceSnapshot(Step):
         """Send it part by part; raises `StepError` when the copy here cannot be opened."""
         assert pending.seen is not None
         host, size = context.hosts[self.node], pending.seen.size_bytes
-        path, sent = f"{snapshot_directory(context.spec)}/{self.wanted.name}", 0
-        began = asyncio.get_running_loop().time()
+        path = f"{snapshot_directory(context.spec)}/{self.wanted.name}"
+        meter = Meter(size, context.report.progress)
+        meter.start(0)
         try:
             async for part in self._parts(context, size):
                 await host.must(
-                    script("snapshot-receive"), path, str(sent), str(size), payload=part, timeout_s=PART_LIMIT_S
-                )
-                sent += len(part)
-                took = max(_SPEED_OVER_S, asyncio.get_running_loop().time() - began)
-                context.report.progress(UploadProgress(sent, size, sent / took))
+                    script("snapshot-receive"), path, str(meter.sent_bytes), str(size),
+                    payload=part, timeout_s=PART_LIMIT_S,
+                )  # fmt: skip
+                meter.add(len(part))
+            meter.finish()
         except (SealedFileError, ValueError, OSError) as error:
             raise StepError("snapshot_not_opened", name=self.wanted.name, reason=str(error)) from error
 

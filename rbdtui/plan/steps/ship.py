@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import ClassVar, Final
 
 from rbdtui.facts.model import NodeFacts
+from rbdtui.host_programs import HAPROXY, KEEPALIVED, host_programs
 from rbdtui.plan.resources.base import STATE_DIR, Resource, Target
 from rbdtui.plan.resources.images import IMAGES_DIR as IMAGES_DIR
 from rbdtui.plan.resources.images import ImageArchives, remembers_imports
@@ -14,7 +15,6 @@ from rbdtui.plan.resources.uploads import HostPackages, UploadedFiles
 from rbdtui.plan.step import BundleFile, Change, ChangeKind, Pending, StepClass, StepContext, StepError
 from rbdtui.plan.steps.base import ResourceStep
 from rbdtui.rainbond import provisioner
-from rbdtui.rainbond.host_programs import HAPROXY, KEEPALIVED, host_programs
 from rbdtui.spec.sections.registry import RegistryMode
 from rbdtui.transport.base import Host
 from rbdtui.transport.scripts import script

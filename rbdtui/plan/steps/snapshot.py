@@ -26,8 +26,8 @@ from rbdtui.plan.snapshots import (
 from rbdtui.plan.step import Change, ChangeKind, Pending, Step, StepClass, StepContext, StepError
 from rbdtui.sealed_file import SealedFileError, Sealing, file_size_for
 from rbdtui.sizes import size_of
-from rbdtui.transport.base import UploadProgress
 from rbdtui.transport.jobs import run_job
+from rbdtui.transport.meter import Meter
 from rbdtui.transport.scripts import script
 from rbdtui.words import T
 
@@ -35,7 +35,6 @@ SAVE_LIMIT_S: Final = 420.0
 """RKE2 itself gives up after two minutes, and after some more where it sends a copy to S3."""
 ROOM_TO_SPARE_BYTES: Final = 64 * 1024 * 1024
 """That must stay free, on the server and here."""
-_SPEED_OVER_S: Final = 0.001
 
 
 def snapshot_name(context: StepContext) -> str:
@@ -148,20 +147,19 @@ class CopySnapshot(Step):
     async def _fill(self, context: StepContext, snapshot: Snapshot, sealing: Sealing) -> None:
         """Fetch part after part; what the whole amounts to is proven before the copy gets its name."""
         place = f"{snapshot_directory(context.spec)}/{snapshot.name}"
-        digest, fetched = hashlib.sha256(), 0
-        last = b""
-        began = asyncio.get_running_loop().time()
+        digest, last = hashlib.sha256(), b""
+        meter = Meter(snapshot.size_bytes, context.report.progress)
+        meter.start(0)
         async for part in parts_of(context.hosts[self.node], place, snapshot.size_bytes):
-            fetched += len(part)
             held = last + part
             digest.update(held[:-TRAILER_BYTES])
             last = held[-TRAILER_BYTES:]
             await asyncio.to_thread(sealing.write, part)
-            took = max(_SPEED_OVER_S, asyncio.get_running_loop().time() - began)
-            context.report.progress(UploadProgress(fetched, snapshot.size_bytes, fetched / took))
+            meter.add(len(part))
         if digest.hexdigest() != snapshot.digest or last.hex() != snapshot.digest:
             raise StepError("snapshot_changed", node=self.node, name=snapshot.name, retryable=True)
         await asyncio.to_thread(sealing.finish)
+        meter.finish()
 
     async def verify(self, context: StepContext) -> None:
         """What was written was hashed on the way and held against the snapshot's own sum."""
