@@ -217,6 +217,7 @@ class Gateway(ModalSection):
         GatewayMode.EXTERNAL: ModeKeys(needed=("address",)),
         GatewayMode.NONE: ModeKeys(),
     }
+    ALIKE: ClassVar[frozenset[str]] = frozenset({"vip", "virtual_router_id", "interface", "unicast"})
 
     mode: GatewayMode = GatewayMode.KEEPALIVED
     vip: AddressWithPrefix | None = None

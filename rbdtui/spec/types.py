@@ -86,6 +86,8 @@ class ModalSection(Section):
 
     MODES: ClassVar[Mapping[str, ModeKeys]]
     """By mode; a key that no mode names is not of this section."""
+    ALIKE: ClassVar[frozenset[str]] = frozenset()
+    """Keys that mean the same in every mode that uses them; any other means something else in each."""
 
     @property
     def mode_name(self) -> str:

@@ -324,7 +324,7 @@ def is_existing(data: Data) -> bool:
 def set_mode(data: Data, section: str, mode: str, aside: Aside) -> None:
     """Choose a mode; fields that it does not use are laid aside, those laid aside for it come back.
 
-    A field that every mode uses keeps its value; one that some use means something else in each of them.
+    A field that every mode uses keeps its value, and so does one that means the same in both modes.
     """
     model = modes_at(section)
     if model is None:
@@ -334,9 +334,12 @@ def set_mode(data: Data, section: str, mode: str, aside: Aside) -> None:
     for name in dict.fromkeys(name for keys in model.MODES.values() for name in (*keys.needed, *keys.optional)):
         if all(name in keys for keys in model.MODES.values()):
             continue
-        path = f"{section}.{name}"
-        if (value := value_at(data, path)) is not None:
-            aside[f"{before} {path}"] = value
+        path, is_alike = f"{section}.{name}", name in model.ALIKE
+        value = value_at(data, path)
+        if value is not None and is_alike and is_used(path, mode):
+            continue
+        if value is not None:
+            aside[path if is_alike else f"{before} {path}"] = value
             put(data, path, "")
-        if is_used(path, mode) and (kept := aside.get(f"{mode} {path}")) is not None:
+        if is_used(path, mode) and (kept := aside.get(path if is_alike else f"{mode} {path}")) is not None:
             put(data, path, cast("Value | list[str]", kept))

@@ -11,7 +11,7 @@ import pytest
 from rbdtui.profiles import PROFILES
 from rbdtui.spec.loader import parse_spec, parse_values
 from rbdtui.workbench.draft import Data, Draft
-from rbdtui.workbench.operations import Aside, put
+from rbdtui.workbench.operations import Aside, put, set_mode
 from rbdtui.workbench.site_list import make_site
 from rbdtui.workbench.switching import laid_aside, set_distribution, set_profile
 
@@ -131,3 +131,24 @@ def test_what_is_laid_aside_survives_a_crash_and_a_save(tmp_path: Path) -> None:
     assert last.data["profile"] == "kubernetes-only"
     switch(last, "rainbond-6")
     assert last.data == before
+
+
+@pytest.mark.parametrize("way", [("haproxy",), ("external", "haproxy"), ("none", "haproxy", "keepalived")])
+def test_what_means_the_same_in_two_modes_is_kept_between_them(way: tuple[str, ...]) -> None:
+    gateway = {"mode": "keepalived", "vip": "10.0.0.100/24", "virtual_router_id": 87, "unicast": False}
+    data: Data = {"gateway": dict(gateway)}
+    aside: Aside = {}
+    for mode in way:
+        set_mode(data, "gateway", mode, aside)
+        if mode in ("external", "none"):
+            assert data["gateway"] == {"mode": mode}
+    assert data["gateway"] == {**gateway, "mode": way[-1]}
+
+
+def test_what_means_something_else_in_another_mode_waits_for_its_own() -> None:
+    data: Data = {"kubernetes": {"api": {"mode": "vip", "address": "10.0.0.100"}}}
+    aside: Aside = {}
+    set_mode(data, "kubernetes.api", "external", aside)
+    assert data["kubernetes"] == {"api": {"mode": "external"}}
+    set_mode(data, "kubernetes.api", "vip", aside)
+    assert data["kubernetes"] == {"api": {"mode": "vip", "address": "10.0.0.100"}}
