@@ -48,7 +48,8 @@ def restore(
     if unknown := [each for each in without if each not in known]:
         raise CommandError(T("reset.no_such_node", given=", ".join(unknown), known=", ".join(known)))
     first = first_restored(session.spec, frozenset(without)).name
-    session.unlock()
+    if session.site.vault_file.exists():  # without one there is no copy here, but servers may have snapshots
+        session.unlock()
     tell_progress(T("snapshots.looking", count=len(etcd_nodes(session.spec))))
     chosen, source = _chosen(session, snapshot, first, without)
     _refuse_silent(session, [each for each in known if each not in without])

@@ -43,6 +43,16 @@ def test_without_a_cluster_nobody_can_take_one(place: Place) -> None:
     assert place.site.run_ids() == []
 
 
+def test_without_a_vault_it_is_the_snapshot_that_is_missed(place: Place, tmp_path: Path) -> None:
+    vault = place.site.vault_file.rename(tmp_path / "vault")
+    try:
+        said = place.run("restore", "etcd-snapshot-nobody-1700000000", "--yes").check(Exit.FINDINGS)
+    finally:
+        vault.rename(place.site.vault_file)
+    assert "etcd-snapshot-nobody-1700000000" in said.err
+    assert "vault" not in said.err
+
+
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_one_is_taken_copied_and_listed(place: Place, language: str) -> None:
     if not place.site.run_ids():
