@@ -129,9 +129,14 @@ def certificate_names(der: bytes) -> list[str]:
     return [*names.get_values_for_type(x509.DNSName), *addresses]
 
 
-def judge_port(key: ProbeKey, asked: str, reply: Reply[PortAnswer], expectation: Expectation) -> Answer:
-    """What a reply of a gateway port is worth, given what should be there."""
-    state, detail = _judge(reply, expectation)
+def judge_port(
+    key: ProbeKey, asked: str, reply: Reply[PortAnswer], expectation: Expectation, *, balanced: bool = False
+) -> Answer:
+    """What a reply of a gateway port is worth, given what should be there.
+
+    ``balanced``: a balancer is asked, which takes every connection and closes it while nothing is up behind it.
+    """
+    state, detail = _judge(reply, expectation, met=reply.met and not (balanced and reply.trouble is Trouble.CLOSED))
     answer = reply.value
     return Answer(
         key,
@@ -143,17 +148,17 @@ def judge_port(key: ProbeKey, asked: str, reply: Reply[PortAnswer], expectation:
     )
 
 
-def _judge(reply: Reply[PortAnswer], expectation: Expectation) -> tuple[ProbeState, Text]:
+def _judge(reply: Reply[PortAnswer], expectation: Expectation, *, met: bool) -> tuple[ProbeState, Text]:
     trouble = trouble_text(reply)
     if not reply.told:
         return ProbeState.UNKNOWN, trouble
     if expectation is Expectation.UNUSED:
-        if reply.met:
+        if met:
             return ProbeState.OK, T("probe.gateway.unused_open")
         return ProbeState.EXPECTED, T("probe.gateway.unused_closed", trouble=trouble)
     if reply.value is not None:
         return reply.value.state, reply.value.detail
-    if reply.met:
+    if met:
         return ProbeState.DOWN, trouble
     if expectation is Expectation.CLOSED:
         return ProbeState.EXPECTED, T("probe.gateway.not_installed", trouble=trouble)
@@ -169,6 +174,7 @@ class GatewayQuestion:
         self._around = around
         self._target = target
         self._key = ProbeKey(GATEWAY, label, target.port)
+        self._balanced = label == BALANCER or (label == VIP and around.spec.has_balancers)
         self._seen_good = False
         self.keys = (self._key,)
         self.interval_s = around.settings.cadence.gateway_s
@@ -182,7 +188,7 @@ class GatewayQuestion:
         expectation = await self._expectation()
         if self._seen_good and expectation is not Expectation.UNUSED:
             expectation = Expectation.OPEN
-        answer = judge_port(self._key, question.asked, reply, expectation)
+        answer = judge_port(self._key, question.asked, reply, expectation, balanced=self._balanced)
         self._seen_good = self._seen_good or answer.state is ProbeState.OK
         post(answer)
 

@@ -109,6 +109,25 @@ async def test_region_api_with_old_tls_refuses_before_its_certificate_can_be_rea
     assert "client certificate" in str(answer.detail)
 
 
+BEHIND_A_BALANCER = [
+    (Expectation.CLOSED, Trouble.CLOSED, ProbeState.EXPECTED),
+    (Expectation.UNUSED, Trouble.CLOSED, ProbeState.EXPECTED),
+    (Expectation.UNSURE, Trouble.CLOSED, ProbeState.UNKNOWN),
+    (Expectation.OPEN, Trouble.CLOSED, ProbeState.DOWN),
+    (Expectation.CLOSED, Trouble.SILENT, ProbeState.DOWN),
+    (Expectation.CLOSED, Trouble.REFUSED, ProbeState.EXPECTED),
+]
+
+
+@pytest.mark.parametrize(("expectation", "trouble", "state"), BEHIND_A_BALANCER)
+def test_a_balancer_closes_what_it_took_while_nothing_is_up_behind_it(
+    expectation: Expectation, trouble: Trouble, state: ProbeState
+) -> None:
+    reply: Reply[PortAnswer] = Reply(None, trouble, "raw words")
+    answer = judge_port(ProbeKey(gateway.GATEWAY, "vip", 80), "GET", reply, expectation, balanced=True)
+    assert answer.state is state
+
+
 NOT_MET = [
     (Expectation.OPEN, Trouble.REFUSED, "", ProbeState.DOWN),
     (Expectation.OPEN, Trouble.TIMED_OUT, "node2", ProbeState.DOWN),
