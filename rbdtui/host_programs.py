@@ -23,6 +23,6 @@ def host_programs(spec: ClusterSpec, node: Node) -> list[str]:
     wanted = [HAPROXY] if spec.has_balancers and node.is_balancer else []
     if spec.has_vip and node in spec.vip_nodes:
         wanted.append(KEEPALIVED)
-    if needs_client(spec) and not node.is_balancer:
+    if needs_client(spec) and not node.is_outside:
         wanted.append(CLIENT)
     return wanted

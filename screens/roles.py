@@ -14,6 +14,7 @@ from textual.widgets import Static
 
 from rbdtui.findings import Finding, Severity
 from rbdtui.profiles import Profile
+from rbdtui.roles import OUTSIDE
 from rbdtui.spec.model import GatewayMode, Role
 from rbdtui.spec.single_points import bound_to_a_node
 from rbdtui.spec.survival import Fate, Outcome, what_if_dies
@@ -21,7 +22,16 @@ from rbdtui.terminal_text import clean_line
 from rbdtui.words import T
 from rbdtui.workbench import sections
 from rbdtui.workbench.node_rows import SEVERITY_MARK, Mark, size
-from rbdtui.workbench.operations import NodeData, field_of, nodes_in, text_at, uses_balancers, uses_builds, value_at
+from rbdtui.workbench.operations import (
+    NodeData,
+    field_of,
+    nodes_in,
+    text_at,
+    uses_balancers,
+    uses_builds,
+    uses_services,
+    value_at,
+)
 from rbdtui.workbench.roles import (
     COUNT_RULES,
     DEATH_RULES,
@@ -89,7 +99,11 @@ class RolesScreen(RowListScreen):
         """The roles of this profile; one that it has no use for stays while a node has it."""
         data = self.workbench.draft.data
         held = {role for row in self._rows.values() for role in row.roles}
-        used = {Role.BUILD: uses_builds(data), Role.BALANCER: uses_balancers(data)}
+        used = {
+            Role.BUILD: uses_builds(data),
+            Role.BALANCER: uses_balancers(data),
+            Role.SERVICE: uses_services(data),
+        }
         return [role for role in Role if used.get(role, True) or role.value in held]
 
     def refresh_view(self) -> None:
@@ -173,7 +187,7 @@ class RolesScreen(RowListScreen):
             page.append(f"{T('roles.if_dies', node=_name(row))}\n", style="bold")
             for outcome in survival.outcomes:
                 self._append_outcome(page, outcome)
-            if Role.BALANCER.value not in row.roles:
+            if OUTSIDE.isdisjoint(row.roles):
                 self._append_components(page, known.spec.profile, _name(row))
         elif row is not None:
             page.append(hanging(self._detail, "", str(T("roles.no_role", node=_name(row))), indent=0), style="dim")

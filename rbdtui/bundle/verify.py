@@ -24,8 +24,8 @@ _INGRESS_CODES: Final = {"traefik": "RBD-BUNDLE-017", "ingress-nginx": "RBD-BUND
 def verify_bundle(bundle: OfflineBundle, spec: ClusterSpec, facts: Iterable[NodeFacts]) -> list[Finding]:
     """Judge the bundle for the hosts as they were seen; with no facts, for amd64. Reads files whole the first time."""
     known = list(facts)
-    balancers = {node.name for node in spec.balancers}
-    arches = sorted({each.arch for each in known if each.arch and each.node not in balancers}) or ["amd64"]
+    outside = {node.name for node in spec.outside_nodes}
+    arches = sorted({each.arch for each in known if each.arch and each.node not in outside}) or ["amd64"]
     findings = [
         finding_of("RBD-BUNDLE-012", Severity.ERROR, evidence=bad.detail, file=bad.path.name)
         for bad in bundle.bad_lists

@@ -14,7 +14,7 @@ from rbdtui.checks.network import check_network
 from rbdtui.checks.view import ClusterView, NodeView, PackageSource, PlaceOf
 from rbdtui.facts.model import NodeFacts
 from rbdtui.findings import Finding
-from rbdtui.profiles.limits import BALANCER
+from rbdtui.profiles.limits import BALANCER, SERVICE
 from rbdtui.spec.model import ClusterSpec
 
 NODE_CHECKS: Final[tuple[Callable[[NodeView], Iterable[Finding]], ...]] = (
@@ -81,7 +81,7 @@ _OF_KUBERNETES: Final = frozenset({
     kernel.control_group_version, kernel.modules, kernel.settings, kernel.selinux, kernel.hardening_profile,
     kernel.apparmor, kernel.fapolicyd, software.nfs_client, software.leftovers, software.other_runtimes,
 })  # fmt: skip
-"""What only a node of Kubernetes is asked for, and no balancer."""
+"""What only a node of Kubernetes is asked for, and no server beside it."""
 CLUSTER_CHECKS: Final[tuple[Callable[[ClusterView], Iterable[Finding]], ...]] = (
     system.mixed_architectures,
     names.unique_host_names,
@@ -105,9 +105,9 @@ def check_node(
 ) -> list[Finding]:
     """All findings on one host by itself."""
     node = spec.node(facts.node)
-    limits = BALANCER if node.is_balancer else spec.profile.limits
+    limits = BALANCER if node.is_balancer else SERVICE if node.is_outside else spec.profile.limits
     view = NodeView(spec, node, facts, place, limits, bundle, cluster_id)
-    checks = (check for check in NODE_CHECKS if not (node.is_balancer and check in _OF_KUBERNETES))
+    checks = (check for check in NODE_CHECKS if not (node.is_outside and check in _OF_KUBERNETES))
     return [finding for check in checks for finding in check(view)]
 
 

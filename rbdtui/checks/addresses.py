@@ -166,7 +166,7 @@ def equal_mtu(view: ClusterView) -> Iterator[Finding]:
     """All nodes send packets of the same size; where they differ, big ones between some pods get lost."""
     sizes: dict[int, list[str]] = {}
     for node, facts in view.answered():
-        interface = facts.interface_of(node.cluster_address) if not node.is_balancer else None
+        interface = facts.interface_of(node.cluster_address) if not node.is_outside else None
         if interface is not None:
             sizes.setdefault(interface.mtu, []).append(node.name)
     if len(sizes) > 1:

@@ -88,6 +88,8 @@ def listening_needs(spec: ClusterSpec, node: Node, version: Rke2Version | None =
         return tuple(
             PortNeed(port, HAPROXY) for port in (*(each.port for each in forwarded_by_pair(spec)), STATUS_PORT)
         )
+    if node.is_outside:
+        return ()
     needs = list(_ALL)
     needs += _CONTROL_PLANE if Role.CONTROL_PLANE in node.roles else _BALANCERS
     if node.is_server:

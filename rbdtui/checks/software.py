@@ -14,7 +14,8 @@ from rbdtui.rainbond.provisioner import CLIENT, CLIENT_PACKAGES, needs_client
 
 _NEEDED_TOOLS: Final = ("gzip", "iptables", "mount", "sha256sum", "systemctl", "systemd-run", "tar", "timeout")
 """RKE2 asks for systemd and iptables; the others are what our own steps call."""
-_BALANCER_TOOLS: Final = ("bash", "sha256sum", "systemctl", "systemd-run", "timeout")
+_OUTSIDE_TOOLS: Final = ("sha256sum", "systemctl", "systemd-run", "timeout")
+_BALANCER_TOOLS: Final = ("bash", *_OUTSIDE_TOOLS)
 """bash asks HAProxy on its own host: no other program that opens a connection is on every system."""
 _OTHER_CLUSTERS: Final = frozenset({"crio", "k3s", "k3s-agent", "kubelet", "rke2-agent", "rke2-server"})
 _OTHER_RUNTIMES: Final = frozenset({"containerd", "docker"})
@@ -30,10 +31,10 @@ def tools(view: NodeView) -> Iterator[Finding]:
     """Programs that RKE2 and our steps call are there."""
     if "tools" in view.facts.failed:
         return
-    needed = _BALANCER_TOOLS if view.node.is_balancer else _NEEDED_TOOLS
+    needed = _BALANCER_TOOLS if view.node.is_balancer else _OUTSIDE_TOOLS if view.node.is_outside else _NEEDED_TOOLS
     if missing := [name for name in needed if name not in view.facts.tools]:
         yield view.finding("RBD-TOOL-101", Severity.ERROR, tools=", ".join(missing))
-    if "modprobe" not in view.facts.tools and not view.node.is_balancer:
+    if "modprobe" not in view.facts.tools and not view.node.is_outside:
         yield view.finding("RBD-TOOL-102", Severity.WARNING)
 
 
@@ -127,7 +128,7 @@ def network_managers(view: NodeView) -> Iterator[Finding]:
     running = facts.active_units
     if (
         "NetworkManager" in running
-        and not view.node.is_balancer
+        and not view.node.is_outside
         and uses_canal(view.spec)
         and _CANAL_IGNORED not in facts.files
     ):

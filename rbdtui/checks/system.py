@@ -73,7 +73,7 @@ def mixed_architectures(view: ClusterView) -> Iterator[Finding]:
     """More than one architecture is allowed, but the bundle must then have everything for each."""
     arches: dict[str, list[str]] = {}
     for node, facts in view.answered():
-        if facts.arch and not node.is_balancer:
+        if facts.arch and not node.is_outside:
             arches.setdefault(facts.arch, []).append(node.name)
     if len(arches) > 1:
         shown = "; ".join(f"{arch}: {', '.join(names)}" for arch, names in sorted(arches.items()))

@@ -17,6 +17,7 @@ GROUPS: Final[Mapping[Role, str]] = {
     Role.GATEWAY: "rbd_gateway",
     Role.BUILD: "rbd_chaos",
     Role.BALANCER: "rbd_balancer",
+    Role.SERVICE: "rbd_service",
 }
 
 

@@ -33,6 +33,7 @@ ROLE_GROUPS: Final[Mapping[str, Role]] = {
     "gateway": Role.GATEWAY, "gateways": Role.GATEWAY, "rbd-gateway": Role.GATEWAY,
     "build": Role.BUILD, "builder": Role.BUILD, "builders": Role.BUILD, "rbd-chaos": Role.BUILD, "chaos": Role.BUILD,
     "balancer": Role.BALANCER, "balancers": Role.BALANCER, "rbd-balancer": Role.BALANCER,
+    "service": Role.SERVICE, "services": Role.SERVICE, "rbd-service": Role.SERVICE,
 }  # fmt: skip
 """What the members of a group do, by its name with hyphens: in kubespray, KubeSphere, and roles for RKE2 and k3s."""
 BASTION: Final = "bastion"

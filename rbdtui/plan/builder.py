@@ -87,6 +87,8 @@ def _prepare(lanes: _Lanes, spec: ClusterSpec, node: Node) -> None:
     kinds: list[type[Step]] = [ClaimHost, HostsFile]
     if node.is_balancer:
         kinds += [InstallHostPackages, Haproxy, KeepalivedBalancer]
+    elif node.is_outside:
+        kinds += [InstallHostPackages] if host_programs(spec, node) else []
     else:
         kinds.append(PrepareSystem)
         kinds += [InstallHostPackages] if host_programs(spec, node) else []

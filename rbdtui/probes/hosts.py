@@ -115,11 +115,11 @@ class HostQuestion:
         self._ssh = ProbeKey(SSH, node.name, ssh_port)
         self._disk = ProbeKey(DISK, node.name)
         self._rke2 = ProbeKey(RKE2, node.name)
-        pulls = around.spec.profile.host_names and not node.is_balancer
+        pulls = around.spec.profile.host_names and not node.is_outside
         self._gateway = around.spec.gateway_address if pulls else ""
         self._words = (*DISK_PATHS, *(around.spec.profile.host_names if self._gateway else ()))
-        self._is_balancer = node.is_balancer
-        self._others = [self._disk] if node.is_balancer else [self._disk, self._rke2]
+        self._is_outside = node.is_outside
+        self._others = [self._disk] if node.is_outside else [self._disk, self._rke2]
         if self._gateway:
             self._others.append(ProbeKey(NAMES, node.name))
         self.keys = (self._ssh, *self._others)
@@ -146,7 +146,7 @@ class HostQuestion:
             self._around.readiness.note(self._node, good=True)
             post(Answer(self._ssh, ProbeState.OK, T("probe.ssh.ok"), sample.latency_ms, asked, sample.raw))
             post(judge_disks(self._node, asked, sample, self._around.settings.thresholds))
-            if not self._is_balancer:
+            if not self._is_outside:
                 post(judge_rke2(self._node, asked, sample, is_server=self._is_server))
             if self._gateway:
                 gateways = {str(node.cluster_address) for node in self._around.spec.gateways}

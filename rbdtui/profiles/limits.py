@@ -63,3 +63,7 @@ BALANCER: Final = Limits(
     cpu_minimum=1, cpu_recommended=2, memory_minimum_bytes=GIB, memory_recommended_bytes=2 * GIB, disks=STAGING
 )
 """Our own figures: 9000 connections with two buffers of 16 KiB each take 300 MB (haproxy, tune.bufsize)."""
+SERVICE: Final = Limits(
+    cpu_minimum=1, cpu_recommended=2, memory_minimum_bytes=GIB, memory_recommended_bytes=4 * GIB, disks=STAGING
+)
+"""Recommended: what the vendor gives a server with a database (goodrain/rainbond-docs, V5.9 resource-prepare)."""

@@ -8,7 +8,7 @@ from typing import Final
 
 from rbdtui.report.markup import Html, fitted, join, tag, width_of
 from rbdtui.report.model import Box, NodeLine, Topology
-from rbdtui.roles import Role
+from rbdtui.roles import OUTSIDE, Role
 from rbdtui.words import T, Text
 
 _CARD_H: Final = 82.0
@@ -49,7 +49,8 @@ def draw_topology(topology: Topology, *, width: float, columns: int) -> Html:
     canvas = _Canvas(width, columns)
     balancers = [node for node in topology.nodes if Role.BALANCER in node.roles]
     gateways = [node for node in topology.nodes if Role.GATEWAY in node.roles]
-    others = [node for node in topology.nodes if not {Role.GATEWAY, Role.BALANCER} & set(node.roles)]
+    others = [node for node in topology.nodes if not ({Role.GATEWAY} | OUTSIDE) & set(node.roles)]
+    services = [node for node in topology.nodes if Role.SERVICE in node.roles]
     _pill(canvas, T("report.topology.users"))
     canvas.arrow()
     if topology.entry is not None and (gateways or balancers):
@@ -66,6 +67,9 @@ def draw_topology(topology: Topology, *, width: float, columns: int) -> Html:
     if others:
         canvas.y += _GAP if gateways or topology.api is not None else 0.0
         _group(canvas, T("report.topology.others") if gateways else T("report.topology.nodes"), others)
+    if services:
+        canvas.arrow()
+        _group(canvas, T("report.topology.services"), services)
     if topology.outside:
         canvas.arrow()
         _boxes(canvas, topology.outside, "box outside")

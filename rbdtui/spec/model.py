@@ -8,11 +8,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from enum import StrEnum
 from ipaddress import IPv4Address, IPv4Network
-from typing import Annotated, ClassVar, Final, Literal
+from typing import Annotated, ClassVar, Final, Literal, NamedTuple
 
 from pydantic import Discriminator, Field, PlainSerializer, PlainValidator, StrictBool, Tag, WithJsonSchema
 
 from rbdtui.profiles import PROFILES, USUAL, Profile
+from rbdtui.roles import OUTSIDE
 from rbdtui.roles import Role as Role
 from rbdtui.spec import values
 from rbdtui.spec.sections.etcd import Etcd
@@ -146,8 +147,13 @@ class Node(Section):
 
     @property
     def is_balancer(self) -> bool:
-        """Whether it only balances, and is no node of Kubernetes."""
+        """Whether it balances."""
         return Role.BALANCER in self.roles
+
+    @property
+    def is_outside(self) -> bool:
+        """Whether it is no node of Kubernetes: it only balances, or only carries a service."""
+        return not OUTSIDE.isdisjoint(self.roles)
 
 
 class ApiMode(StrEnum):
@@ -242,6 +248,13 @@ class Acknowledgement(Section):
     """Why; it is shown beside the warning."""
 
 
+class Maker(NamedTuple):
+    """A node that a section names for a service that is made there."""
+
+    field: str
+    node: str
+
+
 class ClusterSpec(Section):
     """The whole of cluster.yaml."""
 
@@ -304,8 +317,25 @@ class ClusterSpec(Section):
 
     @property
     def cluster_nodes(self) -> list[Node]:
-        """Nodes of Kubernetes: all but those that only balance."""
-        return [node for node in self.nodes if not node.is_balancer]
+        """Nodes of Kubernetes."""
+        return [node for node in self.nodes if not node.is_outside]
+
+    @property
+    def outside_nodes(self) -> list[Node]:
+        """Nodes that are none of Kubernetes."""
+        return [node for node in self.nodes if node.is_outside]
+
+    @property
+    def makers(self) -> list[Maker]:
+        """The fields that name where the plan makes a service itself, in the order of the profile's sections."""
+        sections = [(name, getattr(self, name)) for name in self.profile.sections]
+        return [
+            Maker(f"{name}.{key}", node)
+            for name, section in sections
+            if isinstance(section, ModalSection)
+            for key in section.MADE_ON.get(section.mode_name, ())
+            if (node := getattr(section, key))
+        ]
 
     @property
     def agents(self) -> list[Node]:
@@ -356,3 +386,13 @@ class ClusterSpec(Section):
         if self.gateway.mode is GatewayMode.EXTERNAL and self.gateway.address is not None:
             return str(self.gateway.address)
         return str(self.gateways[0].cluster_address) if self.gateways else ""
+
+
+def made_sections() -> dict[str, type[ModalSection]]:
+    """Sections with a mode in which something is made on a node."""
+    kinds = {name: field.annotation for name, field in ClusterSpec.model_fields.items()}
+    return {
+        name: kind
+        for name, kind in kinds.items()
+        if isinstance(kind, type) and issubclass(kind, ModalSection) and kind.MADE_ON
+    }

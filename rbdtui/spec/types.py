@@ -88,6 +88,8 @@ class ModalSection(Section):
     """By mode; a key that no mode names is not of this section."""
     ALIKE: ClassVar[frozenset[str]] = frozenset()
     """Keys that mean the same in every mode that uses them; any other means something else in each."""
+    MADE_ON: ClassVar[Mapping[str, tuple[str, ...]]] = {}
+    """By mode, the keys that name the nodes on which the plan makes a service itself."""
 
     @property
     def mode_name(self) -> str:

@@ -13,8 +13,9 @@ from enum import StrEnum
 from typing import Final, cast
 
 from rbdtui.profiles import USUAL, profile_named
+from rbdtui.roles import OUTSIDE
 from rbdtui.spec.fields import steps_of
-from rbdtui.spec.model import Distribution, GatewayMode, Role
+from rbdtui.spec.model import Distribution, GatewayMode, Role, made_sections
 from rbdtui.spec.section_at import default_at, is_used, modes_at
 from rbdtui.spec.values import MAX_NODES, is_ipv4
 from rbdtui.workbench.draft import Data
@@ -156,12 +157,17 @@ def usual_roles(data: Data, position: int) -> list[str]:
     """What a node at this place of the list does unless it is told otherwise: three servers, then workers."""
     if position >= LEAST_FOR_QUORUM:
         return [Role.WORKER.value]
-    return [role.value for role in Role if role is not Role.BALANCER and (role is not Role.BUILD or uses_builds(data))]
+    return [role.value for role in Role if role not in OUTSIDE and (role is not Role.BUILD or uses_builds(data))]
 
 
 def uses_balancers(data: Data) -> bool:
     """Whether HAProxy on servers of its own is to stand in front of the cluster."""
     return text_at(data, "gateway.mode") == GatewayMode.HAPROXY.value
+
+
+def uses_services(data: Data) -> bool:
+    """Whether the plan makes a service on a server."""
+    return any(text_at(data, f"{name}.mode") in kind.MADE_ON for name, kind in made_sections().items())
 
 
 def uses_builds(data: Data) -> bool:

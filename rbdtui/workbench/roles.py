@@ -11,7 +11,8 @@ from typing import Final
 
 from rbdtui.findings import Finding, Place
 from rbdtui.profiles import USUAL, profile_named
-from rbdtui.spec.model import ApiMode, ClusterSpec, GatewayMode, Role
+from rbdtui.roles import OUTSIDE
+from rbdtui.spec.model import ApiMode, ClusterSpec, GatewayMode, Role, made_sections
 from rbdtui.spec.rules import check_rules
 from rbdtui.spec.values import NAME_PATTERN
 from rbdtui.workbench.draft import Data, Draft
@@ -42,6 +43,7 @@ COUNT_RULES: Final[Mapping[Role, tuple[str, ...]]] = {
     Role.GATEWAY: ("RBD-GATEWAY-001", "RBD-GATEWAY-002", "RBD-GATEWAY-008"),
     Role.BUILD: ("RBD-TOPO-009",),
     Role.BALANCER: ("RBD-GATEWAY-010", "RBD-GATEWAY-011"),
+    Role.SERVICE: ("RBD-MADE-002",),
 }
 """Codes of the rules on how many nodes have a role."""
 DEATH_RULES: Final = "RBD-DEATH-"
@@ -108,7 +110,7 @@ def preset_leaves_vip(data: Data, preset: Preset) -> bool:
 
 
 def apply_preset(data: Data, preset: Preset) -> None:
-    """Give every node the roles of a preset; one that balances stays what it is."""
+    """Give every node the roles of a preset; one beside Kubernetes stays what it is."""
     roles = _preset_roles(data, preset)
     if preset_leaves_vip(data, preset):
         put(data, "kubernetes.api.mode", ApiMode.FIRST_SERVER.value)
@@ -126,7 +128,7 @@ def _preset_roles(data: Data, preset: Preset) -> list[list[str]]:
     }
     given, place, roles = parts[preset], 0, []
     for _, node in nodes_in(data):
-        if Role.BALANCER.value in (held := roles_of(node)):
+        if not OUTSIDE.isdisjoint(held := roles_of(node)):
             roles.append(held)
             continue
         roles.append([role.value for role in (given[place] if place < len(given) else (Role.WORKER,))])
@@ -159,8 +161,20 @@ def sketch(data: Data) -> Sketch | None:
         "profile": profile_named(data.get("profile")) or USUAL,
         "kubernetes": {"api": {"mode": _known(ApiMode, value_at(data, "kubernetes.api.mode"))}},
         "gateway": {"mode": _known(GatewayMode, value_at(data, "gateway.mode"))},
+        **_makers(data, {field_of(node, "name"): names[place] for place, node in nodes_in(data) if place in names}),
     }  # fmt: skip
     return Sketch(ClusterSpec.model_validate(spec), names)
+
+
+def _makers(data: Data, sketched: Mapping[str, str]) -> dict[str, dict[str, str]]:
+    """The sections that make a service on a node, with the names that the sketch has for it."""
+    made = {}
+    for name, kind in made_sections().items():
+        mode = str(value_at(data, f"{name}.mode"))
+        if keys := kind.MADE_ON.get(mode, ()):
+            nodes = {key: sketched.get(str(value_at(data, f"{name}.{key}")), "") for key in keys}
+            made[name] = {"mode": mode, **{key: node for key, node in nodes.items() if node}}
+    return made
 
 
 def _known(kind: type[StrEnum], value: object) -> str:

@@ -40,7 +40,7 @@ def _build(request: Request) -> Plan:
     name, spec = request.arguments.get(NODE, ""), request.spec
     if name not in {node.name for node in spec.managed_nodes}:
         raise StepError("leave_unknown", node=name)
-    if spec.node(name).is_balancer:  # of which Kubernetes knows nothing
+    if spec.node(name).is_outside:  # of which Kubernetes knows nothing
         return build_reset(spec, (name,), whole=False) if request.arguments.get(HOST) else Plan(())
     drain = DrainNode(JUMP_LANE, leaving=name)
     steps: list[Step] = [drain]

@@ -1,4 +1,4 @@
-"""The plan of a reset: agents first, then servers, balancers last; hosts of one kind side by side."""
+"""The plan of a reset: agents first, then servers, those beside Kubernetes last; hosts of one kind side by side."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def build_reset(spec: ClusterSpec, nodes: Collection[str], *, whole: bool, after
     steps: list[Step] = []
     agents = [_lane(steps, node, after) for node in spec.agents if node.name in nodes]
     lasts = [*agents, *(_lane(steps, node, (*after, *agents)) for node in spec.servers if node.name in nodes)]
-    lasts += [_lane(steps, node, (*after, *lasts)) for node in spec.balancers if node.name in nodes]
+    lasts += [_lane(steps, node, (*after, *lasts)) for node in spec.outside_nodes if node.name in nodes]
     if whole:
         steps.append(ForgetCluster(JUMP_LANE, after=tuple(lasts)))
     return Plan(tuple(steps))

@@ -138,7 +138,7 @@ async def look(host: Host, spec: ClusterSpec, *, sizes: bool = False, only_rainb
     lines = parse_answer(host.name, "residue", lambda: [_fields(line) for line in answer.text.splitlines()])
     before = next((what for kind, what, _ in lines if kind == "hosts-before"), "")
     hosts_file = await _hosts_file(host, spec, before, only_rainbond=only_rainbond)
-    outside = spec.is_existing or host.name in {node.name for node in spec.balancers}
+    outside = spec.is_existing or host.name in {node.name for node in spec.outside_nodes}
     kinds = set(ResidueKind) - (_OF_KUBERNETES if outside else set())
     if only_rainbond:
         kinds = {ResidueKind.DATA}

@@ -1,0 +1,118 @@
+"""Services that the plan makes itself: the role of servers that carry nothing else, and where they may be."""
+
+from __future__ import annotations
+
+import pytest
+
+from rbdtui.findings import Finding
+from rbdtui.plan.builder import build_plan
+from rbdtui.plan.removal.builder import build_reset
+from rbdtui.roles import Role
+from rbdtui.spec.loader import parse_spec
+from rbdtui.spec.model import ClusterSpec
+from rbdtui.spec.rules import check_rules
+from rbdtui.spec.sections.storage import Storage
+from rbdtui.workbench.operations import usual_roles, uses_services
+from rbdtui.workbench.roles import Preset, apply_preset, sketch
+
+PLAN = """\
+apiVersion: rbdtui/v1
+name: site-a
+profile: rainbond-6
+bundle: /data/offline-packages
+nodes:
+  - {name: n1, address: 10.0.0.11, roles: [control-plane, etcd, worker, gateway, build]}
+  - {name: n2, address: 10.0.0.12, roles: [control-plane, etcd, worker, gateway, build]}
+  - {name: n3, address: 10.0.0.13, roles: [control-plane, etcd, worker]}
+  - {name: data1, address: 10.0.0.31, roles: [service]}
+gateway: {mode: keepalived, vip: 10.0.0.100/24, virtual_router_id: 87}
+storage: {mode: nfs, server: data1, path: /data}
+"""
+
+
+@pytest.fixture(autouse=True)
+def _a_section_that_makes_something(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On trial, as test_profiles.py has a profile: whatever section names servers is held to the same rules."""
+    monkeypatch.setattr(Storage, "MADE_ON", {"nfs": ("server",)})
+
+
+def judged(text: str) -> tuple[ClusterSpec, list[Finding]]:
+    loaded = parse_spec(text)
+    assert loaded.spec is not None, [str(finding.message) for finding in loaded.findings]
+    return loaded.spec, [*loaded.findings, *check_rules(loaded.spec, loaded.place)]
+
+
+CASES = [
+    ("RBD-MADE-001", [("roles: [service]", "roles: [service, worker]")], "nodes[3].roles"),
+    ("RBD-MADE-002", [("server: data1", "server: n1")], "nodes[3].roles[0]"),
+    ("RBD-MADE-002", [("{mode: nfs, server: data1, path: /data}", "{mode: builtin}")], "nodes[3].roles[0]"),
+    ("RBD-MADE-003", [("31, roles", "31, labels: {a: b}, roles")], "nodes[3].labels"),
+    ("RBD-MADE-003", [("31, roles", "31, taints: ['a=b:NoSchedule'], roles")], "nodes[3].taints"),
+    ("RBD-MADE-004", [("server: data1", "server: data2")], "storage.server"),
+    (
+        "RBD-MADE-005",
+        [("mode: keepalived", "mode: haproxy"), ("roles: [service]", "roles: [balancer]")],
+        "storage.server",
+    ),
+    (
+        "RBD-MADE-006",
+        [
+            ("gateway: {mode: keepalived, vip: 10.0.0.100/24, virtual_router_id: 87}", "gateway: {mode: none}"),
+            ("storage:", "kubernetes: {distribution: existing, kubeconfig: /k}\nstorage:"),
+        ],
+        "storage.server",
+    ),
+]
+
+
+@pytest.mark.parametrize(("code", "replacements", "field"), CASES)
+def test_each_mistake_is_found_at_its_place(code: str, replacements: list[tuple[str, str]], field: str) -> None:
+    text = PLAN
+    for old, new in replacements:
+        assert old in text, old
+        text = text.replace(old, new)
+    found = {finding.code: finding for finding in judged(text)[1] if finding.code.startswith("RBD-MADE-")}
+    assert code in found, sorted(found)
+    assert found[code].place.field == field
+    assert found[code].severity == "error"
+
+
+@pytest.mark.parametrize("server", ["data1", "n1"])
+def test_a_service_stands_beside_kubernetes_or_on_a_node(server: str) -> None:
+    text = PLAN.replace("server: data1", f"server: {server}")
+    if server != "data1":
+        text = text.replace("  - {name: data1, address: 10.0.0.31, roles: [service]}\n", "")
+    spec, findings = judged(text)
+    assert not [finding for finding in findings if finding.severity == "error"]
+    assert [(maker.field, maker.node) for maker in spec.makers] == [("storage.server", server)]
+    assert [node.name for node in spec.outside_nodes] == (["data1"] if server == "data1" else [])
+    assert [node.name for node in spec.cluster_nodes] == ["n1", "n2", "n3"]
+    assert all(Role.SERVICE not in node.roles for node in [*spec.agents, *spec.servers])
+
+
+def test_a_server_beside_kubernetes_gets_nothing_of_it() -> None:
+    spec, _ = judged(PLAN)
+    kinds = [step.name for step in build_plan(spec, {}).steps if step.node == "data1"]
+    assert kinds == ["claim", "hosts-file"]
+    nodes = [step.node for step in build_reset(spec, {"n1", "n2", "n3", "data1"}, whole=True).steps if step.node]
+    assert nodes[-1] == "data1" or nodes.index("data1") > nodes.index("n3")
+
+
+def test_the_role_is_given_by_nobody_but_the_operator_and_survives_a_preset() -> None:
+    data: dict[str, object] = {"nodes": [{"name": "data1", "roles": ["service"]}, {"name": "n1", "roles": ["worker"]}]}
+    assert Role.SERVICE.value not in usual_roles(data, 0)
+    assert not uses_services(data)
+    data["storage"] = {"mode": "nfs", "server": "data1"}
+    assert uses_services(data)
+    apply_preset(data, Preset.ALL_IN_ONE)
+    nodes = data["nodes"]
+    assert isinstance(nodes, list)
+    assert nodes[0]["roles"] == ["service"]
+    assert "control-plane" in nodes[1]["roles"]
+
+
+def test_a_sketch_of_a_draft_knows_what_is_made_where() -> None:
+    nodes = [{"name": "data1", "roles": ["service"]}, {"name": "Not A Name", "roles": ["worker"]}]
+    known = sketch({"nodes": nodes, "storage": {"mode": "nfs", "server": "data1"}})
+    assert known is not None
+    assert [maker.node for maker in known.spec.makers] == ["data1"]
