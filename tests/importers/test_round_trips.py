@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from rbdtui.exporters import EXPORTERS, exporter_named, left_out
 from rbdtui.exporters.exporter import login_of
 from rbdtui.importers import recognised
-from rbdtui.roles import Role
+from rbdtui.roles import OUTSIDE, Role
 from rbdtui.spec.loader import parse_values
 from rbdtui.spec.model import ClusterSpec
 from rbdtui.workbench.pasting import add_pasted, take
@@ -21,7 +21,8 @@ READ_AS = {"csv": "csv", "hosts": "csv", "ansible": "ansible", "kubekey": "kubek
 NAMES = st.from_regex(r"[a-z0-9]([-a-z0-9]{0,12}[a-z0-9])?", fullmatch=True).filter(lambda name: not name.isdigit())
 USERS = st.from_regex(r"[a-z_][a-z0-9_-]{0,8}", fullmatch=True)
 KEYS = st.from_regex(r"(~|/root)/[a-z][a-z0-9_. -]{0,8}[a-z]", fullmatch=True)
-ROLES = [role.value for role in Role]
+ROLES = [role.value for role in Role if role not in OUTSIDE]
+"""Those that may be had together; a server beside Kubernetes has one role alone."""
 KUBERNETES = {"control-plane", "etcd", "worker"}
 
 
