@@ -24,17 +24,17 @@ LANGUAGES: Final = ("en", "zh")
 
 
 @dataclass(slots=True)
-class _Tongue:
+class _LanguageState:
     """The language of a context and of all that were copied from it, as those of tasks are."""
 
     language: str = LANGUAGES[0]
 
 
-_tongue: ContextVar[_Tongue] = ContextVar("tongue")
+_tongue: ContextVar[_LanguageState] = ContextVar("tongue")
 
 
-def _current() -> _Tongue:
-    return _tongue.get(None) or _Tongue()
+def _current() -> _LanguageState:
+    return _tongue.get(None) or _LanguageState()
 
 
 _site: ContextVar[str] = ContextVar("site", default="SITE")
@@ -149,7 +149,7 @@ def use_language(language: str) -> None:
     """Set the language of everything said from now on in this context; raises `ValueError` on an unknown one."""
     if language not in LANGUAGES:
         raise ValueError(language)
-    _tongue.set(_Tongue(language))
+    _tongue.set(_LanguageState(language))
 
 
 def switch_language(language: str) -> None:

@@ -21,15 +21,15 @@ from rbdtui.findings import Finding
 from rbdtui.site import SiteError
 from rbdtui.words import T, Text
 from rbdtui.workbench.sections import section_of
-from screens.attention import Attention
-from screens.base import OurScreen, SectionScreen, css, key
-from screens.commands import CommandingApp
-from screens.messages import Changed
-from screens.paths import return_command, short_path
-from screens.sections import SECTION_SCREENS, entry_of
-from screens.settings import Settings, load_settings, settings_file
-from screens.settling import messages_handled
-from screens.stylesheet import OnceParsed
+from screens.shell.base import BaseScreen, SectionScreen, css, key
+from screens.shell.commands import CommandingApp
+from screens.shell.messages import Changed
+from screens.shell.sections import SECTION_SCREENS, entry_of
+from screens.shell.settling import messages_handled
+from screens.terminal.attention import Attention
+from screens.terminal.paths import return_command, short_path
+from screens.terminal.settings import Settings, load_settings, settings_file
+from screens.terminal.stylesheet import OnceParsed
 from screens.widgets.frame import Rail
 
 if TYPE_CHECKING:
@@ -123,13 +123,13 @@ class RbdTuiApp(CommandingApp):
         return OPENING if self.start.site is not None or self.start.opener is not None else START
 
     def _opening_screen(self) -> Screen[Any]:
-        from screens.opening import OpeningScreen
+        from screens.shell.opening import OpeningScreen
 
         name = str(self.start.site.absolute()) if self.start.site is not None else "rbdtui"
         return OpeningScreen(self.start.opening or T("shell.opening", path=name))
 
     def _start_screen(self) -> Screen[Any]:
-        from screens.start import StartScreen
+        from screens.start.start import StartScreen
 
         damage, self._damage = self._damage, None
         return StartScreen(*damage) if damage is not None else StartScreen()
@@ -145,7 +145,7 @@ class RbdTuiApp(CommandingApp):
         if self.workbench is not None:
             self._begin(self.workbench)
         if self.start.own_process:
-            from screens.terminal import watch_terminal
+            from screens.terminal.hangup import watch_terminal
 
             watch_terminal(self)
 
@@ -273,7 +273,7 @@ class RbdTuiApp(CommandingApp):
 
     def offer_question(self) -> None:
         """Bring an open question of the run up, unless something is in front already or it was put off."""
-        from screens.questions import offered_question
+        from screens.shell.questions import offered_question
 
         if (dialog := offered_question(self.screen, self.workbench)) is not None:
             self.push_screen(dialog)
@@ -317,7 +317,7 @@ class RbdTuiApp(CommandingApp):
         if self._attention.calls(self.workbench.run if self.workbench is not None else None) and self.settings.bell:
             self.bell()
         for screen in self.screen_stack:
-            if isinstance(screen, OurScreen):
+            if isinstance(screen, BaseScreen):
                 screen.post_message(Changed())
 
     def _keep(self) -> None:

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from rbdtui.words import T, Text, current_language
-from screens import env
-from screens.settings import Settings, load_settings, settings_file
-from screens.theme_names import SIXTEEN
+from screens.terminal import env
+from screens.terminal.settings import Settings, load_settings, settings_file
+from screens.terminal.theme_names import SIXTEEN
 
 if TYPE_CHECKING:
     from rbdtui.session import PassphraseSource
@@ -25,7 +25,7 @@ _RICH_TERMINALS: Final = ("256color", "kitty", "truecolor", "direct", "alacritty
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
+class LaunchOptions:
     """What the command line asks for."""
 
     ascii_only: bool = False
@@ -50,7 +50,7 @@ def refusal(environment: Mapping[str, str] = os.environ) -> Text | None:
     return None
 
 
-def settings_for(wish: Wish, kept: Settings) -> Settings:
+def settings_for(wish: LaunchOptions, kept: Settings) -> Settings:
     """What holds for this start: what was kept, what the terminal can, what the command line says, in this order."""
     term = wish.environment.get("TERM", "")
     many_colours = any(word in term for word in _RICH_TERMINALS) or bool(wish.environment.get("COLORTERM"))
@@ -66,7 +66,7 @@ def settings_for(wish: Wish, kept: Settings) -> Settings:
 
 
 def launch(
-    wish: Wish,
+    wish: LaunchOptions,
     *,
     site: Path | None = None,
     opener: Callable[[], Workbench] | None = None,

@@ -38,7 +38,7 @@ MATCHED = (
     "rbdtui.checks.services.mysql_session._GRANT",
     "rbdtui.spec.surgery._COMM",
     "rbdtui.spec.surgery._DASH_LINE",
-    "rbdtui.workbench.operations._WHERE",
+    "rbdtui.workbench.draft.operations._WHERE",
 )
 """Asked by `match` only, as all are that end with the end of the text: from one place, not from everywhere."""
 

@@ -41,8 +41,8 @@ def test_what_it_is_does_not_depend_on_the_language() -> None:
     seen = set()
     for language in LANGUAGES:
         switch_language(language)
-        told = Finding("RBD-DEATH-001", Severity.WARNING, Place(node="node1"), {"losses": T("survival.etcd.lost")})
+        told = Finding("RBD-LOSS-001", Severity.WARNING, Place(node="node1"), {"losses": T("survival.etcd.lost")})
         seen.add(told.identity)
     assert len(seen) == 1
-    other = Finding("RBD-DEATH-001", Severity.WARNING, Place(node="node1"), {"losses": T("survival.builds.lost")})
+    other = Finding("RBD-LOSS-001", Severity.WARNING, Place(node="node1"), {"losses": T("survival.builds.lost")})
     assert other.identity not in seen

@@ -11,7 +11,7 @@ import pytest
 
 from rbdtui import profiles
 from rbdtui.bundle.images import asked_ingresses
-from rbdtui.checks.ports import listening_needs, ways
+from rbdtui.checks.hosts.ports import listening_needs, ways
 from rbdtui.findings import Severity
 from rbdtui.paths import asset
 from rbdtui.plan.cluster import rke2_settings
@@ -23,7 +23,7 @@ from rbdtui.spec.loader import parse_spec
 from rbdtui.spec.model import ClusterSpec
 from rbdtui.spec.schema import cluster_schema
 from rbdtui.workbench.balancer import forwards
-from rbdtui.workbench.operations import uses_builds
+from rbdtui.workbench.draft.operations import uses_builds
 from tests.spec.samples import changed, codes, judged
 
 ROOT = Path(__file__).parent.parent

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Final
 
-from rbdtui.checks import addresses, clocks, disks, kernel, listening, names, software, system
+from rbdtui.checks.hosts import addresses, clocks, disks, kernel, listening, names, software, system
 from rbdtui.checks.network import check_network
 from rbdtui.checks.view import ClusterView, NodeView, PackageSource, PlaceOf
 from rbdtui.facts.model import NodeFacts

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from rbdtui.checks.ports import Way
+from rbdtui.checks.hosts.ports import Way
 from rbdtui.transport.base import Host, Reach, ReachResult
 
 _REACH_TIMEOUT_S: Final = 3.0

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
-from rbdtui.checks.ports import Way
+from rbdtui.checks.hosts.ports import Way
 from rbdtui.checks.view import ClusterView, PlaceOf
 from rbdtui.facts.model import NodeFacts
 from rbdtui.findings import Finding, Severity

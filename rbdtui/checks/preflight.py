@@ -11,8 +11,8 @@ from typing import Any, TypeVar
 
 from rbdtui.checks import check_cluster, check_network, check_node, services
 from rbdtui.checks.ask import try_ways
-from rbdtui.checks.disk_speed import slow_disk, try_disk
-from rbdtui.checks.ports import Way, ways
+from rbdtui.checks.hosts.disk_speed import slow_disk, try_disk
+from rbdtui.checks.hosts.ports import Way, ways
 from rbdtui.checks.services import THIS_MACHINE, AnyServiceCheck, Asking, ask_fleet, judge_service
 from rbdtui.checks.services.asking import KnownSecret, no_secret
 from rbdtui.checks.view import ClusterView, PackageSource, PlaceOf, is_ours, node_field

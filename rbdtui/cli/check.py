@@ -45,7 +45,7 @@ from rbdtui.plan.step import Plan
 from rbdtui.session import Session
 from rbdtui.spec.references import check_bundle
 from rbdtui.words import T
-from rbdtui.workbench.plan_rows import plan_rows
+from rbdtui.workbench.review.plan_rows import plan_rows
 
 KINDS = ("rules", "services", "preflight")
 _PARTS = {"services": Part.SERVICES | Part.FLEET, "preflight": Part.HOSTS}

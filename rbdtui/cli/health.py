@@ -43,7 +43,7 @@ from rbdtui.probes.monitor import HealthMonitor
 from rbdtui.probes.verdict import gone_servers
 from rbdtui.session import Session
 from rbdtui.words import T, Text
-from rbdtui.workbench.health_table import HealthRow, health_table
+from rbdtui.workbench.health.health_table import HealthRow, health_table
 
 
 @click.command(

@@ -15,8 +15,8 @@ from rbdtui.engine.client import RunClient, current_run
 from rbdtui.paths import as_typed
 from rbdtui.site import Site
 from rbdtui.words import T
-from rbdtui.workbench.log_view import LogFile
-from rbdtui.workbench.run_list import RunLine, list_runs
+from rbdtui.workbench.run.log_view import LogFile
+from rbdtui.workbench.run.run_list import RunLine, list_runs
 
 LOOK_EVERY_S: Final = 0.3
 _AT_ONCE: Final = 500

@@ -10,8 +10,8 @@ from rbdtui.cli.output import pad, styled
 from rbdtui.plan.preview import PreviewedStep
 from rbdtui.plan.step import JUMP_LANE
 from rbdtui.words import T
-from rbdtui.workbench.plan_rows import Outlook, PlanRow
-from rbdtui.workbench.plan_words import amount_words, names_words, slow_words
+from rbdtui.workbench.review.plan_rows import Outlook, PlanRow
+from rbdtui.workbench.review.plan_words import amount_words, names_words, slow_words
 
 
 def plan_lines(rows: Sequence[PlanRow], *, nodes: int, with_diff: bool) -> list[str]:

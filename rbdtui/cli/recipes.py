@@ -20,7 +20,7 @@ from rbdtui.plan.preview import PreviewedStep
 from rbdtui.plan.step import Plan
 from rbdtui.session import Session
 from rbdtui.words import T, Text
-from rbdtui.workbench.plan_rows import plan_rows
+from rbdtui.workbench.review.plan_rows import plan_rows
 
 
 def refuse_when_busy(session: Session) -> None:

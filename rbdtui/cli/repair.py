@@ -20,7 +20,7 @@ from rbdtui.paths import as_typed
 from rbdtui.plan.repairs import repairs_for
 from rbdtui.session import Session
 from rbdtui.words import T
-from rbdtui.workbench.repairing import purpose_of
+from rbdtui.workbench.review.repairing import purpose_of
 
 
 @click.command(

@@ -22,7 +22,7 @@ from rbdtui.plan.removal.ownership import Ownership
 from rbdtui.plan.removal.residue import Residue, ResidueKind
 from rbdtui.session import Session
 from rbdtui.words import T, Text
-from rbdtui.workbench.reset_survey import HostSurvey, nodes_of_old_runs, preview_rainbond, survey
+from rbdtui.workbench.review.reset_survey import HostSurvey, nodes_of_old_runs, preview_rainbond, survey
 
 _RUNNING = (ResidueKind.PROCESS, ResidueKind.MOUNT, ResidueKind.LINK, ResidueKind.RULES)
 """Told by their number: a server has hundreds."""

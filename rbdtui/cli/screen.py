@@ -73,10 +73,10 @@ def show_screen(
     opening: Text | None = None,
 ) -> int:
     """Show the screen until the operator leaves; its exit status."""
-    from screens.launch import Wish, launch
+    from screens.launch import LaunchOptions, launch
 
     language = current_language() if common.language_given else None
-    wish = Wish(common.ascii_only, common.slow_link, common.color, mouse, language)
+    wish = LaunchOptions(common.ascii_only, common.slow_link, common.color, mouse, language)
     source = PromptOrFile(common.passphrase_file) if common.passphrase_file is not None else None
     status, farewell = launch(wish, site=site, opener=opener, opening=opening, passphrase_source=source)
     for text in farewell:

@@ -22,7 +22,7 @@ from rbdtui.transport.base import TransportError
 from rbdtui.transport.endpoints import endpoints_of
 from rbdtui.vault import is_secret_name
 from rbdtui.words import T, Text
-from rbdtui.workbench.host_keys import HostKeys, KeyState, by_host
+from rbdtui.workbench.live.host_keys import HostKeys, KeyState, by_host
 
 
 @click.command(

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from rbdtui.probes.model import Answer, Expectation, ProbeKey, ProbeKind, ProbeState
-from rbdtui.probes.question import Post, Probe, Question, Stage, Surroundings
+from rbdtui.probes.question import Post, Probe, ProbeContext, Question, Stage
 from rbdtui.probes.ways import Reply, by_way
 from rbdtui.probes.wire import HttpAnswer, Place, http_get
 from rbdtui.spec.model import Node, Role
@@ -41,7 +41,7 @@ def judge_admin_port(key: ProbeKey, asked: str, reply: Reply[HttpAnswer] | None,
 class AdminPortQuestion:
     """The port on one gateway, from this machine or from a node that is no gateway."""
 
-    def __init__(self, around: Surroundings, node: Node) -> None:
+    def __init__(self, around: ProbeContext, node: Node) -> None:
         self._around = around
         self._node, self._address = node.name, str(node.address)
         accepted = (entry for entry in around.spec.acknowledged if entry.code == CODE)
@@ -75,7 +75,7 @@ class AdminPortQuestion:
         return reply
 
 
-def _questions(around: Surroundings) -> Iterator[Question]:
+def _questions(around: ProbeContext) -> Iterator[Question]:
     if PORT in (port.number for port in around.spec.profile.gateway_ports):
         for node in around.gateways:
             yield AdminPortQuestion(around, node)

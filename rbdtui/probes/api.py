@@ -10,9 +10,9 @@ from typing import Final
 from rbdtui.kube.access import API_PORT
 from rbdtui.kube.kubeconfig import Kubeconfig
 from rbdtui.probes.model import BALANCER, VIP, Answer, ProbeKey, ProbeKind, ProbeState
-from rbdtui.probes.question import Post, Probe, Question, Surroundings
-from rbdtui.probes.ways import Limits, Reply, Target, Ways, by_way, trouble_text
-from rbdtui.probes.wire import HttpAnswer, Place, Trouble, WireError, http_get, shared_trusting_context
+from rbdtui.probes.question import Post, Probe, ProbeContext, Question
+from rbdtui.probes.ways import Limits, ProbeRoutes, Reply, Target, by_way, failure_text
+from rbdtui.probes.wire import HttpAnswer, Place, ProbeFailure, WireError, http_get, shared_trusting_context
 from rbdtui.spec.model import ApiMode, ClusterSpec, Role
 from rbdtui.words import T, Text
 
@@ -24,7 +24,9 @@ _UP_WITHOUT_CREDENTIALS: Final = (401, 403)
 """Statuses that prove a running API server to somebody whom it does not know."""
 
 
-async def ask_api(ways: Ways, key: ProbeKey, target: Target, proof: ssl.SSLContext | None, limits: Limits) -> Answer:
+async def ask_api(
+    ways: ProbeRoutes, key: ProbeKey, target: Target, proof: ssl.SSLContext | None, limits: Limits
+) -> Answer:
     """Ask ``/readyz``; with a proof, the certificate must be signed by the cluster and name the address."""
     foreign: list[str] = []
 
@@ -32,7 +34,7 @@ async def ask_api(ways: Ways, key: ProbeKey, target: Target, proof: ssl.SSLConte
         try:
             return await _readyz(place, target, proof or shared_trusting_context(), limits)
         except WireError as error:
-            if error.trouble is not Trouble.CERTIFICATE:
+            if error.trouble is not ProbeFailure.CERTIFICATE:
                 raise
             foreign.append(error.evidence)
             return await _readyz(place, target, shared_trusting_context(), limits)
@@ -57,7 +59,7 @@ async def _readyz(place: Place, target: Target, tls: ssl.SSLContext, limits: Lim
     )
 
 
-async def use(ways: Ways, target: Target, credentials: Kubeconfig, limits: Limits) -> Reply[HttpAnswer]:
+async def use(ways: ProbeRoutes, target: Target, credentials: Kubeconfig, limits: Limits) -> Reply[HttpAnswer]:
     """Ask for what only those get who are known, with exactly what a kubeconfig holds; never raises."""
     tls = credentials.identity()
 
@@ -81,14 +83,14 @@ def refusal(reply: Reply[HttpAnswer]) -> Text | None:
     if reply.value is not None:
         status = reply.value.status
         return T("probe.kubeconfig.refused", status=status) if status in _UP_WITHOUT_CREDENTIALS else None
-    if reply.trouble in (Trouble.CERTIFICATE, Trouble.TLS_REFUSED):
+    if reply.trouble in (ProbeFailure.CERTIFICATE, ProbeFailure.TLS_REFUSED):
         return T("probe.kubeconfig.foreign", reason=reply.evidence[:200])
     return None
 
 
 def _judge(reply: Reply[HttpAnswer], target: Target, foreign: list[str]) -> tuple[ProbeState, Text]:
     if reply.value is None:
-        return ProbeState.DOWN if reply.told else ProbeState.UNKNOWN, trouble_text(reply)
+        return ProbeState.DOWN if reply.told else ProbeState.UNKNOWN, failure_text(reply)
     status = reply.value.status
     if status != 200 and status not in _UP_WITHOUT_CREDENTIALS:
         failed = [line for line in reply.value.body.decode("utf-8", "replace").splitlines() if line.startswith("[-]")]
@@ -101,7 +103,7 @@ def _judge(reply: Reply[HttpAnswer], target: Target, foreign: list[str]) -> tupl
 class ApiQuestion:
     """The Kubernetes API at one address; at the one that all use, also whether the kubeconfig is of use there."""
 
-    def __init__(self, around: Surroundings, key: ProbeKey, target: Target | None) -> None:
+    def __init__(self, around: ProbeContext, key: ProbeKey, target: Target | None) -> None:
         """Without a target it is the API that everybody uses."""
         self._around = around
         self._fixed = target
@@ -151,7 +153,7 @@ def api_key(spec: ClusterSpec) -> ProbeKey:
     return ProbeKey(API, label, API_PORT if api.mode is ApiMode.FIRST_SERVER else api.port)
 
 
-def _questions(around: Surroundings) -> Iterator[Question]:
+def _questions(around: ProbeContext) -> Iterator[Question]:
     shared = api_key(around.spec)
     for target in around.server_targets():
         if target.node != shared.target:

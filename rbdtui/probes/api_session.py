@@ -7,7 +7,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 
 from rbdtui.kube.kubeconfig import Kubeconfig
 from rbdtui.kube.session import KubeError, KubeSession, load_client, open_session
-from rbdtui.probes.question import Surroundings
+from rbdtui.probes.question import ProbeContext
 from rbdtui.probes.ways import Target
 from rbdtui.probes.wire import WireError
 
@@ -17,7 +17,7 @@ class NoApiError(Exception):
 
 
 @asynccontextmanager
-async def api_session(around: Surroundings, credentials: Kubeconfig) -> AsyncIterator[tuple[KubeSession, str]]:
+async def api_session(around: ProbeContext, credentials: Kubeconfig) -> AsyncIterator[tuple[KubeSession, str]]:
     """A session, and the node that it goes through (empty: straight); raises `NoApiError` before the block only.
 
     The address that everybody uses comes first. A server that cannot do its work is passed over (``/readyz``).
@@ -46,7 +46,7 @@ async def api_session(around: Surroundings, credentials: Kubeconfig) -> AsyncIte
 
 
 async def _open(
-    around: Surroundings, target: Target, credentials: Kubeconfig, stack: AsyncExitStack
+    around: ProbeContext, target: Target, credentials: Kubeconfig, stack: AsyncExitStack
 ) -> tuple[KubeSession, str]:
     place, via = await stack.enter_async_context(around.ways.open(target))
     session = open_session(

@@ -90,7 +90,7 @@ class Board:
         for stage in self._stages:
             await asyncio.gather(*(self._ask(question) for question in stage))
 
-    def hurry(self) -> None:
+    def poll_now(self) -> None:
         """Ask everything now that waits for its turn; to be called in the loop of `run`."""
         self._hurried.set()
         self._hurried = asyncio.Event()
@@ -108,8 +108,8 @@ class Board:
             begin = loop.time()
             await self._ask(question, follows=isinstance(question, Following))
             spread = random.uniform(1 - jitter, 1 + jitter)  # noqa: S311 - nothing depends on its being secret
-            wavers = any(self.trackers[key].wavers for key in question.keys)
-            interval_s = question.interval_s * spread / (_HASTE if wavers else 1)
+            unsettled = any(self.trackers[key].unsettled for key in question.keys)
+            interval_s = question.interval_s * spread / (_HASTE if unsettled else 1)
             # A question that took longer than its interval still leaves the target a moment of peace.
             await self._pause(max(interval_s - (loop.time() - begin), question.interval_s / 10))
 

@@ -17,7 +17,7 @@ from cryptography import x509
 
 from rbdtui.kube.access import API_PORT
 from rbdtui.probes.model import Answer, ProbeKey, ProbeKind, ProbeState
-from rbdtui.probes.question import Post, Probe, Question, Surroundings
+from rbdtui.probes.question import Post, Probe, ProbeContext, Question
 from rbdtui.probes.settings import Thresholds
 from rbdtui.probes.wire import Place, TlsAnswer, tls_hello
 from rbdtui.spec.model import Node, Role
@@ -83,7 +83,7 @@ def dated(at: float) -> str:
 class CertificateQuestion:
     """All certificates that one node shows."""
 
-    def __init__(self, around: Surroundings, node: Node) -> None:
+    def __init__(self, around: ProbeContext, node: Node) -> None:
         self._around = around
         self._node = node.name
         self._ports = [KUBELET_PORT]
@@ -118,7 +118,7 @@ class CertificateQuestion:
         return port, reply.value.certificate
 
 
-def _questions(around: Surroundings) -> Iterator[Question]:
+def _questions(around: ProbeContext) -> Iterator[Question]:
     for node in around.spec.managed_cluster_nodes:
         yield CertificateQuestion(around, node)
 

@@ -8,7 +8,7 @@ from typing import Final
 
 from rbdtui.probes.host_sample import HEALTH
 from rbdtui.probes.model import Answer, ClockReading, ProbeKey, ProbeKind, ProbeState
-from rbdtui.probes.question import Post, Probe, Question, Surroundings
+from rbdtui.probes.question import Post, Probe, ProbeContext, Question
 from rbdtui.probes.settings import Thresholds
 from rbdtui.words import T
 
@@ -18,7 +18,7 @@ CLOCK: Final = ProbeKind("clock", 30, column="host")
 class ClockQuestion:
     """All clocks against each other, from what the hosts have said."""
 
-    def __init__(self, around: Surroundings) -> None:
+    def __init__(self, around: ProbeContext) -> None:
         self._around = around
         self.keys = tuple(ProbeKey(CLOCK, node.name) for node in around.spec.managed_nodes)
         self.interval_s = around.settings.cadence.host_s
@@ -57,7 +57,7 @@ def _judge_clock(node: str, reading: ClockReading | None, median: float, thresho
     return Answer(key, state, detail, None, asked, evidence)
 
 
-def _questions(around: Surroundings) -> Iterator[Question]:
+def _questions(around: ProbeContext) -> Iterator[Question]:
     if around.spec.managed_nodes:
         yield ClockQuestion(around)
 

@@ -13,9 +13,9 @@ from rbdtui.kube.mirror import mirrored
 from rbdtui.kube.session import KubeError, KubeSession, KubeSilentError, load_client, open_session
 from rbdtui.probes.api_session import NoApiError, api_session
 from rbdtui.probes.model import Answer, ProbeKey, ProbeKind, ProbeState
-from rbdtui.probes.question import Post, Probe, Question, Surroundings
-from rbdtui.probes.ways import Limits, Reply, Target, Ways, by_way
-from rbdtui.probes.wire import Place, Trouble, WireError, connection
+from rbdtui.probes.question import Post, Probe, ProbeContext, Question
+from rbdtui.probes.ways import Limits, ProbeRoutes, Reply, Target, by_way
+from rbdtui.probes.wire import Place, ProbeFailure, WireError, connection
 from rbdtui.rainbond.workloads import NAMESPACE
 from rbdtui.spec.model import Role
 from rbdtui.transport.base import CommandResult, TransportError
@@ -59,7 +59,7 @@ class ClusterView:
 
 
 async def ask_cluster(
-    ways: Ways, targets: Iterable[Target], credentials: Kubeconfig, limits: Limits
+    ways: ProbeRoutes, targets: Iterable[Target], credentials: Kubeconfig, limits: Limits
 ) -> Reply[ClusterView]:
     """Ask the first of the targets that answers; never raises."""
     # Its seconds belong to no question's time limit.
@@ -91,7 +91,7 @@ def _question(target: Target, credentials: Kubeconfig, limits: Limits) -> Callab
                 return ClusterView(nodes, await _has_rainbond(kube), latency_ms)
         except Exception as error:  # one API's odd answer is said of that API
             silent = isinstance(error, KubeSilentError) and error.reason == TimeoutError.__name__
-            trouble = Trouble.SILENT if silent else Trouble.NOT_HTTP
+            trouble = ProbeFailure.SILENT if silent else ProbeFailure.NOT_HTTP
             raise WireError(trouble, f"{type(error).__name__}: {error}") from error
 
     return question
@@ -160,7 +160,7 @@ def judge_node(node: str, address: str, nodes: Iterable[KubeNode], asked: str, v
 class ClusterQuestion:
     """Nodes as Kubernetes sees them, and whether Rainbond is installed."""
 
-    def __init__(self, around: Surroundings) -> None:
+    def __init__(self, around: ProbeContext) -> None:
         self._around = around
         self.keys = tuple(ProbeKey(NODE, node.name) for node in around.spec.cluster_nodes)
         self.interval_s = around.settings.cadence.cluster_s
@@ -230,7 +230,7 @@ class ClusterQuestion:
             post(judge_node(node.name, str(node.cluster_address), nodes, asked, via))
 
 
-def _questions(around: Surroundings) -> Iterator[Question]:
+def _questions(around: ProbeContext) -> Iterator[Question]:
     yield ClusterQuestion(around)
 
 

@@ -20,7 +20,7 @@ from rbdtui.masking import mask
 from rbdtui.probes.api_session import NoApiError, api_session
 from rbdtui.probes.model import CLUSTER, Answer, Expectation, ProbeKey, ProbeKind, ProbeState
 from rbdtui.probes.namespace import explained, look
-from rbdtui.probes.question import Post, Probe, Question, Stage, Surroundings
+from rbdtui.probes.question import Post, Probe, ProbeContext, Question, Stage
 from rbdtui.rainbond.components import Component, used_components
 from rbdtui.rainbond.releases import Release, release_of
 from rbdtui.rainbond.why import Cause, why
@@ -109,7 +109,7 @@ def judge_claims(key: ProbeKey, asked: str, claims: Sequence[Json]) -> Answer:
 class ComponentsQuestion:
     """All components of one site."""
 
-    def __init__(self, around: Surroundings) -> None:
+    def __init__(self, around: ProbeContext) -> None:
         self._around = around
         self._claims = ProbeKey(CLAIMS, CLUSTER)
         self._release = named_release(around.spec)
@@ -222,7 +222,7 @@ class ComponentsQuestion:
             post(Answer(key, state, detail))
 
 
-def _questions(around: Surroundings) -> Iterator[Question]:
+def _questions(around: ProbeContext) -> Iterator[Question]:
     if around.spec.profile.has_gateway and "rainbond" in around.spec.profile.sections:
         yield ComponentsQuestion(around)
 

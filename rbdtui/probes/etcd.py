@@ -15,8 +15,8 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from rbdtui.probes.model import CLUSTER, Answer, ProbeKey, ProbeKind, ProbeState
-from rbdtui.probes.question import Post, Probe, Question, Surroundings
-from rbdtui.probes.ways import Limits, Ways
+from rbdtui.probes.question import Post, Probe, ProbeContext, Question
+from rbdtui.probes.ways import Limits, ProbeRoutes
 from rbdtui.probes.wire import HttpAnswer, Place, http_get
 from rbdtui.spec.model import Role
 from rbdtui.transport.answers import LARGEST_NUMBER, UNREADABLE, whole_number
@@ -66,7 +66,7 @@ class EtcdSilence:
 
 
 async def ask_member(
-    ways: Ways, host: Host, limits: Limits, known: EtcdMember | None = None
+    ways: ProbeRoutes, host: Host, limits: Limits, known: EtcdMember | None = None
 ) -> EtcdMember | EtcdSilence:
     """Ask a host's member; never raises. What is ``known`` of one that is well is not asked again."""
 
@@ -196,7 +196,7 @@ def _is_well(member: EtcdMember | EtcdSilence | None) -> bool:
 class EtcdQuestion:
     """Every planned member of etcd, and all of them together."""
 
-    def __init__(self, around: Surroundings) -> None:
+    def __init__(self, around: ProbeContext) -> None:
         self._around = around
         self._rounds = 0
         self._known = 0
@@ -241,7 +241,7 @@ class EtcdQuestion:
         return member
 
 
-def _questions(around: Surroundings) -> Iterator[Question]:
+def _questions(around: ProbeContext) -> Iterator[Question]:
     if around.spec.managed_nodes and around.spec.nodes_with(Role.ETCD):
         yield EtcdQuestion(around)
 

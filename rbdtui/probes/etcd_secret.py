@@ -18,7 +18,7 @@ from rbdtui.masking import mask
 from rbdtui.probes.api_session import NoApiError, api_session
 from rbdtui.probes.certificates import Validity, dated, validity
 from rbdtui.probes.model import CLUSTER, Answer, Expectation, ProbeKey, ProbeKind, ProbeState
-from rbdtui.probes.question import Post, Probe, Question, Stage, Surroundings
+from rbdtui.probes.question import Post, Probe, ProbeContext, Question, Stage
 from rbdtui.probes.settings import Thresholds
 from rbdtui.rainbond.values import ETCD_SECRET, needs_etcd_secret
 from rbdtui.rainbond.workloads import NAMESPACE
@@ -64,7 +64,7 @@ def _certificate(secret: Json) -> Validity | None:
 class EtcdSecretQuestion:
     """The Secret, as the API has it."""
 
-    def __init__(self, around: Surroundings) -> None:
+    def __init__(self, around: ProbeContext) -> None:
         self._around = around
         self.keys = (_KEY,)
         self.interval_s = around.settings.cadence.certificates_s
@@ -87,7 +87,7 @@ class EtcdSecretQuestion:
         post(judge_secret(secret, time.time(), self._around.settings.thresholds))
 
 
-def _questions(around: Surroundings) -> Iterator[Question]:
+def _questions(around: ProbeContext) -> Iterator[Question]:
     if needs_etcd_secret(around.spec):
         yield EtcdSecretQuestion(around)
 

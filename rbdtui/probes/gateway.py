@@ -16,9 +16,9 @@ from typing import Final
 from cryptography import x509
 
 from rbdtui.probes.model import BALANCER, VIP, Answer, Expectation, ProbeKey, ProbeKind, ProbeState
-from rbdtui.probes.question import Post, Probe, Question, Stage, Surroundings
-from rbdtui.probes.ways import Limits, Reply, Target, by_way, trouble_text
-from rbdtui.probes.wire import Place, Trouble, WireError, http_get, shared_trusting_context, tls_hello
+from rbdtui.probes.question import Post, Probe, ProbeContext, Question, Stage
+from rbdtui.probes.ways import Limits, Reply, Target, by_way, failure_text
+from rbdtui.probes.wire import Place, ProbeFailure, WireError, http_get, shared_trusting_context, tls_hello
 from rbdtui.profiles import Reach, ports_in_front
 from rbdtui.profiles.rainbond_6 import REGISTRY_NAME
 from rbdtui.spec.model import GatewayMode
@@ -84,7 +84,7 @@ async def _ask_registry(limits: Limits, place: Place) -> PortAnswer:
             server_name=REGISTRY_NAME,
         )
     except WireError as error:
-        if error.trouble is not Trouble.TLS_REFUSED:
+        if error.trouble is not ProbeFailure.TLS_REFUSED:
             raise
         detail = T("probe.gateway.no_certificate", name=REGISTRY_NAME)
         return PortAnswer(ProbeState.OK, detail, None, error.evidence)
@@ -107,7 +107,7 @@ async def _ask_region_api(limits: Limits, gateway_address: IPv4Address | None, p
     try:
         hello = await tls_hello(place, server_name=place.address, connect_s=limits.connect_s, answer_s=limits.answer_s)
     except WireError as error:
-        if error.trouble is not Trouble.TLS_REFUSED:
+        if error.trouble is not ProbeFailure.TLS_REFUSED:
             raise
         return PortAnswer(ProbeState.OK, T("probe.gateway.mutual_tls"), None, error.evidence)
     names = certificate_names(hello.certificate)
@@ -136,7 +136,9 @@ def judge_port(
 
     ``balanced``: a balancer is asked, which takes every connection and closes it while nothing is up behind it.
     """
-    state, detail = _judge(reply, expectation, met=reply.met and not (balanced and reply.trouble is Trouble.CLOSED))
+    state, detail = _judge(
+        reply, expectation, met=reply.met and not (balanced and reply.trouble is ProbeFailure.CLOSED)
+    )
     answer = reply.value
     return Answer(
         key,
@@ -149,7 +151,7 @@ def judge_port(
 
 
 def _judge(reply: Reply[PortAnswer], expectation: Expectation, *, met: bool) -> tuple[ProbeState, Text]:
-    trouble = trouble_text(reply)
+    trouble = failure_text(reply)
     if not reply.told:
         return ProbeState.UNKNOWN, trouble
     if expectation is Expectation.UNUSED:
@@ -170,7 +172,7 @@ def _judge(reply: Reply[PortAnswer], expectation: Expectation, *, met: bool) -> 
 class GatewayQuestion:
     """One gateway port at one address."""
 
-    def __init__(self, around: Surroundings, label: str, target: Target) -> None:
+    def __init__(self, around: ProbeContext, label: str, target: Target) -> None:
         self._around = around
         self._target = target
         self._key = ProbeKey(GATEWAY, label, target.port)
@@ -202,7 +204,7 @@ class GatewayQuestion:
         return self._around.expectation()
 
 
-def _questions(around: Surroundings) -> Iterator[Question]:
+def _questions(around: ProbeContext) -> Iterator[Question]:
     """Every gateway port on every gateway, and through the address in front of them."""
     gateway = around.spec.gateway
     places = [(node.name, str(node.address), node.name) for node in around.gateways]

@@ -8,7 +8,7 @@ from typing import Final
 
 from rbdtui.probes.haproxy_page import ServerSeen, proxy_name, read_page
 from rbdtui.probes.model import Answer, Expectation, ProbeKey, ProbeKind, ProbeState
-from rbdtui.probes.question import Post, Probe, Question, Stage, Surroundings
+from rbdtui.probes.question import Post, Probe, ProbeContext, Question, Stage
 from rbdtui.spec.balanced import Behind, Forwarded, forwarded_by_pair
 from rbdtui.spec.model import Node
 from rbdtui.transport.base import TransportError
@@ -23,7 +23,7 @@ _ASKED: Final = f"{PREFIX}haproxy-status"
 class BalancerQuestion:
     """What HAProxy on one balancer says of the servers behind it."""
 
-    def __init__(self, around: Surroundings, node: Node) -> None:
+    def __init__(self, around: ProbeContext, node: Node) -> None:
         self._around = around
         self._node = node.name
         self.keys = (ProbeKey(HAPROXY, node.name),)
@@ -87,7 +87,7 @@ def _told(dead: Sequence[int], down: Mapping[int, list[str]], wanted: Sequence[F
     return ProbeState.OK, T("probe.haproxy.all", ports=", ".join(str(each.port) for each in wanted), count=count)
 
 
-def _questions(around: Surroundings) -> Iterator[Question]:
+def _questions(around: ProbeContext) -> Iterator[Question]:
     for node in around.carriers if around.spec.has_balancers else ():
         yield BalancerQuestion(around, node)
 

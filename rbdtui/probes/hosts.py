@@ -8,7 +8,7 @@ from typing import Final
 
 from rbdtui.probes.host_sample import HEALTH, HostSample, take_sample
 from rbdtui.probes.model import Answer, ProbeKey, ProbeKind, ProbeState
-from rbdtui.probes.question import Post, Probe, Question, Stage, Surroundings
+from rbdtui.probes.question import Post, Probe, ProbeContext, Question, Stage
 from rbdtui.probes.settings import Thresholds
 from rbdtui.spec.model import Node
 from rbdtui.spec.sections.registry import RegistryMode
@@ -106,7 +106,7 @@ def judge_names(
 class HostQuestion:
     """Whether a node lets us in, and what it says of its disks, its clock, its names and its RKE2."""
 
-    def __init__(self, around: Surroundings, node: Node) -> None:
+    def __init__(self, around: ProbeContext, node: Node) -> None:
         self._around = around
         self._node = node.name
         self._is_server = node.is_server
@@ -160,7 +160,7 @@ class HostQuestion:
         return self._around.spec.registry.mode is RegistryMode.BUILTIN
 
 
-def _questions(around: Surroundings) -> Iterator[Question]:
+def _questions(around: ProbeContext) -> Iterator[Question]:
     for node in around.spec.managed_nodes:
         yield HostQuestion(around, node)
 

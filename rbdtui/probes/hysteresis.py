@@ -73,7 +73,7 @@ class Tracker:
         self._latencies.extend(latencies_ms)
 
     @property
-    def wavers(self) -> bool:
+    def unsettled(self) -> bool:
         """Whether the newest answer differs from the state without counting yet."""
         return self._worse + self._better > 0
 

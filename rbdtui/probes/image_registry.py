@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from typing import Final
 
 from rbdtui.probes.model import CLUSTER, Answer, ProbeKey, ProbeKind, ProbeState
-from rbdtui.probes.question import Post, Probe, Question, Surroundings
-from rbdtui.probes.ways import Reply, by_way, trouble_text
+from rbdtui.probes.question import Post, Probe, ProbeContext, Question
+from rbdtui.probes.ways import Reply, by_way, failure_text
 from rbdtui.probes.wire import HttpAnswer, Place, http_get, trusting_context
 from rbdtui.spec.sections.registry import Registry, RegistryMode, RegistryScheme
 from rbdtui.words import T
@@ -24,7 +24,7 @@ def judge_registry(key: ProbeKey, asked: str, reply: Reply[HttpAnswer]) -> Answe
     answer = reply.value
     if answer is None:
         state = ProbeState.DOWN if reply.told else ProbeState.UNKNOWN
-        return Answer(key, state, by_way(trouble_text(reply), reply.via), None, asked, reply.evidence)
+        return Answer(key, state, by_way(failure_text(reply), reply.via), None, asked, reply.evidence)
     state, detail = ProbeState.OK, T("probe.registry.ok", status=answer.status)
     if answer.status not in (200, 401):
         state = ProbeState.DOWN if answer.status >= 500 else ProbeState.DEGRADED
@@ -44,7 +44,7 @@ def _trust(registry: Registry) -> ssl.SSLContext:
 class RegistryQuestion:
     """The registry as the nodes see it."""
 
-    def __init__(self, around: Surroundings) -> None:
+    def __init__(self, around: ProbeContext) -> None:
         self._around = around
         self._registry = around.spec.registry
         self._is_https = self._registry.scheme is RegistryScheme.HTTPS
@@ -69,7 +69,7 @@ class RegistryQuestion:
         post(judge_registry(self.keys[0], f"GET {self._registry.scheme}://{self._domain}/v2/", reply))
 
 
-def _questions(around: Surroundings) -> Iterator[Question]:
+def _questions(around: ProbeContext) -> Iterator[Question]:
     registry = around.spec.registry
     if "registry" in around.spec.profile.sections and registry.mode is RegistryMode.EXTERNAL and registry.domain:
         yield RegistryQuestion(around)

@@ -16,10 +16,10 @@ from rbdtui.probes.board import Board, HealthEvents
 from rbdtui.probes.history import HealthHistory
 from rbdtui.probes.model import HealthEvent, HealthSnapshot, ProbeStatus
 from rbdtui.probes.past import Past
-from rbdtui.probes.question import KnownSecret, Probe, Question, Stage, Surroundings, no_secret
+from rbdtui.probes.question import KnownSecret, Probe, ProbeContext, Question, Stage, no_secret
 from rbdtui.probes.settings import Settings
 from rbdtui.probes.verdict import verdict
-from rbdtui.probes.ways import Readiness, Ways
+from rbdtui.probes.ways import ProbeRoutes, Readiness
 from rbdtui.spec.model import ClusterSpec
 from rbdtui.transport.base import Host
 
@@ -89,9 +89,9 @@ class HealthMonitor:
             self._past.close()
         return self.snapshot()
 
-    def hurry(self) -> None:
+    def poll_now(self) -> None:
         """Ask everything now that waits for its turn; to be called in the loop of `run`."""
-        self._board.hurry()
+        self._board.poll_now()
 
     def events(self) -> HealthEvents:
         """Changes of state from now on; several readers get the same."""
@@ -145,15 +145,15 @@ def _surroundings(
     settings: Settings,
     *,
     straight: bool,
-) -> Surroundings:
+) -> ProbeContext:
     readiness = Readiness()
     # Simulated hosts live on loopback, where this machine's own services would answer for them.
     straight = straight and not any(node.address.is_loopback for node in spec.nodes)
-    ways = Ways(hosts, readiness, settings.limits, straight=straight)
-    return Surroundings(
+    ways = ProbeRoutes(hosts, readiness, settings.limits, straight=straight)
+    return ProbeContext(
         spec, hosts, settings, ways, readiness, kubeconfig, spec.gateways, spec.vip_nodes, installing=False
     )
 
 
-def _questions(around: Surroundings, *probes: Probe) -> list[Question]:
+def _questions(around: ProbeContext, *probes: Probe) -> list[Question]:
     return [question for probe in probes for question in probe.questions(around)]

@@ -16,9 +16,9 @@ from typing import Final
 from rbdtui.probes.bounded import bounded_socket
 from rbdtui.probes.model import CLUSTER, Answer, ProbeKey, ProbeKind, ProbeState
 from rbdtui.probes.mysql_login import METHOD_UNKNOWN, Login, log_in
-from rbdtui.probes.question import Post, Probe, Question, Surroundings
-from rbdtui.probes.ways import Reply, by_way, trouble_text
-from rbdtui.probes.wire import Place, Trouble, WireError
+from rbdtui.probes.question import Post, Probe, ProbeContext, Question
+from rbdtui.probes.ways import Reply, by_way, failure_text
+from rbdtui.probes.wire import Place, ProbeFailure, WireError
 from rbdtui.spec.sections.mysql import MysqlMode
 from rbdtui.spec.values import SECRET_PREFIX
 from rbdtui.words import T
@@ -65,10 +65,10 @@ def talk(sock: socket.socket, login: Login, wait_s: int) -> MysqlSeen:
         number = error.args[0] if error.args and isinstance(error.args[0], int) else 0
         words = str(error.args[1] if len(error.args) > 1 else error)[:300]
         if not number or (number in _CLIENT_ERRORS and number != METHOD_UNKNOWN):
-            raise WireError(Trouble.CLOSED, words) from error
+            raise WireError(ProbeFailure.CLOSED, words) from error
         return MysqlSeen(error=number, words=words)
     except Exception as error:  # a hostile server can upset pymysql in any way
-        raise WireError(Trouble.NOT_HTTP, f"{type(error).__name__}: {error}") from error
+        raise WireError(ProbeFailure.NOT_HTTP, f"{type(error).__name__}: {error}") from error
     found = _NUMBER.match(str(version))
     return MysqlSeen(found[0] if found else "?", str(read_only) in ("1", "ON"))
 
@@ -78,7 +78,7 @@ def judge_mysql(key: ProbeKey, asked: str, reply: Reply[MysqlSeen], *, known: bo
     seen = reply.value
     if seen is None:
         state = ProbeState.DOWN if reply.told else ProbeState.UNKNOWN
-        return Answer(key, state, by_way(trouble_text(reply), reply.via), None, asked, reply.evidence)
+        return Answer(key, state, by_way(failure_text(reply), reply.via), None, asked, reply.evidence)
     state, detail = ProbeState.DOWN, T("probe.mysql.refused", error=seen.error, words=seen.words)
     if not seen.error:
         state = ProbeState.DOWN if seen.read_only else ProbeState.OK
@@ -93,7 +93,7 @@ def judge_mysql(key: ProbeKey, asked: str, reply: Reply[MysqlSeen], *, known: bo
 class MysqlQuestion:
     """The database as the nodes see it."""
 
-    def __init__(self, around: Surroundings) -> None:
+    def __init__(self, around: ProbeContext) -> None:
         mysql = around.spec.mysql
         self._around = around
         self._host, self._port = mysql.host or "", mysql.port
@@ -141,15 +141,15 @@ class MysqlQuestion:
                 ):
                     seen = await asyncio.to_thread(talk, sock, login, int(limits.answer_s) + 1)
             except TimeoutError:
-                raise WireError(Trouble.SILENT, f"no answer within {limits.answer_s:g} s") from None
+                raise WireError(ProbeFailure.SILENT, f"no answer within {limits.answer_s:g} s") from None
             except OSError as error:
-                raise WireError(Trouble.CLOSED, str(error)) from error
+                raise WireError(ProbeFailure.CLOSED, str(error)) from error
             return replace(seen, latency_ms=(loop.time() - begin) * 1000)
 
         return await self._around.ask_from_nodes(self._host, self._port, question)
 
 
-def _questions(around: Surroundings) -> Iterator[Question]:
+def _questions(around: ProbeContext) -> Iterator[Question]:
     spec = around.spec
     if "mysql" in spec.profile.sections and spec.mysql.mode is MysqlMode.EXTERNAL and spec.mysql.host:
         yield MysqlQuestion(around)

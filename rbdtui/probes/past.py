@@ -11,7 +11,7 @@ from typing import Final
 from rbdtui.probes.board import Board
 from rbdtui.probes.history import HealthHistory, Memory, PastEvent
 from rbdtui.probes.model import Answer, HealthEvent, ProbeKey, ProbeState
-from rbdtui.probes.question import Surroundings
+from rbdtui.probes.question import ProbeContext
 
 _REMEMBER_S: Final = 60.0
 _SHOWN: Final = 200
@@ -21,7 +21,7 @@ _SHOWN: Final = 200
 class Past:
     """Ties a board to a history; a disk that fails costs the history, not the watch."""
 
-    def __init__(self, history: HealthHistory, board: Board, around: Surroundings) -> None:
+    def __init__(self, history: HealthHistory, board: Board, around: ProbeContext) -> None:
         self._history, self._board, self._around = history, board, around
         memory, events = history.memory(), list[PastEvent]()
         with suppress(OSError):

@@ -16,7 +16,7 @@ from rbdtui.kube.kubeconfig import Kubeconfig, KubeconfigError, read_kubeconfig
 from rbdtui.probes.host_sample import HostSample
 from rbdtui.probes.model import Answer, Expectation, ProbeKey, ProbeKind, ProbeStatus
 from rbdtui.probes.settings import Settings
-from rbdtui.probes.ways import Readiness, Reply, Target, Ways
+from rbdtui.probes.ways import ProbeRoutes, Readiness, Reply, Target
 from rbdtui.probes.wire import Place
 from rbdtui.spec.model import ClusterSpec, Node, Role
 from rbdtui.transport.base import Host
@@ -65,13 +65,13 @@ class Following(Question, Protocol):
 
 
 @dataclass(slots=True)
-class Surroundings:
+class ProbeContext:
     """What all questions of one monitor share, and what one finds out for the others."""
 
     spec: ClusterSpec
     hosts: Mapping[str, Host]
     settings: Settings
-    ways: Ways
+    ways: ProbeRoutes
     readiness: Readiness
     kubeconfig: Path | None
     gateways: Sequence[Node]
@@ -207,7 +207,7 @@ class Probe:
     name: str
     kinds: tuple[ProbeKind, ...]
     """Whatever its questions may answer."""
-    questions: Callable[[Surroundings], Iterable[Question]]
+    questions: Callable[[ProbeContext], Iterable[Question]]
     """Those that make sense for a spec; none where the spec has no such part."""
     stage: Stage = Stage.CLUSTER
     during_runs: bool = False

@@ -7,7 +7,7 @@ from typing import Final
 
 from rbdtui.probes.host_sample import HEALTH, HostSample
 from rbdtui.probes.model import Answer, ProbeKey, ProbeKind, ProbeState, ProbeStatus
-from rbdtui.probes.question import Post, Probe, Question, Stage, Surroundings
+from rbdtui.probes.question import Post, Probe, ProbeContext, Question, Stage
 from rbdtui.words import T
 
 RESTART: Final = ProbeKind("restart", 95, column="node", is_measured=True)
@@ -31,7 +31,7 @@ def judge_restart(node: str, sample: HostSample, known: str | None, unwell: Iter
 class RestartQuestion:
     """The boots of all hosts; asks nobody, all has been told to others."""
 
-    def __init__(self, around: Surroundings) -> None:
+    def __init__(self, around: ProbeContext) -> None:
         self._around = around
         self.keys = tuple(ProbeKey(RESTART, node.name) for node in around.spec.managed_nodes)
         self.interval_s = around.settings.cadence.host_s
@@ -51,7 +51,7 @@ class RestartQuestion:
                 self._around.boots[key.target] = sample.boot
 
 
-def _questions(around: Surroundings) -> Iterator[Question]:
+def _questions(around: ProbeContext) -> Iterator[Question]:
     if around.spec.managed_nodes:
         yield RestartQuestion(around)
 

@@ -8,7 +8,7 @@ from typing import Final
 
 from rbdtui.probes.host_sample import HEALTH, HostSample, take_sample
 from rbdtui.probes.model import CLUSTER, Answer, ProbeKey, ProbeKind, ProbeState
-from rbdtui.probes.question import Post, Probe, Question, Surroundings
+from rbdtui.probes.question import Post, Probe, ProbeContext, Question
 from rbdtui.spec.model import Node
 from rbdtui.transport.base import TransportError
 from rbdtui.words import T
@@ -21,7 +21,7 @@ VIP_HOLDER: Final = ProbeKind("vip-holder", 50, column="vrrp", is_shared=True, i
 class HolderQuestion:
     """Who holds the virtual address, and whether keepalived runs on those that may."""
 
-    def __init__(self, around: Surroundings, carriers: Sequence[Node], address: str, *, with_keepalived: bool) -> None:
+    def __init__(self, around: ProbeContext, carriers: Sequence[Node], address: str, *, with_keepalived: bool) -> None:
         self._around = around
         self._carriers = [node.name for node in carriers]
         self._address = address
@@ -102,7 +102,7 @@ def judge_holder(address: str, samples: Mapping[str, HostSample | None], asked: 
     return Answer(ProbeKey(VIP_HOLDER, CLUSTER), state, detail, None, asked, evidence, ", ".join(holders))
 
 
-def _questions(around: Surroundings) -> Iterator[Question]:
+def _questions(around: ProbeContext) -> Iterator[Question]:
     vip = around.spec.gateway.vip
     if around.spec.has_vip and vip is not None and around.carriers:
         yield HolderQuestion(around, around.carriers, str(vip.ip), with_keepalived=not around.installing)

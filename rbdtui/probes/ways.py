@@ -9,7 +9,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Final, Generic, TypeVar
 
-from rbdtui.probes.wire import OF_REACH, Place, Trouble, WireError, connection
+from rbdtui.probes.wire import OF_REACH, Place, ProbeFailure, WireError, connection
 from rbdtui.transport.base import Host, NotReachedError, Reach, TransportError
 from rbdtui.words import T, Text
 
@@ -45,12 +45,12 @@ class Reply(Generic[R_co]):
     """What came of a question, by whichever way."""
 
     value: R_co | None = None
-    trouble: Trouble | None = None
+    trouble: ProbeFailure | None = None
     """Why there is no value; None together with no value means that no way led to the target at all."""
     evidence: str = ""
     via: str = ""
     """The node it was asked from; empty for straight from the jump host."""
-    straight: Trouble | None = None
+    straight: ProbeFailure | None = None
     """What came of the direct way, when a node had to help."""
 
     @property
@@ -61,7 +61,7 @@ class Reply(Generic[R_co]):
     @property
     def told(self) -> bool:
         """Whether this says something of the target, and not only of a way that may be blocked."""
-        return self.met or bool(self.via) or self.trouble is Trouble.REFUSED
+        return self.met or bool(self.via) or self.trouble is ProbeFailure.REFUSED
 
 
 @dataclass(slots=True)
@@ -79,7 +79,7 @@ class Readiness:
         return self._good.get(node, True)
 
 
-class Ways:
+class ProbeRoutes:
     """The ways to all targets of one monitor."""
 
     def __init__(self, hosts: Mapping[str, Host], readiness: Readiness, limits: Limits, *, straight: bool) -> None:
@@ -96,10 +96,10 @@ class Ways:
             direct = await _put(question, Place(target.address, target.port))
             if direct.met:
                 return direct
-            if direct.trouble is not Trouble.REFUSED:
+            if direct.trouble is not ProbeFailure.REFUSED:
                 self._blocked_until[target.address] = time.monotonic() + STRAIGHT_AGAIN_S
         helped = await self._by_nodes(target, question, direct.trouble)
-        if helped is None or (direct.trouble is Trouble.REFUSED and not helped.met):
+        if helped is None or (direct.trouble is ProbeFailure.REFUSED and not helped.met):
             return direct
         return helped
 
@@ -133,7 +133,7 @@ class Ways:
             pass
 
     async def _through_a_node(self, target: Target, stack: AsyncExitStack, direct: Reply[None]) -> tuple[Place, str]:
-        trouble, evidence = direct.trouble or Trouble.UNREACHABLE, [direct.evidence] if direct.evidence else []
+        trouble, evidence = direct.trouble or ProbeFailure.UNREACHABLE, [direct.evidence] if direct.evidence else []
         for name in self._helpers(target):
             host = self._hosts[name]
             try:
@@ -158,7 +158,7 @@ class Ways:
         return self._straight and time.monotonic() >= self._blocked_until.get(address, 0.0)
 
     async def _by_nodes(
-        self, target: Target, question: Callable[[Place], Awaitable[R]], straight: Trouble | None
+        self, target: Target, question: Callable[[Place], Awaitable[R]], straight: ProbeFailure | None
     ) -> Reply[R] | None:
         """The answer from nodes that can be asked, other nodes before the target's own; None for none.
 
@@ -175,7 +175,7 @@ class Ways:
         return failed[0] if failed else None
 
     async def _by_node(
-        self, name: str, target: Target, question: Callable[[Place], Awaitable[R]], straight: Trouble | None
+        self, name: str, target: Target, question: Callable[[Place], Awaitable[R]], straight: ProbeFailure | None
     ) -> Reply[R] | None:
         """The answer from one node; None when that node cannot tell."""
         host = self._hosts[name]
@@ -198,20 +198,20 @@ async def _put(question: Callable[[Place], Awaitable[R]], place: Place) -> Reply
         return Reply(None, error.trouble, error.evidence)
 
 
-_NO_ANSWER: Final[Mapping[Trouble, Text]] = {
-    Trouble.CLOSED: T("probe.trouble.closed"),
-    Trouble.SILENT: T("probe.trouble.silent"),
-    Trouble.NOT_TLS: T("probe.trouble.not_tls"),
-    Trouble.TLS_REFUSED: T("probe.trouble.tls_refused"),
-    Trouble.CERTIFICATE: T("probe.trouble.certificate"),
-    Trouble.NOT_HTTP: T("probe.trouble.not_http"),
-    Trouble.REFUSED: T("probe.trouble.refused"),
-    Trouble.TIMED_OUT: T("probe.trouble.timed_out"),
-    Trouble.UNREACHABLE: T("probe.trouble.unreachable"),
+_NO_ANSWER: Final[Mapping[ProbeFailure, Text]] = {
+    ProbeFailure.CLOSED: T("probe.trouble.closed"),
+    ProbeFailure.SILENT: T("probe.trouble.silent"),
+    ProbeFailure.NOT_TLS: T("probe.trouble.not_tls"),
+    ProbeFailure.TLS_REFUSED: T("probe.trouble.tls_refused"),
+    ProbeFailure.CERTIFICATE: T("probe.trouble.certificate"),
+    ProbeFailure.NOT_HTTP: T("probe.trouble.not_http"),
+    ProbeFailure.REFUSED: T("probe.trouble.refused"),
+    ProbeFailure.TIMED_OUT: T("probe.trouble.timed_out"),
+    ProbeFailure.UNREACHABLE: T("probe.trouble.unreachable"),
 }
 
 
-def trouble_text(reply: Reply[object]) -> Text:
+def failure_text(reply: Reply[object]) -> Text:
     """A sentence for a question without an answer."""
     return _NO_ANSWER[reply.trouble] if reply.trouble else T("probe.trouble.no_way")
 

@@ -25,7 +25,7 @@ _LENGTH: Final = re.compile(r"[0-9]{1,18}")
 _STATUS: Final = re.compile(r"[0-9]{3}(?![0-9])")
 
 
-class Trouble(StrEnum):
+class ProbeFailure(StrEnum):
     """Why there is no answer."""
 
     REFUSED = "refused"
@@ -48,13 +48,13 @@ class Trouble(StrEnum):
     @property
     def before_connection(self) -> bool:
         """Whether the target itself may never have been met."""
-        return self in (Trouble.REFUSED, Trouble.TIMED_OUT, Trouble.UNREACHABLE)
+        return self in (ProbeFailure.REFUSED, ProbeFailure.TIMED_OUT, ProbeFailure.UNREACHABLE)
 
 
 OF_REACH: Final = {
-    Reach.REFUSED: Trouble.REFUSED,
-    Reach.TIMED_OUT: Trouble.TIMED_OUT,
-    Reach.UNREACHABLE: Trouble.UNREACHABLE,
+    Reach.REFUSED: ProbeFailure.REFUSED,
+    Reach.TIMED_OUT: ProbeFailure.TIMED_OUT,
+    Reach.UNREACHABLE: ProbeFailure.UNREACHABLE,
 }
 """What a host that tried has found."""
 
@@ -62,7 +62,7 @@ OF_REACH: Final = {
 class WireError(Exception):
     """A question without an answer."""
 
-    def __init__(self, trouble: Trouble, evidence: str = "") -> None:
+    def __init__(self, trouble: ProbeFailure, evidence: str = "") -> None:
         super().__init__(trouble.value, evidence)
         self.trouble = trouble
         self.evidence = evidence[:_EVIDENCE_CHARACTERS]
@@ -156,11 +156,11 @@ async def connect(place: Place, limit_s: float) -> tuple[asyncio.StreamReader, a
         async with asyncio.timeout(limit_s):
             return await asyncio.open_connection(place.address, place.port)
     except TimeoutError:
-        raise WireError(Trouble.TIMED_OUT, f"no connection within {limit_s:g} s") from None
+        raise WireError(ProbeFailure.TIMED_OUT, f"no connection within {limit_s:g} s") from None
     except OSError as error:
         refused = isinstance(error, ConnectionRefusedError)
         timed_out = error.errno == errno.ETIMEDOUT
-        trouble = Trouble.REFUSED if refused else Trouble.TIMED_OUT if timed_out else Trouble.UNREACHABLE
+        trouble = ProbeFailure.REFUSED if refused else ProbeFailure.TIMED_OUT if timed_out else ProbeFailure.UNREACHABLE
         raise WireError(trouble, str(error)) from error
 
 
@@ -183,21 +183,21 @@ async def _handshake(writer: asyncio.StreamWriter, tls: ssl.SSLContext, server_n
         async with asyncio.timeout(limit_s):
             await writer.start_tls(tls, server_hostname=server_name, ssl_handshake_timeout=limit_s + 1)
     except TimeoutError:
-        raise WireError(Trouble.SILENT, f"no TLS answer within {limit_s:g} s") from None
+        raise WireError(ProbeFailure.SILENT, f"no TLS answer within {limit_s:g} s") from None
     except ssl.SSLCertVerificationError as error:
-        raise WireError(Trouble.CERTIFICATE, error.verify_message or str(error)) from error
+        raise WireError(ProbeFailure.CERTIFICATE, error.verify_message or str(error)) from error
     except ssl.SSLError as error:
         raise WireError(_tls_trouble(error), str(error)) from error
     except OSError as error:
-        raise WireError(Trouble.CLOSED, str(error)) from error
+        raise WireError(ProbeFailure.CLOSED, str(error)) from error
 
 
-def _tls_trouble(error: ssl.SSLError) -> Trouble:
+def _tls_trouble(error: ssl.SSLError) -> ProbeFailure:
     reason = error.reason or ""
     if isinstance(error, ssl.SSLEOFError) or "UNEXPECTED_EOF" in reason:
-        return Trouble.CLOSED
+        return ProbeFailure.CLOSED
     # OpenSSL names every alert of the other side after the version that brought it, e.g. TLSV1_UNRECOGNIZED_NAME.
-    return Trouble.TLS_REFUSED if reason.startswith(("TLSV1", "SSLV3")) else Trouble.NOT_TLS
+    return ProbeFailure.TLS_REFUSED if reason.startswith(("TLSV1", "SSLV3")) else ProbeFailure.NOT_TLS
 
 
 async def tls_hello(place: Place, *, server_name: str, connect_s: float, answer_s: float) -> TlsAnswer:
@@ -241,11 +241,11 @@ async def http_get(
                 status, head = await _read_head(reader)
                 answer = await _read_body(reader, head)
         except TimeoutError:
-            raise WireError(Trouble.SILENT, f"no answer within {answer_s:g} s") from None
+            raise WireError(ProbeFailure.SILENT, f"no answer within {answer_s:g} s") from None
         except ssl.SSLError as error:
             raise WireError(_tls_trouble(error), str(error)) from error
         except OSError as error:
-            raise WireError(Trouble.CLOSED, str(error)) from error
+            raise WireError(ProbeFailure.CLOSED, str(error)) from error
     return HttpAnswer(status, head, answer, (time.perf_counter() - begin) * 1000)
 
 
@@ -257,11 +257,11 @@ async def _read_head(reader: asyncio.StreamReader) -> tuple[int, str]:
     except asyncio.LimitOverrunError as error:
         raw = await reader.read(error.consumed)
     if not raw:
-        raise WireError(Trouble.CLOSED)
+        raise WireError(ProbeFailure.CLOSED)
     head = raw.decode("latin-1").strip()
     version, _, rest = head.partition(" ")
     if not version.startswith("HTTP/1") or not _STATUS.match(rest):
-        raise WireError(Trouble.NOT_HTTP, head)
+        raise WireError(ProbeFailure.NOT_HTTP, head)
     return int(rest[:3]), head
 
 

@@ -46,7 +46,7 @@ from rbdtui.spec.sections.registry import RegistryMode
 from rbdtui.spec.sections.storage import StorageMode
 from rbdtui.spec.single_points import single_points
 from rbdtui.words import T, Text
-from rbdtui.workbench.run_phase import RunPhase
+from rbdtui.workbench.run.run_phase import RunPhase
 
 MOST_RUNS = 20
 """The newest; a site that was installed again and again has hundreds."""

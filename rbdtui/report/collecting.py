@@ -15,7 +15,7 @@ from rbdtui.kube.access import API_PORT, ClusterAccess, kubeconfig_file, read_ac
 from rbdtui.kube.kubeconfig import KubeconfigError
 from rbdtui.kube.session import Json, KubeError, KubeSession, open_session
 from rbdtui.masking import mask
-from rbdtui.probes.ways import Limits, Readiness, Target, Ways
+from rbdtui.probes.ways import Limits, ProbeRoutes, Readiness, Target
 from rbdtui.probes.wire import Place, WireError
 from rbdtui.rainbond.workloads import NAMESPACE
 from rbdtui.redact import Redactor
@@ -212,7 +212,7 @@ async def _session(
     spec: ClusterSpec, access: ClusterAccess, hosts: Mapping[str, Host], *, straight: bool
 ) -> AsyncIterator[KubeSession]:
     """The API at its address or, where that leads nowhere, at a control-plane node; raises `WireError`."""
-    ways = Ways(hosts, Readiness(), Limits(), straight=straight)
+    ways = ProbeRoutes(hosts, Readiness(), Limits(), straight=straight)
     nodes = [] if spec.is_existing else spec.nodes_with(Role.CONTROL_PLANE)
     targets = [Target(access.address, access.port), *(Target(str(n.address), API_PORT, n.name) for n in nodes)]
     failure: Exception = OSError("no API")

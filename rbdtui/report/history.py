@@ -24,8 +24,8 @@ from rbdtui.engine.events import (
 from rbdtui.engine.state import RunState
 from rbdtui.plan.step import ChangeKind, StepKind
 from rbdtui.report.model import Ending, Lane, RunPart, Span
-from rbdtui.workbench.run_phase import RunPhase
-from rbdtui.workbench.timeline import Happening, Timeline, Tone
+from rbdtui.workbench.run.run_phase import RunPhase
+from rbdtui.workbench.run.timeline import Timeline, TimelineEntry, Tone
 
 _INCIDENT_KEYS: Final = ("timeline.answered", "timeline.resumed", "timeline.paused")
 _DIGEST: Final = re.compile(r"^sha256 ([0-9a-f]{64})$", re.MULTILINE)
@@ -125,7 +125,7 @@ def _phase(state: RunState, *, given_up: bool, alive: bool) -> RunPhase:
     return RunPhase.GIVEN_UP if given_up else RunPhase.GONE
 
 
-def _is_incident(happening: Happening) -> bool:
+def _is_incident(happening: TimelineEntry) -> bool:
     """What went otherwise than planned; how the ports of gateways came up is no such thing."""
     if happening.text.key.startswith("timeline.port") or not happening.text.key.startswith("timeline."):
         return False

@@ -15,8 +15,8 @@ from rbdtui.report.phrases import MOST_COLUMNS, bytes_words, day_and_time, durat
 from rbdtui.report.topology import draw_topology
 from rbdtui.terminal_text import clean_lines
 from rbdtui.words import T, Text
-from rbdtui.workbench.health_table import health_table
-from rbdtui.workbench.timeline import Tone
+from rbdtui.workbench.health.health_table import health_table
+from rbdtui.workbench.run.timeline import Tone
 
 _EVIDENCE_LINES: Final = 12
 _MOST_INCIDENTS: Final = 60

@@ -11,8 +11,8 @@ from rbdtui.probes.model import HealthSnapshot
 from rbdtui.roles import Role
 from rbdtui.spec.single_points import SinglePoint
 from rbdtui.words import Text
-from rbdtui.workbench.run_phase import RunPhase
-from rbdtui.workbench.timeline import Happening
+from rbdtui.workbench.run.run_phase import RunPhase
+from rbdtui.workbench.run.timeline import TimelineEntry
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +140,7 @@ class RunPart:
     sessions: tuple[tuple[float, float], ...]
     """When a runner was at work, as Unix times."""
     lanes: tuple[Lane, ...]
-    incidents: tuple[Happening, ...]
+    incidents: tuple[TimelineEntry, ...]
     """Failures, retries, silences, answers, stops, in the order of time."""
 
 

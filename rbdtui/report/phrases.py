@@ -12,8 +12,8 @@ from rbdtui.report.lanes import took
 from rbdtui.report.model import Report, RunPart
 from rbdtui.sizes import size_of
 from rbdtui.words import T, Text
-from rbdtui.workbench.run_phase import RunPhase
-from rbdtui.workbench.timeline import Tone
+from rbdtui.workbench.run.run_phase import RunPhase
+from rbdtui.workbench.run.timeline import Tone
 
 MOST_COLUMNS: Final = 7
 """Nodes that a table of steps has columns for."""

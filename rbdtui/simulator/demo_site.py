@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Final
 
 from rbdtui.simulator.bundle import write_bundle
-from rbdtui.simulator.fleet import SimulatedFleet, Station
+from rbdtui.simulator.fleet import SimHost, SimulatedFleet
 from rbdtui.site import Site
 
 KUBERNETES, RAINBOND, RAINBOND_OLD = "kubernetes-only", "rainbond-6", "rainbond-5.17"
@@ -75,7 +75,7 @@ def cluster_yaml(fleet: SimulatedFleet, *, name: str, key: Path, bundle: Path, p
     return "".join(lines)
 
 
-def _node_line(station: Station, roles: str, port: int) -> str:
+def _node_line(station: SimHost, roles: str, port: int) -> str:
     machine = station.machine
     login = [f"port: {station.sshd.port}"] if station.sshd.port != port else []
     if station.build.user != "root":

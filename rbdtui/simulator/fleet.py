@@ -23,7 +23,7 @@ from rbdtui.simulator.link import Link
 from rbdtui.simulator.machine import Hardware, Machine, Sudo, System, User
 from rbdtui.simulator.network import Network
 from rbdtui.simulator.sshd import Sshd
-from rbdtui.simulator.tempo import Tempo
+from rbdtui.simulator.tempo import SimClock
 from rbdtui.simulator.verbs import VERBS
 
 SUBNET: Final = IPv4Network("127.77.0.0/24")
@@ -49,7 +49,7 @@ class Build:
 
 
 @dataclass(slots=True)
-class Station:
+class SimHost:
     """A machine with the way to it."""
 
     machine: Machine
@@ -85,10 +85,10 @@ class SimulatedFleet:
     ) -> None:
         if not 1 <= count <= MOST_NODES:
             raise ValueError(f"a fleet has 1 to {MOST_NODES} machines")
-        self.tempo = Tempo(speed)
+        self.tempo = SimClock(speed)
         self.network: Network[Machine] = Network(self.tempo, seed)
         self.client_key = asyncssh.generate_private_key("ssh-ed25519")
-        self.stations: dict[str, Station] = {}
+        self.stations: dict[str, SimHost] = {}
         for number in range(count):
             build = builds[min(number, len(builds) - 1)]
             self._add(f"node{number + 1}", SUBNET[FIRST_HOST + number], build, rate_bytes_per_s, verbs)
@@ -112,7 +112,7 @@ class SimulatedFleet:
         link = Link(self.tempo, rate_bytes_per_s=rate)
         sshd = Sshd(machine, link, verbs, asyncssh.generate_private_key("ssh-ed25519"))
         self.network.machines.append(machine)
-        self.stations[name] = Station(machine, link, sshd, build)
+        self.stations[name] = SimHost(machine, link, sshd, build)
 
     @property
     def machines(self) -> Mapping[str, Machine]:

@@ -92,7 +92,7 @@ class Result:
 
 
 @dataclass(eq=False, slots=True)
-class Speaker:
+class VrrpInstance:
     """A VRRP instance that takes part in the election of its router id."""
 
     machine: Machine
@@ -127,7 +127,7 @@ class Speaker:
         """The part of the silence that the priority decides."""
         return (256 - self.base_priority) / 256 * self.advert_s
 
-    def hears(self, other: Speaker) -> bool:
+    def hears(self, other: VrrpInstance) -> bool:
         """Whether the other's advertisements arrive here and are taken."""
         if self is other or other.state != "MASTER" or other.router_id != self.router_id:
             return False
@@ -163,7 +163,7 @@ class Keepalived:
         unit.reload = lambda: self._reread(unit, speakers[0])
         await self._take_part(unit, speakers[0])
 
-    def _reread(self, unit: Unit, own: Speaker) -> None:
+    def _reread(self, unit: Unit, own: VrrpInstance) -> None:
         """Take the present configuration in, without giving the address up."""
         unit.log("Reloading ...")
         try:
@@ -184,7 +184,7 @@ class Keepalived:
             if held:
                 self._take(unit, own)
 
-    def _speakers(self, blocks: list[Block]) -> Iterator[Speaker]:
+    def _speakers(self, blocks: list[Block]) -> Iterator[VrrpInstance]:
         scripts = {block.words[1]: block for block in blocks if block.words[0] == "vrrp_script"}
         for block in blocks:
             if block.words[0] != "vrrp_instance":
@@ -197,7 +197,7 @@ class Keepalived:
             peers = block.child("unicast_peer") or Block([""], 0)
             addresses = block.child("virtual_ipaddress") or Block([""], 0)
             auth = block.child("authentication") or Block([""], 0)
-            yield Speaker(
+            yield VrrpInstance(
                 machine=self._machine,
                 name=name,
                 router_id=int(block.value("virtual_router_id", "0")),
@@ -210,7 +210,7 @@ class Keepalived:
                 checks=[scripts[child.words[0]] for child in tracked.children if child.words[0] in scripts],
             )
 
-    async def _take_part(self, unit: Unit, own: Speaker) -> None:
+    async def _take_part(self, unit: Unit, own: VrrpInstance) -> None:
         network = self._machine.network
         # An address that a killed keepalived left behind is taken off again by the next one.
         self._drop(own)
@@ -226,7 +226,7 @@ class Keepalived:
             if not unit.killed:
                 self._resign(own)
 
-    def _elect(self, unit: Unit, own: Speaker) -> None:
+    def _elect(self, unit: Unit, own: VrrpInstance) -> None:
         heard = [other for other in self._machine.network.speakers if own.hears(other)]
         if not self._healthy(unit, own):
             if own.state != "FAULT":
@@ -248,17 +248,17 @@ class Keepalived:
             unit.log(f"({own.name}) Backup received priority 0 advertisement or none in time")
             self._take(unit, own)
 
-    def _take(self, unit: Unit, own: Speaker) -> None:
+    def _take(self, unit: Unit, own: VrrpInstance) -> None:
         self._enter(unit, own, "MASTER")
         for address in own.addresses:
             if address not in self._machine.addresses:
                 self._machine.addresses.append(address)
             unit.log(f"Sending gratuitous ARP on {self._machine.interface} for {address.ip}")
 
-    def _drop(self, own: Speaker) -> None:
+    def _drop(self, own: VrrpInstance) -> None:
         self._machine.addresses = [address for address in self._machine.addresses if address not in own.addresses]
 
-    def _resign(self, own: Speaker) -> None:
+    def _resign(self, own: VrrpInstance) -> None:
         """Give the address up and tell the others, who then wait no longer than their skew."""
         if own.state == "MASTER":
             for other in self._machine.network.speakers:
@@ -267,18 +267,18 @@ class Keepalived:
         self._drop(own)
         own.state = "INIT"
 
-    def _enter(self, unit: Unit, own: Speaker, state: str) -> None:
+    def _enter(self, unit: Unit, own: VrrpInstance, state: str) -> None:
         own.state = state
         unit.log(f"({own.name}) Entering {state} STATE")
 
-    def _healthy(self, unit: Unit, own: Speaker) -> bool:
+    def _healthy(self, unit: Unit, own: VrrpInstance) -> bool:
         """Whether the tracked scripts are good, with ``fall`` and ``rise`` counted in intervals."""
         for check in own.checks:
             result = own.results.setdefault(check.words[1], Result())
             self._look(unit, own, check, result)
         return all(own.results[name].good is not False for name in _names(own.checks))
 
-    def _look(self, unit: Unit, own: Speaker, check: Block, result: Result) -> None:
+    def _look(self, unit: Unit, own: VrrpInstance, check: Block, result: Result) -> None:
         """Run a check; the first run decides alone, later it takes ``rise`` or ``fall`` in a row."""
         passes = check_passes(self._machine, check.value("script"))
         result.passed, result.failed = (result.passed + 1, 0) if passes else (0, result.failed + 1)

@@ -8,7 +8,7 @@ import socket
 from collections.abc import Awaitable, Callable
 
 from rbdtui.listening import listen
-from rbdtui.simulator.tempo import Tempo
+from rbdtui.simulator.tempo import SimClock
 
 _CHUNK_BYTES = 256 * 1024
 
@@ -16,7 +16,7 @@ _CHUNK_BYTES = 256 * 1024
 class Link:
     """What lies between all clients and one machine."""
 
-    def __init__(self, tempo: Tempo, *, rate_bytes_per_s: float | None = None) -> None:
+    def __init__(self, tempo: SimClock, *, rate_bytes_per_s: float | None = None) -> None:
         self._tempo = tempo
         self._plugged = asyncio.Event()
         self._plugged.set()

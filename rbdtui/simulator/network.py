@@ -10,7 +10,7 @@ from ipaddress import IPv4Address, IPv4Interface
 from typing import Any, Final, Generic, Protocol, TypeVar
 
 from rbdtui.simulator.files import os_error
-from rbdtui.simulator.tempo import Tempo
+from rbdtui.simulator.tempo import SimClock
 
 NO_ANSWER_S: Final = 20.0
 """How long a connection to nowhere stays without an answer; whoever asks has a shorter limit."""
@@ -30,7 +30,7 @@ class Listening:
     """Of a balancer's port: where the next connection is forwarded to, None when to nobody."""
 
 
-class Station(Protocol):
+class SimHost(Protocol):
     """What the network knows of a machine."""
 
     name: str
@@ -43,16 +43,16 @@ class Station(Protocol):
         ...
 
 
-StationT = TypeVar("StationT", bound=Station)
+SimHostT = TypeVar("SimHostT", bound=SimHost)
 
 
-class Network(Generic[StationT]):
+class Network(Generic[SimHostT]):
     """The segment that all machines of a fleet are on."""
 
-    def __init__(self, tempo: Tempo, seed: int) -> None:
+    def __init__(self, tempo: SimClock, seed: int) -> None:
         self.tempo = tempo
         self.random = random.Random(seed)  # noqa: S311 - invented latencies, nothing secret
-        self.machines: list[StationT] = []
+        self.machines: list[SimHostT] = []
         self.squatters: set[IPv4Address] = set()
         """Addresses that a foreign device answers for."""
         self.announced: list[str] = []
@@ -80,23 +80,23 @@ class Network(Generic[StationT]):
         """Plug a machine in again."""
         self._cut.discard(name)
 
-    def plugged(self, machine: StationT) -> bool:
+    def plugged(self, machine: SimHostT) -> bool:
         """Whether a machine runs and has a link."""
         return machine.powered and machine.name not in self._cut
 
-    def linked(self, one: StationT, other: StationT) -> bool:
+    def linked(self, one: SimHostT, other: SimHostT) -> bool:
         """Whether packets pass between two machines."""
         return one is other or (self.plugged(one) and self.plugged(other))
 
-    def holders(self, address: IPv4Address) -> list[StationT]:
+    def holders(self, address: IPv4Address) -> list[SimHostT]:
         """Running machines that have an address on an interface."""
         return [m for m in self.machines if m.powered and any(own.ip == address for own in m.addresses)]
 
-    def seen_by(self, machine: StationT, others: Iterable[StationT]) -> list[StationT]:
+    def seen_by(self, machine: SimHostT, others: Iterable[SimHostT]) -> list[SimHostT]:
         """Those of the others that a machine can talk to."""
         return [other for other in others if self.linked(machine, other)]
 
-    async def find(self, source: StationT, address: str, port: int) -> tuple[StationT, Listening]:
+    async def find(self, source: SimHostT, address: str, port: int) -> tuple[SimHostT, Listening]:
         """What a TCP connection from a machine meets; raises `OSError` as ``connect`` would, after as long."""
         try:
             wanted = IPv4Address(address) if address != "localhost" else IPv4Address("127.0.0.1")
@@ -116,7 +116,7 @@ class Network(Generic[StationT]):
             raise os_error(errno.ECONNREFUSED, f"{address}:{port}")
         return target, listening
 
-    async def find_end(self, source: StationT, address: str, port: int) -> tuple[StationT, Listening]:
+    async def find_end(self, source: SimHostT, address: str, port: int) -> tuple[SimHostT, Listening]:
         """The same past all balancers in between: what answers in the end."""
         target, listening = await self.find(source, address, port)
         while listening.leads_to is not None:
@@ -126,7 +126,7 @@ class Network(Generic[StationT]):
             target, listening = await self.find(target, *onward)
         return target, listening
 
-    async def _nobody(self, source: StationT, wanted: IPv4Address) -> None:
+    async def _nobody(self, source: SimHostT, wanted: IPv4Address) -> None:
         if wanted in source.address.network and self.plugged(source):
             # Nobody answers for the address in the segment: the kernel gives up after three seconds.
             await self.tempo.sleep(3.0)

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final, Protocol
 
-from rbdtui.simulator.tempo import Tempo
+from rbdtui.simulator.tempo import SimClock
 
 _SUFFIXES: Final = frozenset({"service", "timer", "socket", "target", "mount", "scope"})
 JOURNAL_LINES: Final = 20_000
@@ -113,7 +113,7 @@ class Unit:
 class Systemd:
     """The units and the journal of one host."""
 
-    def __init__(self, tempo: Tempo, find: Callable[[str], Program | None]) -> None:
+    def __init__(self, tempo: SimClock, find: Callable[[str], Program | None]) -> None:
         self._tempo, self._find = tempo, find
         self._units: dict[str, Unit] = {}
         self._next_pid = 400

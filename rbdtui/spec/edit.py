@@ -18,8 +18,8 @@ from rbdtui.errors import SentenceError
 from rbdtui.spec import fields
 from rbdtui.spec.loader import BYTE_ORDER_MARK, parse_spec
 from rbdtui.spec.surgery import (
-    Patient,
     Plain,
+    SourceText,
     SurgeryError,
     insert_item,
     insert_key,
@@ -105,7 +105,7 @@ def _apply(text: str, edit: Edit) -> str:
     intended = copy.deepcopy(data)
     operation.on_data(intended)
     try:
-        changed = operation.on_text(Patient(text, root))
+        changed = operation.on_text(SourceText(text, root))
     except SurgeryError:
         raise EditError(T("edit.unsafe", field=operation.shown)) from None
     result = _data(changed)
@@ -205,7 +205,7 @@ class _Operation:
         """Change the values."""
         raise NotImplementedError
 
-    def on_text(self, patient: Patient) -> str:
+    def on_text(self, patient: SourceText) -> str:
         """The changed text; raises `SurgeryError`."""
         raise NotImplementedError
 
@@ -233,7 +233,7 @@ class _Put(_Operation):
             raise self._missing()
         current[last] = copy.deepcopy(self.value)  # type: ignore[index]  # checked above
 
-    def on_text(self, patient: Patient) -> str:
+    def on_text(self, patient: SourceText) -> str:
         key, node, reached = _walk(patient.root, self.steps)
         value = self.value
         for step in reversed(self.steps[reached + 1 :]):
@@ -254,7 +254,7 @@ class _Append(_Operation):
         assert isinstance(items, list)
         items.append(copy.deepcopy(self.value))
 
-    def on_text(self, patient: Patient) -> str:
+    def on_text(self, patient: SourceText) -> str:
         key, node, _ = _walk(patient.root, self.steps)
         if not isinstance(node, SequenceNode):
             raise SurgeryError
@@ -269,7 +269,7 @@ class _Remove(_Operation):
         container = _lookup(data, self.steps[:-1])
         del container[self.steps[-1]]  # type: ignore[attr-defined]  # the path was looked up before
 
-    def on_text(self, patient: Patient) -> str:
+    def on_text(self, patient: SourceText) -> str:
         key, container, _ = _walk(patient.root, self.steps[:-1])
         last = self.steps[-1]
         if isinstance(container, SequenceNode) and isinstance(last, int):

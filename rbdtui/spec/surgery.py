@@ -32,7 +32,7 @@ class SurgeryError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Patient:
+class SourceText:
     """A text with its tree."""
 
     text: str
@@ -146,7 +146,7 @@ def _item_lines(items: Iterable[Plain], indent: str) -> list[str]:
     return lines
 
 
-def _spread_out(patient: Patient, key: TreeNode, old: TreeNode, items: Plain) -> str | None:
+def _spread_out(patient: SourceText, key: TreeNode, old: TreeNode, items: Plain) -> str | None:
     """The text with a list of sections below its key, an item after the other; None where only a line has room."""
     text = patient.text
     begins_line = not text[patient.line_start(key.start) : key.start].strip()
@@ -163,7 +163,7 @@ def _spread_out(patient: Patient, key: TreeNode, old: TreeNode, items: Plain) ->
     return head + "".join(line + patient.newline for line in lines) + text[patient.line_end(end) :]
 
 
-def replace_value(patient: Patient, key: TreeNode | None, old: TreeNode, new: Plain) -> str:
+def replace_value(patient: SourceText, key: TreeNode | None, old: TreeNode, new: Plain) -> str:
     """Put a value in place of another; ``key`` is None for an item of a list."""
     text = patient.text
     if key is not None and _is_list_of_sections(new):
@@ -185,7 +185,7 @@ def _realigned(rest: str, growth: int) -> str:
     return rest if gap is None else " " * max(1, len(gap[0]) - growth) + rest[gap.end() :]
 
 
-def _replace_block(patient: Patient, key: TreeNode | None, old: Mapping | Sequence, new: Plain) -> str:
+def _replace_block(patient: SourceText, key: TreeNode | None, old: Mapping | Sequence, new: Plain) -> str:
     """Below a key the new value goes behind its colon and the lines of the old one go away."""
     text = patient.text
     if key is None:
@@ -198,7 +198,7 @@ def _replace_block(patient: Patient, key: TreeNode | None, old: Mapping | Sequen
     return f"{text[:colon]} {rendered(new)}{text[colon:first_line]}{rest}"
 
 
-def insert_key(patient: Patient, mapping: Mapping, key: str, value: Plain) -> str:
+def insert_key(patient: SourceText, mapping: Mapping, key: str, value: Plain) -> str:
     """Add a key behind the last one of a section."""
     if mapping.flow:
         return _insert_flow(patient, mapping, mapping.entries[-1][1] if mapping.entries else None, {key: value})
@@ -206,7 +206,7 @@ def insert_key(patient: Patient, mapping: Mapping, key: str, value: Plain) -> st
     return patient.with_lines_after(patient.last_offset(mapping), lines)
 
 
-def insert_item(patient: Patient, sequence: Sequence, value: Plain) -> str:
+def insert_item(patient: SourceText, sequence: Sequence, value: Plain) -> str:
     """Add an item behind the last one of a list, written in the way of that one."""
     last = sequence.items[-1] if sequence.items else None
     if sequence.flow:
@@ -226,7 +226,7 @@ def insert_item(patient: Patient, sequence: Sequence, value: Plain) -> str:
     return patient.with_lines_after(behind, lines)
 
 
-def _insert_flow(patient: Patient, inside: Mapping | Sequence, last: TreeNode | None, value: Plain) -> str:
+def _insert_flow(patient: SourceText, inside: Mapping | Sequence, last: TreeNode | None, value: Plain) -> str:
     written = rendered(value)
     if isinstance(inside, Mapping):
         written = written[1:-1]
@@ -234,7 +234,7 @@ def _insert_flow(patient: Patient, inside: Mapping | Sequence, last: TreeNode | 
     return patient.text[:at] + (", " if last is not None else "") + written + patient.text[at:]
 
 
-def remove_entry(patient: Patient, key: TreeNode | None, container: Mapping | Sequence, index: int) -> str:
+def remove_entry(patient: SourceText, key: TreeNode | None, container: Mapping | Sequence, index: int) -> str:
     """Take an entry out of a section or list; ``key`` is that of the container, None at the top or in a list."""
     count = len(container.entries if isinstance(container, Mapping) else container.items)
     if container.flow:
@@ -251,7 +251,7 @@ def remove_entry(patient: Patient, key: TreeNode | None, container: Mapping | Se
     return patient.text[:start] + patient.text[_entry_span(patient, container, index + 1)[0] :]
 
 
-def _entry_span(patient: Patient, container: Mapping | Sequence, index: int) -> tuple[int, int]:
+def _entry_span(patient: SourceText, container: Mapping | Sequence, index: int) -> tuple[int, int]:
     if isinstance(container, Sequence):
         item = container.items[index]
         return item.start, patient.last_offset(item)
@@ -259,7 +259,7 @@ def _entry_span(patient: Patient, container: Mapping | Sequence, index: int) -> 
     return key.start, max(key.end, patient.last_offset(value))
 
 
-def _remove_flow(patient: Patient, spans: list[tuple[int, int]], index: int) -> str:
+def _remove_flow(patient: SourceText, spans: list[tuple[int, int]], index: int) -> str:
     """Take the entry and one comma, never a comment."""
     text = patient.text
     start, end = spans[index]
@@ -276,7 +276,7 @@ def _remove_flow(patient: Patient, spans: list[tuple[int, int]], index: int) -> 
     return text[:start] + text[comma.end() if comma else end :]
 
 
-def _dash_line(patient: Patient, item_start: int) -> int:
+def _dash_line(patient: SourceText, item_start: int) -> int:
     """Offset in the line that holds the dash of an item."""
     line = patient.line_start(item_start)
     while not _DASH_LINE.match(patient.text[line : patient.line_end(line)].rstrip("\r\n")):

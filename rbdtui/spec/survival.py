@@ -13,7 +13,7 @@ from rbdtui.words import T, Text
 _MOST_NAMES: Final = 4
 
 
-class Fate(StrEnum):
+class Impact(StrEnum):
     """What a node's death means for one thing."""
 
     UNTOUCHED = "untouched"
@@ -27,9 +27,9 @@ class Fate(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """The fate of one thing, and a few words on it."""
+    """The impact of one thing, and a few words on it."""
 
-    fate: Fate
+    impact: Impact
     text: Text
 
 
@@ -116,31 +116,31 @@ def _survival(roster: _Roster, node: Node) -> Survival:
 
 def _etcd(node: Node, members: int, left: int, needed: int) -> Outcome:
     if Role.ETCD not in node.roles:
-        return Outcome(Fate.UNTOUCHED, T("survival.etcd.untouched", members=members))
+        return Outcome(Impact.UNTOUCHED, T("survival.etcd.untouched", members=members))
     if left >= needed:
-        return Outcome(Fate.HOLDS, T("survival.etcd.holds", left=left, members=members))
-    return Outcome(Fate.LOST, T("survival.etcd.lost", left=left, members=members, needed=needed))
+        return Outcome(Impact.HOLDS, T("survival.etcd.holds", left=left, members=members))
+    return Outcome(Impact.LOST, T("survival.etcd.lost", left=left, members=members, needed=needed))
 
 
 def _api(roster: _Roster, node: Node, etcd: Outcome) -> Outcome:
     left = roster.others(Role.CONTROL_PLANE, node)
     mode = roster.spec.kubernetes.api.mode
-    if etcd.fate is Fate.LOST:
-        return Outcome(Fate.LOST, T("survival.api.without_etcd"))
+    if etcd.impact is Impact.LOST:
+        return Outcome(Impact.LOST, T("survival.api.without_etcd"))
     if not left.count:
-        return Outcome(Fate.LOST, T("survival.api.no_server"))
+        return Outcome(Impact.LOST, T("survival.api.no_server"))
     if mode is ApiMode.FIRST_SERVER and node.name == roster.first_server:
-        return Outcome(Fate.LOST, T("survival.api.first_server", node=node.name))
+        return Outcome(Impact.LOST, T("survival.api.first_server", node=node.name))
     if mode is ApiMode.VIP:
         carriers = roster.nodes[roster.carrier]
         if node in carriers and len(carriers) == 1:
-            return Outcome(Fate.LOST, T("survival.api.vip_gone"))
-        fate = Fate.HOLDS if Role.CONTROL_PLANE in node.roles or node in carriers else Fate.UNTOUCHED
-        return Outcome(fate, T("survival.api.on_vip"))
-    fate = Fate.HOLDS if Role.CONTROL_PLANE in node.roles else Fate.UNTOUCHED
+            return Outcome(Impact.LOST, T("survival.api.vip_gone"))
+        impact = Impact.HOLDS if Role.CONTROL_PLANE in node.roles or node in carriers else Impact.UNTOUCHED
+        return Outcome(impact, T("survival.api.on_vip"))
+    impact = Impact.HOLDS if Role.CONTROL_PLANE in node.roles else Impact.UNTOUCHED
     if mode is ApiMode.EXTERNAL:
-        return Outcome(fate, T("survival.api.on_balancer", nodes=str(left)))
-    return Outcome(fate, T("survival.api.on_first_server", node=roster.first_server))
+        return Outcome(impact, T("survival.api.on_balancer", nodes=str(left)))
+    return Outcome(impact, T("survival.api.on_first_server", node=roster.first_server))
 
 
 def _gateway(roster: _Roster, node: Node) -> Outcome:
@@ -149,32 +149,32 @@ def _gateway(roster: _Roster, node: Node) -> Outcome:
         return _vip_moves(roster.others(Role.BALANCER, node))
     left = roster.others(Role.GATEWAY, node)
     if not roster.nodes[Role.GATEWAY]:
-        return Outcome(Fate.UNUSED, T("survival.gateway.unused"))
+        return Outcome(Impact.UNUSED, T("survival.gateway.unused"))
     if Role.GATEWAY not in node.roles:
-        return Outcome(Fate.UNTOUCHED, T("survival.gateway.untouched", nodes=str(left)))
+        return Outcome(Impact.UNTOUCHED, T("survival.gateway.untouched", nodes=str(left)))
     if not left.count:
-        return Outcome(Fate.LOST, T("survival.gateway.lost"))
+        return Outcome(Impact.LOST, T("survival.gateway.lost"))
     if mode is GatewayMode.NONE:
-        return Outcome(Fate.HOLDS, T("survival.gateway.own_addresses", nodes=str(left)))
+        return Outcome(Impact.HOLDS, T("survival.gateway.own_addresses", nodes=str(left)))
     if mode in (GatewayMode.EXTERNAL, GatewayMode.HAPROXY):
-        return Outcome(Fate.HOLDS, T("survival.gateway.balanced", nodes=str(left)))
+        return Outcome(Impact.HOLDS, T("survival.gateway.balanced", nodes=str(left)))
     return _vip_moves(left)
 
 
 def _vip_moves(left: _Others) -> Outcome:
     if not left.count:
-        return Outcome(Fate.LOST, T("survival.gateway.vip_lost"))
+        return Outcome(Impact.LOST, T("survival.gateway.vip_lost"))
     if left.count == 1:
-        return Outcome(Fate.HOLDS, T("survival.gateway.moves", node=left.shown[0]))
-    return Outcome(Fate.HOLDS, T("survival.gateway.moves_to_one_of", nodes=str(left)))
+        return Outcome(Impact.HOLDS, T("survival.gateway.moves", node=left.shown[0]))
+    return Outcome(Impact.HOLDS, T("survival.gateway.moves_to_one_of", nodes=str(left)))
 
 
 def _builds(roster: _Roster, node: Node) -> Outcome:
     left = roster.others(Role.BUILD, node)
     if not roster.spec.profile.has_builds or not roster.nodes[Role.BUILD]:
-        return Outcome(Fate.UNUSED, T("survival.builds.unused"))
+        return Outcome(Impact.UNUSED, T("survival.builds.unused"))
     if Role.BUILD not in node.roles:
-        return Outcome(Fate.UNTOUCHED, T("survival.builds.on", nodes=str(left)))
+        return Outcome(Impact.UNTOUCHED, T("survival.builds.on", nodes=str(left)))
     if left.count:
-        return Outcome(Fate.HOLDS, T("survival.builds.on", nodes=str(left)))
-    return Outcome(Fate.LOST, T("survival.builds.lost"))
+        return Outcome(Impact.HOLDS, T("survival.builds.on", nodes=str(left)))
+    return Outcome(Impact.LOST, T("survival.builds.lost"))

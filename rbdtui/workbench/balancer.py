@@ -11,16 +11,16 @@ from enum import StrEnum
 from ipaddress import IPv4Address, IPv4Interface
 from typing import Final
 
-from rbdtui.checks.addresses import POD_INTERFACES
+from rbdtui.checks.hosts.addresses import POD_INTERFACES
 from rbdtui.checks.services.vip import VipQuestion
 from rbdtui.facts.model import NodeFacts
 from rbdtui.plan.cluster import vip_priority
 from rbdtui.plan.steps.keepalived import has_check
 from rbdtui.spec.balanced import API_PORT, Behind, Forwarded, forwarded_by_pair, to_gateways, to_servers
 from rbdtui.spec.model import ApiMode, ClusterSpec, GatewayMode, Node
-from rbdtui.workbench.draft import Data
-from rbdtui.workbench.live import LiveSnapshot
-from rbdtui.workbench.operations import field_of, nodes_in, put, text_at
+from rbdtui.workbench.draft.draft import Data
+from rbdtui.workbench.draft.operations import field_of, nodes_in, put, text_at
+from rbdtui.workbench.live.live import LiveSnapshot
 from rbdtui.workbench.roles import Sketch, sketch
 
 AUTO: Final = "auto"

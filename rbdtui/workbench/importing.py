@@ -11,11 +11,11 @@ from typing import cast
 from rbdtui.importers.imported import Hidden, Imported
 from rbdtui.spec.edit import apply_edits, unified_diff
 from rbdtui.spec.loader import LoadedSpec
-from rbdtui.workbench.draft import Data
+from rbdtui.workbench.draft.draft import Data
+from rbdtui.workbench.draft.saving import edits_between
 from rbdtui.workbench.pasting.adding import add_pasted, forget_example, name_secrets
 from rbdtui.workbench.pasting.reading import take
 from rbdtui.workbench.pasting.taken import Pasted
-from rbdtui.workbench.saving import edits_between
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,8 +15,8 @@ from rbdtui.roles import OUTSIDE
 from rbdtui.spec.model import ApiMode, ClusterSpec, GatewayMode, Role, made_sections
 from rbdtui.spec.rules import check_rules
 from rbdtui.spec.values import NAME_PATTERN
-from rbdtui.workbench.draft import Data, Draft
-from rbdtui.workbench.operations import field_of, nodes_in, put, uses_builds, value_at
+from rbdtui.workbench.draft.draft import Data, Draft
+from rbdtui.workbench.draft.operations import field_of, nodes_in, put, uses_builds, value_at
 from rbdtui.workbench.sections import ROLES, findings_in
 
 
@@ -46,7 +46,7 @@ COUNT_RULES: Final[Mapping[Role, tuple[str, ...]]] = {
     Role.SERVICE: ("RBD-MADE-002",),
 }
 """Codes of the rules on how many nodes have a role."""
-DEATH_RULES: Final = "RBD-DEATH-"
+LOSS_RULES: Final = "RBD-LOSS-"
 """How the codes of warnings begin that tell what is lost with a node."""
 
 

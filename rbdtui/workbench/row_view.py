@@ -13,9 +13,9 @@ from enum import StrEnum
 from ipaddress import AddressValueError, IPv4Address
 from typing import Final
 
-from rbdtui.workbench.draft import Data
-from rbdtui.workbench.node_rows import Mark
-from rbdtui.workbench.operations import field_of, nodes_in
+from rbdtui.workbench.draft.draft import Data
+from rbdtui.workbench.draft.operations import field_of, nodes_in
+from rbdtui.workbench.live.node_rows import Mark
 
 
 class Order(StrEnum):

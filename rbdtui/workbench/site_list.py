@@ -41,7 +41,7 @@ class Repair(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Glance:
+class SiteSummary:
     """A site as one line of a list."""
 
     path: Path
@@ -57,18 +57,18 @@ class Glance:
     """Why it cannot be opened."""
 
 
-def glance_at(path: Path) -> Glance:
+def summary_of_site(path: Path) -> SiteSummary:
     """Look at a site without opening it; never raises for what a directory may hold."""
     try:
         site = Site.open(path)
         loaded = load_spec(site.spec_file)
         if loaded.data is None:
-            return Glance(path, path.name, problem=T("site.bad_spec", path=str(site.spec_file)))
+            return SiteSummary(path, path.name, problem=T("site.bad_spec", path=str(site.spec_file)))
         data = loaded.data
         nodes = data.get("nodes")
         runs = site.run_ids()
         active = find_active(site)
-        return Glance(
+        return SiteSummary(
             path,
             str(data.get("name") or path.name),
             str(data.get("profile") or ""),
@@ -78,9 +78,9 @@ def glance_at(path: Path) -> Glance:
             len(runs),
         )
     except SiteError as error:
-        return Glance(path, path.name, problem=error.text)
+        return SiteSummary(path, path.name, problem=error.text)
     except OSError as error:
-        return Glance(path, path.name, problem=T("site.absent", path=str(path), reason=error.strerror or ""))
+        return SiteSummary(path, path.name, problem=T("site.absent", path=str(path), reason=error.strerror or ""))
 
 
 def _outcome(journal: Path) -> RunOutcome | None:

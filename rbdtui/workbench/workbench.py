@@ -30,18 +30,18 @@ from rbdtui.transport.hostkeys import SeenHostKey
 from rbdtui.vault import VaultError
 from rbdtui.words import T
 from rbdtui.workbench.background import BackgroundLoop
-from rbdtui.workbench.bundle_view import BundleLook, BundleView
-from rbdtui.workbench.draft import Data, Draft
-from rbdtui.workbench.draft_file import DraftFile
+from rbdtui.workbench.draft.draft import Data, Draft
+from rbdtui.workbench.draft.draft_file import DraftFile
+from rbdtui.workbench.draft.file_watch import FileWatch
+from rbdtui.workbench.draft.local_files import LocalFiles
 from rbdtui.workbench.faults import FaultLine
-from rbdtui.workbench.file_watch import FileWatch
-from rbdtui.workbench.health_view import HealthFollower
-from rbdtui.workbench.live import LiveNodes, LiveSnapshot
-from rbdtui.workbench.local_files import LocalFiles
+from rbdtui.workbench.health.health_view import HealthFollower
+from rbdtui.workbench.live.bundle_view import BundleLook, BundleView
+from rbdtui.workbench.live.live import LiveNodes, LiveSnapshot
 from rbdtui.workbench.passphrase import HeldPassphrase
-from rbdtui.workbench.preflight_view import LookState, Preflight, PreflightView
-from rbdtui.workbench.run_list import run_line
-from rbdtui.workbench.run_view import RunFollower
+from rbdtui.workbench.review.preflight_view import Preflight, PreflightStatus, PreflightView
+from rbdtui.workbench.run.run_list import run_line
+from rbdtui.workbench.run.run_view import RunFollower
 from rbdtui.workbench.sections import (
     HEALTH,
     NODES,
@@ -528,11 +528,11 @@ class Workbench:
             return SectionStatus(section)
         busy = {
             NODES: self.live.busy,
-            REVIEW: self.preflight.state is LookState.LOOKING,
+            REVIEW: self.preflight.state is PreflightStatus.LOOKING,
         }
         if busy.get(section) or section in self._sections_asked():
             return SectionStatus(section, SectionState.CHECKING)
-        if section == REVIEW and self.preflight.state is LookState.FAILED:
+        if section == REVIEW and self.preflight.state is PreflightStatus.FAILED:
             return SectionStatus(section, SectionState.PROBLEMS, 1)
         if self.draft.spec is None:
             return SectionStatus(section)  # a mistake elsewhere keeps the rules from being judged: nothing is known

@@ -12,7 +12,7 @@ from textual.widget import Widget
 from rbdtui.engine.state import StepState
 from rbdtui.terminal_text import clean_lines
 from rbdtui.words import T, Text
-from screens.base import Dialog, OurScreen, Words
+from screens.shell.base import BaseScreen, Dialog, Words
 
 
 class ChangesDialog(Dialog[None]):
@@ -42,14 +42,14 @@ class ChangesDialog(Dialog[None]):
         return page
 
 
-def change_text(screen: OurScreen[Any], title: str, detail: str) -> Line:
+def change_text(screen: BaseScreen[Any], title: str, detail: str) -> Line:
     """One change: its sentence, and below it the commands or the difference of a file."""
     page = Line()
     page.append(f"{title}\n", style="bold")
     return page.append_text(detail_text(screen, detail, indent="  "))
 
 
-def detail_text(screen: OurScreen[Any], detail: str, *, indent: str = "") -> Line:
+def detail_text(screen: BaseScreen[Any], detail: str, *, indent: str = "") -> Line:
     """Commands, or a difference in the colours that it has everywhere; ends every line."""
     page = Line()
     for line in clean_lines(detail.rstrip()) if detail.strip() else ():

@@ -9,7 +9,7 @@ from textual.binding import BindingType
 from textual.widget import Widget
 
 from rbdtui.words import T, Text
-from screens.base import Dialog, Words, key
+from screens.shell.base import Dialog, Words, key
 from screens.widgets.field import TextLine
 
 

@@ -15,7 +15,7 @@ from textual.widgets.option_list import Option
 
 from rbdtui.words import T, Text
 from rbdtui.workbench.faults import SHORT_FAULTS, FaultLine
-from screens.base import Dialog, Words, key
+from screens.shell.base import Dialog, Words, key
 from screens.widgets.choices import Choices
 from screens.widgets.field import ChoiceLine
 

@@ -11,7 +11,7 @@ from textual.widgets import OptionList
 from textual.widgets.option_list import Option
 
 from rbdtui.words import Text
-from screens.base import Dialog, key
+from screens.shell.base import Dialog, key
 from screens.widgets.choices import Choices
 from screens.widgets.field import TextLine
 

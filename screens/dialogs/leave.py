@@ -9,8 +9,8 @@ from textual.binding import BindingType
 from textual.widget import Widget
 
 from rbdtui.words import T, Text
-from screens.base import Dialog, Words, key
-from screens.paths import return_command
+from screens.shell.base import Dialog, Words, key
+from screens.terminal.paths import return_command
 
 
 class LeaveDialog(Dialog[bool]):

@@ -15,10 +15,10 @@ from textual.widgets.option_list import Option
 
 from rbdtui.terminal_text import clean_line
 from rbdtui.words import T, Text
-from screens.base import OurScreen, key
 from screens.dialogs.found_by_typing import FoundByTyping
-from screens.keys import key_actions
-from screens.sections import SECTION_SCREENS
+from screens.shell.base import BaseScreen, key
+from screens.shell.keys import key_actions
+from screens.shell.sections import SECTION_SCREENS
 
 WORD_CELLS = 44
 
@@ -39,7 +39,7 @@ class PaletteDialog(FoundByTyping[Command]):
     BINDINGS: ClassVar[list[BindingType]] = [key("enter", "choose", "do", priority=True)]
     HINT = T("palette.hint")
 
-    def __init__(self, behind: OurScreen[Any]) -> None:
+    def __init__(self, behind: BaseScreen[Any]) -> None:
         super().__init__()
         self._behind = behind
         self._commands = self._all()

@@ -12,7 +12,7 @@ from textual.widget import Widget
 
 from rbdtui.vault import LEAST_PASSPHRASE_CHARS
 from rbdtui.words import T, Text
-from screens.base import Dialog, Words, key
+from screens.shell.base import Dialog, Words, key
 from screens.widgets.field import Field
 
 

@@ -10,9 +10,9 @@ from typing import Final
 from textual.widget import Widget
 
 from rbdtui.words import LANGUAGES, T, Text, current_language
-from screens.base import Dialog, Words
-from screens.settings import Settings
-from screens.theme_names import DARK, THEME_NAMES
+from screens.shell.base import Dialog, Words
+from screens.terminal.settings import Settings
+from screens.terminal.theme_names import DARK, THEME_NAMES
 from screens.widgets.field import Choice, ChoiceLine
 
 _OFF_ON: Final = ("off", "on")

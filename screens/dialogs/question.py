@@ -15,9 +15,9 @@ from textual.widgets.option_list import Option
 from rbdtui.engine.events import Choice, QuestionAsked, StepFailed
 from rbdtui.terminal_text import clean_lines
 from rbdtui.words import T, Text
-from rbdtui.workbench.run_view import RunFollower
-from screens import clock
-from screens.base import Dialog, Words, css, key
+from rbdtui.workbench.run.run_view import RunFollower
+from screens.shell.base import Dialog, Words, css, key
+from screens.terminal import clock
 from screens.widgets.choices import Choices
 
 EVIDENCE_LINES: Final = 5

@@ -13,8 +13,8 @@ from textual.widgets import Static, TextArea
 from rbdtui.findings import Finding
 from rbdtui.spec.loader import parse_mapping
 from rbdtui.words import T, Text
-from rbdtui.workbench.yaml_text import as_text
-from screens.base import Dialog, Words, key
+from rbdtui.workbench.draft.yaml_text import as_text
+from screens.shell.base import Dialog, Words, key
 from screens.widgets.field import severity_look
 
 

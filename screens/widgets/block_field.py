@@ -15,8 +15,8 @@ from textual.widget import Widget
 from rbdtui.findings import Finding
 from rbdtui.terminal_text import clean_line
 from rbdtui.words import T, Text
-from screens.base import key
-from screens.theme import rich_colour
+from screens.shell.base import key
+from screens.terminal.theme import rich_colour
 from screens.widgets.field import Label, Verdict
 
 

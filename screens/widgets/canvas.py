@@ -15,7 +15,7 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from rbdtui.terminal_text import clean_line
-from screens.theme import rich_colour
+from screens.terminal.theme import rich_colour
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from textual.binding import BindingType
 from textual.geometry import Region
 from textual.message import Message
 
-from screens.base import key
+from screens.shell.base import key
 from screens.widgets.canvas import Canvas, Span, Spans, cut
 from screens.widgets.field import MORE_LEFT, MORE_RIGHT
 from screens.widgets.frame import signs

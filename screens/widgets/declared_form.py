@@ -1,4 +1,4 @@
-"""A form made of what `screens.form_fields` declares: it shows the draft, and takes over what is typed and chosen."""
+"""A form of what `screens.widgets.form_fields` declares: it shows the draft and takes what is typed and chosen."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from textual.widget import Widget
 from rbdtui.findings import Finding
 from rbdtui.spec.section_at import default_at, is_used
 from rbdtui.words import T
-from rbdtui.workbench.draft import Data
-from rbdtui.workbench.operations import (
-    Aside,
+from rbdtui.workbench.draft.draft import Data
+from rbdtui.workbench.draft.operations import (
+    Stash,
     Value,
     mode_in,
     number_or_text,
@@ -24,10 +24,13 @@ from rbdtui.workbench.operations import (
     set_mode,
     value_at,
 )
+from rbdtui.workbench.live.service_words import Advice, look_at, words_of
 from rbdtui.workbench.sections import findings_in
-from rbdtui.workbench.service_words import Advice, look_at, words_of
-from screens.base import OurScreen, Words
-from screens.form_fields import (
+from screens.shell.base import BaseScreen, Words
+from screens.widgets import field as shown
+from screens.widgets.block_field import BlockField, BlockLine
+from screens.widgets.findings_below import FindingsBelow
+from screens.widgets.form_fields import (
     Block,
     Choice,
     Declared,
@@ -40,15 +43,12 @@ from screens.form_fields import (
     Offered,
     Secret,
 )
-from screens.widgets import field as shown
-from screens.widgets.block_field import BlockField, BlockLine
-from screens.widgets.findings_below import FindingsBelow
 from screens.widgets.offered import OfferLine
 from screens.widgets.secret_field import SecretField, SecretLine, answer_wish
 
 if TYPE_CHECKING:
     from rbdtui.workbench.workbench import Workbench
-    from screens.program import Program
+    from screens.shell.program import Program
 
 _BETWEEN: Final = re.compile(r"[\s,;，、；]+")
 """What stands between several texts in one line."""
@@ -74,7 +74,7 @@ class DeclaredForm(shown.Form):
         super().__init__(id=id)
         self._fields, self._section = fields, section
         self._parts: list[tuple[FormField, Part]] = []
-        self._aside: Aside = {}
+        self._aside: Stash = {}
         """Values that a mode has no use for, so that they come back with it."""
         self._typed: dict[str, str] = {}
         """What was typed last into fields that hold several texts."""
@@ -318,8 +318,8 @@ class DeclaredForm(shown.Form):
             self.workbench.change(lambda data: put(data, path, answer or ""))
 
     @property
-    def _screen_here(self) -> OurScreen[object]:
-        return cast("OurScreen[object]", self.screen)
+    def _screen_here(self) -> BaseScreen[object]:
+        return cast("BaseScreen[object]", self.screen)
 
 
 def _entries(typed: str) -> list[str]:

@@ -19,7 +19,7 @@ from textual.widgets import Input
 from rbdtui.findings import Finding, Severity
 from rbdtui.terminal_text import clean_line
 from rbdtui.words import Text
-from screens.theme import rich_colour
+from screens.terminal.theme import rich_colour
 from screens.widgets.frame import signs
 from screens.widgets.hanging import Sentence
 

@@ -17,7 +17,7 @@ from textual.widget import Widget
 from rbdtui.terminal_text import sanitize
 from rbdtui.words import T, Text
 from rbdtui.workbench.sections import SectionState
-from screens.theme import Glyphs, rich_colour
+from screens.terminal.theme import Glyphs, rich_colour
 from screens.widgets.hanging import Sentence
 
 

@@ -12,7 +12,7 @@ from rbdtui.engine.state import StepState, StepStatus
 from rbdtui.plan.step import StepKind
 from rbdtui.probes.model import ProbeState
 from rbdtui.words import T, Text
-from screens.clock import Moment, lapse
+from screens.terminal.clock import Moment, lapse
 from screens.widgets.canvas import cut
 
 BAR_CELLS: Final = 5

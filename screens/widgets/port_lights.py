@@ -11,8 +11,8 @@ from textual.geometry import Size
 
 from rbdtui.probes.model import BALANCER, VIP
 from rbdtui.words import T
-from rbdtui.workbench.gateway_view import GatewayView, Light
-from screens.clock import moment
+from rbdtui.workbench.health.gateway_view import GatewayView, Light
+from screens.terminal.clock import moment
 from screens.widgets.canvas import Canvas, Span, Spans, cut, cut_name
 from screens.widgets.marks import PROBE_MARKS, state_word
 

@@ -11,7 +11,7 @@ from screens.widgets.canvas import look_style
 from screens.widgets.hanging import Sentence
 
 
-class Said(Sentence, can_focus=False):
+class MessageBlock(Sentence, can_focus=False):
     """Sentences; there only while there are any."""
 
     DEFAULT_CSS = "Said { height: auto; width: 1fr; }"

@@ -16,11 +16,11 @@ from rbdtui.findings import Finding
 from rbdtui.spec.values import SECRET_PREFIX
 from rbdtui.terminal_text import clean_line
 from rbdtui.words import T, Text
-from rbdtui.workbench import operations
-from rbdtui.workbench.draft import Data
+from rbdtui.workbench.draft import operations
+from rbdtui.workbench.draft.draft import Data
 from rbdtui.workbench.workbench import Workbench
-from screens.base import OurScreen, R, key
-from screens.theme import rich_colour
+from screens.shell.base import BaseScreen, R, key
+from screens.terminal.theme import rich_colour
 from screens.widgets.field import Label, Verdict
 
 
@@ -101,7 +101,7 @@ class SecretField(Widget):
 
 
 async def answer_wish(
-    screen: OurScreen[R], field: SecretField, *, store: bool, paths: Callable[[], Sequence[str]]
+    screen: BaseScreen[R], field: SecretField, *, store: bool, paths: Callable[[], Sequence[str]]
 ) -> None:
     """Store a secret and have the fields at ``paths`` refer to it, or refer to none any more.
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from rbdtui.workbench.operations import text_at
+from rbdtui.workbench.draft.operations import text_at
 from rbdtui.workbench.row_view import RowView
-from screens.form_fields import Declared
 from screens.widgets.declared_form import DeclaredForm
+from screens.widgets.form_fields import Declared
 
 
 class ServersForm(DeclaredForm):

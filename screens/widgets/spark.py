@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from screens.theme import Glyphs
+from screens.terminal.theme import Glyphs
 
 
 def spark(latencies_ms: Sequence[float | None], cells: int, glyphs: Glyphs) -> str:

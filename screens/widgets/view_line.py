@@ -16,8 +16,8 @@ from textual.widget import Widget
 from textual.widgets import Input, Static
 
 from rbdtui.words import Text
-from screens.base import key
-from screens.theme import rich_colour
+from screens.shell.base import key
+from screens.terminal.theme import rich_colour
 from screens.widgets.field import TextLine
 from screens.widgets.frame import signs
 

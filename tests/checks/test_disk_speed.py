@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from rbdtui.checks.disk_speed import read_times, slow_disk
+from rbdtui.checks.hosts.disk_speed import read_times, slow_disk
 from rbdtui.checks.preflight import preflight
 from rbdtui.findings import Place, Severity
 from rbdtui.transport.answers import parse_answer

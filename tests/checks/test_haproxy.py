@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from rbdtui.checks import check_cluster, check_node
-from rbdtui.checks.ports import Way, listening_needs, ways
+from rbdtui.checks.hosts.ports import Way, listening_needs, ways
 from rbdtui.checks.services.balancer import CHECK
 from rbdtui.checks.view import ClusterView
 from rbdtui.facts.model import Listener, NodeFacts

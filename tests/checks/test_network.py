@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rbdtui.checks import check_network
-from rbdtui.checks.ports import Way, listening_needs, ways
+from rbdtui.checks.hosts.ports import Way, listening_needs, ways
 from rbdtui.checks.services import judge_service, vip
 from rbdtui.checks.services.asking import Asking, no_secret
 from rbdtui.checks.services.vip import VipAnswer

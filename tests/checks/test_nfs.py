@@ -21,7 +21,7 @@ from rbdtui.checks.services.nfs_wire import Export, PathState, Status, ThrowAway
 from rbdtui.checks.services.rpc import RpcError, RpcFault, rpc_client
 from rbdtui.checks.view import ClusterView
 from rbdtui.findings import Finding, Severity
-from rbdtui.probes.wire import Place, Trouble, WireError
+from rbdtui.probes.wire import Place, ProbeFailure, WireError
 from rbdtui.transport.base import Host, Reach, ReachResult
 from tests.checks.support import place, spec_of
 from tests.lab.servers.enclosed import Enclosure, why_no_enclosure
@@ -330,7 +330,7 @@ def record(body: bytes) -> bytes:
 
 
 NOT_NFS = [
-    pytest.param(hangs_up, Trouble.CLOSED, id="hangs up"),
+    pytest.param(hangs_up, ProbeFailure.CLOSED, id="hangs up"),
     pytest.param(speaks_http, RpcFault.NOT_RPC, id="HTTP"),
     pytest.param(sends(b"\xff\xff\xff\xff"), RpcFault.NOT_RPC, id="a record of 2 GiB"),
     pytest.param(sends(b"\x00\x00\x00\x00", times=5000), RpcFault.NOT_RPC, id="empty pieces without end"),
@@ -367,7 +367,7 @@ async def serving() -> AsyncIterator[Callable[[Serve], Awaitable[Place]]]:
 
 @pytest.mark.parametrize(("serve", "fault"), NOT_NFS)
 async def test_what_is_no_nfs_server_is_told_and_costs_little(
-    serve: Serve, fault: RpcFault | Trouble, serving: Callable[[Serve], Awaitable[Place]]
+    serve: Serve, fault: RpcFault | ProbeFailure, serving: Callable[[Serve], Awaitable[Place]]
 ) -> None:
     server = await serving(serve)
     async with rpc_client(server, connect_s=3, answer_s=5) as client:
@@ -383,7 +383,7 @@ async def test_a_server_that_says_nothing_is_given_up(serving: Callable[[Serve],
     async with rpc_client(server, connect_s=3, answer_s=0.2) as client:
         with pytest.raises(WireError) as raised:
             await client.call(nfs_wire.NFS_3, 0)
-    assert raised.value.trouble is Trouble.SILENT
+    assert raised.value.trouble is ProbeFailure.SILENT
 
 
 async def test_what_answers_at_the_port_and_is_no_nfs_server_is_a_finding(bare: Enclosure) -> None:

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from rbdtui.checks import check_node
-from rbdtui.checks.ports import listening_needs
+from rbdtui.checks.hosts.ports import listening_needs
 from rbdtui.facts.model import Listener
 from rbdtui.findings import Severity
 from rbdtui.rke2_version import Rke2Version

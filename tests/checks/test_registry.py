@@ -22,7 +22,7 @@ from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
 from rbdtui.checks.services import THIS_MACHINE, Asking
 from rbdtui.checks.services.registry import CHECK
-from rbdtui.checks.services.registry_answer import Fault, RegistryAnswer, RegistryQuestion, Trouble
+from rbdtui.checks.services.registry_answer import Fault, RegistryAnswer, RegistryFailure, RegistryQuestion
 from rbdtui.checks.services.registry_trial import Trial
 from rbdtui.checks.view import ClusterView
 from rbdtui.findings import Finding
@@ -339,7 +339,7 @@ async def test_from_a_node_by_its_sshd(authority: Authority, ca: Path, node: Ask
 
 
 def test_several_nodes_that_see_the_same_are_one_finding() -> None:
-    seen = RegistryAnswer((Trouble(Fault.NO_PUSH, "DENIED", 403),))
+    seen = RegistryAnswer((RegistryFailure(Fault.NO_PUSH, "DENIED", 403),))
     answers = {"node1": seen, "node2": seen, "node3": RegistryAnswer(), THIS_MACHINE: RegistryAnswer()}
     asked = RegistryQuestion("hub.corp", 443, True, "rainbond", USER, "registry", "", True, ())
     found = judged(answers, asked)

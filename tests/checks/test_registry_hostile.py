@@ -16,7 +16,7 @@ from rbdtui.checks.services import Asking
 from rbdtui.checks.services import registry_client as client
 from rbdtui.checks.services import registry_tls as tls
 from rbdtui.checks.services.registry import CHECK
-from rbdtui.checks.services.registry_answer import Fault, RegistryAnswer, RegistryQuestion, Trouble
+from rbdtui.checks.services.registry_answer import Fault, RegistryAnswer, RegistryFailure, RegistryQuestion
 from tests.checks.test_registry import PASSWORD, USER, judged
 
 Serve = Callable[[str, bytes, asyncio.StreamWriter], Awaitable[None]]
@@ -223,15 +223,15 @@ async def test_a_check_of_a_silent_registry_ends_at_once_when_it_is_cancelled() 
 
 
 SEEN = [
-    (Trouble(Fault.OBSTACLE, "", 3), "RBD-REG-103", "error"),
-    (Trouble(Fault.OBSTACLE, "", 5), "RBD-REG-105", "warning"),
-    (Trouble(Fault.TLS_REFUSED, "tlsv1 alert"), "RBD-REG-120", "error"),
-    (Trouble(Fault.CERTIFICATE, "unsuitable certificate purpose"), "RBD-REG-126", "error"),
+    (RegistryFailure(Fault.OBSTACLE, "", 3), "RBD-REG-103", "error"),
+    (RegistryFailure(Fault.OBSTACLE, "", 5), "RBD-REG-105", "warning"),
+    (RegistryFailure(Fault.TLS_REFUSED, "tlsv1 alert"), "RBD-REG-120", "error"),
+    (RegistryFailure(Fault.CERTIFICATE, "unsuitable certificate purpose"), "RBD-REG-126", "error"),
 ]
 
 
 @pytest.mark.parametrize(("trouble", "code", "severity"), SEEN)
-def test_what_an_answer_means(trouble: Trouble, code: str, severity: str) -> None:
+def test_what_an_answer_means(trouble: RegistryFailure, code: str, severity: str) -> None:
     asked = RegistryQuestion("hub.corp", 443, True, "rainbond", USER, "registry", "", True, ())
     found = judged({"node1": RegistryAnswer((trouble,))}, asked)
     assert [(each.code, str(each.severity)) for each in found] == [(code, severity)]

@@ -31,7 +31,7 @@ from rbdtui.simulator.fleet import SimulatedFleet
 from rbdtui.site import Site
 from rbdtui.transport.base import SimulatedOnlyError
 from rbdtui.words import LANGUAGES
-from rbdtui.workbench.live import LiveState
+from rbdtui.workbench.live.live import LiveState
 from rbdtui.workbench.passphrase import HeldPassphrase
 from rbdtui.workbench.workbench import Workbench
 from tests.checks.test_services import PortOpen

@@ -13,9 +13,9 @@ import pytest
 from rbdtui.cli.output import Exit
 from rbdtui.site import Site, SiteError
 from rbdtui.words import LANGUAGES
-from rbdtui.workbench.run_list import list_runs
-from rbdtui.workbench.site_list import glance_at
-from screens.clock import day, lapse
+from rbdtui.workbench.run.run_list import list_runs
+from rbdtui.workbench.site_list import summary_of_site
+from screens.terminal.clock import day, lapse
 from tests.cli import console
 from tests.cli.hosts import fill_vault
 from tests.spec.samples import changed
@@ -63,7 +63,7 @@ def test_a_link_is_not_written_through(site: Path, mine: Path, name: str, capsys
         words = [str(site / "passphrase") if word == "FILE" else word for word in command.split()]
         said = console.say(capsys, "en", words[0], site, *words[1:]).check(Exit.USAGE)
         assert f"{site / name} is a symbolic link to {mine}" in said.err
-    assert glance_at(site).problem is not None
+    assert summary_of_site(site).problem is not None
 
 
 def bind(place: Path) -> None:
@@ -127,7 +127,7 @@ def test_no_number_of_a_journal_upsets_who_reads_it(
         lapse(listed.duration_s)
         if listed.began_at is not None:
             day(listed.began_at)
-        assert glance_at(site).problem is None
+        assert summary_of_site(site).problem is None
 
 
 def test_what_operators_do_themselves_is_let_be(site: Path, tmp_path: Path) -> None:

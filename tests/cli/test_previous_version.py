@@ -21,7 +21,7 @@ from rbdtui.site import Site
 from rbdtui.spec.loader import load_spec
 from rbdtui.vault import Vault
 from rbdtui.workbench.passphrase import HeldPassphrase
-from rbdtui.workbench.run_list import list_runs
+from rbdtui.workbench.run.run_list import list_runs
 from rbdtui.workbench.workbench import Workbench
 from tests.cli import console
 from tests.cli.advice import follow

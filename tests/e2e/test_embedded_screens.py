@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from screens import env
+from screens.terminal import env
 
 env.prepare(slow_link=False, color=True)
 
@@ -17,17 +17,17 @@ from rbdtui.cli.demo import open_on_screen, simulated_hosts  # noqa: E402 - Text
 from rbdtui.engine.events import RunOutcome, StepFailed  # noqa: E402
 from rbdtui.probes.model import Health  # noqa: E402
 from rbdtui.words import T, switch_language  # noqa: E402
-from rbdtui.workbench.live import LiveState  # noqa: E402
+from rbdtui.workbench.live.live import LiveState  # noqa: E402
 from rbdtui.workbench.sections import BALANCER, HEALTH, NODES, REVIEW, ROLES, RUN  # noqa: E402
 from screens.app import RbdTuiApp, Start  # noqa: E402
 from screens.dialogs.faults import FaultsDialog  # noqa: E402
 from screens.dialogs.leave import LeaveDialog  # noqa: E402
-from screens.dialogs.paste import PasteDialog  # noqa: E402
 from screens.dialogs.question import QuestionDialog  # noqa: E402
-from screens.dialogs.save import SaveDialog  # noqa: E402
-from screens.dialogs.start_run import StartRunDialog  # noqa: E402
-from screens.dialogs.trust import TrustDialog  # noqa: E402
-from screens.settings import Settings  # noqa: E402
+from screens.nodes.paste import PasteDialog  # noqa: E402
+from screens.nodes.trust import TrustDialog  # noqa: E402
+from screens.review.save import SaveDialog  # noqa: E402
+from screens.review.start_run import StartRunDialog  # noqa: E402
+from screens.terminal.settings import Settings  # noqa: E402
 from tests.e2e.operator import Operator  # noqa: E402
 from tests.screens.pilot import SwiftPilot  # noqa: E402
 

@@ -12,28 +12,28 @@ from pathlib import Path
 
 import pytest
 
-from screens import env
+from screens.terminal import env
 
 env.prepare(slow_link=False, color=True)
 
 from rbdtui.engine.events import RunnerStarted, RunOutcome, StepFailed, StepFinished  # noqa: E402 - Textual reads the environment at import
 from rbdtui.probes.model import Health  # noqa: E402
-from rbdtui.workbench.live import LiveState  # noqa: E402
-from rbdtui.workbench.operations import text_at  # noqa: E402
+from rbdtui.workbench.draft.operations import text_at  # noqa: E402
+from rbdtui.workbench.live.live import LiveState  # noqa: E402
 from rbdtui.workbench.sections import BALANCER, HEALTH, NODES, REVIEW, ROLES, RUN, SITE  # noqa: E402
 from screens.app import RbdTuiApp, Start  # noqa: E402
-from screens.base import SectionScreen  # noqa: E402
 from screens.dialogs.leave import LeaveDialog  # noqa: E402
-from screens.dialogs.new_site import NewSiteDialog  # noqa: E402
 from screens.dialogs.passphrase import PassphraseDialog  # noqa: E402
-from screens.dialogs.paste import PasteDialog  # noqa: E402
-from screens.dialogs.presets import PresetsDialog  # noqa: E402
 from screens.dialogs.question import GRACE_S, QuestionDialog  # noqa: E402
-from screens.dialogs.save import SaveDialog  # noqa: E402
-from screens.dialogs.start_run import StartRunDialog  # noqa: E402
-from screens.dialogs.trust import TrustDialog  # noqa: E402
-from screens.settings import Settings  # noqa: E402
-from screens.start import StartScreen  # noqa: E402
+from screens.nodes.paste import PasteDialog  # noqa: E402
+from screens.nodes.trust import TrustDialog  # noqa: E402
+from screens.review.save import SaveDialog  # noqa: E402
+from screens.review.start_run import StartRunDialog  # noqa: E402
+from screens.roles.presets import PresetsDialog  # noqa: E402
+from screens.shell.base import SectionScreen  # noqa: E402
+from screens.start.new_site import NewSiteDialog  # noqa: E402
+from screens.start.start import StartScreen  # noqa: E402
+from screens.terminal.settings import Settings  # noqa: E402
 from screens.widgets.field import Field, TextLine  # noqa: E402
 from tests.e2e.lab_site import PASSPHRASE, LabSite  # noqa: E402
 from tests.e2e.operator import Operator  # noqa: E402

@@ -51,7 +51,7 @@ from rbdtui.engine.state import StepStatus
 from rbdtui.redact import Redactor
 from rbdtui.site import Site, SiteError
 from rbdtui.words import T, say
-from rbdtui.workbench.run_list import run_line
+from rbdtui.workbench.run.run_list import run_line
 from tests.disks import small_disk
 from tests.engine.disk_runs import FACTS, SECRETS, assert_whole, ended, runner, start, until
 from tests.engine.support import SPEC_TEXT

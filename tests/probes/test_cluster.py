@@ -15,7 +15,7 @@ from rbdtui.probes import api
 from rbdtui.probes.api import ask_api
 from rbdtui.probes.cluster import ClusterView, KubeNode, ask_cluster, judge_node, read_kubectl_lines, read_nodes
 from rbdtui.probes.model import ProbeKey, ProbeState
-from rbdtui.probes.ways import Limits, Readiness, Reply, Target, Ways
+from rbdtui.probes.ways import Limits, ProbeRoutes, Readiness, Reply, Target
 from rbdtui.transport.base import CommandResult, Reach
 from tests.probes import targets
 from tests.probes.standin import Network, StandIn
@@ -67,8 +67,8 @@ class Layered(Mapping[str, tuple[int, bytes]]):
         return len(self._own) + len(self._more)
 
 
-def ways(network: Network) -> Ways:
-    return Ways({"node1": StandIn("node1", network)}, Readiness(), LIMITS, straight=False)
+def ways(network: Network) -> ProbeRoutes:
+    return ProbeRoutes({"node1": StandIn("node1", network)}, Readiness(), LIMITS, straight=False)
 
 
 async def view_of(
@@ -254,5 +254,5 @@ async def test_api_whose_certificate_lacks_the_address(authority: Authority, tmp
 async def test_api_that_is_not_there() -> None:
     answer = await ask_api(ways({}), API_KEY, API, None, LIMITS)
     assert answer.state is DOWN
-    no_way = await ask_api(Ways({}, Readiness(), LIMITS, straight=False), API_KEY, API, None, LIMITS)
+    no_way = await ask_api(ProbeRoutes({}, Readiness(), LIMITS, straight=False), API_KEY, API, None, LIMITS)
     assert no_way.state is ProbeState.UNKNOWN

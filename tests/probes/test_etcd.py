@@ -16,7 +16,7 @@ from rbdtui.probes.etcd import (
     read_gateway_answers,
 )
 from rbdtui.probes.model import ProbeState
-from rbdtui.probes.ways import Limits, Readiness, Ways
+from rbdtui.probes.ways import Limits, ProbeRoutes, Readiness
 from rbdtui.transport.base import ConnectRefusedError, Reach
 from tests.probes import targets
 from tests.probes.standin import StandIn
@@ -35,8 +35,8 @@ go_goroutines 130
 """
 
 
-def ways(*hosts: StandIn) -> Ways:
-    return Ways({host.name: host for host in hosts}, Readiness(), LIMITS, straight=False)
+def ways(*hosts: StandIn) -> ProbeRoutes:
+    return ProbeRoutes({host.name: host for host in hosts}, Readiness(), LIMITS, straight=False)
 
 
 def script_answer(*, leader: str = "1", learner: bool = False, members: int = 3, errors: tuple[str, ...] = ()) -> str:

@@ -11,7 +11,7 @@ from rbdtui.probes import gateway
 from rbdtui.probes.gateway import PortAnswer, certificate_names, judge_port, port_question
 from rbdtui.probes.model import Answer, Expectation, ProbeKey, ProbeState
 from rbdtui.probes.ways import Limits, Reply, Target
-from rbdtui.probes.wire import Place, Trouble, WireError
+from rbdtui.probes.wire import Place, ProbeFailure, WireError
 from rbdtui.profiles import RAINBOND_6, Reach
 from tests.probes import targets
 from tests.probes.targets import Authority, Handler, serve
@@ -110,18 +110,18 @@ async def test_region_api_with_old_tls_refuses_before_its_certificate_can_be_rea
 
 
 BEHIND_A_BALANCER = [
-    (Expectation.CLOSED, Trouble.CLOSED, ProbeState.EXPECTED),
-    (Expectation.UNUSED, Trouble.CLOSED, ProbeState.EXPECTED),
-    (Expectation.UNSURE, Trouble.CLOSED, ProbeState.UNKNOWN),
-    (Expectation.OPEN, Trouble.CLOSED, ProbeState.DOWN),
-    (Expectation.CLOSED, Trouble.SILENT, ProbeState.DOWN),
-    (Expectation.CLOSED, Trouble.REFUSED, ProbeState.EXPECTED),
+    (Expectation.CLOSED, ProbeFailure.CLOSED, ProbeState.EXPECTED),
+    (Expectation.UNUSED, ProbeFailure.CLOSED, ProbeState.EXPECTED),
+    (Expectation.UNSURE, ProbeFailure.CLOSED, ProbeState.UNKNOWN),
+    (Expectation.OPEN, ProbeFailure.CLOSED, ProbeState.DOWN),
+    (Expectation.CLOSED, ProbeFailure.SILENT, ProbeState.DOWN),
+    (Expectation.CLOSED, ProbeFailure.REFUSED, ProbeState.EXPECTED),
 ]
 
 
 @pytest.mark.parametrize(("expectation", "trouble", "state"), BEHIND_A_BALANCER)
 def test_a_balancer_closes_what_it_took_while_nothing_is_up_behind_it(
-    expectation: Expectation, trouble: Trouble, state: ProbeState
+    expectation: Expectation, trouble: ProbeFailure, state: ProbeState
 ) -> None:
     reply: Reply[PortAnswer] = Reply(None, trouble, "raw words")
     answer = judge_port(ProbeKey(gateway.GATEWAY, "vip", 80), "GET", reply, expectation, balanced=True)
@@ -129,23 +129,23 @@ def test_a_balancer_closes_what_it_took_while_nothing_is_up_behind_it(
 
 
 NOT_MET = [
-    (Expectation.OPEN, Trouble.REFUSED, "", ProbeState.DOWN),
-    (Expectation.OPEN, Trouble.TIMED_OUT, "node2", ProbeState.DOWN),
-    (Expectation.OPEN, Trouble.TIMED_OUT, "", ProbeState.UNKNOWN),
-    (Expectation.CLOSED, Trouble.REFUSED, "", ProbeState.EXPECTED),
-    (Expectation.CLOSED, Trouble.UNREACHABLE, "node2", ProbeState.EXPECTED),
-    (Expectation.CLOSED, Trouble.UNREACHABLE, "", ProbeState.UNKNOWN),
-    (Expectation.UNSURE, Trouble.REFUSED, "", ProbeState.UNKNOWN),
-    (Expectation.UNUSED, Trouble.REFUSED, "", ProbeState.EXPECTED),
-    (Expectation.UNUSED, Trouble.CLOSED, "", ProbeState.OK),
-    (Expectation.CLOSED, Trouble.CLOSED, "", ProbeState.DOWN),
+    (Expectation.OPEN, ProbeFailure.REFUSED, "", ProbeState.DOWN),
+    (Expectation.OPEN, ProbeFailure.TIMED_OUT, "node2", ProbeState.DOWN),
+    (Expectation.OPEN, ProbeFailure.TIMED_OUT, "", ProbeState.UNKNOWN),
+    (Expectation.CLOSED, ProbeFailure.REFUSED, "", ProbeState.EXPECTED),
+    (Expectation.CLOSED, ProbeFailure.UNREACHABLE, "node2", ProbeState.EXPECTED),
+    (Expectation.CLOSED, ProbeFailure.UNREACHABLE, "", ProbeState.UNKNOWN),
+    (Expectation.UNSURE, ProbeFailure.REFUSED, "", ProbeState.UNKNOWN),
+    (Expectation.UNUSED, ProbeFailure.REFUSED, "", ProbeState.EXPECTED),
+    (Expectation.UNUSED, ProbeFailure.CLOSED, "", ProbeState.OK),
+    (Expectation.CLOSED, ProbeFailure.CLOSED, "", ProbeState.DOWN),
     (Expectation.OPEN, None, "", ProbeState.UNKNOWN),
 ]
 
 
 @pytest.mark.parametrize(("expectation", "trouble", "via", "state"), NOT_MET)
 def test_what_no_answer_is_worth(
-    expectation: Expectation, trouble: Trouble | None, via: str, state: ProbeState
+    expectation: Expectation, trouble: ProbeFailure | None, via: str, state: ProbeState
 ) -> None:
     reply: Reply[PortAnswer] = Reply(None, trouble, "raw words", via)
     answer = judge_port(ProbeKey(gateway.GATEWAY, "node1", 80), "GET", reply, expectation)
@@ -155,7 +155,7 @@ def test_what_no_answer_is_worth(
 
 
 def test_closed_before_anything_is_installed_says_so() -> None:
-    reply: Reply[PortAnswer] = Reply(None, Trouble.REFUSED)
+    reply: Reply[PortAnswer] = Reply(None, ProbeFailure.REFUSED)
     answer = judge_port(ProbeKey(gateway.GATEWAY, "node1", 80), "GET", reply, Expectation.CLOSED)
     assert str(answer.detail) == "Nothing installed yet. Closed: nothing listens."
     assert answer.state.published == "ok"

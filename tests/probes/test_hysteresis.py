@@ -103,11 +103,11 @@ def test_another_fact_is_an_event_at_once_though_the_state_stays() -> None:
 
 
 @pytest.mark.parametrize(("answers", "wavers"), [("o", False), ("od", True), ("odo", False), ("oddd", False)])
-def test_wavering(answers: str, wavers: bool) -> None:
+def test_wavering(answers: str, unsettled: bool) -> None:
     probe = tracker()
     for letter in answers:
         probe.feed(answer(LETTERS[letter]), 1.0)
-    assert probe.wavers is wavers
+    assert probe.unsettled is unsettled
 
 
 def test_history_is_a_ring() -> None:

@@ -9,8 +9,8 @@ import pytest
 
 from rbdtui.probes.etcd import METRICS_PORT, EtcdMember, ask_member
 from rbdtui.probes.host_sample import take_sample
-from rbdtui.probes.ways import Limits, Readiness, Target, Ways
-from rbdtui.probes.wire import HttpAnswer, Place, Trouble, http_get
+from rbdtui.probes.ways import Limits, ProbeRoutes, Readiness, Target
+from rbdtui.probes.wire import HttpAnswer, Place, ProbeFailure, http_get
 from rbdtui.transport.base import Host
 from rbdtui.transport.pool import HostPool
 from tests.probes import targets
@@ -52,7 +52,7 @@ async def test_sample_of_this_machine(host: Host) -> None:
 
 
 async def test_open_closed_and_silent_ports_seen_from_the_host(host: Host) -> None:
-    ways = Ways({"n1": host}, Readiness(), LIMITS, straight=False)
+    ways = ProbeRoutes({"n1": host}, Readiness(), LIMITS, straight=False)
     closed = await targets.closed_port()
     async with serve(targets.http(404)) as open_port, serve(targets.accept_and_close) as stream:
         answered = await ways.ask(Target("127.0.0.1", open_port), get)
@@ -60,8 +60,8 @@ async def test_open_closed_and_silent_ports_seen_from_the_host(host: Host) -> No
         dropped = await ways.ask(Target("127.0.0.1", stream), get)
     assert answered.value is not None
     assert (answered.value.status, answered.via) == (404, "n1")
-    assert (refused.trouble, refused.told) == (Trouble.REFUSED, True)
-    assert (dropped.trouble, dropped.met) == (Trouble.CLOSED, True)
+    assert (refused.trouble, refused.told) == (ProbeFailure.REFUSED, True)
+    assert (dropped.trouble, dropped.met) == (ProbeFailure.CLOSED, True)
 
 
 async def test_etcd_member_through_the_hosts_own_loopback(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -69,6 +69,6 @@ async def test_etcd_member_through_the_hosts_own_loopback(host: Host, monkeypatc
     async with serve(targets.http(answers)) as port:
         monkeypatch.setattr("rbdtui.probes.etcd.METRICS_PORT", port)
         assert port != METRICS_PORT
-        member = await ask_member(Ways({"n1": host}, Readiness(), LIMITS, straight=False), host, LIMITS)
+        member = await ask_member(ProbeRoutes({"n1": host}, Readiness(), LIMITS, straight=False), host, LIMITS)
     assert isinstance(member, EtcdMember)
     assert (member.size_bytes, member.is_leader) == (25165824, True)

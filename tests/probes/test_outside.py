@@ -12,9 +12,9 @@ import pytest
 from rbdtui.probes import admin_port, image_registry, mysql
 from rbdtui.probes.model import Answer, ProbeState
 from rbdtui.probes.mysql_login import Login
-from rbdtui.probes.question import Question, Surroundings
+from rbdtui.probes.question import ProbeContext, Question
 from rbdtui.probes.settings import Settings
-from rbdtui.probes.ways import Limits, Readiness, Ways
+from rbdtui.probes.ways import Limits, ProbeRoutes, Readiness
 from rbdtui.spec.model import ClusterSpec
 from rbdtui.transport.base import ConnectTimeoutError, Reach
 from tests.checks.test_mysql_hostile import after_login, error, packet, says, served
@@ -58,12 +58,12 @@ def mysql_server(version: str = "8.0.36", read_only: str = "0") -> targets.Handl
     return handler
 
 
-def around(spec: ClusterSpec, network: Network, **known: str) -> Surroundings:
+def around(spec: ClusterSpec, network: Network, **known: str) -> ProbeContext:
     hosts = {node.name: StandIn(node.name, network) for node in spec.nodes}
     readiness = Readiness()
     settings = Settings(limits=LIMITS)
-    ways = Ways(hosts, readiness, LIMITS, straight=False)
-    made = Surroundings(spec, hosts, settings, ways, readiness, None, spec.gateways, spec.vip_nodes, installing=False)
+    ways = ProbeRoutes(hosts, readiness, LIMITS, straight=False)
+    made = ProbeContext(spec, hosts, settings, ways, readiness, None, spec.gateways, spec.vip_nodes, installing=False)
     made.secret = known.get
     return made
 

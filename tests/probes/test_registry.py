@@ -11,11 +11,11 @@ from rbdtui.cli.health import health_lines
 from rbdtui.probes import gateway, registry, vip
 from rbdtui.probes.model import CLUSTER, Answer, ProbeKey, ProbeKind, ProbeState
 from rbdtui.probes.monitor import HealthMonitor
-from rbdtui.probes.question import Post, Probe, Question, Surroundings
+from rbdtui.probes.question import Post, Probe, ProbeContext, Question
 from rbdtui.probes.registry import PROBES
 from rbdtui.words import LANGUAGES, T, catalogue
-from rbdtui.workbench import gateway_view
-from rbdtui.workbench.health_table import health_table
+from rbdtui.workbench.health import gateway_view
+from rbdtui.workbench.health.health_table import health_table
 from tests.checks.support import spec_of
 from tests.probes import standin
 from tests.spec.test_balancers import spec_of as pair_of
@@ -29,7 +29,7 @@ class TrialQuestion:
     interval_s = 10.0
     limit_s = 1.0
 
-    def __init__(self, around: Surroundings) -> None:
+    def __init__(self, around: ProbeContext) -> None:
         self.keys = tuple(ProbeKey(TRIAL, node.name) for node in around.spec.nodes)
 
     async def ask(self, post: Post) -> None:
@@ -37,7 +37,7 @@ class TrialQuestion:
             post(Answer(key, ProbeState.DOWN if index == 1 else ProbeState.OK, T("probe.ssh.ok"), 7.0, "asked"))
 
 
-def _questions(around: Surroundings) -> Iterator[Question]:
+def _questions(around: ProbeContext) -> Iterator[Question]:
     yield TrialQuestion(around)
 
 

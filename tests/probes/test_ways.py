@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from rbdtui.probes.ways import Limits, Readiness, Target, Ways, by_way, trouble_text
-from rbdtui.probes.wire import HttpAnswer, Place, Trouble, WireError, http_get
+from rbdtui.probes.ways import Limits, ProbeRoutes, Readiness, Target, by_way, failure_text
+from rbdtui.probes.wire import HttpAnswer, Place, ProbeFailure, WireError, http_get
 from rbdtui.transport.base import ConnectTimeoutError, Reach
 from rbdtui.words import T
 from tests.probes import targets
@@ -19,8 +19,8 @@ async def get(place: Place) -> HttpAnswer:
     return await http_get(place, "/", host="x", connect_s=0.5, answer_s=0.5)
 
 
-def ways(*hosts: StandIn, straight: bool = True, readiness: Readiness | None = None) -> Ways:
-    return Ways({host.name: host for host in hosts}, readiness or Readiness(), LIMITS, straight=straight)
+def ways(*hosts: StandIn, straight: bool = True, readiness: Readiness | None = None) -> ProbeRoutes:
+    return ProbeRoutes({host.name: host for host in hosts}, readiness or Readiness(), LIMITS, straight=straight)
 
 
 async def test_straight_answer_needs_no_node() -> None:
@@ -36,7 +36,7 @@ async def test_an_answer_that_is_bad_is_an_answer_and_needs_no_node() -> None:
     host = StandIn("node1")
     async with serve(targets.accept_and_close) as port:
         reply = await ways(host).ask(Target("127.0.0.1", port), get)
-    assert (reply.trouble, reply.met, reply.told) == (Trouble.CLOSED, True, True)
+    assert (reply.trouble, reply.met, reply.told) == (ProbeFailure.CLOSED, True, True)
     assert not host.calls
 
 
@@ -46,25 +46,27 @@ async def test_where_this_machine_is_rejected_a_node_is_asked() -> None:
         host = StandIn("node1", network={("127.0.0.1", closed): port})
         reply = await ways(host).ask(Target("127.0.0.1", closed), get)
     assert reply.value is not None
-    assert (reply.via, reply.straight) == ("node1", Trouble.REFUSED)
+    assert (reply.via, reply.straight) == ("node1", ProbeFailure.REFUSED)
 
 
 async def test_closed_for_everybody() -> None:
     closed = await targets.closed_port()
     reply = await ways(StandIn("node1")).ask(Target("127.0.0.1", closed), get)
-    assert (reply.trouble, reply.via, reply.told) == (Trouble.REFUSED, "", True)
+    assert (reply.trouble, reply.via, reply.told) == (ProbeFailure.REFUSED, "", True)
 
 
 @pytest.mark.parametrize(
     ("reach", "trouble", "via", "told"),
     [
-        (Reach.REFUSED, Trouble.REFUSED, "node1", True),
-        (Reach.TIMED_OUT, Trouble.TIMED_OUT, "node1", True),
-        (Reach.UNREACHABLE, Trouble.UNREACHABLE, "node1", True),
-        (Reach.FORBIDDEN, Trouble.TIMED_OUT, "", False),
+        (Reach.REFUSED, ProbeFailure.REFUSED, "node1", True),
+        (Reach.TIMED_OUT, ProbeFailure.TIMED_OUT, "node1", True),
+        (Reach.UNREACHABLE, ProbeFailure.UNREACHABLE, "node1", True),
+        (Reach.FORBIDDEN, ProbeFailure.TIMED_OUT, "", False),
     ],
 )
-async def test_no_answer_from_here_and_what_a_node_says(reach: Reach, trouble: Trouble, via: str, told: bool) -> None:
+async def test_no_answer_from_here_and_what_a_node_says(
+    reach: Reach, trouble: ProbeFailure, via: str, told: bool
+) -> None:
     with targets.full_listener() as port:
         reply = await ways(StandIn("node1", {("127.0.0.1", port): reach})).ask(Target("127.0.0.1", port), get)
     assert (reply.trouble, reply.via, reply.told) == (trouble, via, told)
@@ -77,7 +79,7 @@ async def test_blocked_direct_way_is_left_alone_for_a_while() -> None:
             there = ways(host)
             first = await there.ask(Target("127.0.0.1", blocked), get)
             second = await there.ask(Target("127.0.0.1", blocked), get)
-    assert (first.via, first.straight) == ("node1", Trouble.TIMED_OUT)
+    assert (first.via, first.straight) == ("node1", ProbeFailure.TIMED_OUT)
     assert (second.via, second.straight) == ("node1", None)
 
 
@@ -115,7 +117,7 @@ async def test_hanging_node_is_given_up_within_the_limits() -> None:
     there = ways(StandIn("node1", hangs=True), straight=False)
     reply = await there.ask(Target("198.51.100.11", 80), get)
     assert not reply.told
-    assert str(trouble_text(reply)).startswith("Unreachable")
+    assert str(failure_text(reply)).startswith("Unreachable")
 
 
 def test_sentences_name_the_way() -> None:

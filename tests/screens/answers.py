@@ -19,7 +19,7 @@ from rbdtui.transport.base import (
     SudoPasswordMissingError,
     TransportError,
 )
-from rbdtui.workbench.live import LiveNode, LiveSnapshot, LiveState
+from rbdtui.workbench.live.live import LiveNode, LiveSnapshot, LiveState
 from tests.checks.support import GIB, good_facts
 
 FINGERPRINT: Final = "SHA256:Zb2cF9mNq0sWl1T8kVYx4hRjUe7oPd3aGi5nCtLw6Kc"

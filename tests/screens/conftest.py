@@ -17,7 +17,7 @@ from syrupy.assertion import SnapshotAssertion
 from syrupy.extensions.single_file import SingleFileSnapshotExtension, WriteMode
 
 from rbdtui.words import switch_language, use_language
-from screens import env
+from screens.terminal import env
 
 env.prepare(slow_link=False, color=True)
 
@@ -25,11 +25,11 @@ from textual.pilot import Pilot  # noqa: E402 - Textual reads the environment wh
 
 from rbdtui.paths import asset  # noqa: E402
 from rbdtui.site import Site  # noqa: E402
-from rbdtui.workbench.live import LiveSnapshot  # noqa: E402
+from rbdtui.workbench.live.live import LiveSnapshot  # noqa: E402
 from rbdtui.workbench.passphrase import HeldPassphrase  # noqa: E402
 from rbdtui.workbench.workbench import Workbench  # noqa: E402
 from screens.app import RbdTuiApp, Start  # noqa: E402
-from screens.settings import Settings  # noqa: E402
+from screens.terminal.settings import Settings  # noqa: E402
 from tests.screens.pilot import SwiftPilot  # noqa: E402
 
 SMALL = (80, 24)

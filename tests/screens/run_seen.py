@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from textual.pilot import Pilot
 
-from screens.run import RunScreen
+from screens.run.run import RunScreen
+from screens.run.step_matrix import StepMatrix
 from screens.widgets.canvas import Canvas
 from screens.widgets.frame import MessageLine
-from screens.widgets.said import Said
-from screens.widgets.step_matrix import StepMatrix
+from screens.widgets.said import MessageBlock
 
 
 def screen_of(pilot: Pilot[int]) -> RunScreen:
@@ -23,7 +23,7 @@ def selected(pilot: Pilot[int]) -> str:
 
 
 def banner(pilot: Pilot[int]) -> str:
-    return " ".join(str(text) for text, _ in pilot.app.screen.query_one("#banner", Said).lines)
+    return " ".join(str(text) for text, _ in pilot.app.screen.query_one("#banner", MessageBlock).lines)
 
 
 def told(pilot: Pilot[int]) -> str:

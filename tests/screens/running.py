@@ -87,7 +87,7 @@ def on_stage(home: Path, name: str, monkeypatch: object) -> Iterator[tuple[Workb
     site = make_site(home / "site-a", spec_text(stage.story.nodes))
     records = stage.story.records(stage.at_s)
     run_dir = write_run(site, records)
-    monkeypatch.setattr("screens.clock.now", lambda: min(T0 + stage.at_s, records[-1].at + 60))  # type: ignore[attr-defined]
+    monkeypatch.setattr("screens.terminal.clock.now", lambda: min(T0 + stage.at_s, records[-1].at + 60))  # type: ignore[attr-defined]
     with held(site) if stage.alive else _nothing():
         workbench = bench(site)
         if stage.later and workbench.run is not None:

@@ -10,7 +10,7 @@ import pytest
 from rbdtui.engine.events import RunFinished, RunOutcome
 from screens.app import RbdTuiApp
 from screens.dialogs.leave import LeaveDialog
-from screens.settings import Settings, load_settings, save_settings
+from screens.terminal.settings import Settings, load_settings, save_settings
 from tests.screens.conftest import Opened, bench, make_site
 from tests.screens.journals import append
 from tests.screens.running import on_stage

@@ -15,12 +15,12 @@ from rbdtui.checks.services.vip import CHECK, VipAnswer
 from rbdtui.findings import Finding, Place, Severity
 from rbdtui.site import Site
 from rbdtui.transport.base import Reach, ReachResult
-from rbdtui.workbench.live import LiveSnapshot
-from rbdtui.workbench.live_services import ServiceLook
-from rbdtui.workbench.operations import text_at
+from rbdtui.workbench.draft.operations import text_at
+from rbdtui.workbench.live.live import LiveSnapshot
+from rbdtui.workbench.live.services import ServiceLook
 from rbdtui.workbench.sections import BALANCER, ROLES
 from rbdtui.workbench.workbench import Workbench
-from screens.balancer import BalancerScreen
+from screens.forms.balancer import BalancerScreen
 from screens.widgets.field import Choice, ChoiceLine, Field, Verdict
 from tests.screens.answers import answered
 from tests.screens.conftest import LOOKS, Opened, Picture, bench, make_site, settled, show_live

@@ -8,11 +8,11 @@ from textual.pilot import Pilot
 from textual.widgets import TextArea
 
 from rbdtui.site import Site
-from rbdtui.workbench.operations import field_of, nodes_in, text_at
+from rbdtui.workbench.draft.operations import field_of, nodes_in, text_at
 from rbdtui.workbench.sections import BALANCER, REVIEW, ROLES, SITE
 from rbdtui.workbench.workbench import Workbench
-from screens.dialogs.login import LoginDialog
-from screens.dialogs.paste import PasteDialog
+from screens.nodes.login import LoginDialog
+from screens.nodes.paste import PasteDialog
 from screens.widgets.field import Field
 from tests.screens.conftest import Opened, bench, make_site, settled
 from tests.screens.pilot import key_event

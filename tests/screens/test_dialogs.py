@@ -25,35 +25,35 @@ from rbdtui.workbench.faults import FaultLine
 from rbdtui.workbench.passphrase import HeldPassphrase
 from rbdtui.workbench.workbench import Workbench
 from screens import dialogs
-from screens.base import Dialog, OurScreen
-from screens.dialogs.acknowledge import AcknowledgeDialog
 from screens.dialogs.changes import ChangesDialog
 from screens.dialogs.confirm import ConfirmDialog
-from screens.dialogs.damaged import DamagedDialog
 from screens.dialogs.faults import FaultsDialog
 from screens.dialogs.found_by_typing import FoundByTyping
 from screens.dialogs.leave import LeaveDialog
-from screens.dialogs.login import LoginDialog
-from screens.dialogs.new_site import NewSiteDialog
-from screens.dialogs.node_fields import NodeFieldsDialog
-from screens.dialogs.open_site import OpenSiteDialog
 from screens.dialogs.palette import PaletteDialog
 from screens.dialogs.passphrase import PassphraseDialog
-from screens.dialogs.paste import PasteDialog
 from screens.dialogs.preferences import PreferencesDialog
-from screens.dialogs.presets import PresetsDialog
-from screens.dialogs.probe import ProbeDialog
 from screens.dialogs.question import QuestionDialog
-from screens.dialogs.repair import RepairDialog
-from screens.dialogs.run_logs import RunLogsDialog
-from screens.dialogs.runs import RunsDialog
-from screens.dialogs.save import SaveDialog
 from screens.dialogs.secret import SecretDialog
-from screens.dialogs.single_points import SinglePointsDialog
-from screens.dialogs.start_run import RunScope, StartRunDialog
-from screens.dialogs.trust import TrustDialog
 from screens.dialogs.yaml_text import YamlDialog
-from screens.help import HelpScreen
+from screens.health.probe import ProbeDialog
+from screens.nodes.login import LoginDialog
+from screens.nodes.node_fields import NodeFieldsDialog
+from screens.nodes.paste import PasteDialog
+from screens.nodes.trust import TrustDialog
+from screens.review.acknowledge import AcknowledgeDialog
+from screens.review.repair import RepairDialog
+from screens.review.save import SaveDialog
+from screens.review.single_points import SinglePointsDialog
+from screens.review.start_run import RunScope, StartRunDialog
+from screens.roles.presets import PresetsDialog
+from screens.run.run_logs import RunLogsDialog
+from screens.run.runs import RunsDialog
+from screens.shell.base import BaseScreen, Dialog
+from screens.shell.help import HelpScreen
+from screens.start.damaged import DamagedDialog
+from screens.start.new_site import NewSiteDialog
+from screens.start.open_site import OpenSiteDialog
 from screens.widgets.frame import KeyLine, MessageLine
 from tests.screens import healths
 from tests.screens.conftest import Opened, make_site, settled
@@ -116,7 +116,7 @@ def _repairs(workbench: Workbench) -> Dialog[Any]:
     return RepairDialog([PreviewedStep(step, satisfied=False, changes=(change,)) for step in steps])
 
 
-DIALOGS: dict[type[Dialog[Any]], Callable[[Workbench, OurScreen[Any]], Dialog[Any]]] = {
+DIALOGS: dict[type[Dialog[Any]], Callable[[Workbench, BaseScreen[Any]], Dialog[Any]]] = {
     AcknowledgeDialog: lambda *_: AcknowledgeDialog([_warning()] * 3),
     NodeFieldsDialog: lambda bench, _: NodeFieldsDialog(bench.draft.data, [0]),
     ChangesDialog: lambda bench, _: _changes(bench),
@@ -182,7 +182,7 @@ async def test_title_and_keys_are_in_sight_in_the_smallest_terminal(
         async with opened(workbench, size=SMALLEST, language=language) as pilot:
             app = program(pilot)
             behind = app.screen
-            assert isinstance(behind, OurScreen)
+            assert isinstance(behind, BaseScreen)
             dialog = DIALOGS[kind](workbench, behind)
             app.push_screen(dialog)
             await settled(pilot)

@@ -9,9 +9,9 @@ import pytest
 from textual.pilot import Pilot
 
 from rbdtui.site import Site
-from rbdtui.workbench.operations import put, text_at
+from rbdtui.workbench.draft.operations import put, text_at
 from rbdtui.workbench.sections import BALANCER, NODES, REVIEW, SITE
-from screens.site import SiteScreen
+from screens.forms.site import SiteScreen
 from screens.widgets.field import Field
 from tests.screens.conftest import Opened, bench, settled
 from tests.screens.pilot import key_event

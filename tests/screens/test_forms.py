@@ -6,7 +6,6 @@ import copy
 import time
 from collections.abc import Iterator
 from dataclasses import replace
-from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -18,23 +17,24 @@ from rbdtui.spec.loader import parse_spec
 from rbdtui.spec.model import ClusterSpec
 from rbdtui.spec.section_at import default_at, modes_at, section_at, values_at
 from rbdtui.words import LANGUAGES, T, catalogue
-from rbdtui.workbench.bundle_view import BundleLook
-from rbdtui.workbench.live import LiveSnapshot
-from rbdtui.workbench.live_services import ServiceLook
-from rbdtui.workbench.operations import text_at, value_at
+from rbdtui.workbench.draft.operations import text_at, value_at
+from rbdtui.workbench.live.bundle_view import BundleLook
+from rbdtui.workbench.live.live import LiveSnapshot
+from rbdtui.workbench.live.service_words import age_words, words_of
+from rbdtui.workbench.live.services import ServiceLook
 from rbdtui.workbench.sections import SECTIONS, Section, section_of_field
-from rbdtui.workbench.service_words import age_words, words_of
 from rbdtui.workbench.workbench import Workbench
-from screens.base import Words
-from screens.dialogs.login import _FIELDS as LOGIN_FIELDS
-from screens.dialogs.login import LoginForm
-from screens.dialogs.node_fields import NODE_FIELDS
 from screens.dialogs.yaml_text import YamlDialog
-from screens.form import FormScreen
-from screens.form_fields import Block, Choice, FormField, Heading, Line, Mode
+from screens.nodes.login import _FIELDS as LOGIN_FIELDS
+from screens.nodes.login import LoginForm
+from screens.nodes.node_fields import NODE_FIELDS
+from screens.shell.base import Words
+from screens.shell.form import FormScreen
+from screens.shell.sections import entry_of
 from screens.widgets.declared_form import DeclaredForm
 from screens.widgets.field import Choice as ShownChoice
 from screens.widgets.field import Field, Verdict
+from screens.widgets.form_fields import Block, Choice, FormField, Heading, Line, Mode
 from tests.screens.conftest import LOOKS, Opened, Picture, bench, make_site, settled, show_live
 from tests.screens.pilot import key_event
 from tests.screens.waiting import drawn, program
@@ -51,9 +51,9 @@ nodes:
 
 
 def screen_of(section: Section) -> type[object]:
-    module = import_module(f"screens.{section.name}")
-    screen: type[object] = getattr(module, f"{section.name.capitalize()}Screen")
-    return screen
+    entry = entry_of(section.name)
+    assert entry is not None
+    return entry.screen_class
 
 
 def forms() -> Iterator[tuple[Section, type[FormScreen]]]:

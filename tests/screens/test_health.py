@@ -7,14 +7,14 @@ from textual.pilot import Pilot
 
 from rbdtui.probes.model import HealthSnapshot, ProbeState
 from rbdtui.site import Site
-from rbdtui.workbench.health_table import health_table
+from rbdtui.workbench.health.health_table import health_table
 from rbdtui.workbench.sections import HEALTH
 from rbdtui.workbench.workbench import Workbench
-from screens.dialogs.probe import ProbeDialog
-from screens.health import HealthScreen
-from screens.review import ReviewScreen
+from screens.health.health import HealthScreen
+from screens.health.health_grid import HealthGrid
+from screens.health.probe import ProbeDialog
+from screens.review.review import ReviewScreen
 from screens.widgets.canvas import Canvas
-from screens.widgets.health_grid import HealthGrid
 from tests.screens.conftest import LOOKS, SMALL, Opened, Picture, bench, settled
 from tests.screens.healths import HEALTHS, SINCE, VERDICTS
 from tests.screens.waiting import drawn, program

@@ -11,16 +11,16 @@ from textual.pilot import Pilot
 from textual.widgets import Static
 
 from rbdtui.site import Site
-from rbdtui.workbench.operations import field_of, nodes_in
+from rbdtui.workbench.draft.operations import field_of, nodes_in
 from rbdtui.workbench.roles import roles_of
 from rbdtui.workbench.row_view import Order
 from rbdtui.workbench.sections import NODES, ROLES
 from rbdtui.workbench.workbench import Workbench
 from screens.dialogs.confirm import ConfirmDialog
-from screens.dialogs.login import LoginDialog
-from screens.dialogs.trust import TrustDialog
-from screens.nodes import NodesScreen
-from screens.row_list import RowListScreen
+from screens.nodes.login import LoginDialog
+from screens.nodes.nodes import NodesScreen
+from screens.nodes.trust import TrustDialog
+from screens.shell.row_list import RowListScreen
 from screens.widgets.view_line import SearchBar, ViewLine
 from tests.screens.answers import answered, denied, key_unknown
 from tests.screens.conftest import Opened, bench, settled, show_live

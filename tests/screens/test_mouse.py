@@ -6,7 +6,7 @@ import pytest
 from textual import events
 
 from rbdtui.site import Site
-from screens.sections import SECTION_SCREENS
+from screens.shell.sections import SECTION_SCREENS
 from screens.widgets.frame import Rail
 from tests.screens.conftest import Opened, bench, settled
 from tests.screens.waiting import program

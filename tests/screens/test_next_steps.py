@@ -16,13 +16,13 @@ from rbdtui.site import Site
 from rbdtui.words import T
 from rbdtui.workbench.faults import FaultLine
 from rbdtui.workbench.sections import BALANCER, HEALTH, NODES, ROLES, SITE
-from screens.base import Dialog
 from screens.dialogs.faults import FaultsDialog
 from screens.dialogs.palette import PaletteDialog
-from screens.help import HelpScreen
-from screens.run import RunScreen
+from screens.run.run import RunScreen
+from screens.run.step_matrix import StepMatrix
+from screens.shell.base import Dialog
+from screens.shell.help import HelpScreen
 from screens.widgets.frame import KeyLine, MessageLine
-from screens.widgets.step_matrix import StepMatrix
 from tests.screens import healths
 from tests.screens.conftest import SMALL, Opened, bench, make_site, settled
 from tests.screens.journals import Story, spec_text, write_run

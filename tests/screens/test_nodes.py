@@ -17,18 +17,18 @@ from textual.widgets import Static
 from rbdtui.simulator.demo_site import write_demo_site
 from rbdtui.simulator.fleet import SimulatedFleet
 from rbdtui.site import Site
-from rbdtui.workbench.live import LiveState
-from rbdtui.workbench.operations import field_of, nodes_in
+from rbdtui.workbench.draft.operations import field_of, nodes_in
+from rbdtui.workbench.live.live import LiveState
 from rbdtui.workbench.sections import NODES
 from rbdtui.workbench.workbench import Workbench
-from screens.dialogs.login import LoginDialog
-from screens.dialogs.node_fields import NodeFieldsDialog
-from screens.dialogs.paste import PasteDialog
-from screens.dialogs.trust import TrustDialog
-from screens.nodes import NodesScreen
-from screens.widgets.cell_line import CellLine
+from screens.nodes.cell_line import CellLine
+from screens.nodes.login import LoginDialog
+from screens.nodes.node_fields import NodeFieldsDialog
+from screens.nodes.node_table import NodeTable
+from screens.nodes.nodes import NodesScreen
+from screens.nodes.paste import PasteDialog
+from screens.nodes.trust import TrustDialog
 from screens.widgets.field import Field, Verdict
-from screens.widgets.node_table import NodeTable
 from tests.screens.answers import answered, denied, key_changed, key_unknown
 from tests.screens.conftest import Opened, bench, make_site, settled, show_live
 from tests.screens.waiting import drawn, program, until

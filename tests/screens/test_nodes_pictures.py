@@ -13,11 +13,11 @@ from textual.pilot import Pilot
 
 from rbdtui.site import Site
 from rbdtui.transport.hostkeys import KeyState, SeenHostKey
-from rbdtui.workbench.live import LiveNode
-from rbdtui.workbench.operations import text_at
+from rbdtui.workbench.draft.operations import text_at
+from rbdtui.workbench.live.live import LiveNode
 from rbdtui.workbench.workbench import Workbench
-from screens.dialogs.paste import PasteDialog
-from screens.dialogs.trust import TrustDialog
+from screens.nodes.paste import PasteDialog
+from screens.nodes.trust import TrustDialog
 from screens.widgets.frame import KeyLine
 from tests.screens.answers import (
     ASKING,

@@ -106,7 +106,7 @@ async def test_one_site_from_its_servers_to_its_health(
         await drawn(pilot)
         picture(pilot, name="once")
     put_run(site, AT_S)
-    monkeypatch.setattr("screens.clock.now", lambda: T0 + AT_S)
+    monkeypatch.setattr("screens.terminal.clock.now", lambda: T0 + AT_S)
     with held(site):
         workbench = look_again(site)
         async with opened(workbench) as pilot:

@@ -18,21 +18,21 @@ from rbdtui.plan.preview import PreviewedStep
 from rbdtui.plan.recipes import Request, recipe_named
 from rbdtui.plan.step import Change, ChangeKind
 from rbdtui.words import T
-from rbdtui.workbench import repairing
-from rbdtui.workbench.finding_groups import places_of
-from rbdtui.workbench.preflight_view import LookState, Preflight
+from rbdtui.workbench.review import repairing
+from rbdtui.workbench.review.finding_groups import places_of
+from rbdtui.workbench.review.preflight_view import Preflight, PreflightStatus
 from rbdtui.workbench.sections import NODES, REVIEW, RUN, SITE
 from rbdtui.workbench.workbench import Workbench
-from screens.dialogs.repair import RepairDialog
-from screens.dialogs.save import SaveDialog
-from screens.dialogs.start_run import StartRunDialog
-from screens.review import DetailPane, ReviewScreen
-from screens.review_pages import plain
+from screens.review.finding_list import FindingList, rows_of
+from screens.review.plan_list import PlanList
+from screens.review.repair import RepairDialog
+from screens.review.review import DetailPane, ReviewScreen
+from screens.review.review_pages import plain
+from screens.review.save import SaveDialog
+from screens.review.start_run import StartRunDialog
 from screens.widgets.field import TextLine
-from screens.widgets.finding_list import FindingList, rows_of
 from screens.widgets.frame import MessageLine
-from screens.widgets.plan_list import PlanList
-from screens.widgets.said import Said
+from screens.widgets.said import MessageBlock
 from tests.screens.conftest import Opened, settled
 from tests.screens.reviewing import checked, in_state
 from tests.screens.running import on_stage
@@ -64,7 +64,7 @@ def hint(pilot: Pilot[int]) -> str:
 
 
 def state_line(screen: ReviewScreen) -> str:
-    return str(screen.query_one("#state", Said).lines[0][0])
+    return str(screen.query_one("#state", MessageBlock).lines[0][0])
 
 
 def detail(screen: ReviewScreen) -> str:
@@ -157,24 +157,24 @@ async def test_a_check_saves_first_and_asks_the_servers(opened: Opened, home: Pa
         await show(pilot, "c")
         await until(pilot, lambda: isinstance(pilot.app.screen, SaveDialog))
         await press(pilot, "escape")
-        assert preflight(pilot).state is LookState.NONE, "checked without the plan having been saved"
+        assert preflight(pilot).state is PreflightStatus.NONE, "checked without the plan having been saved"
         await press(pilot, "c")
         await until(pilot, lambda: isinstance(pilot.app.screen, SaveDialog))
         await press(pilot, "enter")
-        await until(pilot, lambda: preflight(pilot).state is not LookState.NONE)
+        await until(pilot, lambda: preflight(pilot).state is not PreflightStatus.NONE)
         assert "name: first" in workbench.site.spec_file.read_text()
-        await until(pilot, lambda: preflight(pilot).state is not LookState.LOOKING, limit_s=30)
+        await until(pilot, lambda: preflight(pilot).state is not PreflightStatus.LOOKING, limit_s=30)
         assert any(finding.place.node == "first" for finding in preflight(pilot).findings), "nobody was asked"
 
 
 async def test_escape_gives_a_check_up_and_keeps_what_it_found(opened: Opened, home: Path) -> None:
     workbench = in_state(home, "bad")
-    workbench.show_preflight(replace(workbench.preflight, state=LookState.LOOKING, plan=None))
+    workbench.show_preflight(replace(workbench.preflight, state=PreflightStatus.LOOKING, plan=None))
     async with opened(workbench) as pilot:
         screen = await show(pilot)
         assert "Esc cancels" in hint(pilot)
         await press(pilot, "escape")
-        assert preflight(pilot).state is LookState.GIVEN_UP
+        assert preflight(pilot).state is PreflightStatus.GIVEN_UP
         assert screen.query_one(FindingList).finding is not None
 
 

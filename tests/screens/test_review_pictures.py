@@ -8,7 +8,7 @@ import pytest
 from textual.pilot import Pilot
 
 from rbdtui.workbench.sections import REVIEW
-from screens.dialogs.start_run import StartRunDialog
+from screens.review.start_run import StartRunDialog
 from tests.screens.conftest import LOOKS, Opened, Picture, settled
 from tests.screens.reviewing import in_state
 from tests.screens.waiting import program, until

@@ -11,9 +11,9 @@ from textual.widgets import Static
 from rbdtui.site import Site
 from rbdtui.workbench.roles import roles_of
 from rbdtui.workbench.sections import ROLES
-from screens.dialogs.presets import PresetsDialog
-from screens.roles import RolesScreen
-from screens.widgets.role_table import RoleTable
+from screens.roles.presets import PresetsDialog
+from screens.roles.role_table import RoleTable
+from screens.roles.roles import RolesScreen
 from tests.screens.conftest import LOOKS, SMALL, Opened, Picture, bench, make_site, settled
 from tests.screens.test_forms import plan_with
 from tests.screens.waiting import drawn, program

@@ -12,14 +12,14 @@ from textual.pilot import Pilot
 from rbdtui.engine.events import Outcome, StepFinished
 from rbdtui.engine.logs import log_file
 from rbdtui.site import Site
-from rbdtui.workbench.operations import put
+from rbdtui.workbench.draft.operations import put
 from rbdtui.workbench.sections import HEALTH, NODES, RUN
-from screens.base import SectionScreen
+from screens.run.log_pane import LogPane
+from screens.run.step_matrix import StepMatrix
+from screens.shell.base import SectionScreen
 from screens.widgets.canvas import Canvas
 from screens.widgets.frame import KeyLine
-from screens.widgets.log_pane import LogPane
-from screens.widgets.said import Said
-from screens.widgets.step_matrix import StepMatrix
+from screens.widgets.said import MessageBlock
 from tests.screens.conftest import LARGE, Opened, bench, make_site, settled
 from tests.screens.journals import T0, append, holder, open_ports
 from tests.screens.run_seen import screen_of, selected, status, title, told
@@ -196,7 +196,7 @@ async def test_what_waits_says_for_what(home: Path, opened: Opened, monkeypatch:
         async with opened(workbench) as pilot:
             await show_run(pilot)
             await pilot.press("down")
-            lines = pilot.app.screen.query_one("#facts", Said).lines
+            lines = pilot.app.screen.query_one("#facts", MessageBlock).lines
             assert str(lines[0][0]) == "Waiting for ship bundle on node1."
 
 
@@ -219,7 +219,7 @@ async def test_a_clock_repaints_its_own_cells_only(home: Path, opened: Opened, m
             matrix = pilot.app.screen.query_one(StepMatrix)
             painted: list[tuple[object, ...]] = []
             monkeypatch.setattr(StepMatrix, "refresh", lambda self, *regions, **_: painted.append(regions))
-            monkeypatch.setattr("screens.clock.now", lambda: T0 + 172.0)
+            monkeypatch.setattr("screens.terminal.clock.now", lambda: T0 + 172.0)
             screen_of(pilot)._tick()
             assert len(painted) == 1
             (region,) = painted[0]

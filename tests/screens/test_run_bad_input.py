@@ -27,8 +27,8 @@ from rbdtui.engine.logs import log_file
 from rbdtui.probes.model import ProbeState
 from rbdtui.words import T, Text
 from screens.dialogs.question import QuestionDialog
-from screens.run import RunScreen
-from screens.widgets.log_pane import LogPane
+from screens.run.log_pane import LogPane
+from screens.run.run import RunScreen
 from tests.screens.conftest import Opened, bench
 from tests.screens.journals import RUN_ID, append, holder, port_changed
 from tests.screens.run_seen import banner, screen_of, status, told

@@ -18,7 +18,7 @@ from rbdtui.engine.lock import holder_of
 from rbdtui.simulator.bundle import write_bundle
 from rbdtui.simulator.fleet import SimulatedFleet
 from screens.dialogs.passphrase import PassphraseDialog
-from screens.run import RunScreen
+from screens.run.run import RunScreen
 from tests.e2e.embedded import SPEED, embedded_site
 from tests.screens.conftest import Opened, bench, make_site
 from tests.screens.journals import Story, open_ports, spec_text, write_run

@@ -9,8 +9,8 @@ from textual.pilot import Pilot
 from textual.widgets import OptionList
 
 from rbdtui.engine.logs import log_file
-from screens.dialogs.run_logs import RunLogsDialog
-from screens.widgets.log_pane import LogPane
+from screens.run.log_pane import LogPane
+from screens.run.run_logs import RunLogsDialog
 from tests.screens.conftest import Opened, settled
 from tests.screens.run_seen import screen_of
 from tests.screens.running import on_stage

@@ -19,11 +19,11 @@ from rbdtui.site import Site
 from rbdtui.words import T
 from rbdtui.workbench.faults import FaultLine
 from rbdtui.workbench.sections import REVIEW, RUN
-from screens import clock
 from screens.dialogs.question import GRACE_S, QuestionDialog
-from screens.run import RunScreen
+from screens.run.run import RunScreen
+from screens.run.step_matrix import StepMatrix
+from screens.terminal import clock
 from screens.widgets.frame import HeadLine
-from screens.widgets.step_matrix import StepMatrix
 from tests.screens.conftest import Opened, bench, settled
 from tests.screens.fake_runner import listening
 from tests.screens.journals import RUN_ID, T0, Story, append, write_run
@@ -50,7 +50,7 @@ async def until_asked(pilot: Pilot[int]) -> None:
 
 
 def let_grace_pass(monkeypatch: Patch) -> None:
-    monkeypatch.setattr("screens.clock.now", lambda: T0 + 30 + GRACE_S + 0.1)
+    monkeypatch.setattr("screens.terminal.clock.now", lambda: T0 + 30 + GRACE_S + 0.1)
 
 
 async def test_a_question_is_answered_here(home: Path, opened: Opened, monkeypatch: Patch) -> None:
@@ -112,7 +112,7 @@ async def test_only_what_may_be_answered_is_taken(home: Path, opened: Opened, mo
         async with listening(run_dir) as requests, opened(workbench) as pilot:
             await until_asked(pilot)
             now = clock.now()
-            monkeypatch.setattr("screens.clock.now", lambda: now + GRACE_S + 0.1)
+            monkeypatch.setattr("screens.terminal.clock.now", lambda: now + GRACE_S + 0.1)
             await pilot.press("k", "x", "s")
             await settled(pilot)
             assert requests == []

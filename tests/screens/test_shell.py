@@ -13,15 +13,15 @@ from textual.widgets import OptionList
 from rbdtui.site import Site
 from rbdtui.workbench.sections import SITE
 from screens.app import RbdTuiApp
-from screens.base import Dialog, SectionScreen, Words
 from screens.dialogs.leave import LeaveDialog
 from screens.dialogs.palette import PaletteDialog
 from screens.dialogs.preferences import PreferencesDialog
-from screens.help import HelpScreen
-from screens.sections import SECTION_SCREENS, SectionEntry
-from screens.settings import Settings, load_settings
-from screens.site import SiteScreen
-from screens.start import StartScreen
+from screens.forms.site import SiteScreen
+from screens.shell.base import Dialog, SectionScreen, Words
+from screens.shell.help import HelpScreen
+from screens.shell.sections import SECTION_SCREENS, SectionEntry
+from screens.start.start import StartScreen
+from screens.terminal.settings import Settings, load_settings
 from screens.widgets.field import ChoiceLine, Field, TextLine
 from screens.widgets.frame import HeadLine, KeyLine, MessageLine, Rail, TooSmall
 from tests.screens.conftest import LARGE, SMALL, Opened, bench, settled

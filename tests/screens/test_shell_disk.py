@@ -9,8 +9,8 @@ import pytest
 from textual.pilot import Pilot
 
 from rbdtui.workbench.sections import SITE
-from screens.settings import load_settings
-from screens.start import StartScreen
+from screens.start.start import StartScreen
+from screens.terminal.settings import load_settings
 from screens.widgets.field import Field
 from screens.widgets.frame import HeadLine, MessageLine
 from tests.disks import fill, small_disk

@@ -24,9 +24,9 @@ from rbdtui.words import T, Text
 from rbdtui.workbench.sections import HEALTH, REVIEW, ROLES, RUN
 from rbdtui.workbench.workbench import Workbench
 from screens.app import RbdTuiApp
-from screens.manners import MannerlyApp
-from screens.sections import SECTION_SCREENS, SectionEntry
-from screens.settings import Settings
+from screens.shell.manners import TerminalApp
+from screens.shell.sections import SECTION_SCREENS, SectionEntry
+from screens.terminal.settings import Settings
 from tests.screens.answers import answered, denied, key_unknown
 from tests.screens.conftest import SMALL, Opened, bench, make_site
 from tests.screens.healths import degraded
@@ -63,9 +63,9 @@ class UnluckyError(SentenceError):
 def defects(monkeypatch: pytest.MonkeyPatch) -> list[BaseException]:
     """Errors of workers that are told as sentences; nothing is started and nobody leaves for real."""
     seen: list[BaseException] = []
-    said = MannerlyApp.sentence
+    said = TerminalApp.sentence
 
-    def sentence(app: MannerlyApp, error: BaseException) -> Text:
+    def sentence(app: TerminalApp, error: BaseException) -> Text:
         seen.append(error)
         return said(app, error)
 
@@ -74,7 +74,7 @@ def defects(monkeypatch: pytest.MonkeyPatch) -> list[BaseException]:
         future.set_exception(UnluckyError(T("shell.nothing_to_undo")))
         return future
 
-    monkeypatch.setattr(MannerlyApp, "sentence", sentence)
+    monkeypatch.setattr(TerminalApp, "sentence", sentence)
     monkeypatch.setattr(RbdTuiApp, "leave", lambda *_: None)
     monkeypatch.setattr(Workbench, "start_run", refuse)
     return seen

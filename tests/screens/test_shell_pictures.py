@@ -17,9 +17,9 @@ from rbdtui.workbench.faults import FaultLine
 from rbdtui.workbench.sections import SITE
 from screens.app import RbdTuiApp
 from screens.dialogs.confirm import ConfirmDialog
-from screens.dialogs.damaged import DamagedDialog
 from screens.dialogs.passphrase import PassphraseDialog
-from screens.settings import Settings
+from screens.start.damaged import DamagedDialog
+from screens.terminal.settings import Settings
 from tests.screens.conftest import LARGE, LOOKS, SMALL, Opened, Picture, bench, make_site, settled
 from tests.screens.waiting import drawn, program, until
 

@@ -12,16 +12,16 @@ from rbdtui import profiles
 from rbdtui.engine.lock import hold_site
 from rbdtui.site import Site
 from rbdtui.vault import Vault
-from rbdtui.workbench.live import LiveSnapshot
+from rbdtui.workbench.live.live import LiveSnapshot
 from screens.app import RbdTuiApp
-from screens.base import SectionScreen
-from screens.dialogs.damaged import DamagedDialog
-from screens.dialogs.new_site import NewSiteDialog
-from screens.dialogs.open_site import OpenSiteDialog, complete_directory
 from screens.dialogs.passphrase import PassphraseDialog
 from screens.dialogs.secret import SecretDialog
-from screens.settings import Settings
-from screens.start import StartScreen
+from screens.shell.base import SectionScreen
+from screens.start.damaged import DamagedDialog
+from screens.start.new_site import NewSiteDialog
+from screens.start.open_site import OpenSiteDialog, complete_directory
+from screens.start.start import StartScreen
+from screens.terminal.settings import Settings
 from screens.widgets.field import Field, TextLine, Verdict
 from screens.widgets.frame import MessageLine
 from tests.screens.conftest import Opened, bench, make_site, settled

@@ -132,7 +132,7 @@ def test_a_line_that_drops_ends_it_and_the_draft_is_kept(home: Path, site: Site)
 
 LINGERS = """
 import asyncio, threading, types
-import screens.terminal as terminal
+import screens.terminal.hangup as terminal
 async def main():
     terminal.watch_terminal(types.SimpleNamespace(is_running=False, workbench=None, leave=print))
 terminal.PATIENCE_AFTERWARDS_S = 0.2

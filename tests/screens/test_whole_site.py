@@ -18,9 +18,9 @@ from rbdtui.spec.sections.registry import RegistryMode
 from rbdtui.spec.sections.storage import StorageMode
 from rbdtui.vault import Vault
 from rbdtui.workbench.workbench import Workbench
-from screens.base import SectionScreen
 from screens.dialogs.passphrase import PassphraseDialog
 from screens.dialogs.secret import SecretDialog
+from screens.shell.base import SectionScreen
 from screens.widgets.field import ChoiceLine, TextLine
 from tests.checks.test_existing import GOOD, NODES, node
 from tests.kube.api import Api

@@ -11,13 +11,13 @@ from textual.widget import Widget
 
 from rbdtui.findings import Finding, Place, Severity
 from rbdtui.workbench.sections import BALANCER, HEALTH, NODES, REVIEW, ROLES, SITE
-from screens.base import SectionScreen
-from screens.review import DetailPane, ReviewScreen
-from screens.widgets.finding_list import FindingList
+from screens.nodes.node_table import NodeTable
+from screens.review.finding_list import FindingList
+from screens.review.plan_list import PlanList
+from screens.review.review import DetailPane, ReviewScreen
+from screens.roles.role_table import FACTS, RoleTable
+from screens.shell.base import SectionScreen
 from screens.widgets.frame import HeadLine, Rail
-from screens.widgets.node_table import NodeTable
-from screens.widgets.plan_list import PlanList
-from screens.widgets.role_table import FACTS, RoleTable
 from tests.screens import healths
 from tests.screens.conftest import SMALL, Opened, settled
 from tests.screens.reviewing import begun, in_state

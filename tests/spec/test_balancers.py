@@ -10,7 +10,7 @@ from rbdtui.spec.loader import parse_spec
 from rbdtui.spec.model import ClusterSpec
 from rbdtui.spec.rules import check_rules
 from rbdtui.spec.single_points import single_points
-from rbdtui.spec.survival import Fate, what_if_dies
+from rbdtui.spec.survival import Impact, what_if_dies
 from rbdtui.words import LANGUAGES, say
 
 PAIR = """\
@@ -93,7 +93,7 @@ def test_each_mistake_is_found_at_its_place(
 def test_a_good_pair_has_nothing_that_stops_a_run_nor_a_warning_about_itself() -> None:
     found = judged(PAIR)[1]
     assert [finding.code for finding in found if finding.severity.value == "error"] == []
-    assert not any(finding.code.startswith(("RBD-GATEWAY", "RBD-API", "RBD-DEATH")) for finding in found)
+    assert not any(finding.code.startswith(("RBD-GATEWAY", "RBD-API", "RBD-LOSS")) for finding in found)
 
 
 def test_gateways_need_no_control_plane_behind_a_pair() -> None:
@@ -129,14 +129,14 @@ def test_the_pair_forwards_the_api_and_the_gateway_ports() -> None:
 def test_what_dies_with_a_balancer_and_with_what_stands_behind() -> None:
     pair, alone = spec_of(), spec_of((LB2, ""))
     died = what_if_dies(pair, "lb1")
-    assert [each.fate for each in died.outcomes] == [Fate.UNTOUCHED, Fate.HOLDS, Fate.HOLDS, Fate.UNTOUCHED]
+    assert [each.impact for each in died.outcomes] == [Impact.UNTOUCHED, Impact.HOLDS, Impact.HOLDS, Impact.UNTOUCHED]
     assert say(died.gateway.text, "en") == "VIP moves to lb2"
     died = what_if_dies(alone, "lb1")
-    assert [each.fate for each in died.outcomes] == [Fate.UNTOUCHED, Fate.LOST, Fate.LOST, Fate.UNTOUCHED]
+    assert [each.impact for each in died.outcomes] == [Impact.UNTOUCHED, Impact.LOST, Impact.LOST, Impact.UNTOUCHED]
     # The last gateway takes the applications with it, not the address.
     one = spec_of(("12, roles: [control-plane, etcd, worker, gateway", "12, roles: [control-plane, etcd, worker"))
     died = what_if_dies(one, "n1")
-    assert (died.gateway.fate, died.api.fate) == (Fate.LOST, Fate.HOLDS)
+    assert (died.gateway.impact, died.api.impact) == (Impact.LOST, Impact.HOLDS)
     assert say(what_if_dies(pair, "n1").gateway.text, "en") == "balancer continues with n2"
 
 

@@ -12,7 +12,7 @@ from rbdtui.spec.loader import parse_spec
 from rbdtui.spec.model import ClusterSpec
 from rbdtui.spec.rules import check_rules
 from rbdtui.spec.sections.storage import Storage
-from rbdtui.workbench.operations import uses_services, usual_roles
+from rbdtui.workbench.draft.operations import uses_services, usual_roles
 from rbdtui.workbench.roles import Preset, apply_preset, sketch
 
 PLAN = """\

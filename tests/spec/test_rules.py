@@ -429,7 +429,7 @@ def test_etcd_members(members: int, code: str) -> None:
 
 def test_etcd_apart_from_the_control_plane_is_fine() -> None:
     text = with_roles("etcd", "etcd", "etcd", "control-plane", "control-plane", "worker")
-    assert [found for found in codes(text) if not found.startswith("RBD-DEATH")] == []
+    assert [found for found in codes(text) if not found.startswith("RBD-LOSS")] == []
 
 
 def test_nobody_in_a_role() -> None:
@@ -513,14 +513,14 @@ def test_a_node_without_agent_may_have_a_key_of_its_own() -> None:
 
 
 def test_what_a_death_costs_is_told_only_where_something_is_lost() -> None:
-    assert [code for code in codes(GOOD) if "DEATH" in code] == []
-    single = by_code(with_roles("control-plane, etcd, gateway", "worker"), "RBD-DEATH-001")
+    assert [code for code in codes(GOOD) if "LOSS" in code] == []
+    single = by_code(with_roles("control-plane, etcd, gateway", "worker"), "RBD-LOSS-001")
     assert [finding.place.node for finding in single] == ["n0"]
     assert "etcd" in str(single[0].message)
-    first = by_code(with_roles(*["control-plane, etcd, worker"] * 3), "RBD-DEATH-003")
+    first = by_code(with_roles(*["control-plane, etcd, worker"] * 3), "RBD-LOSS-003")
     assert [finding.place.node for finding in first] == ["n0"]
     rainbond = changed(RAINBOND, (NODE3, "[control-plane, etcd, worker, build]"))
-    builds = by_code(rainbond, "RBD-DEATH-002")
+    builds = by_code(rainbond, "RBD-LOSS-002")
     assert [(finding.place.node, finding.severity) for finding in builds] == [("node3", Severity.INFO)]
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from rbdtui.spec.loader import parse_spec
 from rbdtui.spec.model import ClusterSpec
-from rbdtui.spec.survival import Fate, Survival, survivals, what_if_dies
+from rbdtui.spec.survival import Impact, Survival, survivals, what_if_dies
 from rbdtui.words import LANGUAGES, say
 from tests.spec.samples import GOOD
 
@@ -27,7 +27,7 @@ SERVER = "control-plane, etcd"
 
 
 def fates(survival: Survival) -> tuple[str, ...]:
-    return tuple(outcome.fate.value for outcome in survival.outcomes)
+    return tuple(outcome.impact.value for outcome in survival.outcomes)
 
 
 CASES = [
@@ -111,7 +111,7 @@ def test_every_layout_has_words_in_every_language(api: str, gateway: str) -> Non
     for roles in ((ALL, ALL, ALL), (ALL,), (SERVER, "gateway"), ("worker",), (ALL, ALL, SERVER, "worker")):
         for survival in survivals(spec_of(*roles, api=api, gateway=gateway)):
             for outcome in survival.outcomes:
-                assert isinstance(outcome.fate, Fate)
+                assert isinstance(outcome.impact, Impact)
                 for language in LANGUAGES:
                     sentence = say(outcome.text, language)
                     assert not sentence.startswith("survival.")

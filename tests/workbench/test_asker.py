@@ -9,8 +9,8 @@ from functools import partial
 
 import pytest
 
-from rbdtui.workbench.asker import Asker
 from rbdtui.workbench.background import BackgroundLoop
+from rbdtui.workbench.live.asker import Asker
 from tests import waiting
 
 until = partial(waiting.until, limit_s=10.0)

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from rbdtui.site import Site
-from rbdtui.workbench import bundle_view
 from rbdtui.workbench.background import BackgroundLoop
-from rbdtui.workbench.bundle_view import BundleLook, BundleView
+from rbdtui.workbench.live import bundle_view
+from rbdtui.workbench.live.bundle_view import BundleLook, BundleView
 from tests.bundle import rainbond
 from tests.bundle.archives import write
 from tests.bundle.test_rainbond import OWN, SPEC, V6, V6_9

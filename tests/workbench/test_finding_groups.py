@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from rbdtui.findings import Finding, Place, Severity
 from rbdtui.words import Text
-from rbdtui.workbench.finding_groups import places_of
+from rbdtui.workbench.review.finding_groups import places_of
 from rbdtui.workbench.sections import NODES, SITE
 
 MODULES, CLOCK, BUNDLE = "RBD-KERN-105", "RBD-TIME-101", "RBD-BUNDLE-001"

@@ -13,10 +13,10 @@ from rbdtui.checks import services
 from rbdtui.engine.client import RunClient
 from rbdtui.simulator.demo_site import write_demo_site
 from rbdtui.simulator.fleet import SimulatedFleet
-from rbdtui.workbench.live import DEBOUNCE_S, LiveState
-from rbdtui.workbench.live_services import MOST_WITNESSES, ServiceLook
+from rbdtui.workbench.live.live import DEBOUNCE_S, LiveState
+from rbdtui.workbench.live.services import MOST_WITNESSES, ServiceLook
 from rbdtui.workbench.passphrase import HeldPassphrase
-from rbdtui.workbench.run_view import RunFollower
+from rbdtui.workbench.run.run_view import RunFollower
 from rbdtui.workbench.sections import BALANCER, findings_in
 from rbdtui.workbench.workbench import Workbench
 from tests import waiting

@@ -14,7 +14,7 @@ from rbdtui.findings import Finding
 from rbdtui.site import Site
 from rbdtui.spec import references
 from rbdtui.spec.references import LocalFile
-from rbdtui.workbench import local_files
+from rbdtui.workbench.draft import local_files
 from rbdtui.workbench.passphrase import HeldPassphrase
 from rbdtui.workbench.workbench import Workbench
 from tests.screens.journals import spec_text

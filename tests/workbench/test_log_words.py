@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rbdtui.workbench.log_words import log_message
+from rbdtui.workbench.run.log_words import log_message
 
 RKE2 = 'time="2026-11-28T02:06:48Z" level='
 

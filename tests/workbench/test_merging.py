@@ -13,8 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rbdtui.spec.edit import EditError
-from rbdtui.workbench.draft_file import MOST_SCREENS, DraftFile
-from rbdtui.workbench.merging import merge
+from rbdtui.workbench.draft.draft_file import MOST_SCREENS, DraftFile
+from rbdtui.workbench.draft.merging import merge
 from rbdtui.workbench.passphrase import HeldPassphrase
 from rbdtui.workbench.site_list import make_site
 from rbdtui.workbench.workbench import Workbench
@@ -193,7 +193,7 @@ def test_a_damaged_file_is_never_taken_up(screens: tuple[Workbench, Workbench]) 
 
 
 def test_the_locks_do_not_outlive_their_process(tmp_path: Path) -> None:
-    program = "import os, sys, pathlib; from rbdtui.workbench.draft_file import DraftFile; "
+    program = "import os, sys, pathlib; from rbdtui.workbench.draft.draft_file import DraftFile; "
     program += "DraftFile.take(pathlib.Path(sys.argv[1])); os.kill(os.getpid(), 9)"
     done = subprocess.run([sys.executable, "-c", program, str(tmp_path)], timeout=60, check=False)
     assert done.returncode == -9

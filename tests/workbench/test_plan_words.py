@@ -9,8 +9,8 @@ import pytest
 
 from rbdtui.plan.preview import PreviewedStep
 from rbdtui.words import T
-from rbdtui.workbench.plan_rows import PlanRow, plan_rows
-from rbdtui.workbench.plan_words import amount_words
+from rbdtui.workbench.review.plan_rows import PlanRow, plan_rows
+from rbdtui.workbench.review.plan_words import amount_words
 from tests.screens.reviewing import in_state
 
 

@@ -8,11 +8,11 @@ from collections.abc import Callable
 
 import pytest
 
-from rbdtui.workbench import operations
-from rbdtui.workbench.cell_edit import CellEdit
-from rbdtui.workbench.draft import Data
-from rbdtui.workbench.node_rows import Mark
-from rbdtui.workbench.operations import field_of, nodes_in
+from rbdtui.workbench.draft import operations
+from rbdtui.workbench.draft.cell_edit import CellEdit
+from rbdtui.workbench.draft.draft import Data
+from rbdtui.workbench.draft.operations import field_of, nodes_in
+from rbdtui.workbench.live.node_rows import Mark
 from rbdtui.workbench.roles import roles_of, toggle_roles
 from rbdtui.workbench.row_view import ListedRow, Order, RowView, moved_places, natural
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from rbdtui.engine.state import RunState
-from rbdtui.workbench.matrix import Matrix
+from rbdtui.workbench.run.matrix import Matrix
 from tests.screens.journals import Story
 
 

@@ -15,8 +15,8 @@ from rbdtui.paths import asset
 from rbdtui.site import Site
 from rbdtui.spec.edit import EditError, apply_edits
 from rbdtui.spec.loader import parse_spec
-from rbdtui.workbench.draft import DRAFT_NAME, Draft
-from rbdtui.workbench.saving import edits_between
+from rbdtui.workbench.draft.draft import DRAFT_NAME, Draft
+from rbdtui.workbench.draft.saving import edits_between
 
 Data = dict[str, Any]
 EXAMPLE = asset("examples", "three-node.yaml").read_text(encoding="utf-8")

@@ -14,7 +14,7 @@ from rbdtui.profiles import PROFILES, Profile
 from rbdtui.site import Site, SiteError
 from rbdtui.spec.loader import load_spec
 from rbdtui.workbench.passphrase import HeldPassphrase
-from rbdtui.workbench.site_list import Glance, Repair, glance_at, make_site, repair, repairs_for
+from rbdtui.workbench.site_list import Repair, SiteSummary, make_site, repair, repairs_for, summary_of_site
 from rbdtui.workbench.workbench import DamagedSpecError, Workbench
 
 EXAMPLE = asset("examples", "three-node.yaml").read_text(encoding="utf-8")
@@ -35,7 +35,7 @@ def refused(path: Path) -> SiteError:
 
 
 def test_a_glance_says_name_profile_and_size(site: Site) -> None:
-    assert glance_at(site.path) == Glance(site.path, "site-a", "rainbond-6", 3)
+    assert summary_of_site(site.path) == SiteSummary(site.path, "site-a", "rainbond-6", 3)
 
 
 def test_a_glance_sees_a_run_under_way(site: Site) -> None:
@@ -43,8 +43,8 @@ def test_a_glance_sees_a_run_under_way(site: Site) -> None:
     run.mkdir(parents=True)
     (run / "events.jsonl").write_text("")
     with hold_site(site, run.name):
-        assert glance_at(site.path).active_run == run.name
-    assert glance_at(site.path).active_run == ""
+        assert summary_of_site(site.path).active_run == run.name
+    assert summary_of_site(site.path).active_run == ""
 
 
 @pytest.mark.parametrize(
@@ -63,7 +63,7 @@ def test_a_glance_says_how_the_newest_run_ended(site: Site, last_line: str, outc
     run = site.run_dir("20260101-1200-7f3a")
     run.mkdir(parents=True)
     (run / "events.jsonl").write_text(f"{{}}\n{last_line}\n")
-    assert glance_at(site.path).outcome == outcome
+    assert summary_of_site(site.path).outcome == outcome
 
 
 def damage_spec(site: Site) -> None:
@@ -90,7 +90,7 @@ def test_what_can_be_done_about_a_damaged_site(
 ) -> None:
     harm(site)
     error = refused(site.path)
-    assert glance_at(site.path).problem is not None
+    assert summary_of_site(site.path).problem is not None
     assert repairs_for(site.path, error) == offered
     if helps is not None:
         repair(site.path, helps)

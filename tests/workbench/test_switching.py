@@ -10,10 +10,10 @@ import pytest
 
 from rbdtui.profiles import PROFILES
 from rbdtui.spec.loader import parse_spec, parse_values
-from rbdtui.workbench.draft import Data, Draft
-from rbdtui.workbench.operations import Aside, put, set_mode
+from rbdtui.workbench.draft.draft import Data, Draft
+from rbdtui.workbench.draft.operations import Stash, put, set_mode
+from rbdtui.workbench.draft.switching import laid_aside, set_distribution, set_profile
 from rbdtui.workbench.site_list import make_site
-from rbdtui.workbench.switching import laid_aside, set_distribution, set_profile
 
 SECTIONS = """\
 storage: {mode: nfs, server: 10.0.0.30, path: /data}
@@ -44,7 +44,7 @@ def codes(data: Data) -> set[str]:
     return {finding.code for finding in parse_values(data).findings}
 
 
-def empty() -> Aside:
+def empty() -> Stash:
     return {}
 
 
@@ -137,7 +137,7 @@ def test_what_is_laid_aside_survives_a_crash_and_a_save(tmp_path: Path) -> None:
 def test_what_means_the_same_in_two_modes_is_kept_between_them(way: tuple[str, ...]) -> None:
     gateway = {"mode": "keepalived", "vip": "10.0.0.100/24", "virtual_router_id": 87, "unicast": False}
     data: Data = {"gateway": dict(gateway)}
-    aside: Aside = {}
+    aside: Stash = {}
     for mode in way:
         set_mode(data, "gateway", mode, aside)
         if mode in ("external", "none"):
@@ -147,7 +147,7 @@ def test_what_means_the_same_in_two_modes_is_kept_between_them(way: tuple[str, .
 
 def test_what_means_something_else_in_another_mode_waits_for_its_own() -> None:
     data: Data = {"kubernetes": {"api": {"mode": "vip", "address": "10.0.0.100"}}}
-    aside: Aside = {}
+    aside: Stash = {}
     set_mode(data, "kubernetes.api", "external", aside)
     assert data["kubernetes"] == {"api": {"mode": "external"}}
     set_mode(data, "kubernetes.api", "vip", aside)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from rbdtui.workbench.draft import Data, Draft
+from rbdtui.workbench.draft.draft import Data, Draft
 from rbdtui.workbench.site_list import make_site
 
 

@@ -17,10 +17,10 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from rbdtui.site import Site
 from rbdtui.spec.edit import EditError, apply_edits
 from rbdtui.spec.loader import parse_spec
-from rbdtui.workbench import operations
-from rbdtui.workbench.draft import Data
+from rbdtui.workbench.draft import operations
+from rbdtui.workbench.draft.draft import Data
+from rbdtui.workbench.draft.saving import edits_between, same_values
 from rbdtui.workbench.passphrase import HeldPassphrase
-from rbdtui.workbench.saving import edits_between, same_values
 from rbdtui.workbench.site_list import make_site
 from rbdtui.workbench.workbench import Workbench
 

@@ -15,11 +15,11 @@ from rbdtui.simulator.fleet import Build, SimulatedFleet
 from rbdtui.simulator.machine import Sudo
 from rbdtui.site import Site
 from rbdtui.vault import Vault, VaultError
-from rbdtui.workbench import operations
 from rbdtui.workbench.background import BackgroundLoop
-from rbdtui.workbench.live import LiveState
+from rbdtui.workbench.draft import operations
+from rbdtui.workbench.live.live import LiveState
 from rbdtui.workbench.passphrase import HeldPassphrase
-from rbdtui.workbench.preflight_view import LookState, Preflight
+from rbdtui.workbench.review.preflight_view import Preflight, PreflightStatus
 from rbdtui.workbench.sections import BALANCER, HEALTH, NODES, REVIEW, ROLES, RUN, SITE, SectionState
 from rbdtui.workbench.site_list import make_site
 from rbdtui.workbench.workbench import Workbench
@@ -70,7 +70,7 @@ async def test_preflight_gives_facts_a_plan_and_a_preview(fleet: SimulatedFleet,
         workbench.passphrases.give(PASSPHRASE)
         workbench.start_preflight()
         assert {s.section: s.state for s in workbench.sections()}[REVIEW] is SectionState.CHECKING
-        await until(lambda: workbench.preflight.state is not LookState.LOOKING)
+        await until(lambda: workbench.preflight.state is not PreflightStatus.LOOKING)
         assert workbench.preflight.error is None
         plan = workbench.preflight.plan
         assert plan is not None
@@ -86,7 +86,7 @@ async def test_preflight_gives_facts_a_plan_and_a_preview(fleet: SimulatedFleet,
         assert workbench.preflight.holds
         workbench.start_preflight()
         workbench.give_up_preflight()
-        assert workbench.preflight.state is LookState.GIVEN_UP
+        assert workbench.preflight.state is PreflightStatus.GIVEN_UP
     finally:
         workbench.close()
 
@@ -197,7 +197,7 @@ def test_what_was_found_before_the_servers_changed_never_holds_again(tmp_path: P
     site = make_site(tmp_path / "site", name="site-a", profile="kubernetes-only")
     workbench = Workbench.open(site.path, HeldPassphrase(), ask_servers=False)
     try:
-        workbench.show_preflight(Preflight(LookState.DONE, of=workbench.draft.fingerprint))
+        workbench.show_preflight(Preflight(PreflightStatus.DONE, of=workbench.draft.fingerprint))
         assert workbench.preflight.holds
         workbench.trust([])
         assert not workbench.preflight.holds
@@ -212,7 +212,7 @@ def test_a_run_that_has_ended_outdates_what_was_checked_before_it(tmp_path: Path
     site = make_site(tmp_path / "site", name="site-a", profile="kubernetes-only")
     workbench = Workbench.open(site.path, HeldPassphrase(), ask_servers=False)
     try:
-        workbench.show_preflight(Preflight(LookState.DONE, of=workbench.draft.fingerprint))
+        workbench.show_preflight(Preflight(PreflightStatus.DONE, of=workbench.draft.fingerprint))
         workbench._run_was_alive = True  # there was a run in hand, and there is none any more
         workbench._tell()
         assert not workbench.preflight.holds

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from rbdtui.checks.services.asking import Asking
-from rbdtui.probes.wire import HttpAnswer, Place, Trouble, WireError, http_get
+from rbdtui.probes.wire import HttpAnswer, Place, ProbeFailure, WireError, http_get
 from rbdtui.transport.answers import UNREADABLE, whole_number
 from rbdtui.transport.base import Reach, ReachResult
 
@@ -28,7 +28,7 @@ class Member:
 
     endpoint: str
     reach: ReachResult
-    trouble: Trouble | None = None
+    trouble: ProbeFailure | None = None
     """Why it did not answer, though it took the connection."""
     evidence: str = ""
     version: str = ""

@@ -10,7 +10,7 @@ from rbdtui.checks.services.etcd_client import Member
 from rbdtui.checks.services.witnesses import Param, Seen, reach_code
 from rbdtui.checks.view import ClusterView
 from rbdtui.findings import Finding, Severity
-from rbdtui.probes.wire import Trouble
+from rbdtui.probes.wire import ProbeFailure
 from rbdtui.transport.base import Reach
 
 _REACH: Final = ("RBD-ETCD-101", "RBD-ETCD-102", "RBD-ETCD-103", "RBD-ETCD-104", "RBD-ETCD-105")
@@ -47,11 +47,11 @@ def _severity(number: int) -> Severity:
     return Severity.WARNING if number == 5 else Severity.ERROR
 
 
-def _no_answer(trouble: Trouble, field: str, params: Mapping[str, Param], evidence: str) -> Seen:
-    if trouble is Trouble.CERTIFICATE:
+def _no_answer(trouble: ProbeFailure, field: str, params: Mapping[str, Param], evidence: str) -> Seen:
+    if trouble is ProbeFailure.CERTIFICATE:
         return Seen("RBD-ETCD-107", Severity.ERROR, field, params, evidence)
     endpoint = {"endpoint": params["endpoint"]}
-    code = "RBD-ETCD-108" if trouble is Trouble.TLS_REFUSED else "RBD-ETCD-106"
+    code = "RBD-ETCD-108" if trouble is ProbeFailure.TLS_REFUSED else "RBD-ETCD-106"
     return Seen(code, Severity.ERROR, field, endpoint, evidence)
 
 

@@ -7,7 +7,13 @@ from typing import Final
 
 from rbdtui.checks.services import registry_findings
 from rbdtui.checks.services.asking import THIS_MACHINE, Asking
-from rbdtui.checks.services.registry_answer import Fault, RegistryAnswer, RegistryError, RegistryQuestion, Trouble
+from rbdtui.checks.services.registry_answer import (
+    Fault,
+    RegistryAnswer,
+    RegistryError,
+    RegistryFailure,
+    RegistryQuestion,
+)
 from rbdtui.checks.services.registry_client import Account, RegistryAt, client_of
 from rbdtui.checks.services.registry_tls import certificate_troubles, trust, try_tls
 from rbdtui.checks.services.registry_trial import Trial, missing_images
@@ -64,8 +70,8 @@ class RegistryCheck:
         """Reach it, look at its certificate, log in, push and pull a throw-away image. Raises `TransportError`."""
         reach = await asking.reach(question.host, question.port, timeout_s=_REACH_S)
         if reach.reach is not Reach.OPEN:
-            return RegistryAnswer((Trouble(Fault.OBSTACLE, reach.detail, reach_code(reach), reach.detail),))
-        troubles: list[Trouble] = []
+            return RegistryAnswer((RegistryFailure(Fault.OBSTACLE, reach.detail, reach_code(reach), reach.detail),))
+        troubles: list[RegistryFailure] = []
         try:
             at = await _proven(question, asking, troubles)
             if at is not None:
@@ -73,7 +79,7 @@ class RegistryCheck:
         except RegistryError as error:
             troubles.append(error.trouble)
         except OSError as error:
-            troubles.append(Trouble(Fault.BROKEN, str(error)[:300]))
+            troubles.append(RegistryFailure(Fault.BROKEN, str(error)[:300]))
         return RegistryAnswer(tuple(troubles))
 
     def judge(
@@ -98,7 +104,7 @@ def _images(spec: ClusterSpec) -> tuple[str, ...]:
     return (*pushed, *build_images(release))
 
 
-async def _proven(question: RegistryQuestion, asking: Asking, troubles: list[Trouble]) -> RegistryAt | None:
+async def _proven(question: RegistryQuestion, asking: Asking, troubles: list[RegistryFailure]) -> RegistryAt | None:
     """How to speak to it; None when nothing may be said to it, least of all a password."""
     async with asking.towards(question.host, question.port) as place:
         shown = await try_tls(place, question.host)
@@ -128,7 +134,7 @@ async def _only_a_registry(hello: object) -> None:
             raise
 
 
-async def _use(question: RegistryQuestion, asking: Asking, at: RegistryAt, troubles: list[Trouble]) -> None:
+async def _use(question: RegistryQuestion, asking: Asking, at: RegistryAt, troubles: list[RegistryFailure]) -> None:
     password = asking.secret(question.secret) if question.secret else ""
     known = password is not None
     account = Account(question.username, password or "") if known else Account()
@@ -150,4 +156,4 @@ async def _use(question: RegistryQuestion, asking: Asking, at: RegistryAt, troub
             return
         missing = list(await missing_images(client, question.namespace, question.images))
         if missing:
-            troubles.append(Trouble(Fault.MISSING, ", ".join(missing), len(missing)))
+            troubles.append(RegistryFailure(Fault.MISSING, ", ".join(missing), len(missing)))

@@ -66,7 +66,7 @@ class RegistryQuestion:
 
 
 @dataclass(frozen=True, slots=True)
-class Trouble:
+class RegistryFailure:
     """One thing that is wrong."""
 
     fault: Fault
@@ -81,7 +81,7 @@ class Trouble:
 class RegistryAnswer:
     """All that is wrong, the most basic first; nothing when all is well."""
 
-    troubles: tuple[Trouble, ...] = ()
+    troubles: tuple[RegistryFailure, ...] = ()
 
 
 class RegistryError(Exception):
@@ -89,4 +89,4 @@ class RegistryError(Exception):
 
     def __init__(self, fault: Fault, detail: str = "", number: int = 0, evidence: str = "") -> None:
         super().__init__(fault.value, detail)
-        self.trouble = Trouble(fault, detail[:300], number, evidence[:1000])
+        self.trouble = RegistryFailure(fault, detail[:300], number, evidence[:1000])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Final
 
-from rbdtui.checks.services.registry_answer import Fault, RegistryAnswer, RegistryQuestion, Trouble
+from rbdtui.checks.services.registry_answer import Fault, RegistryAnswer, RegistryFailure, RegistryQuestion
 from rbdtui.checks.services.witnesses import Seen, told_once
 from rbdtui.checks.view import ClusterView
 from rbdtui.findings import Finding, Severity
@@ -79,7 +79,7 @@ def _name(question: RegistryQuestion) -> str:
     return question.host if usual else f"{question.host}:{question.port}"
 
 
-def seen(question: RegistryQuestion, trouble: Trouble) -> Seen:
+def seen(question: RegistryQuestion, trouble: RegistryFailure) -> Seen:
     """What a trouble means for the plan."""
     if trouble.fault is Fault.OBSTACLE:
         code, severity = _OBSTACLES[trouble.number]

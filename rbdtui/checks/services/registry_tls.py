@@ -8,9 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from rbdtui.checks.services.registry_answer import Fault, RegistryError, Trouble
-from rbdtui.probes.wire import Place, WireError, connection, tls_hello, trusting_context
-from rbdtui.probes.wire import Trouble as WireTrouble
+from rbdtui.checks.services.registry_answer import Fault, RegistryError, RegistryFailure
+from rbdtui.probes.wire import Place, ProbeFailure, WireError, connection, tls_hello, trusting_context
 
 _CONNECT_S: Final = 4.0
 _ANSWER_S: Final = 5.0
@@ -29,8 +28,8 @@ _REASONS: Final = {
 }
 """OpenSSL's numbers (x509_vfy.h)."""
 _WIRE: Final = {
-    WireTrouble.SILENT: Fault.SILENT,
-    WireTrouble.TLS_REFUSED: Fault.TLS_REFUSED,
+    ProbeFailure.SILENT: Fault.SILENT,
+    ProbeFailure.TLS_REFUSED: Fault.TLS_REFUSED,
 }
 
 
@@ -48,7 +47,7 @@ async def try_tls(place: Place, server_name: str) -> Handshake:
         hello = await tls_hello(place, server_name=server_name, connect_s=_CONNECT_S, answer_s=_ANSWER_S)
     except WireError as error:
         # Servers of plain HTTP answer a handshake with an error page, or hang up; HTTP is then tried for itself.
-        if error.trouble in (WireTrouble.NOT_TLS, WireTrouble.CLOSED, WireTrouble.NOT_HTTP):
+        if error.trouble in (ProbeFailure.NOT_TLS, ProbeFailure.CLOSED, ProbeFailure.NOT_HTTP):
             return Handshake()
         raise RegistryError(_WIRE.get(error.trouble, Fault.BROKEN), error.evidence) from error
     return Handshake(hello.certificate)
@@ -74,7 +73,7 @@ def trust(ca_file: str, *, verify: bool) -> ssl.SSLContext:
         raise RegistryError(Fault.CA_FILE, str(error)) from error
 
 
-async def certificate_troubles(place: Place, server_name: str, context: ssl.SSLContext) -> list[Trouble]:
+async def certificate_troubles(place: Place, server_name: str, context: ssl.SSLContext) -> list[RegistryFailure]:
     """What is wrong with the certificate of a server that speaks TLS."""
     limits = {"connect_s": _CONNECT_S, "handshake_s": _ANSWER_S}
     try:
@@ -83,12 +82,12 @@ async def certificate_troubles(place: Place, server_name: str, context: ssl.SSLC
     except WireError as error:
         cause = error.__cause__
         if not isinstance(cause, ssl.SSLCertVerificationError):
-            return [Trouble(_WIRE.get(error.trouble, Fault.BROKEN), error.evidence)]
+            return [RegistryFailure(_WIRE.get(error.trouble, Fault.BROKEN), error.evidence)]
         fault = _REASONS.get(cause.verify_code, Fault.CERTIFICATE)
-        return [Trouble(fault, cause.verify_message, evidence=cause.verify_message)]
+        return [RegistryFailure(fault, cause.verify_message, evidence=cause.verify_message)]
     until = shown.get("notAfter")
     if isinstance(until, str):
         days = int((ssl.cert_time_to_seconds(until) - time.time()) // _DAY_S)
         if days < _SOON_DAYS:
-            return [Trouble(Fault.EXPIRES_SOON, until, days, until)]
+            return [RegistryFailure(Fault.EXPIRES_SOON, until, days, until)]
     return []

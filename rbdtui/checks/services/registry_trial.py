@@ -9,7 +9,7 @@ import secrets
 from collections.abc import Awaitable, Callable, Iterable, Iterator
 from typing import Final
 
-from rbdtui.checks.services.registry_answer import Fault, RegistryError, Trouble
+from rbdtui.checks.services.registry_answer import Fault, RegistryError, RegistryFailure
 from rbdtui.checks.services.registry_client import DENIED, Answer, RegistryClient, written
 from rbdtui.surely import surely
 
@@ -49,7 +49,7 @@ class Trial:
         """Paths of what is there now, in the order in which it has to go again."""
         self._putting: asyncio.Future[Answer] | None = None
         """The image on its way."""
-        self.troubles: list[Trouble] = []
+        self.troubles: list[RegistryFailure] = []
 
     async def run(self, meanwhile: Meanwhile | None = None) -> None:
         """Push, pull and delete; cleans up also when it is cancelled.
@@ -72,7 +72,7 @@ class Trial:
         scope = f"repository:{self._repository}:pull"
         answer = await self._client.send("GET", f"/v2/{self._repository}/tags/list", scope)
         if answer.status in DENIED:
-            self.troubles.append(Trouble(Fault.NO_PULL, answer.reason, answer.status, answer.shown))
+            self.troubles.append(RegistryFailure(Fault.NO_PULL, answer.reason, answer.status, answer.shown))
 
     async def _push_and_pull(self) -> None:
         config = json.dumps(
@@ -147,7 +147,7 @@ class Trial:
 
     def _left(self) -> None:
         if any("/manifests/" in path for path in self._pushed):
-            self.troubles.append(Trouble(Fault.LEFT, f"{self._repository}:{self._tag}"))
+            self.troubles.append(RegistryFailure(Fault.LEFT, f"{self._repository}:{self._tag}"))
 
 
 async def missing_images(client: RegistryClient, namespace: str, images: Iterable[str]) -> Iterator[str]:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from rbdtui.probes.wire import Place, Trouble, WireError, connection
+from rbdtui.probes.wire import Place, ProbeFailure, WireError, connection
 
 _RECORD_LIMIT_BYTES: Final = 1 << 20
 _FRAGMENTS_LIMIT: Final = 256
@@ -128,9 +128,9 @@ class RpcClient:
                 await self._writer.drain()
                 return _result(Unpacker(await self._record()), self._last_id)
         except TimeoutError:
-            raise WireError(Trouble.SILENT, f"no answer within {self._answer_s:g} s") from None
+            raise WireError(ProbeFailure.SILENT, f"no answer within {self._answer_s:g} s") from None
         except (OSError, asyncio.IncompleteReadError) as error:
-            raise WireError(Trouble.CLOSED, str(error)) from error
+            raise WireError(ProbeFailure.CLOSED, str(error)) from error
 
     async def _record(self) -> bytes:
         record = bytearray()

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
-from rbdtui.checks.listening import in_the_way
+from rbdtui.checks.hosts.listening import in_the_way
 from rbdtui.facts.model import NodeFacts
 from rbdtui.plan.repairs.repair import Repair
 from rbdtui.plan.resources.base import Resource

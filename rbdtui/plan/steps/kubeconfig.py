@@ -12,7 +12,7 @@ from rbdtui.plan.step import Change, ChangeKind, Pending, Step, StepContext, Ste
 from rbdtui.plan.steps.finish import server_names
 from rbdtui.plan.waiting import wait_for
 from rbdtui.probes.api import refusal, use
-from rbdtui.probes.ways import Limits, Readiness, Target, Ways
+from rbdtui.probes.ways import Limits, ProbeRoutes, Readiness, Target
 from rbdtui.transport.base import TransportError
 from rbdtui.transport.files import read_start
 from rbdtui.words import T
@@ -136,7 +136,7 @@ async def _use(context: StepContext, credentials: Kubeconfig) -> _Use:
     # Simulated hosts live on loopback, where this machine's own services would answer for them.
     straight = not spec.api_address.is_loopback
     target = Target(str(spec.api_address), spec.kubernetes.api.port)
-    reply = await use(Ways(hosts, Readiness(), _LIMITS, straight=straight), target, credentials, _LIMITS)
+    reply = await use(ProbeRoutes(hosts, Readiness(), _LIMITS, straight=straight), target, credentials, _LIMITS)
     if reply.value is not None and reply.value.status == 200:
         return _Use(True, api_url(spec))
     fault = refusal(reply)

@@ -8,7 +8,7 @@ from functools import reduce
 from rbdtui.findings import Finding, Severity
 from rbdtui.spec.model import ApiMode
 from rbdtui.spec.rules.base import RuleInput
-from rbdtui.spec.survival import Fate, survivals
+from rbdtui.spec.survival import Impact, survivals
 from rbdtui.words import T, Text
 
 
@@ -22,15 +22,15 @@ def installs_no_rainbond(rule: RuleInput) -> Iterator[Finding]:
 def deaths(rule: RuleInput) -> Iterator[Finding]:
     """What is lost with a node, told only where something is."""
     for index, survival in enumerate(survivals(rule.spec)):
-        lost = [outcome.text for outcome in survival.outcomes if outcome.fate is Fate.LOST]
+        lost = [outcome.text for outcome in survival.outcomes if outcome.impact is Impact.LOST]
         if not lost:
             continue
         if lost == [survival.builds.text]:
-            code, severity = "RBD-DEATH-002", Severity.INFO
+            code, severity = "RBD-LOSS-002", Severity.INFO
         elif lost == [survival.api.text] and rule.spec.kubernetes.api.mode is ApiMode.FIRST_SERVER:
-            code, severity = "RBD-DEATH-003", Severity.WARNING
+            code, severity = "RBD-LOSS-003", Severity.WARNING
         else:
-            code, severity = "RBD-DEATH-001", Severity.WARNING
+            code, severity = "RBD-LOSS-001", Severity.WARNING
         yield rule.node_finding(code, severity, index, "roles", losses=reduce(_and, lost))
 
 

@@ -11,8 +11,8 @@ from rbdtui.profiles import USUAL, profile_named
 from rbdtui.spec.fields import join
 from rbdtui.spec.model import ApiMode, GatewayMode, Role
 from rbdtui.spec.values import SECRET_PREFIX
-from rbdtui.workbench.draft import Data
-from rbdtui.workbench.operations import (
+from rbdtui.workbench.draft.draft import Data
+from rbdtui.workbench.draft.operations import (
     NodeData,
     append_node,
     field_of,

@@ -8,7 +8,7 @@ from functools import cache
 from rbdtui.paths import asset
 from rbdtui.spec.loader import parse_spec
 from rbdtui.spec.template import EXAMPLES
-from rbdtui.workbench.saving import same_values
+from rbdtui.workbench.draft.saving import same_values
 
 
 def nodes_are_an_examples(data: Mapping[str, object]) -> bool:

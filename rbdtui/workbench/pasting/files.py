@@ -10,7 +10,7 @@ from rbdtui.importers.decoding import NotTextError, read_text
 from rbdtui.importers.imported import Remark
 from rbdtui.terminal_text import clean_line
 from rbdtui.words import T
-from rbdtui.workbench.draft import Data
+from rbdtui.workbench.draft.draft import Data
 from rbdtui.workbench.pasting.reading import read_pasted
 from rbdtui.workbench.pasting.taken import Pasted
 

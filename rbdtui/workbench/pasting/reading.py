@@ -13,8 +13,8 @@ from rbdtui.profiles import USUAL, optional_sections, profile_named
 from rbdtui.roles import Role
 from rbdtui.spec.values import MAX_NODES
 from rbdtui.words import T, Text
-from rbdtui.workbench.draft import Data
-from rbdtui.workbench.operations import field_of, following_name, names_in, nodes_in, room_for_nodes
+from rbdtui.workbench.draft.draft import Data
+from rbdtui.workbench.draft.operations import field_of, following_name, names_in, nodes_in, room_for_nodes
 from rbdtui.workbench.pasting.examples import nodes_are_an_examples
 from rbdtui.workbench.pasting.taken import Pasted
 

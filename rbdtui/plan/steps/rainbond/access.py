@@ -16,7 +16,7 @@ from rbdtui.masking import mask
 from rbdtui.plan.cluster import API_PORT, api_url
 from rbdtui.plan.site_kubeconfig import kubeconfig_file
 from rbdtui.plan.step import StepContext, StepError
-from rbdtui.probes.ways import Limits, Readiness, Target, Ways
+from rbdtui.probes.ways import Limits, ProbeRoutes, Readiness, Target
 from rbdtui.probes.wire import Place, WireError
 from rbdtui.rainbond.releases import Release
 from rbdtui.spec.model import Role
@@ -42,12 +42,12 @@ def has_api(context: StepContext) -> bool:
     return kubeconfig_file(context).exists()
 
 
-def ways(context: StepContext) -> Ways:
+def ways(context: StepContext) -> ProbeRoutes:
     """The ways from here and through the nodes of the run."""
     hosts = {name: host for name, host in context.hosts.items() if context.takes_part(name)}
     # Simulated hosts live on loopback, where this machine's own services would answer for them.
     straight = context.spec.is_existing or not context.spec.api_address.is_loopback
-    return Ways(hosts, Readiness(), LIMITS, straight=straight)
+    return ProbeRoutes(hosts, Readiness(), LIMITS, straight=straight)
 
 
 @asynccontextmanager

@@ -18,7 +18,7 @@ from rbdtui.plan.steps.rainbond.region import region_config
 from rbdtui.probes.bounded import bounded_socket
 from rbdtui.probes.mysql_login import Login, log_in
 from rbdtui.probes.ways import Target
-from rbdtui.probes.wire import Place, Trouble, WireError
+from rbdtui.probes.wire import Place, ProbeFailure, WireError
 from rbdtui.spec.sections.mysql import DATABASES, MysqlMode
 from rbdtui.spec.values import SECRET_PREFIX
 
@@ -50,7 +50,7 @@ async def stale_region(context: StepContext, kube: KubeSession) -> StepError | N
             ):
                 return await asyncio.to_thread(_kept, sock, login)
         except OSError as error:  # `TimeoutError` among them
-            raise WireError(Trouble.SILENT, str(error)) from error
+            raise WireError(ProbeFailure.SILENT, str(error)) from error
 
     kept = (await ways(context).ask(Target(mysql.host, mysql.port), ask)).value or []
     own = config.certificate.decode("ascii", "replace").split()
@@ -71,4 +71,4 @@ def _kept(sock: socket.socket, login: Login) -> list[str]:
         finally:
             link.close()
     except Exception as error:  # no such table, no such right, or a hostile server
-        raise WireError(Trouble.NOT_HTTP, f"{type(error).__name__}: {error}") from error
+        raise WireError(ProbeFailure.NOT_HTTP, f"{type(error).__name__}: {error}") from error

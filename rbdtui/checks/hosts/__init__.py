@@ -1,0 +1,1 @@
+"""Checks of what servers are, each over the facts of all of them."""

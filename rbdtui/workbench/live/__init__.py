@@ -1,0 +1,1 @@
+"""What real servers answer while a plan is being typed."""

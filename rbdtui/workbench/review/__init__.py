@@ -1,0 +1,1 @@
+"""What stands between a plan and its run: findings, the plan as rows, repairs."""

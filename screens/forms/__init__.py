@@ -1,0 +1,1 @@
+"""Sections that are forms, each declared in a file of its own."""

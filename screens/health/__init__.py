@@ -1,0 +1,1 @@
+"""The section of the cluster's health."""

@@ -1,0 +1,1 @@
+"""The section between plan and run."""

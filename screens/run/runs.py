@@ -1,0 +1,95 @@
+"""Earlier runs of the site: when each began and how it ended; Enter opens one."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+from typing import ClassVar
+
+from rich.cells import cell_len, set_cell_size
+from rich.text import Text as Line
+from textual import work
+from textual.binding import BindingType
+from textual.widget import Widget
+from textual.widgets import OptionList
+from textual.widgets.option_list import Option
+
+from rbdtui.words import T, Text
+from rbdtui.workbench.run.run_list import RunLine, list_runs
+from screens.run.run_words import PHASE_MARKS
+from screens.shell.base import Dialog, Words, key
+from screens.terminal import clock
+from screens.widgets.canvas import look_style
+from screens.widgets.choices import Choices
+
+_WORD_CELLS = 16
+
+
+class RunsDialog(Dialog[str]):
+    """Answers the id of the run that was chosen."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [key("enter", "choose", "open")]
+    AUTO_FOCUS = "#runs"
+
+    def __init__(self, shown: str) -> None:
+        super().__init__()
+        self._shown = shown
+        self._lines: list[RunLine] = []
+
+    def title_text(self) -> Text:
+        """What it is."""
+        return T("run_screen.runs.title")
+
+    def body(self) -> Iterable[Widget]:
+        """The list."""
+        yield Choices(id="runs", compact=True, markup=False)
+        yield Words(T("run_screen.runs.hint"), classes="below")
+
+    def on_mount(self) -> None:
+        """Read."""
+        self._read()
+
+    @work(exit_on_error=False, group="brief")
+    async def _read(self) -> None:
+        assert self.program.workbench is not None
+        self._lines = await asyncio.to_thread(list_runs, self.program.workbench.site)
+        self._list()
+        here = next((index for index, line in enumerate(self._lines) if line.run_id == self._shown), 0)
+        self.query_one("#runs", OptionList).highlighted = here if self._lines else None
+
+    def refresh_view(self) -> None:
+        """Say the words anew."""
+        if self.redraw:
+            self._list()
+
+    def _list(self) -> None:
+        listed = self.query_one("#runs", OptionList)
+        before = listed.highlighted
+        listed.clear_options()
+        listed.add_options([Option(self._line(line), id=line.run_id) for line in self._lines])
+        listed.highlighted = before
+
+    def _line(self, run: RunLine) -> Line:
+        phase = run.phase
+        mark = PHASE_MARKS[phase]
+        word = str(T(f"run_screen.phase.{phase.value}"))  # words: run_screen.phase.*
+        sign = mark.sign(ascii_only=self.program.settings.ascii_only)
+        line = Line(f"{clock.day(run.began_at) if run.began_at is not None else '':<17} ", no_wrap=True)
+        line.append(f"{run.run_id.rpartition('-')[2]:<6}", style="dim")
+        said = f"{sign} {word}"
+        line.append(set_cell_size(said, max(_WORD_CELLS, cell_len(said))), style=look_style(self, mark.look))
+        if run.outcome is not None:
+            changed, time = run.changed, clock.lapse(run.duration_s)
+            line.append(str(T("run_screen.runs.figures", changed=changed, time=time)), style="dim")
+        if run.other_work is not None:
+            line.append(f"  {run.other_work}")
+        return line
+
+    def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
+        """Answer."""
+        event.stop()
+        self.dismiss(event.option_id)
+
+    def action_choose(self) -> None:
+        """Answer with what is under the cursor."""
+        self.query_one("#runs", OptionList).action_select()

@@ -1,0 +1,1 @@
+"""What stands around every section: frame, keys, messages, palette, help."""

@@ -1,0 +1,100 @@
+"""Keys act in the order in which they were pressed, however many of them arrive at a stroke.
+
+A slow line delivers several keys in one packet, and a terminal without bracketed paste a whole text. A key goes to
+what has the focus when it is handed on; so the next is handed on only once all that the one before has led to, such as
+a cell that is done, a dialog that comes up or another section, has come about.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from typing import Final
+
+from textual import events
+from textual.app import App
+from textual.message_pump import MessagePump
+
+from screens.shell.base import Dialog
+
+ROUNDS: Final = 3
+"""At most, from the focus to the program: what a message has led to, and what that has led to."""
+LIMIT_S: Final = 1.0
+"""After which a key is handed on whatever the program is doing: a late key is better than none."""
+DIALOG_LIMIT_S: Final = 0.3
+"""How long a dialog may take to come up before keys go elsewhere."""
+LOOK_EVERY_S: Final = 0.01
+
+
+class KeyOrder:
+    """Hands keys and pasted texts to a program one at a time."""
+
+    def __init__(self, app: App[int], hand_on: Callable[[events.Event], None]) -> None:
+        self._app, self._hand_on = app, hand_on
+        self._waiting: deque[tuple[events.Event, bool]] = deque()
+        self._handing: asyncio.Task[None] | None = None
+        self.at_a_stroke = False
+        """Whether the key in hand came together with others, as those of a text that was pasted do."""
+
+    @property
+    def busy(self) -> bool:
+        """Whether what a key has led to is still to come about."""
+        return self._handing is not None
+
+    def take(self, event: events.Event) -> None:
+        """Take the next event; it is handed on at once when nothing is under way."""
+        self._waiting.append((event, self._handing is not None))
+        if self._handing is None:
+            self._handing = asyncio.create_task(self._hand_on_all())
+
+    async def _hand_on_all(self) -> None:
+        try:
+            while self._waiting and self._app.is_running:
+                event, behind_another = self._waiting.popleft()
+                self.at_a_stroke = behind_another or bool(self._waiting)
+                self._hand_on(event)
+                await self._settled()
+        finally:
+            self._handing = None
+
+    async def _settled(self) -> None:
+        """Wait until what a key has led to has come about."""
+        end = time.monotonic() + LIMIT_S
+        for _ in range(ROUNDS):
+            for pump in list(self._way()):
+                await _passed(pump, end)
+            if all(pump._message_queue.empty() for pump in self._way()):
+                break
+        while not self._is_there() and time.monotonic() < end:  # noqa: ASYNC110 - nobody tells
+            await asyncio.sleep(0)
+        dialog_end = time.monotonic() + DIALOG_LIMIT_S
+        while self._dialog_to_come() and time.monotonic() < dialog_end:  # noqa: ASYNC110 - as above
+            await asyncio.sleep(LOOK_EVERY_S)
+
+    def _way(self) -> Iterator[MessagePump]:
+        """Whom a key passes: from what has the focus up to the program."""
+        if self._app._exit or not self._app.screen_stack:
+            return
+        yield from (self._app.focused or self._app.screen).ancestors_with_self
+
+    def _is_there(self) -> bool:
+        """Whether the screen that is on top can take keys; also when the program ends."""
+        return not self._app.is_running or not self._app.screen_stack or self._app.screen.is_mounted
+
+    def _dialog_to_come(self) -> bool:
+        if not self._app.is_running or not self._app.screen_stack or isinstance(self._app.screen, Dialog):
+            return False
+        return any(worker.group == "dialog" and worker.is_running for worker in self._app.workers)
+
+
+async def _passed(pump: MessagePump, end: float) -> None:
+    """Wait until a part of the program has seen to all messages that it has by now."""
+    passed = asyncio.Event()
+    if not pump.is_running or not pump.call_later(passed.set):
+        return
+    while not passed.is_set() and pump.is_running and time.monotonic() < end:
+        with suppress(TimeoutError):
+            await asyncio.wait_for(passed.wait(), LOOK_EVERY_S)
