@@ -13,14 +13,22 @@ trap release EXIT
 for unit in $held; do systemctl mask --runtime --quiet "$unit"; done
 set --
 if command -v dpkg >/dev/null; then
-	for file in "$directory"/*.deb; do
-		[ -e "$file" ] || exit 4
-		name=$(dpkg-deb --field "$file" Package)
-		state=$(dpkg-query --show --showformat='${db:Status-Status}' "$name" 2>/dev/null || true)
-		[ "$state" = installed ] || set -- "$@" "$file"
+	# dpkg unpacks nothing whose pre-dependencies are not configured yet, though they are among the files: the next pass
+	# does, as long as the last one has come further.
+	left=
+	while :; do
+		set --
+		for file in "$directory"/*.deb; do
+			[ -e "$file" ] || exit 4
+			name=$(dpkg-deb --field "$file" Package)
+			state=$(dpkg-query --show --showformat='${db:Status-Status}' "$name" 2>/dev/null || true)
+			[ "$state" = installed ] || set -- "$@" "$file"
+		done
+		[ $# -gt 0 ] || exit 0
+		[ $# != "$left" ] || exit 3
+		left=$#
+		DEBIAN_FRONTEND=noninteractive dpkg --install --force-confdef --force-confold "$@" </dev/null || continue
 	done
-	[ $# -gt 0 ] || exit 0
-	DEBIAN_FRONTEND=noninteractive dpkg --install --force-confdef --force-confold "$@" </dev/null || exit 3
 elif command -v rpm >/dev/null; then
 	for file in "$directory"/*.rpm; do
 		[ -e "$file" ] || exit 4
