@@ -1,12 +1,14 @@
 # Lists what rbdtui and RKE2 have left on this host, and takes it away, one kind at a time, going on past failures.
 # Arguments: ACTION ARGS...
 #   look VIP SIZES   changes nothing; VIP may be "", SIZES is "sizes" or "". Output: lines "KIND<TAB>WHAT<TAB>MORE":
-#                    job, unit, process, mount, link, rules, address, keepalived, haproxy, file (MORE: the site that it was written
+#                    job, unit, process, mount, link, rules, address, keepalived, haproxy, nfs-server (WHAT: the
+#                    directory that ours gives away), file (MORE: the site that it was written
 #                    for), path and data (MORE: KiB, or ""), state; "stays": what is left to others; "hosts-before": where
 #                    the hosts file lies as it was before rbdtui.
 #   jobs UNIT...     stops transient units of rbdtui
 #   keepalived       stops keepalived and keeps it from starting at boot
 #   haproxy          the same for HAProxy
+#   nfs-server       gives our directory to nobody any more; stops the NFS server unless it has other exports
 #   rke2             stops RKE2 and all containers, with RKE2's own script where it is there; then mounts, links, rules
 #   address VIP      takes the address from the interface that holds it
 #   paths PATH...    deletes; only what `look` lists
@@ -21,6 +23,7 @@ status=0
 home=/var/lib/rbdtui
 data=/var/lib/rancher/rke2
 ours='^# Written by rbdtui for site '
+exports=/etc/exports.d/rbdtui.exports
 chains='KUBE-|CNI-|cali-|cali:|CILIUM_|FLANNEL|flannel'
 
 try() { "$@" || status=3; }
@@ -72,6 +75,8 @@ rules() {
 		[ "${count:-0}" -eq 0 ] || echo "$family $count"
 	done
 }
+served() { command -v exportfs >/dev/null && exportfs -s 2>/dev/null | awk -v path="$1" '$1 == path { found = 1 } END { exit !found }'; }
+others_exports() { for table in /etc/exports /etc/exports.d/*.exports; do [ "$table" = $exports ] || sed 's/#.*//' "$table" 2>/dev/null; done | grep -q '[^[:space:]]'; }
 holds() { [ -z "$1" ] || ! command -v ip >/dev/null || ip -o -4 address show to "$1/32" | awk '{ print $4, $2 }'; }
 paths() {
 	for path in /etc/rancher/rke2 /etc/rancher/node $data /run/k3s /run/flannel /run/calico /var/lib/calico \
@@ -115,6 +120,10 @@ look)
 	links | while read -r link; do say link "$link"; done
 	rules | while read -r family count; do say rules "$family" "$count"; done
 	holds "$1" | while read -r address link; do say address "$address" "$link"; done
+	if head -n 3 $exports 2>/dev/null | grep -q "$ours"; then
+		given=$(sed -n 's/^\(\/[^ ]*\) .*/\1/p' $exports | head -n 1)
+		if served "$given" || systemctl is-active --quiet nfs-server.service 2>/dev/null; then say nfs-server "$given"; fi
+	fi
 	for config in /etc/keepalived/keepalived.conf /etc/haproxy/haproxy.cfg; do
 		head -n 3 $config 2>/dev/null | grep -q "$ours" || continue
 		name=${config#/etc/} name=${name%%/*}
@@ -123,7 +132,7 @@ look)
 			;;
 		esac
 	done
-	for file in /etc/keepalived/* /etc/haproxy/* /etc/sysctl.d/* /etc/modules-load.d/* /etc/NetworkManager/conf.d/* /etc/resolv.conf \
+	for file in /etc/keepalived/* /etc/haproxy/* /etc/sysctl.d/* /etc/modules-load.d/* /etc/modprobe.d/* /etc/exports.d/* /etc/nfs.conf.d/* /etc/NetworkManager/conf.d/* /etc/resolv.conf \
 		/etc/systemd/system/*.d/* /etc/systemd/system/*.service /etc/systemd/system/*.timer /usr/libexec/keepalived/*; do
 		[ -f "$file" ] || continue
 		site=$(head -n 3 -- "$file" 2>/dev/null | sed -n "s/$ours\([^;]*\);.*/\1/p" | head -n 1)
@@ -164,6 +173,17 @@ keepalived | haproxy)
 	try systemctl stop "$action.service"
 	try systemctl --quiet disable "$action.service"
 	systemctl reset-failed "$action.service" 2>/dev/null || true
+	;;
+nfs-server)
+	if others_exports; then
+		sed -n 's/^\(\/[^ ]*\) \(.*\)/\1 \2/p' $exports | while read -r path clients; do
+			for client in $clients; do exportfs -u "${client%%(*}:$path" || exit 3; done
+		done || status=3
+	else
+		try systemctl stop nfs-server.service
+		try systemctl --quiet disable nfs-server.service
+		systemctl reset-failed nfs-server.service 2>/dev/null || true
+	fi
 	;;
 rke2)
 	for unit in rke2-server.service rke2-agent.service; do

@@ -6,7 +6,7 @@ from typing import Final
 
 from rbdtui.exporters.exporter import Exporter, login_of
 from rbdtui.exporters.yaml_text import to_yaml
-from rbdtui.importers.roi import ROLES
+from rbdtui.importers.roi import NFS_GROUP, ROLES
 from rbdtui.roles import Role
 from rbdtui.spec.model import ClusterSpec, Node
 from rbdtui.spec.sections.mysql import DATABASES, MysqlMode
@@ -19,8 +19,8 @@ class _Roi:
     holds = (
         "nodes[].name", "nodes[].address", "nodes[].internal_address", "nodes[].roles", "nodes[].ssh.user",
         "nodes[].ssh.port", "ssh.user",
-        "ssh.port", "storage.mode", "storage.storage_class", "storage.server", "storage.path", "registry.mode",
-        "registry.domain", "registry.namespace", "registry.username", "registry.scheme",
+        "ssh.port", "storage.mode", "storage.storage_class", "storage.server", "storage.node", "storage.path",
+        "registry.mode", "registry.domain", "registry.namespace", "registry.username", "registry.scheme",
         "registry.insecure_skip_verify", "mysql", "rainbond.version",
     )  # fmt: skip
     roles = frozenset(ROLES)
@@ -29,10 +29,13 @@ class _Roi:
         """The passwords that ROI wants in clear are left empty."""
         servers = [node.name for node in spec.servers if Role.CONTROL_PLANE in node.roles]
         first = servers[0] if servers else ""
+        groups = {group: [node.name for node in spec.nodes_with(role)] for role, group in ROLES.items()}
         data: dict[str, object] = {
             "hosts": [_host(spec, node, bootstrap=node.name == first) for node in spec.nodes],
-            "roleGroups": {group: [node.name for node in spec.nodes_with(role)] for role, group in ROLES.items()},
+            "roleGroups": groups,
         }
+        if (server := spec.nfs_node) is not None:
+            groups[NFS_GROUP] = [server.name]
         for section, value in (("storage", _storage(spec)), ("registry", _registry(spec)), ("database", _mysql(spec))):
             if value:
                 data[section] = value
@@ -62,6 +65,8 @@ def _storage(spec: ClusterSpec) -> dict[str, object]:
     if storage.mode is StorageMode.NFS:
         nfs = {"enabled": True, "server": storage.server, "sharePath": storage.path, "storageClass": {"enabled": True}}
         return {"nfs": nfs}
+    if storage.mode is StorageMode.NFS_SERVER:
+        return {"nfs": {"enabled": True, "sharePath": storage.path, "storageClass": {"enabled": True}}}
     return {}
 
 

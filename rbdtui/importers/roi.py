@@ -21,6 +21,8 @@ ROLES: Final[Mapping[Role, str]] = {
     Role.GATEWAY: "rbd-gateway",
     Role.BUILD: "rbd-chaos",
 }
+NFS_GROUP: Final = "nfs-server"
+"""Where an NFS server is to be made; a server that is in no other group does nothing else."""
 _SECTIONS: Final = re.compile(r"^(hosts|roleGroups):", re.MULTILINE)
 
 
@@ -49,9 +51,15 @@ def _storage(document: Fields) -> dict[str, Setting]:
     server, path, name = nfs.text("server"), nfs.text("sharePath"), existing.text("name")
     if existing.flag("enabled") and name:
         return {"storage.mode": "storage-class", "storage.storage_class": name}
+    groups = document.below("roleGroups")
+    made_on = members(groups, NFS_GROUP)
     if not nfs.flag("enabled"):
+        if made_on:
+            groups.remark(NFS_GROUP, T("import.no_nfs_server"))
         return {}
-    if server and path and not document.below("roleGroups").texts("nfs-server"):
+    if path and len(made_on) == 1:
+        return {"storage.mode": "nfs-server", "storage.node": made_on[0][0], "storage.path": path}
+    if server and path and not made_on:
         return {"storage.mode": "nfs", "storage.server": server, "storage.path": path}
     nfs.remark("enabled", T("import.no_nfs_server"))
     return {}
@@ -110,8 +118,10 @@ def _rainbond(document: Fields) -> dict[str, Setting]:
 def _nodes(document: Fields, notes: Notes) -> list[ImportedNode]:
     found = [node for host in document.items("hosts") if (node := _node(host, notes)) is not None]
     groups = document.below("roleGroups")
-    groups.explain("nfs-server", T("import.no_nfs_server"))
-    return with_roles(found, {role: members(groups, group) for role, group in ROLES.items()}, notes)
+    roles = {role: members(groups, group) for role, group in ROLES.items()}
+    named = {name for listed in roles.values() for name, _ in listed}
+    roles[Role.SERVICE] = [listed for listed in members(groups, NFS_GROUP) if listed[0] not in named]
+    return with_roles(found, roles, notes)
 
 
 def _node(host: Fields, notes: Notes) -> ImportedNode | None:

@@ -29,6 +29,7 @@ from rbdtui.plan.steps.keepalived import (
 )
 from rbdtui.plan.steps.kubeconfig import WriteKubeconfig
 from rbdtui.plan.steps.kubeconfig_given import TakeKubeconfig
+from rbdtui.plan.steps.nfs_server import NfsServer
 from rbdtui.plan.steps.prepare import HostsFile, PrepareSystem
 from rbdtui.plan.steps.push import PushImages
 from rbdtui.plan.steps.rainbond.cluster import PatchCluster
@@ -94,6 +95,8 @@ def _prepare(lanes: _Lanes, spec: ClusterSpec, node: Node) -> None:
         kinds += [InstallHostPackages] if host_programs(spec, node) else []
         kinds += [Keepalived] if spec.has_vip and node in spec.vip_nodes else []
         kinds += [ShipBundle, UnpackRke2]
+    if node is spec.nfs_node:
+        kinds.insert(kinds.index(InstallHostPackages) + 1, NfsServer)
     for kind in kinds:
         lanes.add(kind, node.name)
 

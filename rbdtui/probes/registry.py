@@ -18,6 +18,7 @@ from rbdtui.probes import (
     hosts,
     image_registry,
     mysql,
+    nfs,
     restarts,
     vip,
 )
@@ -32,6 +33,7 @@ PROBES: Final[tuple[Probe, ...]] = (
     etcd.PROBE,
     certificates.PROBE,
     mysql.PROBE,
+    nfs.PROBE,
     image_registry.PROBE,
     haproxy.PROBE,
     gateway.PROBE,

@@ -43,7 +43,7 @@ Object = dict[str, Any]
 
 def is_used(spec: ClusterSpec) -> bool:
     """Whether a plan has one."""
-    return "storage" in spec.profile.sections and spec.storage.mode is StorageMode.NFS
+    return "storage" in spec.profile.sections and spec.storage.is_on_nfs
 
 
 def needs_client(spec: ClusterSpec) -> bool:
@@ -99,7 +99,7 @@ def objects(spec: ClusterSpec, image: str) -> dict[str, Object]:
 def root_name(spec: ClusterSpec) -> str:
     """Of the volume that is the exported directory: its source never changes, so another one has another name."""
     storage = spec.storage
-    seen = "\n".join([storage.server or "", storage.path or "", *mount_options(spec)])
+    seen = "\n".join([spec.nfs_server, storage.path or "", *mount_options(spec)])
     return f"{NAME}-{hashlib.sha256(seen.encode()).hexdigest()[:8]}"
 
 
@@ -149,7 +149,7 @@ def _root(spec: ClusterSpec, name: str) -> Object:
         "accessModes": ["ReadWriteMany"],
         "persistentVolumeReclaimPolicy": "Retain",
         "claimRef": {"namespace": NAMESPACE, "name": name},
-        "nfs": {"server": spec.storage.server or "", "path": spec.storage.path or ""},
+        "nfs": {"server": spec.nfs_server, "path": spec.storage.path or ""},
     } | ({"mountOptions": options} if options else {})
 
 
@@ -165,7 +165,7 @@ def _root_claim(name: str) -> Object:
 def _deployment(spec: ClusterSpec, image: str, root: str) -> Object:
     variables = {
         "PROVISIONER_NAME": PROVISIONER,
-        "NFS_SERVER": spec.storage.server or "",
+        "NFS_SERVER": spec.nfs_server,
         "NFS_PATH": spec.storage.path or "",
     }
     container = {

@@ -272,7 +272,7 @@ def _installed(spec: ClusterSpec, files: Sequence[ShippedFile], inputs: RunInput
 def _storage(spec: ClusterSpec) -> str:
     """Where data is kept, and the class that stands for it."""
     storage = spec.storage
-    place = f"{storage.server}:{storage.path}" if storage.mode is StorageMode.NFS else ""
+    place = f"{spec.nfs_server}:{storage.path}" if storage.is_on_nfs else ""
     return ", ".join(filter(None, (place, class_name(spec))))
 
 

@@ -22,6 +22,7 @@ from rbdtui.simulator.kubernetes.rke2 import Rke2
 from rbdtui.simulator.link import Link
 from rbdtui.simulator.machine import Hardware, Machine, Sudo, System, User
 from rbdtui.simulator.network import Network
+from rbdtui.simulator.nfs import NfsServer
 from rbdtui.simulator.sshd import Sshd
 from rbdtui.simulator.tempo import SimClock
 from rbdtui.simulator.verbs import VERBS
@@ -106,6 +107,7 @@ class SimulatedFleet:
         machine.programs |= {
             "haproxy": Haproxy,
             "keepalived": Keepalived,
+            "nfs-server": NfsServer,
             "rke2-agent": lambda own: Rke2(own, server=False),
             "rke2-server": lambda own: Rke2(own, server=True),
         }

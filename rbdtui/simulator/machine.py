@@ -121,6 +121,8 @@ class Machine:
         """What containerd has: digests by name, with the registry's host."""
         self.balanced: list[Any] | None = None
         """What HAProxy sees behind it while it runs; see `rbdtui.simulator.haproxy`."""
+        self.exported: dict[str, list[str]] = {}
+        """What its NFS server gives away while it runs; see `rbdtui.simulator.nfs`."""
         self.booleans: dict[str, bool] = {"haproxy_connect_any": False} if system.selinux else {}
         """Of SELinux, by name."""
         self.awake = asyncio.Event()
@@ -350,6 +352,21 @@ def install_haproxy(machine: Machine) -> None:
         "[Unit]\nDescription=HAProxy Load Balancer\nAfter=network-online.target\n\n"
         "[Service]\nType=notify\nExecStart=/usr/sbin/haproxy -Ws -f /etc/haproxy/haproxy.cfg\n"
         "ExecReload=/bin/kill -USR2 $MAINPID\nRestart=always\n\n[Install]\nWantedBy=multi-user.target\n",
+    )
+
+
+def install_nfs_server(machine: Machine) -> None:
+    """What the package nfs-kernel-server brings."""
+    machine.packages.add("nfs-kernel-server")
+    machine.tools.add("exportfs")
+    machine.files.put("/usr/sbin/exportfs", b"\x7fELF exportfs\n", mode=0o755)
+    machine.files.put("/etc/exports", "# /etc/exports: the access control list for filesystems which may be exported\n")
+    machine.files.put(
+        "/usr/lib/systemd/system/nfs-server.service",
+        "[Unit]\nDescription=NFS server and services\nRequires=network.target proc-fs-nfsd.mount\n\n"
+        "[Service]\nType=oneshot\nRemainAfterExit=yes\nExecStart=/usr/sbin/rpc.nfsd\n"
+        "ExecReload=-/usr/sbin/exportfs -r\n\n"
+        "[Install]\nWantedBy=multi-user.target\n",
     )
 
 

@@ -20,7 +20,7 @@ from rbdtui.spec.sections.etcd import Etcd
 from rbdtui.spec.sections.mysql import Mysql
 from rbdtui.spec.sections.rainbond import Rainbond
 from rbdtui.spec.sections.registry import Registry
-from rbdtui.spec.sections.storage import Storage
+from rbdtui.spec.sections.storage import Storage, StorageMode
 from rbdtui.spec.types import (
     Address,
     AddressWithPrefix,
@@ -336,6 +336,20 @@ class ClusterSpec(Section):
             for key in section.MADE_ON.get(section.mode_name, ())
             if (node := getattr(section, key))
         ]
+
+    @property
+    def nfs_node(self) -> Node | None:
+        """The node that the plan makes an NFS server of."""
+        if "storage" not in self.profile.sections or self.storage.mode is not StorageMode.NFS_SERVER:
+            return None
+        return next((node for node in self.nodes if node.name == self.storage.node), None)
+
+    @property
+    def nfs_server(self) -> str:
+        """Where volumes are mounted from; empty where storage is no NFS."""
+        if node := self.nfs_node:
+            return str(node.cluster_address)
+        return (self.storage.server or "") if self.storage.mode is StorageMode.NFS else ""
 
     @property
     def agents(self) -> list[Node]:

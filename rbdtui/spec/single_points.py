@@ -100,6 +100,8 @@ def _of_services(spec: ClusterSpec) -> Iterator[SinglePoint]:
         yield SinglePoint("registry-name", Loss.STOPS, "registry.mode", first)
     if spec.storage.mode is StorageMode.NFS:
         yield SinglePoint("nfs", Loss.OUTSIDE, at=spec.storage.server or "")
+    elif spec.storage.mode is StorageMode.NFS_SERVER:
+        yield SinglePoint("nfs-server", Loss.STOPS, "storage.mode", spec.storage.node or "")
     if "etcd" in spec.profile.sections and spec.etcd.mode is EtcdMode.EXTERNAL:
         yield SinglePoint("etcd", Loss.OUTSIDE, at=", ".join(spec.etcd.endpoints))
 
@@ -120,7 +122,7 @@ def _of_components(spec: ClusterSpec) -> Iterator[SinglePoint]:
         yield SinglePoint(part, with_data, choice)
     for part in () if old else ("rbd-mq", "local-path-provisioner"):
         yield SinglePoint(part, Loss.MOVES)
-    if spec.storage.mode is StorageMode.NFS:
+    if spec.storage.is_on_nfs:
         yield SinglePoint("nfs-client-provisioner", Loss.MOVES)
     yield SinglePoint("rainbond-operator", Loss.MOVES)
 

@@ -46,6 +46,8 @@ class Survival:
     """The address of the applications: the VIP, or whoever balances."""
     builds: Outcome
     """Rainbond's builder."""
+    storage: Outcome
+    """Volumes on an NFS server that the plan makes."""
     etcd_members: int
     etcd_members_left: int
     etcd_members_needed: int
@@ -54,7 +56,8 @@ class Survival:
     @property
     def outcomes(self) -> tuple[Outcome, ...]:
         """All of them, the most important first."""
-        return (self.etcd, self.api, self.gateway, self.builds)
+        made = () if self.storage.impact is Impact.UNUSED else (self.storage,)
+        return (self.etcd, self.api, self.gateway, *made, self.builds)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +111,7 @@ def _survival(roster: _Roster, node: Node) -> Survival:
         api=_api(roster, node, etcd),
         gateway=_gateway(roster, node),
         builds=_builds(roster, node),
+        storage=_storage(roster.spec, node),
         etcd_members=members,
         etcd_members_left=left,
         etcd_members_needed=needed,
@@ -178,3 +182,12 @@ def _builds(roster: _Roster, node: Node) -> Outcome:
     if left.count:
         return Outcome(Impact.HOLDS, T("survival.builds.on", nodes=str(left)))
     return Outcome(Impact.LOST, T("survival.builds.lost"))
+
+
+def _storage(spec: ClusterSpec, node: Node) -> Outcome:
+    server = spec.nfs_node
+    if server is None:
+        return Outcome(Impact.UNUSED, T("survival.storage.unused"))
+    if node is server:
+        return Outcome(Impact.LOST, T("survival.storage.lost"))
+    return Outcome(Impact.UNTOUCHED, T("survival.storage.on", node=server.name))

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from rbdtui.profiles import profile_named
-from rbdtui.spec.sections.storage import StorageMode
+from rbdtui.roles import Role
+from rbdtui.spec.sections.storage import ON_NFS
 from rbdtui.workbench import sections
-from rbdtui.workbench.draft.operations import mode_in, text_at
+from rbdtui.workbench.draft.operations import field_of, mode_in, nodes_in, text_at
 from rbdtui.workbench.live.service_words import Advice
+from rbdtui.workbench.roles import roles_of
 from screens.shell.form import FormScreen
 from screens.widgets.declared_form import DeclaredForm
-from screens.widgets.form_fields import Entries, FormField, Line, Mode
+from screens.widgets.form_fields import Entries, FormField, Line, Mode, Offered
 
 _CLASS = "storage.storage_class"
+_NODE = "storage.node"
 
 
 class StorageForm(DeclaredForm):
@@ -19,7 +22,7 @@ class StorageForm(DeclaredForm):
 
     @property
     def _made(self) -> bool:
-        return mode_in(self.data, "storage") == StorageMode.NFS.value
+        return mode_in(self.data, "storage") in ON_NFS
 
     def usual_value(self, path: str) -> str:
         """As above."""
@@ -28,19 +31,28 @@ class StorageForm(DeclaredForm):
         profile = profile_named(text_at(self.data, "profile"))
         return profile.storage_class if profile is not None and self._made else ""
 
+    def offers(self, path: str) -> tuple[str, ...]:
+        """The servers that may be made one: all but balancers, those for nothing else in front."""
+        if path != _NODE:
+            return ()
+        nodes = [node for _, node in nodes_in(self.data) if Role.BALANCER.value not in roles_of(node)]
+        nodes.sort(key=lambda node: Role.SERVICE.value not in roles_of(node))
+        return tuple(name for node in nodes if (name := field_of(node, "name")))
+
     def advice(self, declared: FormField) -> Advice | None:
         """How to find the name of a class is said only where one has to be found."""
         return None if declared.path == _CLASS and self._made else super().advice(declared)
 
 
 class StorageScreen(FormScreen):
-    """Built in, a StorageClass, or NFS."""
+    """Built in, a StorageClass, or NFS, from a server that is there or one that is made."""
 
     SECTION = sections.STORAGE
     FORM = StorageForm
     FIELDS = (
         Mode("storage.mode"),
         Line("storage.server"),
+        Offered(_NODE),
         Line("storage.path"),
         Line(_CLASS),
         Entries("storage.mount_options"),

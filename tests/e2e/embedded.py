@@ -6,7 +6,7 @@ import asyncio
 import json
 import os
 import signal
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +19,7 @@ from rbdtui.facts.model import NodeFacts
 from rbdtui.findings import has_errors
 from rbdtui.plan.cluster import AGENT_TOKEN_SECRET, TOKEN_SECRET, VRRP_SECRET
 from rbdtui.session import Session
-from rbdtui.simulator.demo_site import write_demo_site
+from rbdtui.simulator.demo_site import KUBERNETES, write_demo_site
 from rbdtui.simulator.fleet import Build, SimulatedFleet
 from rbdtui.simulator.state import fleet_state
 from rbdtui.words import say
@@ -81,9 +81,17 @@ class EmbeddedSite:
 
 
 @asynccontextmanager
-async def embedded_site(fleet: SimulatedFleet, directory: Path, bundle: Path) -> AsyncIterator[EmbeddedSite]:
-    """A site for the time of the block; a runner that is still at work behind it is killed."""
-    site = write_demo_site(directory, fleet, bundle=bundle)
+async def embedded_site(
+    fleet: SimulatedFleet,
+    directory: Path,
+    bundle: Path,
+    *,
+    profile: str = KUBERNETES,
+    change: Callable[[str], str] = lambda text: text,
+) -> AsyncIterator[EmbeddedSite]:
+    """A site for the time of the block, its plan as it is changed; a runner still at work behind it is killed."""
+    site = write_demo_site(directory, fleet, bundle=bundle, profile=profile)
+    site.spec_file.write_text(change(site.spec_file.read_text()))
     session = Session.open(site.path, Passphrase())
     assert not has_errors(session.rule_findings()), [say(f.message) for f in session.rule_findings()]
     vault = session.unlock(create=True)

@@ -43,6 +43,11 @@ def test_hosts_and_roles() -> None:
     ("line", "expected"),
     [
         ("  nfs-server: [node-1]", [(18, "no_nfs_server")]),
+        ("  nfs-server: [node-1]\nstorage: {nfs: {enabled: true, sharePath: /data}}", []),
+        (
+            "  nfs-server: [node-1, node-2]\nstorage: {nfs: {enabled: true, sharePath: /data}}",
+            [(19, "no_nfs_server")],
+        ),
         ("  worker: [node-1, node-2, node-3, node-9]", [(18, "no_such_host"), (18, "twice")]),
         ("storage: {nfs: {enabled: true}, ceph: {a: 1}}", [(18, "no_nfs_server"), (18, "no_place")]),
         ("database: {mysql: {enabled: true, masterPassword: Secret1}}", [(18, "no_mysql_pair")]),

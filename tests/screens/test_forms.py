@@ -25,6 +25,7 @@ from rbdtui.workbench.live.services import ServiceLook
 from rbdtui.workbench.sections import SECTIONS, Section, section_of_field
 from rbdtui.workbench.workbench import Workbench
 from screens.dialogs.yaml_text import YamlDialog
+from screens.forms.storage import StorageForm
 from screens.nodes.login import _FIELDS as LOGIN_FIELDS
 from screens.nodes.login import LoginForm
 from screens.nodes.node_fields import NODE_FIELDS
@@ -378,7 +379,8 @@ async def test_the_answer_of_every_service_check_stands_beneath_its_field(
         "kubernetes": "kubernetes: {distribution: existing, kubeconfig: /a}",
         "gateway": "gateway: {mode: keepalived, vip: 127.88.0.100/24, virtual_router_id: 87}",
     }
-    workbench = plan_with(home, used[section])
+    made = {"nfs-made": "storage: {mode: nfs-server, node: server1, path: /data}"}
+    workbench = plan_with(home, made.get(name, used[section]))
     async with opened(workbench) as pilot:
         await show(pilot, section_of_field(place))
         look = ServiceLook("question", answers={"server1": 1}, answered_at={"server1": time.monotonic()})
@@ -387,6 +389,30 @@ async def test_the_answer_of_every_service_check_stands_beneath_its_field(
         beneath = verdict(pilot, place)
         assert str(beneath.hint) == "In order, seen from server1, just now."
         assert beneath.good
+
+
+async def test_an_nfs_server_is_made_on_one_of_the_servers_that_stand_there(opened: Opened, home: Path) -> None:
+    known = "storage: {mode: nfs, server: 10.0.0.30, path: /data}"
+    workbench = plan_with(home, known, profile="rainbond-6")
+    workbench.change(
+        lambda data: data["nodes"].append({"name": "data1", "address": "127.88.0.31", "roles": ["service"]})
+    )
+    async with opened(workbench) as pilot:
+        await show(pilot, "storage", "storage.mode")
+        await pilot.press("right")
+        await settled(pilot)
+        assert workbench.draft.data["storage"] == {"mode": "nfs-server", "path": "/data"}
+        form = pilot.app.screen.query_one(StorageForm)
+        offered = form.offers("storage.node")
+        assert (offered[0], "server1" in offered) == ("data1", True)
+        assert form.usual_value("storage.storage_class") == "nfs-storage"
+        await show(pilot, "storage", "storage.node")
+        await pilot.press(*"data1", "enter")
+        await settled(pilot)
+        assert workbench.draft.data["storage"]["node"] == "data1"
+        await pilot.press("2")
+        await drawn(pilot)
+        assert "service" in program(pilot).text_on_screen()
 
 
 async def test_down_leads_on_from_a_field_that_is_being_typed_into(opened: Opened, home: Path) -> None:

@@ -7,11 +7,14 @@ import pytest
 from rbdtui.findings import Finding
 from rbdtui.plan.builder import build_plan
 from rbdtui.plan.removal.builder import build_reset
+from rbdtui.rainbond import provisioner
 from rbdtui.roles import Role
 from rbdtui.spec.loader import parse_spec
 from rbdtui.spec.model import ClusterSpec
 from rbdtui.spec.rules import check_rules
 from rbdtui.spec.sections.storage import Storage
+from rbdtui.spec.single_points import Loss, single_points
+from rbdtui.spec.survival import Impact, what_if_dies
 from rbdtui.workbench.draft.operations import uses_services, usual_roles
 from rbdtui.workbench.roles import Preset, apply_preset, sketch
 
@@ -33,7 +36,7 @@ storage: {mode: nfs, server: data1, path: /data}
 @pytest.fixture(autouse=True)
 def _a_section_that_makes_something(monkeypatch: pytest.MonkeyPatch) -> None:
     """On trial, as test_profiles.py has a profile: whatever section names servers is held to the same rules."""
-    monkeypatch.setattr(Storage, "MADE_ON", {"nfs": ("server",)})
+    monkeypatch.setattr(Storage, "MADE_ON", {**Storage.MADE_ON, "nfs": ("server",)})
 
 
 def judged(text: str) -> tuple[ClusterSpec, list[Finding]]:
@@ -96,6 +99,21 @@ def test_a_server_beside_kubernetes_gets_nothing_of_it() -> None:
     assert kinds == ["claim", "hosts-file"]
     nodes = [step.node for step in build_reset(spec, {"n1", "n2", "n3", "data1"}, whole=True).steps if step.node]
     assert nodes[-1] == "data1" or nodes.index("data1") > nodes.index("n3")
+
+
+def test_what_dies_with_an_nfs_server_that_is_made_is_told() -> None:
+    text = PLAN.replace("{mode: nfs, server: data1, path: /data}", "{mode: nfs-server, node: data1, path: /data}")
+    spec, findings = judged(text)
+    assert what_if_dies(spec, "data1").storage.impact is Impact.LOST
+    assert what_if_dies(spec, "n1").storage.impact is Impact.UNTOUCHED
+    lost = [finding.place.field for finding in findings if finding.code == "RBD-DEATH-001"]
+    assert lost == ["nodes[3].roles"]
+    point = next(point for point in single_points(spec) if point.part == "nfs-server")
+    assert (point.loss, point.choice, point.at) == (Loss.STOPS, "storage.mode", "data1")
+    assert (spec.nfs_server, provisioner.class_name(spec)) == ("10.0.0.31", "nfs-storage")
+    values = str(provisioner.objects(spec, "image"))
+    assert "'NFS_SERVER', 'value': '10.0.0.31'" in values
+    assert what_if_dies(judged(PLAN)[0], "n1").storage.impact is Impact.UNUSED
 
 
 def test_the_role_is_given_by_nobody_but_the_operator_and_survives_a_preset() -> None:

@@ -38,6 +38,10 @@ def options(*values: str) -> str:
     return f"{NFS[:-1]}, mount_options: [{', '.join(values)}]}}"
 
 
+def made(path: str) -> str:
+    return f"{{mode: nfs-server, node: node1, path: '{path}'}}"
+
+
 @pytest.mark.parametrize("text", [V5, V6], ids=["5.17", "6"])
 def test_the_examples_have_nothing_to_complain_of(text: str) -> None:
     assert found(text) == []
@@ -54,6 +58,20 @@ CASES = [
     (V6, {"storage": NFS, "rainbond": "{version: v6.9.8-release}"}, []),
     (V6, {"storage": "{mode: builtin}", "rainbond": "{version: v6.7.2-release}"}, [("RBD-STORAGE-004", MODE)]),
     (V6, {"storage": "{mode: builtin}", "rainbond": "{version: v6.7.1-release}"}, []),
+    (V6, {"storage": made("/data/rainbond")}, [("RBD-STORAGE-010", "storage.node")]),
+    (V6, {"storage": made("/data/a b")}, [("RBD-STORAGE-010", "storage.node"), ("RBD-STORAGE-011", "storage.path")]),
+    (V6, {"storage": made("/data/")}, [("RBD-STORAGE-010", "storage.node"), ("RBD-STORAGE-011", "storage.path")]),
+    (V6, {"storage": made("/etc/x")}, [("RBD-STORAGE-010", "storage.node"), ("RBD-STORAGE-012", "storage.path")]),
+    (
+        V6, {"storage": made("/var/lib/rancher/x")},
+        [("RBD-STORAGE-010", "storage.node"), ("RBD-STORAGE-012", "storage.path")],
+    ),
+    (V6, {"storage": made("/var/lib/rancher2")}, [("RBD-STORAGE-010", "storage.node")]),
+    (
+        V6, {"storage": made("/data/rainbond")[:-1] + ", mount_options: [soft]}"},
+        [("RBD-STORAGE-010", "storage.node"), ("RBD-STORAGE-007", FIRST)],
+    ),
+    (V6, {"storage": "{mode: nfs-server, path: /data}"}, [("RBD-SPEC-043", "storage.node")]),
     (V6, {"storage": options("no_root_squash")}, [("RBD-STORAGE-005", FIRST)]),
     (V6, {"storage": options('"nfsvers=4.1,anonuid=0"')}, [("RBD-STORAGE-005", FIRST)]),
     (V6, {"storage": options("nconnect=4", "nolock")}, [("RBD-STORAGE-006", "storage.mount_options[1]")]),

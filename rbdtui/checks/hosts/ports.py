@@ -13,6 +13,7 @@ from typing import Final
 from rbdtui.host_programs import HAPROXY
 from rbdtui.profiles import Profile, Reach
 from rbdtui.rke2_version import Rke2Version
+from rbdtui.spec import nfs_ports
 from rbdtui.spec.balanced import STATUS_PORT, forwarded_by_pair
 from rbdtui.spec.model import ClusterSpec, Node, Role
 from rbdtui.spec.rke2_keys import words_of
@@ -148,6 +149,8 @@ def _role_ports(spec: ClusterSpec, source: Node, target: Node) -> Iterator[int]:
         yield from (2379, 2380)
     if Role.GATEWAY in target.roles:
         yield from spec.profile.ports(Reach.USERS)
+    if target is spec.nfs_node and not source.is_outside:
+        yield from nfs_ports.ALL
     if target.is_balancer:
         yield from (each.port for each in forwarded_by_pair(spec))
 

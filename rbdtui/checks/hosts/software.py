@@ -9,7 +9,7 @@ from rbdtui.checks.hosts.ports import uses_canal
 from rbdtui.checks.view import NodeView, PackageSource
 from rbdtui.errors import StepError
 from rbdtui.findings import Finding, Severity
-from rbdtui.host_programs import HAPROXY, KEEPALIVED, PACKAGES
+from rbdtui.host_programs import HAPROXY, KEEPALIVED, NFS_SERVER, PACKAGES
 from rbdtui.rainbond.provisioner import CLIENT, CLIENT_PACKAGES, needs_client
 
 _NEEDED_TOOLS: Final = ("gzip", "iptables", "mount", "sha256sum", "systemctl", "systemd-run", "tar", "timeout")
@@ -87,6 +87,22 @@ def nfs_client(view: NodeView) -> Iterator[Finding]:
         yield view.finding("RBD-NFS-132", Severity.INFO, system=_system(view))
     else:
         yield view.finding("RBD-NFS-133", Severity.ERROR, system=_system(view))
+
+
+def nfs_server(view: NodeView) -> Iterator[Finding]:
+    """What is to be the NFS server has its programs, or the bundle has them."""
+    facts = view.facts
+    if (
+        view.node is not view.spec.nfs_node
+        or "tools" in facts.failed
+        or NFS_SERVER in facts.tools
+        or view.bundle is None
+    ):
+        return
+    if _bundle_has_packages(view, view.bundle, PACKAGES[NFS_SERVER]):
+        yield view.finding("RBD-NFS-134", Severity.INFO, system=_system(view))
+    else:
+        yield view.finding("RBD-NFS-135", Severity.ERROR, system=_system(view))
 
 
 def _absent_keepalived(view: NodeView, bundle: PackageSource) -> Finding:

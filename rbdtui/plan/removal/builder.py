@@ -1,4 +1,4 @@
-"""The plan of a reset: agents first, then servers, those beside Kubernetes last; hosts of one kind side by side."""
+"""The plan of a reset: agents first, then servers, those beside Kubernetes, and the NFS server last."""
 
 from __future__ import annotations
 
@@ -15,9 +15,13 @@ _LANE: Final[tuple[type[Removal], ...]] = (StopAll, RemoveKubernetes, RestoreFil
 def build_reset(spec: ClusterSpec, nodes: Collection[str], *, whole: bool, after: tuple[str, ...] = ()) -> Plan:
     """The steps for these nodes; ``whole`` when no other host of the cluster remains; ``after`` comes before all."""
     steps: list[Step] = []
-    agents = [_lane(steps, node, after) for node in spec.agents if node.name in nodes]
-    lasts = [*agents, *(_lane(steps, node, (*after, *agents)) for node in spec.servers if node.name in nodes)]
-    lasts += [_lane(steps, node, (*after, *lasts)) for node in spec.outside_nodes if node.name in nodes]
+    # Whoever has volumes of an NFS server hangs in them once it is gone.
+    meant = [node for node in spec.nodes if node.name in nodes and node is not spec.nfs_node]
+    agents = [_lane(steps, node, after) for node in spec.agents if node in meant]
+    lasts = [*agents, *(_lane(steps, node, (*after, *agents)) for node in spec.servers if node in meant)]
+    lasts += [_lane(steps, node, (*after, *lasts)) for node in spec.outside_nodes if node in meant]
+    if spec.nfs_node is not None and spec.nfs_node.name in nodes:
+        lasts.append(_lane(steps, spec.nfs_node, (*after, *lasts)))
     if whole:
         steps.append(ForgetCluster(JUMP_LANE, after=tuple(lasts)))
     return Plan(tuple(steps))

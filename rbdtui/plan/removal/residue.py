@@ -39,6 +39,7 @@ class ResidueKind(StrEnum):
     ADDRESS = "address"
     KEEPALIVED = "keepalived"
     HAPROXY = "haproxy"
+    NFS_SERVER = "nfs-server"
     FILE = "file"
     HOSTS = "hosts"
     PATH = "path"
@@ -92,6 +93,7 @@ _COMMANDS: Final = {
     ResidueKind.ADDRESS: "ip address delete {what} dev {more}",
     ResidueKind.KEEPALIVED: "systemctl disable --now keepalived.service",
     ResidueKind.HAPROXY: "systemctl disable --now haproxy.service",
+    ResidueKind.NFS_SERVER: "exportfs -u {what}; systemctl disable --now nfs-server.service",
     ResidueKind.FILE: "rm {what}",
     ResidueKind.HOSTS: "sed -i '/^# BEGIN rbdtui/,/^# END rbdtui/d; / goodrain.me$/d' {what}",
     ResidueKind.PATH: "rm -rf --one-file-system {what}",

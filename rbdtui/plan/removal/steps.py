@@ -92,15 +92,23 @@ def refuse_others(context: StepContext, node: str, left: HostResidue) -> None:
         raise StepError("reset_claimed_by_other", node=node, site=claim.site)
 
 
+_OTHERS_THAN_RKE2: Final = frozenset(
+    {
+        ResidueKind.JOB, ResidueKind.KEEPALIVED, ResidueKind.HAPROXY, ResidueKind.ADDRESS, ResidueKind.NFS_SERVER,
+    }
+)  # fmt: skip
+
+
 @dataclass(frozen=True, slots=True)
 class StopAll(Removal):
-    """Stop what runs: our jobs, keepalived with its address, HAProxy, RKE2 with all containers."""
+    """Stop what runs: our jobs, keepalived with its address, HAProxy, RKE2 with all containers, our exports."""
 
     name: ClassVar[str] = "reset-stop"
     kinds: ClassVar[frozenset[ResidueKind]] = frozenset(
         {
             ResidueKind.JOB, ResidueKind.UNIT, ResidueKind.PROCESS, ResidueKind.MOUNT, ResidueKind.LINK,
             ResidueKind.RULES, ResidueKind.ADDRESS, ResidueKind.KEEPALIVED, ResidueKind.HAPROXY,
+            ResidueKind.NFS_SERVER,
         }
     )  # fmt: skip
 
@@ -113,8 +121,11 @@ class StopAll(Removal):
             await self._do(context, work, "keepalived")
         if left.of(ResidueKind.HAPROXY):
             await self._do(context, work, "haproxy")
-        if left.of(*self.kinds - {ResidueKind.JOB, ResidueKind.KEEPALIVED, ResidueKind.HAPROXY, ResidueKind.ADDRESS}):
+        if left.of(*self.kinds - _OTHERS_THAN_RKE2):
             await self._do(context, work, "rke2")
+        # Last: the containers of this host may have volumes of it.
+        if left.of(ResidueKind.NFS_SERVER):
+            await self._do(context, work, "nfs-server")
         if vip := fixed_vip(context.spec):
             await self._do(context, work, "address", vip)
 

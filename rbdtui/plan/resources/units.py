@@ -125,6 +125,8 @@ class RunningUnit:
     """Digests that are good as well, because a later step brings them."""
     is_ours: bool = True
     """Whether the unit may be stopped when everything is taken back."""
+    restarts: bool = False
+    """Whether it takes a restart, and no reload, to have it read its configuration."""
 
     async def pending(self, target: Target) -> Pending[UnitState]:
         """What systemd has to be told."""
@@ -135,7 +137,7 @@ class RunningUnit:
         if state.active != "active":
             changes.append(unit_change("start", self.unit))
         elif state.needs_daemon_reload or started not in (self.inputs, *self.or_else):
-            changes.append(unit_change("reload", self.unit))
+            changes.append(self._reread)
         return Pending(tuple(changes), seen=state)
 
     def after_changes(self, pending: Pending[UnitState]) -> Pending[UnitState]:
@@ -143,12 +145,17 @@ class RunningUnit:
         is_told = any(change != unit_change("enable", self.unit) for change in pending.changes)
         if is_told:
             return pending
-        return replace(pending, changes=(*pending.changes, unit_change("reload", self.unit)))
+        return replace(pending, changes=(*pending.changes, self._reread))
+
+    @property
+    def _reread(self) -> Change:
+        return unit_change("restart" if self.restarts else "reload", self.unit)
 
     async def settle(self, target: Target, pending: Pending[UnitState]) -> None:
         """Enable it, and start it or have it read its configuration."""
         reset = ["reset-failed"] if pending.seen.active == "failed" else []
-        await unit_action(target.host, self.unit, "daemon-reload", "enable", *reset, "reload-or-restart")
+        action = "restart" if self.restarts else "reload-or-restart"
+        await unit_action(target.host, self.unit, "daemon-reload", "enable", *reset, action)
         await Started(self.unit).write(target.host, self.inputs)
 
     async def remove(self, target: Target) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import ClassVar, Final
 
 from rbdtui.facts.model import NodeFacts
-from rbdtui.host_programs import HAPROXY, KEEPALIVED, host_programs
+from rbdtui.host_programs import HAPROXY, KEEPALIVED, NFS_SERVER, host_programs
 from rbdtui.plan.resources.base import STATE_DIR, Resource, Target
 from rbdtui.plan.resources.images import IMAGES_DIR as IMAGES_DIR
 from rbdtui.plan.resources.images import ImageArchives, remembers_imports
@@ -21,9 +21,14 @@ from rbdtui.transport.scripts import script
 from rbdtui.words import T
 
 ARCHIVE_DIR: Final = f"{STATE_DIR}/bundle"
-_BRINGS: Final = {KEEPALIVED: (KEEPALIVED,), HAPROXY: (HAPROXY,), provisioner.CLIENT: ("nfs-", "rpcbind")}
+_BRINGS: Final = {
+    KEEPALIVED: (KEEPALIVED,),
+    HAPROXY: (HAPROXY,),
+    provisioner.CLIENT: ("nfs-", "rpcbind"),
+    NFS_SERVER: ("nfs-kernel-server", "nfs-", "rpcbind"),
+}
 """How names of packages begin that bring a program, and services that nobody else needs."""
-_HELD_UNITS: Final = ("keepalived.service", "haproxy.service")
+_HELD_UNITS: Final = ("keepalived.service", "haproxy.service", "nfs-server.service")
 """They would start with the configuration of the package, or with one that was there before."""
 _UNINSTALL_BYTES: Final = 8 * 1024 * 1024
 """RKE2's own script tells every command, and every mount that it takes away."""
@@ -52,7 +57,7 @@ def rainbond_archives(context: StepContext, node: str) -> list[BundleFile]:
 
 @dataclass(frozen=True, slots=True)
 class InstallHostPackages(ResourceStep):
-    """Give a node keepalived, HAProxy, and the programs for NFS volumes where it needs them, from the bundle."""
+    """Give a node keepalived, HAProxy, and the programs of NFS where it needs them, from the bundle."""
 
     name: ClassVar[str] = "host-packages"
     time_limit_s: ClassVar[float] = 1200.0
@@ -61,12 +66,18 @@ class InstallHostPackages(ResourceStep):
         """One set of packages; those of the bundle that bring what this host is not to have stay away."""
         spec = context.spec
         wanted = host_programs(spec, spec.node(self.node))
-        kept_away = tuple(prefix for name, prefixes in _BRINGS.items() if name not in wanted for prefix in prefixes)
         facts = facts_of(context, self.node)
         system = f"{facts.os.id}-{facts.os.version_id}-{facts.arch}"
         files = context.bundle.packages(facts.os.id, facts.os.version_id, facts.arch)
-        files = [file for file in files if not file.path.name.startswith(kept_away)]
+        files = [file for file in files if _is_for(file.path.name, wanted)]
         return (HostPackages(tuple(wanted), tuple(files), system, held_units=_HELD_UNITS),)
+
+
+def _is_for(package: str, wanted: Sequence[str]) -> bool:
+    """Whether a package of the bundle is for a host with these programs: the longest beginning that fits decides."""
+    begins = [prefix for prefixes in _BRINGS.values() for prefix in prefixes if package.startswith(prefix)]
+    longest = max(begins, key=len, default="")
+    return not longest or any(longest in _BRINGS[name] for name in wanted)
 
 
 @dataclass(frozen=True, slots=True)

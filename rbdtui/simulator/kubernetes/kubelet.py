@@ -11,6 +11,7 @@ from rbdtui.simulator.kubernetes.cluster import Cluster
 from rbdtui.simulator.kubernetes.controllers import claims_of, condition, event, is_ready, now
 from rbdtui.simulator.kubernetes.selectors import Object
 from rbdtui.simulator.machine import Machine
+from rbdtui.simulator.nfs import serves
 
 START_S: Final = 1.0
 _BACK_OFF_S: Final = 10.0
@@ -134,19 +135,35 @@ class Kubelet:
         return None
 
     def _silent_server(self, pod: Object) -> str | None:
-        """What is said of the first volume on an NFS server that does not answer."""
-        if not self._cluster.faults.nfs_silent:
-            return None
+        """What is said of the first volume on an NFS server that does not answer, or keeps it from this machine."""
         volumes = self._store.kind("", "persistentvolumes")
         for claim in filter(None, claims_of(self._store, pod)):
             name = claim["spec"].get("volumeName", "")
             found = self._store.find(volumes, "", name) or {"spec": {}}
-            if nfs := found["spec"].get("nfs"):
+            if (nfs := found["spec"].get("nfs")) and (why := self._nfs_refusal(nfs)):
                 return (
                     f'MountVolume.SetUp failed for volume "{name}" : mount failed: exit status 32 Mounting arguments: '
-                    f"-t nfs {nfs['server']}:{nfs['path']} Output: mount.nfs: Connection timed out"
+                    f"-t nfs {nfs['server']}:{nfs['path']} Output: mount.nfs: {why}"
                 )
         return None
+
+    def _nfs_refusal(self, nfs: Object) -> str:
+        """Why a directory cannot be mounted; an address that no machine has is a server of somebody else: it works."""
+        if self._cluster.faults.nfs_silent:
+            return "Connection timed out"
+        network = self._cluster.network
+        named = [each for each in network.machines if str(each.ip) == nfs["server"]]
+        if not named:
+            return ""
+        server = next(iter(network.seen_by(self._machine, [each for each in named if each.powered])), None)
+        if server is None:
+            return "Connection timed out"
+        if serves(server, nfs["path"], self._machine.ip):
+            return ""
+        refused = server.listener(nfs["server"], 2049) is None
+        return (
+            "Connection refused" if refused else f"access denied by server while mounting {nfs['server']}:{nfs['path']}"
+        )
 
     def _behaviour(self, container: Object) -> Behaviour:
         by_image = self._behaviours.get(image_name(container["image"]), _PLAIN)

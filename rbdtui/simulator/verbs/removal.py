@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
+from rbdtui.simulator import nfs
 from rbdtui.simulator.call import Call, Verbs
 from rbdtui.simulator.machine import Machine
 from rbdtui.simulator.units import Active
@@ -14,10 +15,14 @@ _OURS: Final = "# Written by rbdtui for site "
 _KEEPALIVED: Final = "keepalived"
 _BALANCING: Final = {_KEEPALIVED: "/etc/keepalived/keepalived.conf", "haproxy": "/etc/haproxy/haproxy.cfg"}
 """By unit, the file that says whose it is."""
+_EXPORTS: Final = "/etc/exports.d/rbdtui.exports"
 _RKE2: Final = ("rke2-server", "rke2-agent")
 _DIRECTORIES: Final = (
     "/etc/keepalived",
     "/etc/haproxy",
+    "/etc/modprobe.d",
+    "/etc/exports.d",
+    "/etc/nfs.conf.d",
     "/etc/systemd/system/haproxy.service.d",
     "/etc/sysctl.d",
     "/etc/modules-load.d",
@@ -58,7 +63,7 @@ async def residue(call: Call) -> int:
     if action == "jobs":
         for unit in args:
             await machine.systemd.stop(unit)
-    elif action in _BALANCING:
+    elif action in (*_BALANCING, nfs.UNIT):
         await machine.systemd.stop(action)
         machine.disable(action)
     elif action == "rke2":
@@ -98,6 +103,8 @@ def _running(machine: Machine, vip: str) -> Iterator[tuple[str, str, str]]:
     for address in machine.addresses:
         if str(address.ip) == vip and address != machine.address:
             yield "address", str(address), machine.interface
+    if _site_of(machine, _EXPORTS) and machine.systemd.unit(nfs.UNIT).active is not Active.INACTIVE:
+        yield nfs.UNIT, next(line.partition(" ")[0] for name, line in nfs.tables(machine) if name == _EXPORTS), ""
     for unit, config in _BALANCING.items():
         if _site_of(machine, config):
             runs = machine.systemd.unit(unit).active is not Active.INACTIVE

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import base64
+from collections.abc import Iterator
 
+from rbdtui.simulator import nfs
 from rbdtui.simulator.call import Call, Verbs
 from rbdtui.simulator.kubernetes.layout import TLS_DIR
+from rbdtui.simulator.machine import Machine
+from rbdtui.simulator.units import Active
 
 
 async def nfs_try(call: Call) -> int:
@@ -16,6 +20,41 @@ async def nfs_try(call: Call) -> int:
     for version in call.args[3:]:
         call.line(f"failed {version} mount.nfs: Connection timed out for {call.args[0]}:{call.args[1]}")
     return 0
+
+
+async def nfs_server(call: Call) -> int:
+    """``nfs-server ACTION ARGS...``."""
+    action, *args = call.args
+    machine = call.machine
+    if action == "look":
+        for line in _nfs_state(machine, args[0]):
+            call.line("\t".join(line))
+    elif action == "directory":
+        machine.files.mkdir(args[0])
+    elif action == "serve":
+        try:
+            given = nfs.read(machine)
+        except nfs.ExportError as error:
+            return call.fail(str(error), 3)
+        if machine.systemd.unit(nfs.UNIT).active is Active.ACTIVE:
+            machine.exported = given
+    else:
+        return 64
+    return 0
+
+
+def _nfs_state(machine: Machine, path: str) -> Iterator[tuple[str, ...]]:
+    files = machine.files
+    kind = "directory" if files.is_dir(path) else "other" if files.exists(path) else "absent"
+    yield "path", kind, str(len(files.listdir(path)) if kind == "directory" else 0)
+    disk = files.disk_of(path)
+    yield "space", "ext4", str(disk.size_bytes // 1024), str(disk.available_bytes // 1024), disk.path
+    unit = machine.systemd.unit(nfs.UNIT).active.value if machine.unit_file(f"{nfs.UNIT}.service") else "absent"
+    yield "unit", unit
+    yield from (("table", name, line) for name, line in nfs.tables(machine))
+    yield from (
+        ("served", f"{given}\t{each}".replace("\t", " ")) for given, own in machine.exported.items() for each in own
+    )
 
 
 async def resolve(call: Call) -> int:
@@ -84,6 +123,7 @@ VERBS: Verbs = {
     "etcd-certificates": etcd_certificates,
     "vrrp-listen": vrrp_listen,
     "fsync-try": fsync_try,
+    "nfs-server": nfs_server,
     "nfs-try": nfs_try,
     "resolve": resolve,
 }

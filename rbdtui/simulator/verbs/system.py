@@ -10,7 +10,7 @@ from typing import Final
 from rbdtui.simulator import haproxy
 from rbdtui.simulator.call import Call, Verbs
 from rbdtui.simulator.keepalived import ConfigError, parse
-from rbdtui.simulator.machine import Machine, install_haproxy, install_keepalived
+from rbdtui.simulator.machine import Machine, install_haproxy, install_keepalived, install_nfs_server
 from rbdtui.simulator.units import Active, Systemd
 
 MODULES_ON_DISK: Final = frozenset(
@@ -161,7 +161,11 @@ async def packages_state(call: Call) -> int:
     return 0
 
 
-_INSTALLERS: Final = {"haproxy": install_haproxy, "keepalived": install_keepalived}
+_INSTALLERS: Final = {
+    "haproxy": install_haproxy,
+    "keepalived": install_keepalived,
+    "nfs-kernel-server": install_nfs_server,
+}
 
 
 async def packages_install(call: Call) -> int:

@@ -52,6 +52,7 @@ _RULES: Final[tuple[Rule, ...]] = (
     storage.storage_class,
     storage.mount_options,
     storage.nfs_server,
+    storage.nfs_server_made,
     etcd.etcd,
     mysql.mysql,
     registry.registry,

@@ -6,6 +6,7 @@ Which version honours a class: goodrain/rainbond-operator, ``STORAGE_CLASS_NAME`
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from ipaddress import ip_address
 from typing import Final
@@ -29,6 +30,12 @@ _EXPORT_OPTIONS: Final = frozenset(
     }
 )
 """What exports(5) has and nfs(5) does not: mount.nfs refuses all of them."""
+_GIVEN_AWAY: Final = re.compile(r"(?:/[A-Za-z0-9_][A-Za-z0-9._-]*)+")
+"""A path that a table of exports takes without quotes."""
+_SYSTEMS_OWN: Final = (
+    *("/bin", "/boot", "/dev", "/etc", "/lib", "/lib64", "/proc", "/run", "/sbin", "/sys", "/tmp", "/usr"),  # noqa: S108 - refused, not used
+    *("/opt/rainbond", "/opt/rke2", "/var/lib/kubelet", "/var/lib/rancher", "/var/lib/rbdtui", "/var/log", "/var/run"),
+)
 _LOSING_LOCKS: Final = frozenset({"nolock", "local_lock=all", "local_lock=posix", "local_lock=flock"})
 _LOSING_DATA: Final = frozenset({"soft", "softerr", "softreval"})
 
@@ -44,7 +51,7 @@ def storage_class(rule: RuleInput) -> Iterator[Finding]:
             yield rule.finding("RBD-STORAGE-001", Severity.ERROR, "storage.mode", profile=str(spec.profile))
         elif version is not None and version < CLASS_HONOURED_SINCE:
             yield rule.finding("RBD-STORAGE-002", Severity.ERROR, "storage.mode", version=str(version))
-    elif spec.storage.mode is StorageMode.NFS and _ever_honours_a_class(spec.profile):
+    elif spec.storage.is_on_nfs and _ever_honours_a_class(spec.profile):
         if version is not None and version < CLASS_HONOURED_SINCE:
             yield rule.finding("RBD-STORAGE-003", Severity.WARNING, "storage.mode", version=str(version))
     elif version is not None and version >= LARGE_CLAIMS_SINCE:
@@ -57,7 +64,7 @@ def storage_class(rule: RuleInput) -> Iterator[Finding]:
 
 def mount_options(rule: RuleInput) -> Iterator[Finding]:
     """Options are the client's, and none of them costs locks or data."""
-    if not _has_storage(rule.spec) or rule.spec.storage.mode is not StorageMode.NFS:
+    if not _has_storage(rule.spec) or not rule.spec.storage.is_on_nfs:
         return
     for index, text in enumerate(rule.spec.storage.mount_options):
         field = f"storage.mount_options[{index}]"
@@ -82,6 +89,20 @@ def nfs_server(rule: RuleInput) -> Iterator[Finding]:
     for node in rule.spec.nodes:
         if storage.server in (*map(str, node.addresses), node.name):
             yield rule.finding("RBD-STORAGE-010", Severity.WARNING, "storage.server", node=node.name)
+
+
+def nfs_server_made(rule: RuleInput) -> Iterator[Finding]:
+    """What is given away is a directory of its own, and none of the system or of the cluster; at best beside it."""
+    storage, node = rule.spec.storage, rule.spec.nfs_node
+    if not _has_storage(rule.spec) or storage.mode is not StorageMode.NFS_SERVER:
+        return
+    path = storage.path or ""
+    if path and not _GIVEN_AWAY.fullmatch(path):
+        yield rule.finding("RBD-STORAGE-011", Severity.ERROR, "storage.path", path)
+    elif any(f"{path}/".startswith(f"{other}/") for other in _SYSTEMS_OWN):
+        yield rule.finding("RBD-STORAGE-012", Severity.ERROR, "storage.path", directory=path)
+    if node is not None and not node.is_outside:
+        yield rule.finding("RBD-STORAGE-010", Severity.WARNING, "storage.node", node=node.name)
 
 
 def _large_claims(spec: ClusterSpec) -> dict[str, int]:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from enum import StrEnum
-from typing import ClassVar
+from typing import ClassVar, Final
 
 from pydantic import Field
 
-from rbdtui.spec.types import Domain, FilledText, HostAddress, ModalSection, ModeKeys, RemotePath
+from rbdtui.spec.types import Domain, FilledText, HostAddress, ModalSection, ModeKeys, Name, RemotePath
 
 
 class StorageMode(StrEnum):
@@ -20,6 +20,12 @@ class StorageMode(StrEnum):
     """A StorageClass that the cluster has already (Rainbond 6.4 and later)."""
     NFS = "nfs"
     """An NFS server that is there already, with a provisioner in the cluster."""
+    NFS_SERVER = "nfs-server"
+    """An NFS server that the plan makes of a node, with the same provisioner."""
+
+
+ON_NFS: Final = frozenset({StorageMode.NFS, StorageMode.NFS_SERVER})
+"""Where volumes are directories on an NFS server."""
 
 
 class Storage(ModalSection):
@@ -29,13 +35,23 @@ class Storage(ModalSection):
         StorageMode.BUILTIN: ModeKeys(),
         StorageMode.STORAGE_CLASS: ModeKeys(needed=("storage_class",)),
         StorageMode.NFS: ModeKeys(needed=("server", "path"), optional=("storage_class", "mount_options")),
+        StorageMode.NFS_SERVER: ModeKeys(needed=("node", "path"), optional=("storage_class", "mount_options")),
     }
+    ALIKE: ClassVar[frozenset[str]] = frozenset({"path", "mount_options"})
+    MADE_ON: ClassVar[Mapping[str, tuple[str, ...]]] = {StorageMode.NFS_SERVER: ("node",)}
 
     mode: StorageMode = StorageMode.BUILTIN
     storage_class: Domain | None = None
     """The class that is there, or that the provisioner makes (then the profile's usual name by default)."""
     server: HostAddress | None = None
+    node: Name | None = None
+    """The node that is made an NFS server."""
     path: RemotePath | None = None
     """The exported directory."""
     mount_options: list[FilledText] = Field(default_factory=list)
     """For the clients, e.g. ``nfsvers=4.1``; what belongs to the server's export is refused."""
+
+    @property
+    def is_on_nfs(self) -> bool:
+        """Whether volumes are directories on an NFS server, whoever's it is."""
+        return self.mode in ON_NFS
