@@ -58,6 +58,11 @@ class NfsState:
         """Whether a table of ours is there."""
         return any(file == EXPORTS_FILE for file, _ in self.tables)
 
+    def moved_from(self, path: str) -> str:
+        """Another directory that a table of ours gives away; empty where there is none."""
+        ours = [line.split()[0] for file, line in self.tables if file == EXPORTS_FILE]
+        return next((given for given in ours if given != path), "")
+
     def clients(self, path: str) -> frozenset[str]:
         """Those who may have a directory now."""
         found = (line.split() for line in self.served)

@@ -72,6 +72,7 @@ def test_the_script_is_read_to_its_last_line() -> None:
         (replace(GOOD, tables=(("/etc/exports", "/srv *(rw)"),)), {"RBD-NFS-141": "error"}),
         (replace(GOOD, kind=PathKind.DIRECTORY, entries=2), {"RBD-NFS-142": "error"}),
         (replace(GOOD, kind=PathKind.DIRECTORY, entries=2, tables=((EXPORTS_FILE, f"{PATH} *(rw)"),)), {}),
+        (replace(GOOD, tables=((EXPORTS_FILE, "/data/before 10.0.0.0/24(rw)"),)), {"RBD-NFS-147": "error"}),
         (replace(GOOD, free_kib=5 * 1024**2), {"RBD-NFS-144": "warning"}),
         (replace(GOOD, filesystem="tmpfs"), {"RBD-NFS-145": "error"}),
         (replace(GOOD, mount="/"), {"RBD-NFS-146": "warning"}),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import pytest
 
 from rbdtui.errors import StepError
 from rbdtui.plan.builder import build_plan
+from rbdtui.plan.recipes.remove import refuse_needed
 from rbdtui.plan.removal.builder import build_reset
 from rbdtui.plan.site_kubeconfig import kubeconfig_file
 from rbdtui.plan.step import StepContext
@@ -21,7 +23,7 @@ from rbdtui.probes.nfs_state import EXPORTS_FILE
 from rbdtui.simulator.fleet import SUBNET
 from rbdtui.simulator.nfs import serves
 from rbdtui.simulator.units import Active
-from tests.plan.support import Bench, bench, carry_out
+from tests.plan.support import Bench, bench, carry_out, spec_of
 from tests.plan.walk import walk
 
 PATH = "/data/rainbond"
@@ -58,6 +60,7 @@ async def made(context: StepContext, node: str = SERVER) -> None:
     await carry_out(NfsServer(node), context)
 
 
+@pytest.mark.timeout(400)
 async def test_rainbond_keeps_its_data_on_a_server_that_was_made_and_a_second_time_nothing_changes(
     tmp_path: Path,
 ) -> None:
@@ -135,6 +138,27 @@ async def test_what_is_there_is_given_to_nobody(tmp_path: Path, code: str, prepa
         assert not machine.files.exists(EXPORTS_FILE)
 
 
+async def test_volumes_are_not_left_behind_by_another_path(tmp_path: Path) -> None:
+    async with storage(tmp_path) as (at, context):
+        await made(context)
+        storage_there = context.spec.storage.model_copy(update={"path": "/data/other"})
+        moved = replace(context, spec=context.spec.model_copy(update={"storage": storage_there}))
+        with pytest.raises(StepError) as refused:
+            await NfsServer(SERVER).pending(moved)
+        assert refused.value.code == "nfs_moved"
+        assert list(at.machine(SERVER).exported) == [PATH]
+
+
+def test_a_server_with_the_volumes_of_a_cluster_does_not_leave_it() -> None:
+    roles = {"n1": ("control-plane", "etcd", "worker", "gateway"), "n2": ("worker",), "n3": ("worker",)}
+    there = {"storage": {"mode": "nfs-server", "node": "n2", "path": PATH}}
+    spec = spec_of(roles, profile="rainbond-6", sections=there)
+    with pytest.raises(StepError) as refused:
+        refuse_needed(spec, "n2", ())
+    assert refused.value.code == "leave_service"
+    refuse_needed(spec, "n3", ())
+
+
 async def test_a_table_that_is_not_taken_is_told_in_the_words_of_exportfs(tmp_path: Path) -> None:
     async with storage(tmp_path) as (at, context):
         at.machine(SERVER).files.put("/etc/exports.d/other.exports", "/gone 10.0.0.0/8(rw)\n")
@@ -144,6 +168,7 @@ async def test_a_table_that_is_not_taken_is_told_in_the_words_of_exportfs(tmp_pa
         assert "Failed to stat /gone" in refused.value.evidence
 
 
+@pytest.mark.timeout(400)
 async def test_a_volume_waits_while_its_server_is_down_and_no_one_else_may_have_it(tmp_path: Path) -> None:
     async with storage(tmp_path) as (at, context):
         await walk(build_plan(context.spec, context.facts), context)

@@ -61,6 +61,8 @@ class NfsMadeCheck:
         evidence = state.evidence()
         if state.kind in (PathKind.LINK, PathKind.OTHER):
             yield view.finding("RBD-NFS-140", Severity.ERROR, field=_PATH, evidence=evidence, **params)
+        elif given := state.moved_from(question.path):
+            yield view.finding("RBD-NFS-147", Severity.ERROR, field=_PATH, evidence=evidence, **params, given=given)
         elif state.entries and not state.is_ours:
             count = state.entries
             yield view.finding("RBD-NFS-142", Severity.ERROR, field=_PATH, evidence=evidence, **params, count=count)

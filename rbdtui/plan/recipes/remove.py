@@ -22,6 +22,9 @@ HOST: Final = "host"
 def refuse_needed(spec: ClusterSpec, name: str, well: Collection[str]) -> None:
     """Raise `StepError` when the cluster cannot do without a node; ``well``: nodes whose member of etcd is well now."""
     node = spec.node(name)
+    for maker in spec.makers:
+        if maker.node == name:
+            raise StepError("leave_service", node=name, field=maker.field)
     for role in Role:
         if role in node.roles and len(spec.nodes_with(role)) == 1:
             raise StepError("leave_last_of_role", node=name, role=role.value)

@@ -23,6 +23,8 @@ class GivenDirectory:
         state = await read_state(target.host, self.path)
         if state.kind in (PathKind.LINK, PathKind.OTHER):
             raise StepError("nfs_no_directory", node=target.host.name, path=self.path, evidence=state.evidence())
+        if given := state.moved_from(self.path):
+            raise StepError("nfs_moved", node=target.host.name, path=self.path, given=given, evidence=state.evidence())
         if state.entries and not state.is_ours:
             raise StepError(
                 "nfs_not_empty", node=target.host.name, path=self.path, count=state.entries, evidence=state.evidence()
