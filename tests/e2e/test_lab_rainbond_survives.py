@@ -304,7 +304,15 @@ def test_an_etcd_without_a_leader(survivor: Survivor) -> None:
     survivor.is_well(600)
 
 
+def wait_healthy(site: LabSite, limit_s: float = 600.0) -> None:
+    """Wait until health says so: the drill before is over for its ports long before everything is ready again."""
+    wait_for(
+        lambda: site.rbdtui("health", str(site.path), "--json").returncode == 0, limit_s, "a healthy site", every_s=2
+    )
+
+
 def drilled(site: LabSite, *words: str) -> dict[str, Any]:
+    wait_healthy(site)
     said = site.rbdtui("drill", str(site.path), "--yes", "--json", *words)
     assert said.returncode == 0, said.stdout + said.stderr
     (part,) = json.loads(said.stdout)["parts"]
@@ -320,17 +328,15 @@ def longest(part: dict[str, Any]) -> float:
 
 
 def test_the_holders_keepalived_is_stopped(installed: LabSite) -> None:
-    (holder,) = installed.vip_holders()
     part = drilled(installed)
-    assert (part["node"], part["holder_before"]) == (holder, holder)
-    assert [part["took_over"]] == installed.vip_holders() != [holder]
+    assert part["node"] == part["holder_before"] != part["took_over"]
+    assert [part["took_over"]] == installed.vip_holders()
     assert longest(part) < 5, "0 when the next one took over between two connections"
 
 
 def test_the_holders_gateway_is_stopped(installed: LabSite) -> None:
-    (holder,) = installed.vip_holders()
     part = drilled(installed, "--part", "gateway")
-    assert part["node"] == holder
+    assert part["node"] == part["holder_before"]
     assert part["took_over"] in installed.lab.hosts
     assert longest(part) < 60
 
@@ -346,6 +352,7 @@ def test_one_etcd_member_is_stopped_with_its_server(installed: LabSite) -> None:
 
 def test_the_holder_loses_its_power(installed: LabSite) -> None:
     """By the operator's hand: the drill asks at a terminal, and waits for the switch."""
+    wait_healthy(installed)
     holder, others = holder_and_others(installed)
     ours, theirs = pty.openpty()
     words = installed.command("drill", str(installed.path), "--part", "power", "--yes", "--json")
