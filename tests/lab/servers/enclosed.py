@@ -30,12 +30,14 @@ def why_no_enclosure(*programs: tuple[str, str]) -> str:
 class Enclosure:
     """Processes in network and mount namespaces of their own, with an empty /run; all end together."""
 
-    def __init__(self, directory: Path, setup: str, command: Sequence[str]) -> None:
+    def __init__(self, directory: Path, setup: str, command: Sequence[str], *, within: Sequence[str] = ()) -> None:
+        """``within`` is what starts them in a network that is there already, instead of one of their own."""
         self.log_file = directory / "enclosure.log"
         script = f'set -e; ip link set lo up; mount -t tmpfs tmpfs /run; {setup}\nexec "$@"'
+        alone = ("--mount", "--pid", "--fork", "--kill-child")
         with self.log_file.open("ab") as log:
             self._process = subprocess.Popen(
-                ["unshare", "--net", "--mount", "--pid", "--fork", "--kill-child", "sh", "-c", script, "sh", *command],
+                [*within, "unshare", *([] if within else ["--net"]), *alone, "sh", "-c", script, "sh", *command],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
             )  # fmt: skip
 

@@ -1,4 +1,4 @@
-"""Real members of etcd with TLS, on loopback ports."""
+"""Real members of etcd with TLS, on loopback ports or at an address of this machine."""
 
 from __future__ import annotations
 
@@ -28,12 +28,13 @@ class EtcdCluster:
     """Members that are up; each can be ended by its index."""
 
     ports: list[int]
+    address: str = "127.0.0.1"
     processes: list[subprocess.Popen[bytes]] = field(default_factory=list)
 
     @property
     def endpoints(self) -> tuple[str, ...]:
         """Where clients connect to."""
-        return tuple(f"127.0.0.1:{port}" for port in self.ports)
+        return tuple(f"{self.address}:{port}" for port in self.ports)
 
     def end(self, index: int) -> None:
         """Kill a member."""
@@ -47,22 +48,23 @@ def etcd_cluster(
     authority: CertificateAuthority,
     *,
     members: int = 1,
+    address: str = "127.0.0.1",
     server: Pair | None = None,
     trusted: CertificateAuthority | None = None,
     options: Sequence[str] = (),
 ) -> Iterator[EtcdCluster]:
     """A cluster that takes clients of ``trusted`` (the same authority unless given); ended at the end of the block."""
     directory.mkdir(exist_ok=True)
-    pair = server or authority.issue("127.0.0.1", "localhost")
+    pair = server or authority.issue(address, "localhost")
     files = {"cert": pair.cert_pem, "key": pair.key_pem, "trusted": (trusted or authority).pem}
     for name, data in files.items():
         (directory / f"{name}.pem").write_bytes(data)
     ports = free_ports(2 * members)
-    cluster = EtcdCluster(ports[:members])
+    cluster = EtcdCluster(ports[:members], address)
     peers = ",".join(f"m{index}=http://127.0.0.1:{port}" for index, port in enumerate(ports[members:]))
     try:
         for index, (port, peer) in enumerate(zip(ports[:members], ports[members:], strict=True)):
-            client_url, peer_url = f"https://127.0.0.1:{port}", f"http://127.0.0.1:{peer}"
+            client_url, peer_url = f"https://{address}:{port}", f"http://127.0.0.1:{peer}"
             command = [
                 *("etcd", "--name", f"m{index}", "--data-dir", str(directory / f"data{index}")),
                 *("--listen-client-urls", client_url, "--advertise-client-urls", client_url),

@@ -45,9 +45,15 @@ class Share:
 
 @contextmanager
 def nfs_server(
-    directory: Path, shares: Sequence[Share], *, versions: str = "3,4", minor_versions: str = "0,1", mapper: bool = True
+    directory: Path,
+    shares: Sequence[Share],
+    *,
+    versions: str = "3,4",
+    minor_versions: str = "0,1",
+    mapper: bool = True,
+    within: Sequence[str] = (),
 ) -> Iterator[Enclosure]:
-    """The server in a network of its own, on all loopback addresses there; ended at the end of the block."""
+    """The server on all addresses of a network of its own, or the one that ``within`` starts it in, for the block."""
     config, log = directory / "ganesha.conf", directory / "ganesha.log"
     config.write_text(
         f"NFS_CORE_PARAM {{ NFS_Port = 2049; MNT_Port = 20048; NLM_Port = 32803; Protocols = {versions}; }}\n"
@@ -60,7 +66,10 @@ def nfs_server(
         "for try in 1 2 3 4 5 6 7 8 9; do rpcinfo -p 127.0.0.1 >/dev/null 2>&1 && break; sleep 0.2; done"
     )
     server = Enclosure(
-        directory, setup, ["ganesha.nfsd", "-F", "-f", str(config), "-L", str(log), "-p", "/run/ganesha.pid"]
+        directory,
+        setup,
+        ["ganesha.nfsd", "-F", "-f", str(config), "-L", str(log), "-p", "/run/ganesha.pid"],
+        within=within,
     )
     try:
         server.wait_until(lambda: log.exists() and "NFS SERVER INITIALIZED" in log.read_text())
