@@ -23,8 +23,8 @@ from screens.terminal import clock
 from screens.widgets.canvas import Canvas, Span, Spans, cut
 from screens.widgets.event_list import LINE_KEYS, EventList
 from screens.widgets.marks import PROBE_MARKS, Mark, state_word
+from screens.widgets.message_block import MessageBlock
 from screens.widgets.port_lights import latency
-from screens.widgets.said import MessageBlock
 from screens.widgets.spark import spark
 
 _VERDICTS: Final = {

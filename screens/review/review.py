@@ -35,7 +35,7 @@ from screens.review.start_run import RunScope, StartRunDialog
 from screens.shell.base import SectionScreen, Words, css, key
 from screens.widgets.event_list import EventList
 from screens.widgets.field import TextLine
-from screens.widgets.said import MessageBlock
+from screens.widgets.message_block import MessageBlock
 
 FINDINGS, PLAN = "findings", "plan"
 CHIP_LINES: Final = 2

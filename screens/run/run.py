@@ -30,8 +30,8 @@ from screens.terminal import clock
 from screens.widgets.canvas import Canvas, Span, Spans, cut
 from screens.widgets.event_list import EventList
 from screens.widgets.field import TextLine
+from screens.widgets.message_block import MessageBlock
 from screens.widgets.port_lights import PortLights
-from screens.widgets.said import MessageBlock
 
 LOG_S: Final = 0.25
 SLOW_LOG_S: Final = 2.5

@@ -8,7 +8,7 @@ from screens.run.run import RunScreen
 from screens.run.step_matrix import StepMatrix
 from screens.widgets.canvas import Canvas
 from screens.widgets.frame import MessageLine
-from screens.widgets.said import MessageBlock
+from screens.widgets.message_block import MessageBlock
 
 
 def screen_of(pilot: Pilot[int]) -> RunScreen:

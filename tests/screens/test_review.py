@@ -32,7 +32,7 @@ from screens.review.save import SaveDialog
 from screens.review.start_run import StartRunDialog
 from screens.widgets.field import TextLine
 from screens.widgets.frame import MessageLine
-from screens.widgets.said import MessageBlock
+from screens.widgets.message_block import MessageBlock
 from tests.screens.conftest import Opened, settled
 from tests.screens.reviewing import checked, in_state
 from tests.screens.running import on_stage

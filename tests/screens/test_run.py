@@ -19,7 +19,7 @@ from screens.run.step_matrix import StepMatrix
 from screens.shell.base import SectionScreen
 from screens.widgets.canvas import Canvas
 from screens.widgets.frame import KeyLine
-from screens.widgets.said import MessageBlock
+from screens.widgets.message_block import MessageBlock
 from tests.screens.conftest import LARGE, Opened, bench, make_site, settled
 from tests.screens.journals import T0, append, holder, open_ports
 from tests.screens.run_seen import screen_of, selected, status, title, told

@@ -14,7 +14,7 @@ from screens.widgets.hanging import Sentence
 class MessageBlock(Sentence, can_focus=False):
     """Sentences; there only while there are any."""
 
-    DEFAULT_CSS = "Said { height: auto; width: 1fr; }"
+    DEFAULT_CSS = "MessageBlock { height: auto; width: 1fr; }"
     lines: reactive[tuple[tuple[Text, str], ...]] = reactive((), layout=True)
     """Sentences with their looks."""
 
