@@ -79,10 +79,21 @@ class Session:
     _vault: Vault | None = field(default=None, repr=False)
 
     @classmethod
-    def open(cls, path: Path, passphrases: PassphraseSource) -> Session:
-        """Open a site; raises `SiteError`. Mistakes in cluster.yaml are findings, not errors."""
+    def open(cls, path: Path, passphrases: PassphraseSource, *, installs: bool = False) -> Session:
+        """Open a site; raises `SiteError`. Mistakes in cluster.yaml are findings, not errors.
+
+        ``installs`` refuses a site that is only compared: for what installs, or asks what was installed.
+        """
         site = Site.open(path)
-        return cls(site, load_spec(site.spec_file), passphrases)
+        session = cls(site, load_spec(site.spec_file), passphrases)
+        if installs:
+            session.refuse_audit_only()
+        return session
+
+    def refuse_audit_only(self) -> None:
+        """Raise `SiteError` for a site that this version compares and does not convert."""
+        if self.loaded.spec is not None and self.spec.profile.audit_only:
+            raise SiteError(T("audit.only", profile=self.spec.profile.name, site=as_typed(self.site.path)))
 
     @property
     def spec(self) -> ClusterSpec:
@@ -180,6 +191,7 @@ class Session:
         parts: Part = Part.ALL,
     ) -> PreflightResult:
         """Ask every host everything, or parts of it, and judge it; findings are told as they come. Changes nothing."""
+        parts = Part(0) if self.spec.profile.audit_only else parts
         try:
             bundle = self.bundle()
         except StepError:
@@ -254,6 +266,7 @@ class Session:
 
     async def start(self, facts: Mapping[str, NodeFacts], options: RunOptions) -> RunClient:
         """Start a new run in a process of its own; raises `SiteLockedError`, `SiteError` or `RunInputError`."""
+        self.refuse_audit_only()
         self.refuse_half_done()
         return await start_run(
             self.site, spec_text=self._spec_text, facts=facts, secrets=self.run_secrets(), options=options
@@ -261,6 +274,7 @@ class Session:
 
     async def start_reset(self, purpose: Purpose) -> RunClient:
         """Start a reset in a process of its own; raises as `start`."""
+        self.refuse_audit_only()
         return await start_run(
             self.site, spec_text=self._spec_text, facts={}, secrets=self._secrets_there(),
             options=RunOptions(policy=FailurePolicy.QUARANTINE),
@@ -269,6 +283,7 @@ class Session:
 
     async def start_recipe(self, purpose: Purpose, facts: Mapping[str, NodeFacts], options: RunOptions) -> RunClient:
         """Start a recipe in a process of its own; raises as `start`. A restore is what ends one that was cut off."""
+        self.refuse_audit_only()
         if purpose.recipe != restore.RECIPE.name:
             self.refuse_half_done()
         return await start_run(

@@ -104,7 +104,9 @@ def check_node(
     bundle: PackageSource | None = None,
     cluster_id: str = "",
 ) -> list[Finding]:
-    """All findings on one host by itself."""
+    """All findings on one host by itself; none on one that nothing is installed on."""
+    if spec.profile.audit_only:
+        return []
     node = spec.node(facts.node)
     limits = BALANCER if node.is_balancer else SERVICE if node.is_outside else spec.profile.limits
     view = NodeView(spec, node, facts, place, limits, bundle, cluster_id)
@@ -116,6 +118,8 @@ def check_cluster(
     spec: ClusterSpec, facts_by_node: Mapping[str, NodeFacts], place: PlaceOf, *, cluster_id: str = ""
 ) -> list[Finding]:
     """All findings that show only when the hosts are seen side by side."""
+    if spec.profile.audit_only:
+        return []
     view = ClusterView(spec, facts_by_node, place, spec.profile.limits, cluster_id)
     return [finding for check in CLUSTER_CHECKS for finding in check(view)]
 

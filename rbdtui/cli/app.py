@@ -29,6 +29,7 @@ VERBS: Final[Mapping[str, tuple[str, str]]] = {
     "trust": ("rbdtui.cli.sites", "trust"),
     "secret": ("rbdtui.cli.sites", "secret_group"),
     "check": ("rbdtui.cli.check", "check"),
+    "audit": ("rbdtui.cli.audit", "audit"),
     "plan": ("rbdtui.cli.check", "plan"),
     "bundle": ("rbdtui.cli.check", "bundle_group"),
     "repair": ("rbdtui.cli.repair", "repair"),

@@ -44,7 +44,7 @@ from rbdtui.plan.repairs import repairs_for
 from rbdtui.plan.step import Plan
 from rbdtui.session import Session
 from rbdtui.spec.references import check_bundle
-from rbdtui.words import T
+from rbdtui.words import T, Text
 from rbdtui.workbench.review.plan_rows import plan_rows
 
 KINDS = ("rules", "services", "preflight")
@@ -74,6 +74,9 @@ def check(site: Path, only: str | None, as_json: bool, junit: Path | None, commo
     findings = session.rule_findings()
     result = PreflightResult([], {})
     parts = _parts(kinds)
+    audit_only = session.loaded.spec is not None and session.spec.profile.audit_only
+    if audit_only:
+        parts = Part(0)
     if session.loaded.spec is None:
         tell_progress(T("cli.check.only_rules"))
     elif parts:
@@ -93,8 +96,14 @@ def check(site: Path, only: str | None, as_json: bool, junit: Path | None, commo
     if has_errors(findings):
         return Exit.FINDINGS
     if not as_json:
-        tell(T("cli.check.next") if result.facts else T("cli.check.next_servers"))
+        tell(_what_next(audit_only=audit_only, asked=bool(result.facts), site=site))
     return Exit.GOOD
+
+
+def _what_next(*, audit_only: bool, asked: bool, site: Path) -> Text:
+    if audit_only:
+        return T("audit.next", site=as_typed(site))
+    return T("cli.check.next") if asked else T("cli.check.next_servers")
 
 
 def _keep(directory: Path, answered: Iterable[NodeFacts]) -> None:
@@ -154,7 +163,7 @@ async def _preflight(session: Session, parts: Part, *, quiet: bool) -> Preflight
 @click.option("--diff", "with_diff", is_flag=True, help=str(T("cli.option.diff")))
 def plan(site: Path, as_json: bool, with_diff: bool, common: Common) -> int:
     """The exact steps, and what each would change; touches nothing."""
-    session = Session.open(site, PromptOrFile(common.passphrase_file))
+    session = Session.open(site, PromptOrFile(common.passphrase_file), installs=True)
     findings = session.rule_findings()
     if not has_errors(findings):
         findings += session.missing_secret_findings()
@@ -201,7 +210,7 @@ def bundle_group() -> None:
 @json_option()
 def bundle_verify(site: Path, as_json: bool, common: Common) -> int:
     """Whether the bundle has all that this plan needs, whole and for the right architecture."""
-    session = Session.open(site, PromptOrFile(common.passphrase_file))
+    session = Session.open(site, PromptOrFile(common.passphrase_file), installs=True)
     findings = _bundle_findings(session)
     answer_findings(findings, ascii_only=common.ascii_only, verbose=True, as_json=as_json)
     return Exit.FINDINGS if has_errors(findings) else Exit.GOOD

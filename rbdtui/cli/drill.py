@@ -50,7 +50,7 @@ def drill(
     site: Path, parts: tuple[str, ...], node: str | None, restore: bool, yes: bool, as_json: bool, common: Common
 ) -> int:
     """Prove that the site survives; nothing is stopped before it was agreed to."""
-    session = Session.open(site, PromptOrFile(common.passphrase_file))
+    session = Session.open(site, PromptOrFile(common.passphrase_file), installs=True)
     if not session.spec.has_vip:
         raise CommandError(T("drill.no_vip"))
     if node is not None and node not in {each.name for each in session.spec.nodes}:

@@ -71,7 +71,7 @@ def health(site: Path, as_json: bool, watch: bool, past: bool, prometheus: Path 
         if watch or prometheus is not None:
             raise CommandError(T("cli.health.history_alone"))
         return show_history(site, as_json=as_json, ascii_only=common.ascii_only, verbose=common.verbose)
-    session = Session.open(site, PromptOrFile(common.passphrase_file))
+    session = Session.open(site, PromptOrFile(common.passphrase_file), installs=True)
     findings = session.loaded.findings if session.loaded.spec is None else session.missing_secret_findings()
     if has_errors(findings):
         answer_findings(findings, ascii_only=common.ascii_only, verbose=common.verbose, as_json=as_json)

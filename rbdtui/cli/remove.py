@@ -39,7 +39,7 @@ from rbdtui.words import T
 @json_option()
 def remove(site: Path, node: str, dry_run: bool, yes: bool, as_json: bool, common: Common) -> int:
     """Take a node out of the cluster, dead or alive."""
-    session = Session.open(site, PromptOrFile(common.passphrase_file))
+    session = Session.open(site, PromptOrFile(common.passphrase_file), installs=True)
     known = [each.name for each in session.spec.managed_nodes]
     if not known:
         raise CommandError(T("remove.existing"))

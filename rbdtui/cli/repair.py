@@ -52,7 +52,7 @@ def repair(
     common: Common,
 ) -> int:
     """List what can be repaired; with codes or ``--all``, repair it."""
-    session = Session.open(site, PromptOrFile(common.passphrase_file))
+    session = Session.open(site, PromptOrFile(common.passphrase_file), installs=True)
     known = [node.name for node in session.spec.managed_nodes]
     if unknown := [name for name in named if name not in known]:
         raise CommandError(T("reset.no_such_node", given=", ".join(unknown), known=", ".join(known)))

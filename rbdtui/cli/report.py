@@ -42,7 +42,7 @@ def report(site: Path, output: Path | None, no_health: bool, common: Common) -> 
     """Write the report of a site, and print where it is."""
     if output is not None and output.suffix.lower() not in WRITERS:
         raise CommandError(T("cli.report.unknown_ending", file=as_typed(output), known=" ".join(WRITERS)))
-    session = Session.open(site, PromptOrFile(common.passphrase_file))
+    session = Session.open(site, PromptOrFile(common.passphrase_file), installs=True)
     if common.passphrase_file is not None and session.site.vault_file.exists():
         session.unlock()
     asked = Asked(why_not=T("report.health.not_asked")) if no_health else ask_cluster(session)

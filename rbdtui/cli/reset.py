@@ -55,7 +55,7 @@ def reset(
     common: Common,
 ) -> int:
     """Remove what was installed, from whatever state it is in."""
-    session = Session.open(site, PromptOrFile(common.passphrase_file))
+    session = Session.open(site, PromptOrFile(common.passphrase_file), installs=True)
     nodes = _nodes(session, named)
     try:
         refuse_when_held(session.site)

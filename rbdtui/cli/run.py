@@ -66,7 +66,7 @@ def run(
     common: Common,
 ) -> int:
     """Install, or go on where an earlier run was interrupted."""
-    session = Session.open(site, PromptOrFile(common.passphrase_file))
+    session = Session.open(site, PromptOrFile(common.passphrase_file), installs=True)
     findings = session.rule_findings()
     if has_errors(findings):
         answer_findings(findings, ascii_only=common.ascii_only, verbose=common.verbose, as_json=as_json)

@@ -13,7 +13,20 @@ from rbdtui.engine.schema import event_schema
 from rbdtui.paths import asset
 from rbdtui.words import T
 
-SCHEMAS = ("check", "plan", "run", "runs", "health", "history", "import", "drill", "repair", "snapshots", "error")
+SCHEMAS = (
+    "check",
+    "audit",
+    "plan",
+    "run",
+    "runs",
+    "health",
+    "history",
+    "import",
+    "drill",
+    "repair",
+    "snapshots",
+    "error",
+)
 
 
 @click.command(

@@ -48,7 +48,10 @@ def init(site: Path, example: str, common: Common) -> None:
     made.begin(text)
     answer(T("cli.init.done", file=str(made.spec_file)))
     answer(T("cli.init.next", site=as_typed(site)))
-    if not profile_of(text).is_complete:
+    profile = profile_of(text)
+    if profile.audit_only:
+        tell(T("audit.only", profile=profile.name, site=as_typed(site)))
+    elif not profile.is_complete:
         tell(T("start.new.not_yet"))
 
 

@@ -62,7 +62,7 @@ def snapshot(site: Path, named: str | None, dry_run: bool, yes: bool, as_json: b
 
 def open_site(site: Path, common: Common) -> Session:
     """The site's session; raises `CommandError` where etcd is not ours."""
-    session = Session.open(site, PromptOrFile(common.passphrase_file))
+    session = Session.open(site, PromptOrFile(common.passphrase_file), installs=True)
     if not etcd_nodes(session.spec):
         raise CommandError(T("snapshot.not_ours"))
     return session

@@ -41,10 +41,10 @@ tell_time
 """
 
 
-def compose(facts: Iterable[Fact[Any]]) -> Script:
+def compose(facts: Iterable[Fact[Any]], name: str = NAME) -> Script:
     """One script that asks all facts and tells the host's time before and after."""
     calls = [f"ask {fact.name} {fact.limit_s} {shlex.quote(fact.command)}\n" for fact in facts]
-    return Script(NAME, _HEAD + "".join(calls) + "tell_time\n")
+    return Script(name, _HEAD + "".join(calls) + "tell_time\n")
 
 
 def split_outputs(stdout: str, stderr: str = "") -> dict[str, Output]:

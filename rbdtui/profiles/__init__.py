@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import Final
 
-from rbdtui.profiles import kubernetes_only, rainbond_5_17, rainbond_6
+from rbdtui.profiles import kubernetes_only, rainbond_3_6, rainbond_5_17, rainbond_6
 from rbdtui.profiles.profile import GatewayPort, Profile, Reach
 
 PROFILES: Final[tuple[Profile, ...]] = (
     rainbond_6.PROFILE,
     rainbond_5_17.PROFILE,
     kubernetes_only.PROFILE,
+    rainbond_3_6.PROFILE,
 )
 """In the order in which they are offered, the usual one first."""
 USUAL: Final = PROFILES[0]

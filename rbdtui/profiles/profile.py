@@ -68,6 +68,8 @@ class Profile:
     """The asset that becomes RKE2's registries.yaml; empty when the profile has no registry of its own."""
     is_complete: bool = True
     """Whether this version installs all of it, not the Kubernetes part only."""
+    audit_only: bool = False
+    """Whether a site that stands is only compared with the page of its makers: nothing is installed or changed."""
 
     def __str__(self) -> str:
         return self.name

@@ -123,6 +123,8 @@ class Machine:
         """What HAProxy sees behind it while it runs; see `rbdtui.simulator.haproxy`."""
         self.exported: dict[str, list[str]] = {}
         """What its NFS server gives away while it runs; see `rbdtui.simulator.nfs`."""
+        self.old_rainbond: Any | None = None
+        """What a Rainbond 3.6 has on it; see `rbdtui.simulator.rainbond_3_6`."""
         self.booleans: dict[str, bool] = {"haproxy_connect_any": False} if system.selinux else {}
         """Of SELinux, by name."""
         self.awake = asyncio.Event()

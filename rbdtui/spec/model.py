@@ -17,6 +17,7 @@ from rbdtui.roles import OUTSIDE
 from rbdtui.roles import Role as Role
 from rbdtui.spec import values
 from rbdtui.spec.sections.etcd import Etcd
+from rbdtui.spec.sections.glusterfs import Glusterfs
 from rbdtui.spec.sections.mysql import Mysql
 from rbdtui.spec.sections.rainbond import Rainbond
 from rbdtui.spec.sections.registry import Registry
@@ -272,6 +273,7 @@ class ClusterSpec(Section):
     registry: Registry = Registry()
     mysql: Mysql = Mysql()
     rainbond: Rainbond = Rainbond()
+    glusterfs: Glusterfs = Glusterfs()
     acknowledged: list[Acknowledgement] = Field(default_factory=list)
 
     @property

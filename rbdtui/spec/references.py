@@ -91,7 +91,8 @@ def local_files(spec: ClusterSpec) -> dict[LocalFile, str]:
             files.setdefault((LocalKind.LOGIN_KEY, section.key), f"{path}.key")
     for path, written in named_files(spec):
         files.setdefault((LocalKind.SERVICE_KEY if path in _HOLD_A_KEY else LocalKind.CERTIFICATE, written), path)
-    files[LocalKind.BUNDLE, spec.bundle] = "bundle"
+    if not spec.profile.audit_only:
+        files[LocalKind.BUNDLE, spec.bundle] = "bundle"
     return files
 
 

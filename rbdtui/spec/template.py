@@ -16,6 +16,7 @@ EXAMPLES: Final = (
     "haproxy-pair",
     "rainbond-5.17",
     "existing-cluster",
+    "rainbond-3.6",
 )
 """Names of the files in ``assets/examples``, that which this version installs in full first."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
 from rbdtui.profiles import PROFILES
 from rbdtui.words import T, Text
@@ -15,6 +16,9 @@ from rbdtui.workbench.sections import section_of_field
 from screens.shell.form import FormScreen
 from screens.widgets.declared_form import DeclaredForm
 from screens.widgets.form_fields import Choice, FormField, Heading, Line, Number, Secret
+
+_INSTALLED: Final = tuple(profile.name for profile in PROFILES if not profile.audit_only)
+"""Of a site that is only compared none is marked: nothing is installed there."""
 
 
 class SiteForm(DeclaredForm):
@@ -71,7 +75,7 @@ class SiteScreen(FormScreen):
     FORM = SiteForm
     FIELDS = (
         Line("name"),
-        Choice("profile", tuple(profile.name for profile in PROFILES), named=False),
+        Choice("profile", _INSTALLED, named=False),
         Line("bundle"),
         Choice("kubernetes.distribution"),
         Line("kubernetes.kubeconfig"),

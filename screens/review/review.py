@@ -19,10 +19,11 @@ from rbdtui.findings import Finding, Severity
 from rbdtui.words import T, Text
 from rbdtui.workbench import sections
 from rbdtui.workbench.draft.acknowledging import acknowledge, withdraw
-from rbdtui.workbench.review import repairing
+from rbdtui.workbench.review import auditing, repairing
 from rbdtui.workbench.review.plan_rows import PlanRow, plan_rows
 from rbdtui.workbench.review.preflight_view import Preflight, PreflightStatus
 from screens.review.acknowledge import AcknowledgeDialog
+from screens.review.audit import AuditDialog
 from screens.review.finding_list import FindingList
 from screens.review.node_chips import NodeChips, chips_of
 from screens.review.plan_list import PlanList
@@ -61,6 +62,7 @@ class ReviewScreen(SectionScreen):
     AUTO_FOCUS = "#findings"
     BINDINGS: ClassVar[list[BindingType]] = [
         key("c", "check", "check_servers"),
+        key("c", "audit", "audit"),
         key("v", "show('plan')", "plan"),
         key("v", "show('findings')", "findings"),
         key("x", "start", "start"),
@@ -220,9 +222,10 @@ class ReviewScreen(SectionScreen):
         seen = self.workbench.preflight
         looking = seen.state is PreflightStatus.LOOKING
         meanings = {
-            "check": not looking and self.workbench.active_run is None,
+            "check": not looking and self.workbench.active_run is None and not auditing.is_audited(self.workbench),
+            "audit": auditing.is_audited(self.workbench),
             "show": seen.holds and parameters != (self._view,),
-            "start": not looking and self.workbench.active_run is None,
+            "start": not looking and self.workbench.active_run is None and not auditing.is_audited(self.workbench),
             "to_run": self.workbench.active_run is not None,
             "search": self._view == PLAN and not self._reading,
             "severity": self._view == FINDINGS and bool(self.workbench.findings),
@@ -230,7 +233,9 @@ class ReviewScreen(SectionScreen):
             "withdraw": self._acceptable(lambda finding: bool(finding.acknowledged)),
             "repair": self._may_repair() and bool(self._repairs_here()),
             "repair_all": self._may_repair() and bool(self._repairs),
-            "single_points": self._view == FINDINGS and self.workbench.draft.spec is not None,
+            "single_points": self._view == FINDINGS
+            and self.workbench.draft.spec is not None
+            and not auditing.is_audited(self.workbench),
             "give_up": looking,
             "all": self._view == PLAN and (bool(self._wanted) or self._searching),
         }
@@ -376,6 +381,20 @@ class ReviewScreen(SectionScreen):
         """Check every server, after what was changed has been written into cluster.yaml."""
         if await self._ready_to_check():
             self.workbench.start_preflight()
+
+    @work(group="dialog", exit_on_error=False)
+    async def action_audit(self) -> None:
+        """Compare a site that stands with its page, row by row."""
+        if not await self._ready_to_check():
+            return
+        self.tell(T("audit.looking"))
+        try:
+            found = await asyncio.wrap_future(auditing.look(self.workbench))
+        except SentenceError as error:
+            self.tell(error.text, bad=True)
+            return
+        self.tell("")
+        await self.program.ask(AuditDialog(found))
 
     async def _ready_to_check(self) -> bool:
         workbench = self.workbench

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from rbdtui.findings import Finding, Severity
 from rbdtui.words import T, Text
+from rbdtui.workbench.review.auditing import is_audited
 from rbdtui.workbench.review.plan_rows import PlanRow
 from rbdtui.workbench.review.plan_words import amount_words, slow_words
 from rbdtui.workbench.review.preflight_view import Preflight, PreflightStatus
@@ -87,6 +88,9 @@ def next_of_review(workbench: Workbench, *, of_plan: bool = False) -> Text:
     """What to press next, where the findings are seen or, with ``of_plan``, the plan."""
     seen = workbench.preflight
     run = workbench.active_run
+    if is_audited(workbench):
+        errors = counts_of(workbench.findings)[Severity.ERROR]
+        return T("hint.errors_first", count=errors) if errors else T("audit.press")
     if run is not None:
         return T("hint.run_active", run=run.run_id.rpartition("-")[2])
     if seen.state is PreflightStatus.LOOKING:

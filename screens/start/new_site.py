@@ -64,8 +64,10 @@ class NewSiteDialog(Dialog[NewSite]):
     def on_choice_line_changed(self, event: ChoiceLine.Changed) -> None:
         """Say of a profile what this version does not install of it yet."""
         profile = profile_named(event.value)
-        not_yet = profile is not None and not profile.is_complete
-        self.query_one("#profile", Choice).advise(T("start.new.not_yet") if not_yet else None)
+        advice = None
+        if profile is not None and not profile.is_complete:
+            advice = T("audit.offered") if profile.audit_only else T("start.new.not_yet")
+        self.query_one("#profile", Choice).advise(advice)
 
     def _follow_name(self, name: str) -> None:
         self.query_one("#path", Field).show(f"~/rbdtui/{label_like(name) or 'site-a'}")

@@ -25,7 +25,8 @@ from tests.screens.terminal import Terminal, terminal
 from tests.spec.samples import in_part
 
 VERBS = (
-    "init", "trust", "secret", "check", "plan", "run", "attach", "pause", "resume", "retry", "stop", "health", "bundle",
+    "init", "trust", "secret", "check", "audit", "plan", "run",
+    "attach", "pause", "resume", "retry", "stop", "health", "bundle",
     "demo", "drill", "reset", "completion", "schema", "runs", "logs", "kubeconfig", "version", "import",
     "export", "report", "support-bundle", "repair", "snapshot", "snapshots", "restore", "remove",
 )  # fmt: skip

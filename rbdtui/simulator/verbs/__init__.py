@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from rbdtui.simulator.call import Verbs
 from rbdtui.simulator.verbs import (
+    audit,
     drill,
     facts,
     files,
@@ -19,6 +20,7 @@ from rbdtui.simulator.verbs import (
 )
 
 VERBS: Verbs = {
+    **audit.VERBS,
     **drill.VERBS,
     **facts.VERBS,
     **files.VERBS,

@@ -12,6 +12,7 @@ from rbdtui.spec.rules import (
     acknowledged,
     addresses,
     api,
+    audited,
     balancers,
     etcd,
     existing,
@@ -95,11 +96,32 @@ _OF_AN_EXISTING_CLUSTER: Final[tuple[Rule, ...]] = (
     existing.etcd,
     existing.by_hand,
 )
+_OF_AN_AUDIT: Final[tuple[Rule, ...]] = (
+    promises.installs_no_rainbond,
+    names.node_names,
+    addresses.node_addresses,
+    topology.roles_once,
+    modes.keys_of_modes,
+    gateway.vip,
+    gateway.vip_network,
+    audited.three_servers,
+    audited.server_names,
+    audited.gateway_of_a_vip,
+    login.ways_in,
+    login.passphrases,
+    acknowledged.acknowledged_nodes,
+)
+"""Of a profile that is only compared: nothing that is asked of a plan."""
 
 
 def check_rules(spec: ClusterSpec, place: Callable[[str], Place]) -> list[Finding]:
     """Everything that the rules have to say, in the order of the file; ``place`` tells where a field stands."""
     rule_input = RuleInput(spec, place)
-    rules = (*_RULES, *(_OF_AN_EXISTING_CLUSTER if spec.is_existing else _OF_OUR_CLUSTER))
-    findings = [finding for rule in rules for finding in rule(rule_input)]
+    findings = [finding for rule in _rules_for(spec) for finding in rule(rule_input)]
     return sorted(findings, key=lambda finding: (finding.place.line, finding.place.column))
+
+
+def _rules_for(spec: ClusterSpec) -> tuple[Rule, ...]:
+    if spec.profile.audit_only:
+        return _OF_AN_AUDIT
+    return (*_RULES, *(_OF_AN_EXISTING_CLUSTER if spec.is_existing else _OF_OUR_CLUSTER))

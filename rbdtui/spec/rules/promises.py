@@ -13,9 +13,11 @@ from rbdtui.words import T, Text
 
 
 def installs_no_rainbond(rule: RuleInput) -> Iterator[Finding]:
-    """This version brings up the Kubernetes part of the profile only."""
+    """This version brings up the Kubernetes part of the profile only, or nothing of it."""
     profile = rule.spec.profile
-    if not profile.is_complete:
+    if profile.audit_only:
+        yield rule.finding("RBD-AUDIT-001", Severity.INFO, "profile", profile=profile.name)
+    elif not profile.is_complete:
         yield rule.finding("RBD-PROFILE-001", Severity.WARNING, "profile", profile=profile.name)
 
 

@@ -86,7 +86,7 @@ class ServiceWatch:
         for check in self._checks.values() if spec is not None else ():
             assert spec is not None
             half_typed = check.logs_in and check.field.partition(".")[0] == typed_into
-            question = check.question(spec) if not half_typed else None
+            question = None if half_typed or spec.profile.audit_only else check.question(spec)
             if question is not None:
                 hosts = check.hosts(spec)
                 names = [name for name in hosts if name in reachable][:MOST_WITNESSES]

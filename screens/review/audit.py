@@ -1,0 +1,172 @@
+"""The audit of a site that stands: its rows by state, and below them all about the one under the cursor."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any, ClassVar, Final
+
+from rich.text import Text as Line
+from textual.binding import Binding, BindingType
+from textual.containers import VerticalScroll
+from textual.message import Message
+from textual.widget import Widget
+from textual.widgets import Static
+
+from rbdtui.audit.audit import AFTER, Audit
+from rbdtui.audit.row import Row, RowState
+from rbdtui.terminal_text import clean_line
+from rbdtui.words import T, Text
+from screens.review.review_pages import Part, drawn
+from screens.shell.base import BaseScreen, Dialog, Words, key
+from screens.widgets.canvas import Span, Spans, cut
+from screens.widgets.event_list import LINE_KEYS, EventList
+from screens.widgets.frame import signs
+
+_LOOKS: Final = {
+    RowState.BROKEN: ("x", "error"),
+    RowState.DIFFERS: ("x", "error"),
+    RowState.UNKNOWN: ("?", "warning"),
+    RowState.WEAK: ("!", "warning"),
+    RowState.OK: ("+", "success"),
+    RowState.NOTE: ("-", "muted"),
+}
+"""Signs that every terminal has; the state stands beside them in words."""
+_ORDER: Final = tuple(RowState)
+_STATE_CELLS: Final = 16
+_ID_CELLS: Final = 5
+
+
+class AuditList(EventList, inherit_bindings=False):
+    """One line for each row, the worst first; posts `Moved`, and `Chosen` for Enter."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        *LINE_KEYS,
+        Binding("enter", "choose", "key.details", id="details"),
+    ]
+
+    class Moved(Message):
+        """The cursor is on another row."""
+
+    def __init__(self, rows: Sequence[Row], *, id: str | None = None) -> None:  # noqa: A002 - Textual's name
+        super().__init__(id=id)
+        self._rows = rows
+        self._place = 0
+
+    @property
+    def row(self) -> Row | None:
+        """The row under the cursor."""
+        return self._rows[self.place] if self._rows else None
+
+    def redraw(self) -> None:
+        """Draw all rows, in the language of now."""
+        self.show(len(self._rows), self._line)
+
+    def put(self, place: int) -> None:
+        """Put the cursor on a row, and say so."""
+        super().put(place)
+        self.post_message(self.Moved())
+
+    def _line(self, index: int, width: int) -> Spans:
+        row = self._rows[index]
+        sign, look = _LOOKS[row.state]
+        mark = "~" if signs(self).dash == "-" else "…"
+        state = str(T(f"audit.state.{row.state.value}"))  # words: audit.state.*
+        x = 3 + _STATE_CELLS
+        return (
+            Span(1, sign, look, 2),
+            Span(3, cut(state, _STATE_CELLS - 1, mark), look, _STATE_CELLS),
+            Span(x, row.id, "muted", _ID_CELLS),
+            Span(x + _ID_CELLS, cut(str(row.text("title")), max(0, width - x - _ID_CELLS), mark), "", width),
+        )
+
+
+class AuditDialog(Dialog[None]):
+    """A page to go through; Enter gives the row under the cursor all the room."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        key("tab", "read", "details", show=False),
+    ]
+    AUTO_FOCUS = "#rows"
+
+    def __init__(self, audit: Audit) -> None:
+        super().__init__()
+        self._audit = audit
+        self._reading = False
+
+    def title_text(self) -> Text:
+        """The level."""
+        now = self._audit.now
+        certain = "certain" if now.certain else "uncertain"
+        return T(f"audit.level.{certain}", now=now.number, after=AFTER)  # words: audit.level.*
+
+    def body(self) -> Iterable[Widget]:
+        """What it means, the rows, and the one under the cursor."""
+        yield Words(self._lost, id="lost")
+        rows = sorted(self._audit.rows, key=lambda row: _ORDER.index(row.state))
+        yield AuditList(rows, id="rows")
+        with VerticalScroll(id="row"):
+            yield Static(id="row-text")
+
+    def _lost(self) -> Line:
+        line = Line(str(T(f"audit.means.level{self._audit.now.number}")))  # words: audit.means.*
+        line.append(f"\n{T('audit.counts', **self._audit.counts)}", style="dim")
+        return line
+
+    def refresh_view(self) -> None:
+        """Draw everything."""
+        self.query_one("#lost").display = not self._reading
+        rows = self.query_one(AuditList)
+        rows.display = not self._reading
+        rows.redraw()
+        self._draw_row()
+
+    def on_resize(self) -> None:
+        """Use the room."""
+        super().on_resize()
+        self.call_after_refresh(self._draw_row)
+
+    def on_audit_list_moved(self) -> None:
+        """Say all about the row that the cursor has come to."""
+        self._draw_row()
+        self.query_one("#row", VerticalScroll).scroll_home(animate=False)
+
+    def on_event_list_chosen(self) -> None:
+        """Read it."""
+        self.action_read()
+
+    def action_read(self) -> None:
+        """Give the row all the room, or go back to the list."""
+        self._reading = not self._reading
+        self.refresh_view()
+        self.set_focus(self.query_one("#row") if self._reading else self.query_one(AuditList))
+        self.call_after_refresh(self._draw_row)
+
+    def action_dismiss_none(self) -> None:
+        """Back to the list, and from there away."""
+        if self._reading:
+            self.action_read()
+        else:
+            super().action_dismiss_none()
+
+    def _draw_row(self) -> None:
+        row, text = self.query_one(AuditList).row, self.query_one("#row-text", Static)
+        if row is not None:
+            text.update(drawn(audit_page(self, row), text.content_size.width))
+
+
+def audit_page(screen: BaseScreen[Any], row: Row) -> list[Part]:
+    """What is there, what is wanted, why, and what to type by hand."""
+    sign, look = _LOOKS[row.state]
+    head = Line.assemble((f"{sign} ", screen.style(look, bold=True)), (f"{row.id}  ", "dim"))
+    head.append(clean_line(str(row.text("title"))), style="bold")
+    parts: list[Part] = [(0, head)]
+    for part in row.parts:
+        own, own_look = _LOOKS[part.state]
+        place = f"{part.node}: " if part.node else ""
+        parts.append((2, Line.assemble((f"{own} ", screen.style(own_look)), clean_line(f"{place}{part.text}"))))
+    parts.append((2, Line(clean_line(str(T("audit.target", text=row.text("target")))))))
+    parts.append((2, Line(clean_line(str(T("audit.why", text=row.text("why")))), style="dim")))
+    for step in row.by_hand:
+        parts.append((2, Line(clean_line(str(T("audit.by_hand", node=step.node))))))
+        parts += [(4, Line(clean_line(line))) for line in step.text.split("\n")]
+    return parts
