@@ -18,6 +18,10 @@ class SentenceError(Exception):
         return str(self.text)
 
 
+class NotNowError(SentenceError):
+    """Asked for rightly, but the servers are not such that it can be done now."""
+
+
 class StepError(Exception):
     """A step could not be done; carries a sentence, a remedy and what was seen."""
 

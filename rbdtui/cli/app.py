@@ -17,7 +17,7 @@ from rbdtui.cli.mistakes import usage_text
 from rbdtui.cli.options import Group, named_site
 from rbdtui.cli.output import CommandError, Exit, answer_json, begin_answering, evidence_lines, has_answered_json, tell
 from rbdtui.cli.screen import SCREEN_COMMAND, means_screen
-from rbdtui.errors import SentenceError, StepError
+from rbdtui.errors import NotNowError, SentenceError, StepError
 from rbdtui.transport.base import TransportError
 from rbdtui.words import T, Text
 
@@ -50,6 +50,8 @@ VERBS: Final[Mapping[str, tuple[str, str]]] = {
     "snapshots": ("rbdtui.cli.snapshot", "snapshots"),
     "restore": ("rbdtui.cli.restore", "restore"),
     "remove": ("rbdtui.cli.remove", "remove"),
+    "certs": ("rbdtui.cli.certs", "certs"),
+    "renew": ("rbdtui.cli.certs", "renew"),
     "reset": ("rbdtui.cli.reset", "reset"),
     "demo": ("rbdtui.cli.demo", "demo"),
     "completion": ("rbdtui.cli.sites", "completion"),
@@ -148,6 +150,8 @@ def _failure_of(error: Exception) -> _Failure:
         return _Failure(error.text, error.remedy, error.evidence)
     if isinstance(error, TransportError):
         return _Failure(error.text, error.remedy)
+    if isinstance(error, NotNowError):
+        return _Failure(error.text, status=Exit.FINDINGS)
     if isinstance(error, SentenceError):
         return _Failure(error.text)
     if isinstance(error, OSError) and error.filename is not None and error.strerror:

@@ -17,6 +17,7 @@ from rbdtui.engine.lock import SiteLockedError, refuse_when_held
 from rbdtui.facts.model import NodeFacts
 from rbdtui.paths import as_typed
 from rbdtui.plan.preview import PreviewedStep
+from rbdtui.plan.recipes import recipe_named
 from rbdtui.plan.step import Plan
 from rbdtui.session import Session
 from rbdtui.words import T, Text
@@ -40,11 +41,8 @@ def carry_out(
     yes: bool,
     as_json: bool,
     common: Common,
-    by_name: bool = False,
 ) -> int:
     """Show every command and file of a recipe, have it agreed to, and carry it out to its end; its exit status.
-
-    ``by_name``: something that users have stops or is lost, so it is agreed to by typing the site's name.
 
     Raises `CommandError` when nobody agrees, and as `Session.preview_recipe` and `Session.start_recipe`.
     """
@@ -64,7 +62,7 @@ def carry_out(
             answer(T("recipe.nothing"))
         return Exit.GOOD
     if not yes:
-        _confirm(session.spec.name, by_name=by_name)
+        _confirm(session.spec.name, by_name=recipe_named(purpose.recipe).by_name)
     policy = FailurePolicy.ASK if sys.stdin.isatty() and sys.stderr.isatty() else FailurePolicy.STOP
     client = asyncio.run(session.start_recipe(purpose, facts, RunOptions(policy=policy)))
     return Follower(client, as_json=as_json, common=common).follow()

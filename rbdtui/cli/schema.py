@@ -25,6 +25,7 @@ SCHEMAS = (
     "drill",
     "repair",
     "snapshots",
+    "certs",
     "error",
 )
 

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import Final
 
+from rbdtui.atomic import sync_directory
 from rbdtui.plain_file import list_plain
 from rbdtui.sealed_file import PART_SUFFIX, SealedFileError, read_header
 from rbdtui.spec.model import ClusterSpec
@@ -157,6 +158,14 @@ def copy_file(site_dir: Path, name: str) -> Path:
     return copies_directory(site_dir) / (name + SEALED_SUFFIX)
 
 
+def delete_copy(site_dir: Path, name: str) -> None:
+    """Delete a copy, whole or cut off; raises `OSError`."""
+    file = copy_file(site_dir, name)
+    file.unlink(missing_ok=True)
+    file.with_name(file.name + PART_SUFFIX).unlink(missing_ok=True)
+    sync_directory(file.parent)
+
+
 def copies_in(site_dir: Path) -> list[Snapshot]:
     """The copies of a site, the newest first; one that was cut off is told as such. Raises `OSError`."""
     directory = copies_directory(site_dir)
@@ -165,6 +174,28 @@ def copies_in(site_dir: Path) -> list[Snapshot]:
     names = list_plain(directory, site_dir)
     found = [_copy(directory / name) for name in names if SEALED_SUFFIX in name]
     return sorted(found, key=lambda each: (each.taken_at, each.name), reverse=True)
+
+
+def copies_kept(spec: ClusterSpec) -> int:
+    """How many copies stay in the site: as many as RKE2 keeps of its own on a server."""
+    said = str(spec.kubernetes.settings.get("etcd-snapshot-retention", ""))
+    return max(1, int(said)) if said.isdecimal() and len(said) < 6 else KEPT_PER_SERVER
+
+
+def surplus_copies(copies: Sequence[Snapshot], kept: int, proven: str) -> tuple[Snapshot, ...]:
+    """The copies of ours that may go, now that the one named ``proven`` was seen to be whole.
+
+    None while that one is not there: it is the last good one that is known, so nothing goes before it has come. Those
+    that were cut off do not count, and go once they are older than all that stay.
+    """
+    ours = [each for each in copies if each.name.startswith(OURS)]
+    whole = [each for each in ours if each.state is SnapshotState.WHOLE]
+    if proven not in {each.name for each in whole}:
+        return ()
+    others = [each for each in whole if each.name != proven]
+    staying = {proven, *(each.name for each in others[: kept - 1])}
+    oldest = min(each.taken_at for each in whole if each.name in staying)
+    return tuple(each for each in ours if each.name not in staying and each.taken_at < oldest)
 
 
 def _copy(path: Path) -> Snapshot:

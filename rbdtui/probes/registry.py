@@ -20,6 +20,7 @@ from rbdtui.probes import (
     mysql,
     nfs,
     restarts,
+    snapshots,
     vip,
 )
 from rbdtui.probes.question import Probe
@@ -32,6 +33,7 @@ PROBES: Final[tuple[Probe, ...]] = (
     cluster.PROBE,
     etcd.PROBE,
     certificates.PROBE,
+    snapshots.PROBE,
     mysql.PROBE,
     nfs.PROBE,
     image_registry.PROBE,

@@ -23,6 +23,7 @@ PLATFORM: Final = "platform"
 REVIEW: Final = "review"
 RUN: Final = "run"
 HEALTH: Final = "health"
+UPKEEP: Final = "upkeep"
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +81,7 @@ SECTIONS: Final = (
     Section(REVIEW, "9", plans=False),
     Section(RUN, "r", plans=False),
     Section(HEALTH, "h", plans=False),
+    Section(UPKEEP, "w", plans=False),
 )  # fmt: skip
 """In the order of the work and of the rail: a section is there when it has a line here."""
 ORDER: Final = tuple(section.name for section in SECTIONS)

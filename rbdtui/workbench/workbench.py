@@ -34,6 +34,7 @@ from rbdtui.workbench.draft.draft import Data, Draft
 from rbdtui.workbench.draft.draft_file import DraftFile
 from rbdtui.workbench.draft.file_watch import FileWatch
 from rbdtui.workbench.draft.local_files import LocalFiles
+from rbdtui.workbench.draft.operations import is_existing
 from rbdtui.workbench.faults import FaultLine
 from rbdtui.workbench.health.health_view import HealthFollower
 from rbdtui.workbench.live.bundle_view import BundleLook, BundleView
@@ -48,12 +49,14 @@ from rbdtui.workbench.sections import (
     REVIEW,
     RUN,
     SECTIONS,
+    UPKEEP,
     Section,
     SectionState,
     SectionStatus,
     findings_in,
     section_of_field,
 )
+from rbdtui.workbench.upkeep.upkeep import UpkeepView
 
 KEEP_LIMIT_S: Final = 2.0
 """How long a draft may take to reach a slow disk before the program goes on."""
@@ -100,6 +103,8 @@ class Workbench:
         self._bundle = BundleView(self.site.path, self.site.bundle_hashes_file, self.background, self._tell)
         self._preflight = PreflightView(self.background, self._tell)
         self._health = HealthFollower(self.background, self._tell)
+        self.upkeep = UpkeepView(self.background, self._tell)
+        """Snapshots and servers of the cluster; `look_at_upkeep` asks for them."""
         self.run: RunFollower | None = None
         """The run that is looked at: the one under way, else the newest, or the one chosen by `open_run`."""
         self._run_was_alive = False
@@ -146,6 +151,7 @@ class Workbench:
         self._bundle.close()
         self._preflight.close()
         self._health.close()
+        self.upkeep.close()
         if self.run is not None:
             self.run.close()
         self.background.close()
@@ -174,6 +180,7 @@ class Workbench:
         if ended:
             self._preflight.outdate()
             self._live.ask_again()
+            self.upkeep.outdate()
 
     # --- the draft -------------------------------------------------------------------------------------------
 
@@ -496,6 +503,16 @@ class Workbench:
         if self._asks_servers:
             self._health.start(self.session)
 
+    @property
+    def may_have_cluster(self) -> bool:
+        """Whether anything was installed from here, as far as the site can tell."""
+        return self.run is not None or self.site.kubeconfig_file.exists()
+
+    def look_at_upkeep(self) -> None:
+        """Ask the servers for snapshots, and how they stand."""
+        if self._asks_servers:
+            self.upkeep.look(self.session)
+
     # --- the rail --------------------------------------------------------------------------------------------
 
     def first_section(self) -> str:
@@ -518,6 +535,8 @@ class Workbench:
             return self._run_status()
         if section == HEALTH:
             return self._health_status()
+        if section == UPKEEP:
+            return self._upkeep_status()
         mine = findings if section == REVIEW else findings_in(findings, section)
         errors = sum(finding.severity is Severity.ERROR for finding in mine)
         if errors:
@@ -564,6 +583,18 @@ class Workbench:
         if snapshot.health is Health.OK:
             return SectionStatus(HEALTH, SectionState.OK)
         return SectionStatus(HEALTH, SectionState.PROBLEMS if bad else SectionState.CHECKING, bad)
+
+    def _upkeep_status(self) -> SectionStatus:
+        seen = self.upkeep.snapshot
+        if is_existing(self.draft.data):
+            return SectionStatus(UPKEEP, SectionState.UNUSED)
+        if seen.state is PreflightStatus.LOOKING:
+            return SectionStatus(UPKEEP, SectionState.CHECKING)
+        if seen.state is not PreflightStatus.DONE:
+            return SectionStatus(UPKEEP)
+        soon = sum(line.is_soon(seen.at) for line in seen.certificates.lines)
+        problems = len(seen.late) + len(seen.silent) + soon
+        return SectionStatus(UPKEEP, SectionState.PROBLEMS if problems else SectionState.OK, problems)
 
 
 def _stuck(state: RunState) -> int:

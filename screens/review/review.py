@@ -16,18 +16,19 @@ from rbdtui.engine.events import FailurePolicy
 from rbdtui.engine.journal import JournalError
 from rbdtui.errors import SentenceError, StepError
 from rbdtui.findings import Finding, Severity
+from rbdtui.plan.preview import PreviewedStep
 from rbdtui.words import T, Text
 from rbdtui.workbench import sections
 from rbdtui.workbench.draft.acknowledging import acknowledge, withdraw
 from rbdtui.workbench.review import auditing, repairing
 from rbdtui.workbench.review.plan_rows import PlanRow, plan_rows
 from rbdtui.workbench.review.preflight_view import Preflight, PreflightStatus
+from screens.dialogs.recipe import RecipeDialog
 from screens.review.acknowledge import AcknowledgeDialog
 from screens.review.audit import AuditDialog
 from screens.review.finding_list import FindingList
 from screens.review.node_chips import NodeChips, chips_of
 from screens.review.plan_list import PlanList
-from screens.review.repair import RepairDialog
 from screens.review.review_pages import Part, drawn, finding_page, plain, step_page
 from screens.review.review_words import check_lines, counts_of, next_of_review, outdated_findings, plan_lines
 from screens.review.save import SaveDialog
@@ -292,7 +293,7 @@ class ReviewScreen(SectionScreen):
         self.tell("")
         if all(each.satisfied for each in seen):
             self.tell(T("repair.gone"))
-        elif await self.program.ask(RepairDialog(seen)) and await self.done(repairing.begin(workbench, purpose)):
+        elif await self.program.ask(_consent(seen)) and await self.done(repairing.begin(workbench, purpose)):
             self.program.show_section(sections.RUN)
 
     @work(group="dialog", exit_on_error=False)
@@ -474,3 +475,7 @@ class ReviewScreen(SectionScreen):
             warnings=counts_of(workbench.findings)[Severity.WARNING],
             interrupted=interrupted.run_id if interrupted is not None else "",
         )
+
+
+def _consent(seen: Sequence[PreviewedStep]) -> RecipeDialog:
+    return RecipeDialog(T("repair.question"), T("recipe.repair.weighs"), seen)

@@ -10,7 +10,7 @@ from textual.screen import Screen
 
 from rbdtui.workbench.sections import SECTIONS
 
-_WITH_A_ROOM: Final = frozenset({"nodes", "roles", "review", "run", "health"})
+_WITH_A_ROOM: Final = frozenset({"nodes", "roles", "review", "run", "health", "upkeep"})
 """Sections that are more than a form."""
 
 

@@ -28,7 +28,7 @@ VERBS = (
     "init", "trust", "secret", "check", "audit", "plan", "run",
     "attach", "pause", "resume", "retry", "stop", "health", "bundle",
     "demo", "drill", "reset", "completion", "schema", "runs", "logs", "kubeconfig", "version", "import",
-    "export", "report", "support-bundle", "repair", "snapshot", "snapshots", "restore", "remove",
+    "export", "report", "support-bundle", "repair", "snapshot", "snapshots", "restore", "remove", "certs", "renew",
 )  # fmt: skip
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Iterator
 
@@ -10,12 +11,15 @@ import pytest
 from rbdtui.cli.output import Exit
 from rbdtui.engine.inputs import read_purpose
 from rbdtui.plan.snapshots import copies_in
+from rbdtui.session import Session
 from rbdtui.simulator.bundle import write_bundle
 from rbdtui.simulator.demo_site import write_demo_site
 from rbdtui.simulator.fleet import SimulatedFleet
 from rbdtui.simulator.kubernetes.cluster import Cluster, cluster_of
 from rbdtui.spec.loader import load_spec
 from rbdtui.words import LANGUAGES, T, say
+from rbdtui.workbench.passphrase import HeldPassphrase
+from rbdtui.workbench.upkeep.upkeep import Upkeep, look
 from tests.cli.hosts import FleetThread, fill_vault
 from tests.cli.test_reset import Place
 
@@ -68,6 +72,23 @@ def test_it_is_restored_and_journalled(place: Place) -> None:
     assert purpose.arguments["digest"] == copy.digest
 
 
+def on_screen(place: Place) -> Upkeep:
+    held = HeldPassphrase()
+    held.give(place.passphrase.read_text())
+    return asyncio.run(look(Session.open(place.site.path, held)))
+
+
+def test_the_screen_lists_what_the_verb_lists_and_refuses_what_it_refuses(place: Place) -> None:
+    listed = json.loads(place.run("snapshots", "--json").out)["snapshots"]
+    seen = on_screen(place)
+    assert {(line.name, place) for line in seen.snapshots for place in line.places} == {
+        (each["name"], each["server"] or "") for each in listed
+    }
+    assert [line.node for line in seen.servers] == ["node1", "node2", "node3", "node4"]
+    assert (seen.late, dict(seen.unasked), seen.silent) == ((), {}, ())
+    assert all(line.is_well and line.stays is None for line in seen.servers)
+
+
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_the_quorum_and_the_last_of_a_role_stay(place: Place, language: str) -> None:
     known = cluster(place)
@@ -79,6 +100,11 @@ def test_the_quorum_and_the_last_of_a_role_stay(place: Place, language: str) -> 
     assert len(known.members) == 3
     assert place.run("remove", "nobody", "--yes", language=language).status == Exit.USAGE
     assert place.site.run_ids() == runs
+    seen = on_screen(place)
+    stays = {line.node: line.stays for line in seen.servers}
+    assert say(stays["node3"] or T("recipe.nothing"), language) in said.err, "the screen says it as the verb does"
+    assert stays["node2"] is None, "it is the one that is not well"
+    assert {line.node: line.is_well for line in seen.servers}["node2"] is False
 
     async def begin() -> None:
         place.hosts.fleet.machines["node2"].systemd.begin("rke2-server.service")

@@ -18,11 +18,13 @@ from rbdtui.engine.events import RunOutcome, StepFailed  # noqa: E402
 from rbdtui.probes.model import Health  # noqa: E402
 from rbdtui.words import T, switch_language  # noqa: E402
 from rbdtui.workbench.live.live import LiveState  # noqa: E402
-from rbdtui.workbench.sections import BALANCER, HEALTH, NODES, REVIEW, ROLES, RUN  # noqa: E402
+from rbdtui.workbench.review.preflight_view import PreflightStatus  # noqa: E402
+from rbdtui.workbench.sections import BALANCER, HEALTH, NODES, REVIEW, ROLES, RUN, UPKEEP  # noqa: E402
 from screens.app import RbdTuiApp, Start  # noqa: E402
 from screens.dialogs.faults import FaultsDialog  # noqa: E402
 from screens.dialogs.leave import LeaveDialog  # noqa: E402
 from screens.dialogs.question import QuestionDialog  # noqa: E402
+from screens.dialogs.recipe import RecipeDialog  # noqa: E402
 from screens.nodes.paste import PasteDialog  # noqa: E402
 from screens.nodes.trust import TrustDialog  # noqa: E402
 from screens.review.save import SaveDialog  # noqa: E402
@@ -131,6 +133,27 @@ async def retries_what_failed_until_all_is_done(operator: Operator) -> None:
     assert any(isinstance(record.event, StepFailed) for record in run.records), "nothing had to be retried"
 
 
+async def takes_a_snapshot_and_finds_it(operator: Operator) -> None:
+    upkeep = operator.workbench.upkeep
+    await operator.goes_to("w", UPKEEP)
+    await operator.until(lambda: upkeep.snapshot.state is PreflightStatus.DONE)
+    assert not upkeep.snapshot.snapshots
+    assert [line.node for line in upkeep.snapshot.servers if line.stays is None], "one of three may go"
+    await operator.press("t")
+    await operator.sees(RecipeDialog)
+    await operator.press("y")
+    await operator.until(lambda: operator.app.current_mode == RUN)
+    run = operator.workbench.run
+    assert run is not None
+    await operator.until(lambda: run.state().outcome is RunOutcome.DONE, RUN_LIMIT_S)
+    await operator.goes_to("w", UPKEEP)
+    await operator.until(lambda: bool(upkeep.snapshot.snapshots))
+    (taken,) = upkeep.snapshot.snapshots
+    assert taken.can_be_restored
+    assert taken.places == ("", "node1"), "here and there"
+    assert taken.name in operator.app.text_on_screen()
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("language", ["en", "zh"])
@@ -149,6 +172,7 @@ async def test_a_newcomer_gets_to_a_healthy_cluster(
         await operator.goes_to("h", HEALTH)
         health = operator.workbench.health
         await operator.until(lambda: health.snapshot is not None and health.snapshot.health is Health.OK)
+        await takes_a_snapshot_and_finds_it(operator)
         await operator.press("q")
         await operator.sees(LeaveDialog)
         await operator.press("enter")

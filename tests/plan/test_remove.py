@@ -11,9 +11,9 @@ from rbdtui.plan.cluster import etcd_nodes
 from rbdtui.plan.recipes import Request, recipe_named
 from rbdtui.plan.recipes.remove import refuse_needed
 from rbdtui.plan.step import Plan, StepContext
-from rbdtui.plan.steps.leave import DrainNode, ForgetNode, NodeGone
+from rbdtui.plan.steps.leave import DrainNode, ForgetNode, LeavePlan, NodeGone
 from rbdtui.simulator.kubernetes.cluster import cluster_of
-from tests.plan.support import settle, spec_of
+from tests.plan.support import bench, settle, spec_of
 from tests.plan.test_snapshots import cluster
 from tests.plan.walk import walk
 
@@ -59,7 +59,8 @@ def test_a_balancer_leaves_without_a_word_to_kubernetes(host: str) -> None:
     spec = spec_of(roles, sections={"gateway": gateway})
     refuse_needed(spec, "lb2", [])
     steps = recipe_named("remove").build(Request(spec, {}, {"node": "lb2", "host": host})).steps
-    assert {step.node for step in steps} == ({"lb2"} if host else set())
+    assert {step.node for step in steps} == {"", *(["lb2"] if host else [])}
+    assert [step.id for step in steps if not step.node] == ["leave-plan"]
     assert not any(isinstance(step, DrainNode | ForgetNode | NodeGone) for step in steps)
 
 
@@ -96,7 +97,7 @@ async def test_a_dead_one_has_nothing_to_drain_and_nobody_asks_it(tmp_path: Path
         assert known is not None
         known.nodes["node3"].beat_s = -1000.0
         steps = plan(context, "node3", host="")
-        assert [step.id for step in steps.steps] == ["leave-drain", "leave-delete", "leave-proof"]
+        assert [step.id for step in steps.steps] == ["leave-drain", "leave-delete", "leave-proof", "leave-plan"]
         done = await walk(steps, context)
         assert not done["leave-drain"].changed
         assert done["leave-delete"].changed
@@ -123,3 +124,36 @@ async def test_what_does_not_leave_is_told(tmp_path: Path, monkeypatch: pytest.M
 def test_a_node_that_is_not_there_makes_no_plan() -> None:
     with pytest.raises(StepError):
         recipe_named("remove").build(Request(spec_of({"n1": ALL}), {}, {"node": "nobody"}))
+
+
+COMMENTED = """# Ours.
+nodes:
+  - {name: node1, address: 10.0.0.1}
+  # It stands in the other room.
+  - {name: node3, address: 10.0.0.3}  # the old one
+"""
+
+
+async def test_who_left_is_out_of_the_plan_and_nothing_else_of_it_changes(tmp_path: Path) -> None:
+    async with bench(tmp_path, 1) as at:
+        file = at.context.site_dir / "cluster.yaml"
+        file.write_text(COMMENTED, encoding="utf-8")
+        step = LeavePlan("", leaving="node3")
+        (change,) = (await step.pending(at.context)).changes
+        assert "-  - {name: node3, address: 10.0.0.3}  # the old one" in change.detail
+        await settle(step, at.context)
+        assert file.read_text(encoding="utf-8").startswith("# Ours.\nnodes:\n  - {name: node1, address: 10.0.0.1}\n")
+        assert "node3" not in file.read_text(encoding="utf-8")
+        assert file.with_name("cluster.yaml.bak").read_text(encoding="utf-8") == COMMENTED
+        assert (await step.pending(at.context)).is_done
+
+
+async def test_a_plan_that_cannot_be_edited_is_told_and_left_as_it_is(tmp_path: Path) -> None:
+    async with bench(tmp_path, 1) as at:
+        file = at.context.site_dir / "cluster.yaml"
+        file.write_text("nodes: [", encoding="utf-8")
+        with pytest.raises(StepError) as raised:
+            await LeavePlan("", leaving="node3").pending(at.context)
+        assert raised.value.code == "leave_not_edited"
+        assert LeavePlan.skippable
+        assert file.read_text(encoding="utf-8") == "nodes: ["

@@ -17,23 +17,27 @@ import pytest
 from rbdtui.errors import StepError
 from rbdtui.plan.builder import build_plan
 from rbdtui.plan.recipes import Request, recipe_named
-from rbdtui.plan.snapshot_schedule import gap_of
 from rbdtui.plan.snapshots import (
     COPIES,
     KEY_SECRET,
     OURS,
+    Snapshot,
     SnapshotState,
     copies_in,
+    copies_kept,
+    copy_file,
     is_snapshot_name,
     snapshot_directory,
     snapshots_on,
+    surplus_copies,
 )
 from rbdtui.plan.step import Plan, StepContext
-from rbdtui.plan.steps.snapshot import CopySnapshot, PruneSnapshots, TakeSnapshot
+from rbdtui.plan.steps.snapshot import CopySnapshot, PruneCopies, PruneSnapshots, TakeSnapshot
 from rbdtui.sealed_file import Sealing, unseal
 from rbdtui.simulator.kubernetes.snapshots import DIRECTORY
+from rbdtui.spec.snapshot_schedule import gap_of
 from rbdtui.transport.scripts import script
-from tests.plan.support import Bench, bench, carry_out
+from tests.plan.support import Bench, bench, carry_out, spec_of
 from tests.plan.walk import walk
 
 DATABASE = b"d" * 5120
@@ -235,3 +239,68 @@ async def test_a_node_without_etcd_is_refused(tmp_path: Path) -> None:
 )  # fmt: skip
 def test_how_far_apart_rke2s_own_snapshots_are(schedule: str, hours: float | None) -> None:
     assert gap_of(schedule) == (None if hours is None else hours * 3600)
+
+
+def copies(text: str) -> list[Snapshot]:
+    """One for each letter, the newest first: w whole, c cut off, p part; x one that is not ours, and whole."""
+    states = {"w": SnapshotState.WHOLE, "c": SnapshotState.CUT, "p": SnapshotState.PART, "x": SnapshotState.WHOLE}
+    return [
+        Snapshot(f"{'' if letter == 'x' else OURS}{number}", states[letter], 1, 1000.0 - number)
+        for number, letter in enumerate(text)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("there", "kept", "proven", "gone"),
+    [
+        ("wwww", 2, "0", "2 3"),
+        ("wwww", 5, "0", ""),
+        ("w", 1, "0", ""),
+        ("wwww", 2, "9", ""),  # the new one has not come
+        ("cwww", 2, "0", ""),  # the new one is not whole: it is none that could be fallen back to
+        ("wccw", 2, "0", ""),  # what was cut off does not count, and stays while it is not older than all that stay
+        ("wwcp", 2, "0", "2 3"),
+        ("wwxx", 1, "0", "1"),  # others' files are not ours to delete
+        ("www", 1, "2", ""),  # a clock that was set back: the proven one stays, and nothing newer goes
+        ("wwww", 1, "0", "1 2 3"),
+    ],
+)
+def test_which_copies_go_and_the_last_good_one_never_does(there: str, kept: int, proven: str, gone: str) -> None:
+    found = surplus_copies(copies(there), kept, f"{OURS}{proven}")
+    assert [each.name.removeprefix(OURS) for each in found] == gone.split()
+    whole = {each.name for each in copies(there) if each.state is SnapshotState.WHOLE}
+    assert whole - {each.name for each in found}, "one stays, whatever there is"
+
+
+@pytest.mark.parametrize(
+    ("said", "kept"), [(None, 5), ("12", 12), (3, 3), ("0", 1), ("many", 5), ("-1", 5), ("1" * 30, 5)]
+)
+def test_as_many_copies_stay_as_rke2_keeps_of_its_own(said: object, kept: int) -> None:
+    settings = {} if said is None else {"etcd-snapshot-retention": said}
+    spec = spec_of({"n1": ("control-plane", "etcd", "worker")}, sections={"kubernetes": {"settings": settings}})
+    assert copies_kept(spec) == kept
+
+
+async def test_old_copies_go_once_the_new_one_was_proven(tmp_path: Path) -> None:
+    async with cluster(tmp_path) as (_, context):
+
+        def sealed(number: int) -> None:
+            path = copy_file(context.site_dir, f"{OURS}old{number}-node1-{1600000000 + number}")
+            path.parent.mkdir(mode=0o700, exist_ok=True)
+            about = {"taken_at": 1600000000.0 + number, "digest": "0" * 64, "node": "node1", "name": path.name}
+            sealing = Sealing(path, KEY, len(WHOLE), about)
+            sealing.write(WHOLE)
+            sealing.finish()
+            sealing.close()
+
+        for number in range(7):
+            sealed(number)
+        prune = PruneCopies("node1")
+        assert (await prune.pending(context)).is_done, "nothing goes before the new one is there"
+        await walk(plan(context), context)
+        names = [each.name for each in copies_in(context.site_dir)]
+        assert names[0].startswith(f"{OURS}run1-node1-")
+        assert [name.removeprefix(OURS) for name in names[1:]] == [
+            f"old{number}-node1-{1600000000 + number}" for number in (6, 5, 4, 3)
+        ]
+        assert (await prune.pending(context)).is_done

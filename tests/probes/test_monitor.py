@@ -93,6 +93,7 @@ async def scene(authority: Authority, tmp_path: Path, *, rainbond: bool = False)
             host.scripts["health"] = lambda name=name: built.health(name)  # type: ignore[misc]
         for name, port in (("node1", etcd_leader), ("node2", etcd_follower), ("node3", etcd_follower)):
             hosts[name].network = ChainedNetwork(shared, {("127.0.0.1", 2381): port})
+            hosts[name].scripts["etcd-snapshot-ages"] = lambda: "data 90000\n3000 5152 etcd-snapshot-node-1790000000\n"
         for port, handler, tls in (
             (80, targets.http(404), None),
             (443, targets.http({"/v2/": (401, b"{}")}), authority.server("goodrain.me")),
@@ -164,7 +165,7 @@ async def test_healthy_kubernetes_before_rainbond(authority: Authority, tmp_path
     assert (
         len(snapshot.by_id)
         == len(snapshot.probes)
-        == 8 * 4 + 1 + 2 + 4 + 3 + 1 + 3 * len(ports) + 2 + len(cluster.namespace.parts) + 1
+        == 8 * 4 + 1 + 2 + 4 + 3 + 1 + 3 * len(ports) + 2 + len(cluster.namespace.parts) + 1 + 3
     )
     schema().validate(json.loads(json.dumps(snapshot.to_json())))
 
@@ -227,6 +228,7 @@ async def test_dead_node(authority: Authority, tmp_path: Path) -> None:
         "clock@node3": "unknown",
         "names@node3": "unknown",
         "certificate@node3": "unknown",
+        "snapshot@node3": "unknown",
         "restart@node3": "unknown",
         "etcd@node3": "unknown",
         "api@node3": "down",

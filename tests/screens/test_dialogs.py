@@ -34,6 +34,7 @@ from screens.dialogs.palette import PaletteDialog
 from screens.dialogs.passphrase import PassphraseDialog
 from screens.dialogs.preferences import PreferencesDialog
 from screens.dialogs.question import QuestionDialog
+from screens.dialogs.recipe import RecipeDialog
 from screens.dialogs.secret import SecretDialog
 from screens.dialogs.yaml_text import YamlDialog
 from screens.health.probe import ProbeDialog
@@ -42,7 +43,6 @@ from screens.nodes.node_fields import NodeFieldsDialog
 from screens.nodes.paste import PasteDialog
 from screens.nodes.trust import TrustDialog
 from screens.review.acknowledge import AcknowledgeDialog
-from screens.review.repair import RepairDialog
 from screens.review.save import SaveDialog
 from screens.review.single_points import SinglePointsDialog
 from screens.review.start_run import RunScope, StartRunDialog
@@ -113,7 +113,11 @@ def _repairs(workbench: Workbench) -> Dialog[Any]:
     assert workbench.draft.spec is not None
     change = Change(ChangeKind.FILE, T("plan.change.lines", path="/etc/hosts"), "-10.9.9.9 node1\n+10.9.9.9 old")
     steps = [kind(f"node{number}") for number in range(1, 5) for kind in REPAIRS]
-    return RepairDialog([PreviewedStep(step, satisfied=False, changes=(change,)) for step in steps])
+    return RecipeDialog(
+        T("repair.question"),
+        T("recipe.repair.weighs"),
+        [PreviewedStep(step, satisfied=False, changes=(change,)) for step in steps],
+    )
 
 
 DIALOGS: dict[type[Dialog[Any]], Callable[[Workbench, BaseScreen[Any]], Dialog[Any]]] = {
@@ -124,7 +128,7 @@ DIALOGS: dict[type[Dialog[Any]], Callable[[Workbench, BaseScreen[Any]], Dialog[A
     DamagedDialog: lambda bench, _: _damaged(bench),
     FaultsDialog: lambda *_: FaultsDialog(FAULTS),
     HelpScreen: lambda _, behind: HelpScreen(behind),
-    RepairDialog: lambda bench, _: _repairs(bench),
+    RecipeDialog: lambda bench, _: _repairs(bench),
     LeaveDialog: lambda *_: LeaveDialog(),
     LoginDialog: lambda bench, _: LoginDialog(bench.draft.data, [0, 1]),
     NewSiteDialog: lambda *_: NewSiteDialog(),

@@ -23,9 +23,9 @@ from rbdtui.workbench.review.finding_groups import places_of
 from rbdtui.workbench.review.preflight_view import Preflight, PreflightStatus
 from rbdtui.workbench.sections import NODES, REVIEW, RUN, SITE
 from rbdtui.workbench.workbench import Workbench
+from screens.dialogs.recipe import RecipeDialog
 from screens.review.finding_list import FindingList, rows_of
 from screens.review.plan_list import PlanList
-from screens.review.repair import RepairDialog
 from screens.review.review import DetailPane, ReviewScreen
 from screens.review.review_pages import plain
 from screens.review.save import SaveDialog
@@ -352,7 +352,7 @@ async def test_what_is_found_is_repaired_from_its_list(
         screen = await show(pilot)
         assert screen.check_action("repair", ())
         await press(pilot, "p")
-        await until(pilot, lambda: isinstance(pilot.app.screen, RepairDialog))
+        await until(pilot, lambda: isinstance(pilot.app.screen, RecipeDialog))
         shown = program(pilot).text_on_screen()
         assert "node2: Stop firewalld.service" in shown
         assert [str(line.said) for line in pilot.app.screen_stack[-2].query(MessageLine)] == [""], "the looking is over"
@@ -360,7 +360,7 @@ async def test_what_is_found_is_repaired_from_its_list(
         await press(pilot, "n")
         assert begun == []
         await press(pilot, "P")
-        await until(pilot, lambda: isinstance(pilot.app.screen, RepairDialog))
+        await until(pilot, lambda: isinstance(pilot.app.screen, RecipeDialog))
         await press(pilot, "y")
         await until(pilot, lambda: bool(begun))
     assert asked == [*begun, *begun]

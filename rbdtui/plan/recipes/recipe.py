@@ -32,3 +32,5 @@ class Recipe:
     name: str
     build: Callable[[Request], Plan]
     """The plan, the same for the same request; raises `StepError` for arguments that do not fit the site."""
+    by_name: bool = False
+    """Whether something that users have stops or is lost, so that it is agreed to by typing the site's name."""

@@ -10,7 +10,7 @@ from rbdtui.plan.cluster import etcd_nodes
 from rbdtui.plan.recipes.recipe import Recipe, Request
 from rbdtui.plan.removal.builder import build_reset
 from rbdtui.plan.step import JUMP_LANE, Plan, Step
-from rbdtui.plan.steps.leave import DrainNode, ForgetNode, NodeGone
+from rbdtui.plan.steps.leave import DrainNode, ForgetNode, LeavePlan, NodeGone
 from rbdtui.spec.model import ApiMode, ClusterSpec, Role
 
 NODE: Final = "node"
@@ -44,7 +44,8 @@ def _build(request: Request) -> Plan:
     if name not in {node.name for node in spec.managed_nodes}:
         raise StepError("leave_unknown", node=name)
     if spec.node(name).is_outside:  # of which Kubernetes knows nothing
-        return build_reset(spec, (name,), whole=False) if request.arguments.get(HOST) else Plan(())
+        lane = build_reset(spec, (name,), whole=False).steps if request.arguments.get(HOST) else ()
+        return Plan((*lane, LeavePlan(JUMP_LANE, leaving=name, after=tuple(step.id for step in lane[-1:]))))
     drain = DrainNode(JUMP_LANE, leaving=name)
     steps: list[Step] = [drain]
     before = drain.id
@@ -53,7 +54,8 @@ def _build(request: Request) -> Plan:
         steps += lane
         before = lane[0].id
     forget = ForgetNode(JUMP_LANE, leaving=name, after=(before,))
-    return Plan((*steps, forget, NodeGone(JUMP_LANE, leaving=name, after=(forget.id,))))
+    gone = NodeGone(JUMP_LANE, leaving=name, after=(forget.id,))
+    return Plan((*steps, forget, gone, LeavePlan(JUMP_LANE, leaving=name, after=(gone.id,))))
 
 
-RECIPE: Final = Recipe("remove", _build)
+RECIPE: Final = Recipe("remove", _build, by_name=True)

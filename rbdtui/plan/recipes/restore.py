@@ -76,4 +76,4 @@ def _build(request: Request) -> Plan:
     return Plan(tuple(steps))
 
 
-RECIPE: Final = Recipe("restore", _build)
+RECIPE: Final = Recipe("restore", _build, by_name=True)

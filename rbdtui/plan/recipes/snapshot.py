@@ -8,7 +8,7 @@ from rbdtui.errors import StepError
 from rbdtui.plan.cluster import etcd_nodes
 from rbdtui.plan.recipes.recipe import Recipe, Request
 from rbdtui.plan.step import Plan
-from rbdtui.plan.steps.snapshot import CopySnapshot, PruneSnapshots, TakeSnapshot
+from rbdtui.plan.steps.snapshot import CopySnapshot, PruneCopies, PruneSnapshots, TakeSnapshot
 
 NODE: Final = "node"
 """The argument: on which node it is taken."""
@@ -20,7 +20,8 @@ def _build(request: Request) -> Plan:
         raise StepError("snapshot_no_etcd", node=node)
     take = TakeSnapshot(node)
     copy = CopySnapshot(node, after=(take.id,))
-    return Plan((take, copy, PruneSnapshots(node, after=(copy.id,))))
+    prune = PruneSnapshots(node, after=(copy.id,))
+    return Plan((take, copy, prune, PruneCopies(node, after=(prune.id,))))
 
 
 RECIPE: Final = Recipe("snapshot", _build)

@@ -8,6 +8,7 @@ import shutil
 from dataclasses import dataclass
 from typing import ClassVar, Final
 
+from rbdtui.errors import reason_of
 from rbdtui.plan.snapshots import (
     KEPT_PER_SERVER,
     KEY_SECRET,
@@ -17,11 +18,14 @@ from rbdtui.plan.snapshots import (
     SnapshotState,
     copies_directory,
     copies_in,
+    copies_kept,
     copy_file,
+    delete_copy,
     is_snapshot_name,
     parts_of,
     snapshot_directory,
     snapshots_on,
+    surplus_copies,
 )
 from rbdtui.plan.step import Change, ChangeKind, Pending, Step, StepClass, StepContext, StepError
 from rbdtui.sealed_file import SealedFileError, Sealing, file_size_for
@@ -198,3 +202,32 @@ class PruneSnapshots(Step):
 
     async def verify(self, context: StepContext) -> None:
         """What could not be deleted is no reason to fail."""
+
+
+@dataclass(frozen=True, slots=True)
+class PruneCopies(Step):
+    """Delete the oldest copies in the site, once the new one was proven: the last good one never goes."""
+
+    name: ClassVar[str] = "snapshot-prune-copies"
+
+    async def pending(self, context: StepContext) -> Pending[tuple[str, ...]]:
+        """Those beyond what RKE2 keeps of its own; none while this run's own copy is not there."""
+        own = [each.name for each in await _own(context, self.node) if each.state is SnapshotState.WHOLE]
+        copies = await asyncio.to_thread(copies_in, context.site_dir)
+        old = surplus_copies(copies, copies_kept(context.spec), own[0]) if own else ()
+        directory = copies_directory(context.site_dir)
+        changes = tuple(
+            Change(ChangeKind.FILE, T("plan.change.copy_deleted", name=each.name, path=str(directory))) for each in old
+        )
+        return Pending(changes, seen=tuple(each.name for each in old))
+
+    async def apply(self, context: StepContext, pending: Pending[tuple[str, ...]]) -> None:
+        """Delete them; what stays is said, and the run goes on."""
+        try:
+            for name in pending.seen:
+                await asyncio.to_thread(delete_copy, context.site_dir, name)
+        except OSError as error:
+            context.report.note(T("plan.note.copies_stay", reason=reason_of(error)))
+
+    async def verify(self, context: StepContext) -> None:
+        """What could not be deleted only takes room."""

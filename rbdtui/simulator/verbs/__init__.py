@@ -5,6 +5,7 @@ from __future__ import annotations
 from rbdtui.simulator.call import Verbs
 from rbdtui.simulator.verbs import (
     audit,
+    certificates,
     drill,
     facts,
     files,
@@ -21,6 +22,7 @@ from rbdtui.simulator.verbs import (
 
 VERBS: Verbs = {
     **audit.VERBS,
+    **certificates.VERBS,
     **drill.VERBS,
     **facts.VERBS,
     **files.VERBS,

@@ -36,6 +36,19 @@ async def etcd_snapshots(call: Call) -> int:
     return 0
 
 
+async def etcd_snapshot_ages(call: Call) -> int:
+    """``etcd-snapshot-ages DIRECTORY``."""
+    (directory,) = call.args
+    files, now = call.machine.files, time.time()
+    there = files.get(f"{ETCD_DIR}/name")
+    call.line(f"data {int(now - there.modified_at)}" if there is not None and files.is_dir(ETCD_DATA_DIR) else "data -")
+    for name in files.listdir(directory) if files.is_dir(directory) else ():
+        entry = files.get(f"{directory}/{name}")
+        if entry is not None and not name.endswith(".part"):
+            call.line(f"{int(now - entry.modified_at)} {len(entry.content)} {name}")
+    return 0
+
+
 def _judged(name: str, content: bytes) -> tuple[str, str]:
     if name.endswith((".part", ".zip")):
         return name.rpartition(".")[2], "-"
@@ -157,6 +170,7 @@ VERBS: Verbs = {
     "rke2-halt": rke2_halt,
     "rke2-restore": rke2_restore,
     "snapshot-receive": snapshot_receive,
+    "etcd-snapshot-ages": etcd_snapshot_ages,
     "etcd-snapshots": etcd_snapshots,
     "file-part": file_part,
     "rke2-snapshot": rke2_snapshot,

@@ -60,8 +60,10 @@ func main() {
 		runAgent(newNode(false))
 	case "etcd-snapshot":
 		snapshotCommand(os.Args[2:])
+	case "certificate":
+		certificateCommand(os.Args[2:])
 	default:
-		fmt.Println("rke2 (lab look-alike): server | agent | etcd-snapshot save|list|delete | --version")
+		fmt.Println("rke2 (lab look-alike): server | agent | etcd-snapshot save|list|delete | certificate rotate | --version")
 	}
 }
 

@@ -139,7 +139,7 @@ func (who identity) sign() (cert, key []byte) {
 	ca := must1(tls.LoadX509KeyPair(tlsDir()+"/"+who.authority+".crt", tlsDir()+"/"+who.authority+".key"))
 	parent := must1(x509.ParseCertificate(ca.Certificate[0]))
 	own := must1(ecdsa.GenerateKey(elliptic.P256(), rand.Reader))
-	template := &x509.Certificate{SerialNumber: serial(), Subject: pkix.Name{CommonName: who.name}, NotBefore: time.Now().Add(-time.Hour),
+	template := &x509.Certificate{SerialNumber: serial(), Subject: pkix.Name{CommonName: who.name}, NotBefore: parent.NotBefore,
 		NotAfter: time.Now().Add(leafLife), KeyUsage: x509.KeyUsageDigitalSignature | x509.KeyUsageKeyEncipherment,
 		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth, x509.ExtKeyUsageServerAuth}}
 	if who.group != "" {
