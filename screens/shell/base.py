@@ -360,6 +360,35 @@ class Dialog(ModalScreen[R], BaseScreen[R]):
     def on_resize(self) -> None:
         """Leave room for title and keys."""
         self.set_class(self.size.height < SHORT_ROWS, "-short")
+        self._keep_in_sight()
+
+    def on_descendant_focus(self) -> None:
+        """See what has the focus."""
+        self._keep_in_sight()
+
+    def tell(self, text: Text | str, *, bad: bool = False) -> None:
+        """The message takes its rows from what stands above it."""
+        super().tell(text, bad=bad)
+        self._keep_in_sight()
+
+    def _keep_in_sight(self) -> None:
+        """Scroll to what has the focus once the box has its new size."""
+        self.call_after_refresh(self._scroll_to_focused)
+
+    def _scroll_to_focused(self) -> None:
+        """Foot and title lie over what scrolls below them; the field's hint is seen, too, where there is room."""
+        focused = self.focused
+        box, title, foot = (self.query_one(f"#dialog{part}") for part in ("", "-title", "-foot"))
+        if focused is None or foot in focused.ancestors:
+            return
+        field = focused.parent if isinstance(focused.parent, Widget) else focused
+        room = foot.region.y - title.region.bottom
+        around = field if field.region.height <= room else focused
+        below, above = around.region.bottom - foot.region.y, title.region.bottom - focused.region.y
+        if below > 0:
+            box.scroll_relative(y=below, animate=False, immediate=True)
+        elif above > 0:
+            box.scroll_relative(y=-above, animate=False, immediate=True)
 
     def action_dismiss_none(self) -> None:
         """Leave without an answer."""

@@ -15,6 +15,7 @@ from textual.pilot import Pilot
 from textual.widget import Widget
 from textual.widgets import TextArea
 
+import screens
 from rbdtui.findings import Finding, Place, Severity
 from rbdtui.plan.preview import PreviewedStep
 from rbdtui.plan.repairs import REPAIRS
@@ -24,7 +25,6 @@ from rbdtui.words import T, Text
 from rbdtui.workbench.faults import FaultLine
 from rbdtui.workbench.passphrase import HeldPassphrase
 from rbdtui.workbench.workbench import Workbench
-from screens import dialogs
 from screens.dialogs.changes import ChangesDialog
 from screens.dialogs.confirm import ConfirmDialog
 from screens.dialogs.faults import FaultsDialog
@@ -54,6 +54,7 @@ from screens.shell.help import HelpScreen
 from screens.start.damaged import DamagedDialog
 from screens.start.new_site import NewSiteDialog
 from screens.start.open_site import OpenSiteDialog
+from screens.widgets.field import Field
 from screens.widgets.frame import KeyLine, MessageLine
 from tests.screens import healths
 from tests.screens.conftest import Opened, make_site, settled
@@ -154,8 +155,8 @@ DIALOGS: dict[type[Dialog[Any]], Callable[[Workbench, BaseScreen[Any]], Dialog[A
 
 def of_program() -> set[type[Dialog[Any]]]:
     """Every dialog that there is."""
-    for module in pkgutil.iter_modules(dialogs.__path__):
-        importlib.import_module(f"{dialogs.__name__}.{module.name}")
+    for module in pkgutil.walk_packages(screens.__path__, "screens."):
+        importlib.import_module(module.name)
     return set(_below(Dialog)) - {FoundByTyping}  # what two of them have in common, and no dialog itself
 
 
@@ -173,7 +174,11 @@ def test_every_dialog_is_looked_at() -> None:
 def rows_in_sight(widget: Widget) -> int:
     """How many of its rows are on the screen, not scrolled away or covered."""
     region, clip = widget.screen.find_widget(widget).visible_region, widget.screen.region
-    return region.intersection(clip).height
+    seen = region.intersection(clip)
+    for foot in widget.screen.query("#dialog-foot"):
+        if foot not in widget.ancestors and seen.bottom > foot.region.y:
+            seen = seen.shrink((0, 0, seen.bottom - foot.region.y, 0))
+    return max(0, seen.height)
 
 
 @pytest.mark.parametrize("language", ["en", "zh"])
@@ -199,6 +204,25 @@ async def test_title_and_keys_are_in_sight_in_the_smallest_terminal(
             await settled(pilot)
             check_in_sight(pilot, dialog)
             assert rows_in_sight(dialog.query_one(MessageLine)) == dialog.query_one(MessageLine).size.height > 0
+
+
+@pytest.mark.parametrize("size", [(80, 24), SMALLEST, (120, 40)], ids=lambda size: f"{size[0]}x{size[1]}")
+async def test_what_is_to_be_typed_is_in_sight_however_much_stands_before_it(
+    opened: Opened, site: Site, size: tuple[int, int]
+) -> None:
+    async with opened(Workbench.open(site.path, HeldPassphrase()), size=size) as pilot:
+        work = tuple(T(f"step.{name}.title") for name in ("claim", "hosts-file", "os-prepare", "host-packages") * 8)
+        scope = RunScope("demo", tuple(f"node{number}" for number in range(1, 7)), 81, work, asked=True, warnings=2)
+        dialog = StartRunDialog(scope)
+        program(pilot).push_screen(dialog)
+        await settled(pilot)
+        for keys in ((), ("up", "right", "enter")):
+            await pilot.press(*keys)
+            await settled(pilot)
+            assert dialog.focused is dialog.query_one("#name", Field).line
+            page, line = program(pilot).text_on_screen(), dialog.query_one("#name", Field).line
+            shown = page.splitlines()[line.region.y]
+            assert "Cluster's name" in shown, page
 
 
 WORDS = "“服务器有应答，但不接受该密钥和密码。”按 l 选择其他用户（须先登录）"
