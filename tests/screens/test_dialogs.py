@@ -20,6 +20,7 @@ from rbdtui.findings import Finding, Place, Severity
 from rbdtui.plan.preview import PreviewedStep
 from rbdtui.plan.repairs import REPAIRS
 from rbdtui.plan.step import Change, ChangeKind
+from rbdtui.simulator.rainbond_3_6 import before
 from rbdtui.site import Site, SiteError
 from rbdtui.words import T, Text
 from rbdtui.workbench.faults import FaultLine
@@ -43,6 +44,7 @@ from screens.nodes.node_fields import NodeFieldsDialog
 from screens.nodes.paste import PasteDialog
 from screens.nodes.trust import TrustDialog
 from screens.review.acknowledge import AcknowledgeDialog
+from screens.review.audit import AuditDialog
 from screens.review.save import SaveDialog
 from screens.review.single_points import SinglePointsDialog
 from screens.review.start_run import RunScope, StartRunDialog
@@ -56,6 +58,7 @@ from screens.start.new_site import NewSiteDialog
 from screens.start.open_site import OpenSiteDialog
 from screens.widgets.field import Field
 from screens.widgets.frame import KeyLine, MessageLine
+from tests.audit.samples import audited, target
 from tests.screens import healths
 from tests.screens.conftest import Opened, make_site, settled
 from tests.screens.running import on_stage
@@ -122,6 +125,7 @@ def _repairs(workbench: Workbench) -> Dialog[Any]:
 
 
 DIALOGS: dict[type[Dialog[Any]], Callable[[Workbench, BaseScreen[Any]], Dialog[Any]]] = {
+    AuditDialog: lambda *_: AuditDialog(audited(before(target()))),
     AcknowledgeDialog: lambda *_: AcknowledgeDialog([_warning()] * 3),
     NodeFieldsDialog: lambda bench, _: NodeFieldsDialog(bench.draft.data, [0]),
     ChangesDialog: lambda bench, _: _changes(bench),
