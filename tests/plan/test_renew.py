@@ -15,8 +15,8 @@ import pytest
 from rbdtui.errors import StepError
 from rbdtui.plan.certificates import CertificateKind, certificates_on, older_than
 from rbdtui.plan.recipes import Request, recipe_named
-from rbdtui.plan.step import Plan, StepContext
-from rbdtui.plan.steps.renew import RenewCertificates
+from rbdtui.plan.step import JUMP_LANE, Plan, StepContext
+from rbdtui.plan.steps.renew import RenewCertificates, WholeBefore
 from rbdtui.simulator.kubernetes.certificates import Authority
 from rbdtui.transport.scripts import script
 from tests.plan.support import settle, spec_of
@@ -36,7 +36,7 @@ def test_servers_come_first_and_each_waits_for_the_whole_to_be_well() -> None:
     steps = recipe_named("renew").build(Request(spec, {}, {"since": "1"})).steps
     renewed = [step.node for step in steps if isinstance(step, RenewCertificates)]
     assert renewed == ["n1", "n2", "n3", "a1"]
-    assert [step.id for step in steps][:3] == ["cluster-proof", "renew-certificates@n1", "all-well@n1"]
+    assert [step.id for step in steps][:3] == ["whole-before", "renew-certificates@n1", "all-well@n1"]
     assert steps[-1].id == "kubeconfig"
     for before, after in itertools.pairwise(steps):
         assert after.after == (before.id,), "one thing at a time"
@@ -79,6 +79,19 @@ async def test_one_that_does_not_come_up_again_ends_it_before_the_next(tmp_path:
         with pytest.raises(StepError) as unproven:
             await step.verify(context)
         assert unproven.value.code == "renew_not_proven"
+
+
+async def test_nothing_is_stopped_while_a_server_is_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(WholeBefore, "wait_s", 0.5)
+    async with cluster(tmp_path, 3) as (at, context):
+        whole = WholeBefore(JUMP_LANE)
+        await settle(whole, context)
+        await at.fleet.power_off("node3")
+        with pytest.raises(StepError) as raised:
+            await settle(whole, context)
+        assert raised.value.code == "renew_not_whole"
+        assert "node3" in str(raised.value.text)
+        assert not raised.value.retryable, "asking again brings no server back"
 
 
 # --- the scripts themselves, below a directory that stands for the host's own ---------------------------------------

@@ -7,9 +7,8 @@ from typing import Final
 from rbdtui.errors import StepError
 from rbdtui.plan.recipes.recipe import Recipe, Request
 from rbdtui.plan.step import JUMP_LANE, Plan, Step
-from rbdtui.plan.steps.finish import ClusterProof
 from rbdtui.plan.steps.kubeconfig import WriteKubeconfig
-from rbdtui.plan.steps.renew import AllWell, RenewCertificates
+from rbdtui.plan.steps.renew import AllWell, RenewCertificates, WholeBefore
 
 SINCE: Final = "since"
 """The argument: when it was asked for, Unix time; certificates that were written later are left alone."""
@@ -24,7 +23,7 @@ def _build(request: Request) -> Plan:
         raise StepError("renew_unknown", node=unknown[0])
     since = float(request.arguments.get(SINCE) or 0)
     chosen = [node for node in known if not wanted or node.name in wanted]
-    steps: list[Step] = [ClusterProof(JUMP_LANE)]
+    steps: list[Step] = [WholeBefore(JUMP_LANE)]
     for node in chosen:
         renewed = RenewCertificates(node.name, since=since, after=(steps[-1].id,))
         steps += [renewed, AllWell(node.name, after=(renewed.id,))]

@@ -73,6 +73,25 @@ def _listed(found: tuple[NodeCertificate, ...] | list[NodeCertificate]) -> str:
 
 
 @dataclass(frozen=True, slots=True)
+class WholeBefore(ClusterProof):
+    """The cluster lacks nothing before a first server of it is stopped; waiting would bring nothing back."""
+
+    name: ClassVar[str] = "whole-before"
+    time_limit_s: ClassVar[float] = 120.0
+    stall_s: ClassVar[float] = 90.0
+    wait_s: ClassVar[float] = 20.0
+
+    async def waiting_for(self, context: StepContext) -> StepError | None:
+        """What is missing, as a refusal."""
+        lacking = await ClusterProof.waiting_for(self, context)
+        if lacking is None:
+            return None
+        return StepError(
+            "renew_not_whole", lacking="; ".join(lacking.evidence.splitlines()[:3]), evidence=lacking.evidence
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class AllWell(ClusterProof):
     """Nothing is done to a node before the cluster is whole: nodes ready, etcd as planned, one holder of the VIP."""
 
