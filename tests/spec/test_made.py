@@ -106,7 +106,7 @@ def test_what_dies_with_an_nfs_server_that_is_made_is_told() -> None:
     spec, findings = judged(text)
     assert what_if_dies(spec, "data1").storage.impact is Impact.LOST
     assert what_if_dies(spec, "n1").storage.impact is Impact.UNTOUCHED
-    lost = [finding.place.field for finding in findings if finding.code == "RBD-LOSS-001"]
+    lost = [finding.place.field for finding in findings if finding.code == "RBD-LOSS-004"]
     assert lost == ["nodes[3].roles"]
     point = next(point for point in single_points(spec) if point.part == "nfs-server")
     assert (point.loss, point.choice, point.at) == (Loss.STOPS, "storage.mode", "data1")

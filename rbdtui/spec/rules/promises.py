@@ -31,6 +31,8 @@ def deaths(rule: RuleInput) -> Iterator[Finding]:
             code, severity = "RBD-LOSS-002", Severity.INFO
         elif lost == [survival.api.text] and rule.spec.kubernetes.api.mode is ApiMode.FIRST_SERVER:
             code, severity = "RBD-LOSS-003", Severity.WARNING
+        elif lost == [survival.storage.text]:
+            code, severity = "RBD-LOSS-004", Severity.WARNING
         else:
             code, severity = "RBD-LOSS-001", Severity.WARNING
         yield rule.node_finding(code, severity, index, "roles", losses=reduce(_and, lost))
