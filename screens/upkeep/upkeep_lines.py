@@ -142,7 +142,10 @@ def certificate_details(line: CertificateLine, at: float) -> Iterable[tuple[Text
     if left < 0:
         yield T("upkeep.expired", date=date, file=line.first), "error"
     else:
-        yield T("upkeep.ends", date=date, file=line.first, count=line.count), "warning" if line.is_soon(at) else ""
+        said = T("upkeep.first_ends", count=line.count, date=date, file=line.first)
+        if line.count == 1:
+            said = T("upkeep.ends", date=date, file=line.first)
+        yield said, "warning" if line.is_soon(at) else ""
     if line.renewed_from is not None:
         yield T("upkeep.renews_itself", date=clock.day(line.renewed_from)[:10]), "muted"
     else:

@@ -15,6 +15,7 @@ import pytest
 from rbdtui.errors import StepError
 from rbdtui.plan.certificates import CertificateKind, certificates_on, older_than
 from rbdtui.plan.recipes import Request, recipe_named
+from rbdtui.plan.resources.units import unit_action
 from rbdtui.plan.step import JUMP_LANE, Plan, StepContext
 from rbdtui.plan.steps.renew import RenewCertificates, WholeBefore
 from rbdtui.simulator.kubernetes.certificates import Authority
@@ -81,6 +82,7 @@ async def test_one_that_does_not_come_up_again_ends_it_before_the_next(tmp_path:
         assert unproven.value.code == "renew_not_proven"
 
 
+@pytest.mark.timeout(300)
 async def test_nothing_is_stopped_while_a_server_is_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(WholeBefore, "wait_s", 0.5)
     async with cluster(tmp_path, 3) as (at, context):
@@ -89,9 +91,15 @@ async def test_nothing_is_stopped_while_a_server_is_missing(tmp_path: Path, monk
         await at.fleet.power_off("node3")
         with pytest.raises(StepError) as raised:
             await settle(whole, context)
-        assert raised.value.code == "renew_not_whole"
+        assert raised.value.code == "renew_silent"
         assert "node3" in str(raised.value.text)
         assert not raised.value.retryable, "asking again brings no server back"
+        await at.fleet.power_on("node3")
+        await unit_action(context.hosts["node3"], "rke2-server.service", "stop")
+        with pytest.raises(StepError) as unwell:
+            await settle(whole, context)
+        assert unwell.value.code == "renew_not_whole"
+        assert "node3" in str(unwell.value.text)
 
 
 # --- the scripts themselves, below a directory that stands for the host's own ---------------------------------------

@@ -76,9 +76,10 @@ async def unit_action(host: Host, unit: str, *actions: str, timeout_s: float = 9
 
 
 def unit_change(action: str, unit: str) -> Change:
-    """The change that doing something with a unit is: enable, start, restart, reload or stop."""
+    """The change that doing something with a unit is: enable, start, restart, reload, stop, or disable it for good."""
     title = T(f"plan.change.unit_{action}", unit=unit)  # words: plan.change.*
-    return Change(ChangeKind.SERVICE, title, f"systemctl {action} {unit}")
+    verb = "disable --now" if action == "disable" else action
+    return Change(ChangeKind.SERVICE, title, f"systemctl {verb} {unit}")
 
 
 def digest_of(contents: Iterable[Content | str]) -> str:
@@ -175,7 +176,7 @@ class StoppedUnits:
     async def pending(self, target: Target) -> Pending[list[str]]:
         """Those that run or would."""
         wrong = await self._wrong(target)
-        return Pending(tuple(unit_change("stop", unit) for unit in wrong), seen=wrong)
+        return Pending(tuple(unit_change("disable", unit) for unit in wrong), seen=wrong)
 
     async def settle(self, target: Target, pending: Pending[list[str]]) -> None:
         """Stop and disable them."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from dataclasses import dataclass, field
 from typing import ClassVar, Final
@@ -11,6 +12,7 @@ from rbdtui.plan.resources.units import unit_change
 from rbdtui.plan.step import Change, ChangeKind, Pending, Step, StepContext, StepError
 from rbdtui.plan.steps.finish import ClusterProof
 from rbdtui.plan.steps.rke2_start import StartAgent, StartServer
+from rbdtui.transport.base import TransportError
 from rbdtui.transport.jobs import run_job
 from rbdtui.transport.scripts import script
 from rbdtui.words import T
@@ -77,18 +79,29 @@ class WholeBefore(ClusterProof):
     """The cluster lacks nothing before a first server of it is stopped; waiting would bring nothing back."""
 
     name: ClassVar[str] = "whole-before"
-    time_limit_s: ClassVar[float] = 120.0
-    stall_s: ClassVar[float] = 90.0
     wait_s: ClassVar[float] = 20.0
 
     async def waiting_for(self, context: StepContext) -> StepError | None:
-        """What is missing, as a refusal."""
+        """What is missing, as a refusal; raises it at once for servers that cannot be logged in to."""
+        names = [node.name for node in context.spec.managed_cluster_nodes]
+        reasons = dict(zip(names, await asyncio.gather(*(_silence(context, name) for name in names)), strict=True))
+        if silent := {name: reason for name, reason in reasons.items() if reason is not None}:
+            evidence = "\n".join(f"{name}: {reason}" for name, reason in silent.items())
+            raise StepError("renew_silent", nodes=", ".join(silent), evidence=evidence)
         lacking = await ClusterProof.waiting_for(self, context)
         if lacking is None:
             return None
-        return StepError(
-            "renew_not_whole", lacking="; ".join(lacking.evidence.splitlines()[:3]), evidence=lacking.evidence
-        )
+        first = "; ".join(lacking.evidence.splitlines()[:3])
+        return StepError("renew_not_whole", lacking=first, evidence=lacking.evidence)
+
+
+async def _silence(context: StepContext, name: str) -> str | None:
+    """Why it cannot be logged in to; None when it can."""
+    try:
+        await context.hosts[name].connect()
+    except TransportError as error:
+        return str(error.text)
+    return None
 
 
 @dataclass(frozen=True, slots=True)

@@ -143,7 +143,7 @@ class HaltServer(_Once):
 
     async def pending(self, context: StepContext) -> Pending[None]:
         """The unit, and what lives on."""
-        stop = unit_change("stop", StartServer.unit)
+        stop = unit_change("disable", StartServer.unit)
         return Pending((stop, Change(ChangeKind.SERVICE, T("plan.change.control_plane_ended"))))
 
     async def apply(self, context: StepContext, pending: Pending[None]) -> None:
