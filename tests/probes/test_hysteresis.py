@@ -102,7 +102,7 @@ def test_another_fact_is_an_event_at_once_though_the_state_stays() -> None:
     assert probe.status().since == 4.0
 
 
-@pytest.mark.parametrize(("answers", "wavers"), [("o", False), ("od", True), ("odo", False), ("oddd", False)])
+@pytest.mark.parametrize(("answers", "unsettled"), [("o", False), ("od", True), ("odo", False), ("oddd", False)])
 def test_wavering(answers: str, unsettled: bool) -> None:
     probe = tracker()
     for letter in answers:
