@@ -61,6 +61,7 @@ DC_COMPOSE = r"""#!/bin/sh
 mkdir -p /run/stand-in
 wanted=$(sed -n 's/^  \(rbd-[a-z-]*\):.*/\1/p' /opt/rainbond/compose/*.yaml)
 for file in /run/stand-in/*; do
+  [ -e "$file" ] || continue
   name=${file##*/}
   case " $(echo $wanted) " in *" $name "*) ;; *) systemctl stop "$name" 2>/dev/null; rm -f "$file" ;; esac
 done
@@ -174,7 +175,9 @@ class OldSite:
         for host in HOSTS.values():
             command = [*self.lab.ssh_command(host), "mkdir -p /root/debs && tar -x -C /root/debs"]
             subprocess.run(command, input=packed.getvalue(), check=True, timeout=120, capture_output=True)
-            self.lab.ssh(host, "DEBIAN_FRONTEND=noninteractive dpkg -i /root/debs/*.deb", timeout_s=300)
+            # What others must have configured before they are unpacked takes a pass of its own.
+            passes = "for pass in 1 2 3; do dpkg -i /root/debs/*.deb && exit 0; done; exit 1"
+            self.lab.ssh(host, f"export DEBIAN_FRONTEND=noninteractive; {passes}", timeout_s=500)
             self.lab.ssh(host, "systemctl disable --now nginx glusterd; rm -rf /root/debs", check=False)
 
     def answers(self, where: str) -> str:
