@@ -236,6 +236,16 @@ def test_what_does_not_answer_is_unknown_and_costs_only_itself() -> None:
     assert (found.now.certain, found.fits) == (False, False)
 
 
+def test_a_stopped_glusterd_is_no_riddle() -> None:
+    hosts = after(target())
+    for host in hosts.values():
+        host.units["glusterd"] = ("inactive", "disabled")
+    found = audited(hosts, gluster=Output(1, "Connection failed. Please check if gluster daemon is operational."))
+    for row_id in ("C11", "C12", "C13"):
+        assert row_of(found, row_id).state is RowState.DIFFERS
+        assert "glusterd does not run" in words(row_of(found, row_id))
+
+
 def test_a_level_needs_a_way_in() -> None:
     hosts = before(target())
     del hosts[MANAGE].containers["rbd-lb"]

@@ -111,10 +111,12 @@ def _peers(site: SeenSite) -> Iterator[Part]:
 
 
 def _unanswered(host: SeenHost, question: str) -> Part:
-    """gluster is not there, or did not answer."""
+    """gluster is not there, has nobody to ask, or did not answer."""
     words = host.gluster.words.get(question, "")
     if not words:
         return Part(host.name, RowState.DIFFERS, T("audit.seen.no_gluster"))
+    if (unit := host.units.get("glusterd")) is not None and unit.active in ("inactive", "failed"):
+        return Part(host.name, RowState.DIFFERS, T("audit.seen.glusterd_stopped"))
     return Part(host.name, RowState.UNKNOWN, T("audit.seen.gluster", words=words))
 
 
