@@ -18,9 +18,10 @@ from rbdtui.words import T, Text
 from rbdtui.workbench import sections
 from rbdtui.workbench.draft.operations import is_existing
 from rbdtui.workbench.review.preflight_view import PreflightStatus
-from rbdtui.workbench.upkeep import upkeep
+from rbdtui.workbench.upkeep import starting
 from rbdtui.workbench.upkeep.certificate_survey import CertificateLine
-from rbdtui.workbench.upkeep.upkeep import Prepared, ServerLine, SnapshotLine, Upkeep
+from rbdtui.workbench.upkeep.starting import Prepared
+from rbdtui.workbench.upkeep.upkeep import ServerLine, SnapshotLine, Upkeep
 from screens.dialogs.confirm import ConfirmDialog
 from screens.dialogs.recipe import RecipeDialog
 from screens.shell.base import SectionScreen, Words, css, key
@@ -298,7 +299,7 @@ class UpkeepScreen(SectionScreen):
 
     def action_take(self) -> None:
         """Take a snapshot now."""
-        self._carry_out(lambda: upkeep.prepare_snapshot(self.workbench))
+        self._carry_out(lambda: starting.prepare_snapshot(self.workbench))
 
     @work(group="dialog", exit_on_error=False)
     async def action_restore(self) -> None:
@@ -310,7 +311,7 @@ class UpkeepScreen(SectionScreen):
             question = T("upkeep.leave_out", nodes=", ".join(silent))
             if not await self.program.ask(ConfirmDialog(T("upkeep.leave_out_title"), question)):
                 return
-        self._carry_out(lambda: upkeep.prepare_restore(self.workbench, row.name, silent))
+        self._carry_out(lambda: starting.prepare_restore(self.workbench, row.name, silent))
 
     def action_leave(self) -> None:
         """Take the server under the cursor out of the cluster."""
@@ -320,11 +321,11 @@ class UpkeepScreen(SectionScreen):
         elif isinstance(row, ServerLine) and self.workbench.draft.dirty:
             self.tell(T("upkeep.save_first"), bad=True)
         elif isinstance(row, ServerLine):
-            self._carry_out(lambda: upkeep.prepare_removal(self.workbench, row.node))
+            self._carry_out(lambda: starting.prepare_removal(self.workbench, row.node))
 
     def action_renew(self) -> None:
         """Have RKE2 make new certificates, one node after the other."""
-        self._carry_out(lambda: upkeep.prepare_renewal(self.workbench))
+        self._carry_out(lambda: starting.prepare_renewal(self.workbench))
 
     @work(group="dialog", exclusive=False, exit_on_error=False)
     async def _carry_out(self, prepare: Callable[[], Future[Prepared]]) -> None:
@@ -341,7 +342,7 @@ class UpkeepScreen(SectionScreen):
         self.tell("")
         if prepared.is_done:
             self.tell(T("recipe.nothing"))
-        elif await self.program.ask(self._consent(prepared)) and await self.done(upkeep.begin(workbench, prepared)):
+        elif await self.program.ask(self._consent(prepared)) and await self.done(starting.begin(workbench, prepared)):
             self.program.show_section(sections.RUN)
 
     def _consent(self, prepared: Prepared) -> RecipeDialog:

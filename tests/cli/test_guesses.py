@@ -49,7 +49,7 @@ def test_a_misspelt_word_is_told_with_the_one_that_was_meant(
         (["weather"], "rbdtui --help"),
         (["check", "--bogus"], "rbdtui check --help"),
         (["secret", "weather"], "set, list, forget"),
-        (["schema", "weather"], "check, plan, run"),
+        (["schema", "weather"], "check, audit, plan, run"),
         (["check", "--only", "weather"], "rules, services, preflight"),
     ],
 )

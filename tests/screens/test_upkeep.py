@@ -21,9 +21,10 @@ from rbdtui.spec.model import Role
 from rbdtui.words import T
 from rbdtui.workbench.review.preflight_view import PreflightStatus
 from rbdtui.workbench.sections import UPKEEP, SectionState
-from rbdtui.workbench.upkeep import upkeep
+from rbdtui.workbench.upkeep import starting
 from rbdtui.workbench.upkeep.certificate_survey import CertificateLine, Certificates
-from rbdtui.workbench.upkeep.upkeep import Prepared, ServerLine, SnapshotLine, Upkeep
+from rbdtui.workbench.upkeep.starting import Prepared
+from rbdtui.workbench.upkeep.upkeep import ServerLine, SnapshotLine, Upkeep
 from rbdtui.workbench.workbench import Workbench
 from screens.dialogs.confirm import ConfirmDialog
 from screens.dialogs.recipe import RecipeDialog
@@ -220,8 +221,8 @@ class Asked:
             ("prepare_removal", remove.RECIPE.name, {remove.NODE: "server3"}),
             ("prepare_renewal", renew.RECIPE.name, {}),
         ):
-            monkeypatch.setattr(upkeep, name, self._prepare(recipe, arguments))
-        monkeypatch.setattr(upkeep, "begin", self._begin)
+            monkeypatch.setattr(starting, name, self._prepare(recipe, arguments))
+        monkeypatch.setattr(starting, "begin", self._begin)
 
     def _prepare(self, recipe: str, arguments: dict[str, str]) -> Prepare:
         def prepare(_: Workbench, *wanted: object) -> Future[Prepared]:
@@ -328,7 +329,7 @@ async def test_what_cannot_be_prepared_is_a_sentence(
         failed.set_exception(NotNowError(T("snapshot.no_member", said="server1: refused")))
         return failed
 
-    monkeypatch.setattr(upkeep, "prepare_snapshot", prepare)
+    monkeypatch.setattr(starting, "prepare_snapshot", prepare)
     async with opened(bench(site)) as pilot:
         screen = await show(pilot, well())
         await press(pilot, "t")

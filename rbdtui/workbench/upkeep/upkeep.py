@@ -1,24 +1,16 @@
-"""The upkeep of a cluster as a screen sees it: snapshots and servers, asked in the background, read as a picture.
-
-What is started from it is a recipe as the verbs start it: prepared here, shown, agreed to, begun.
-"""
+"""The upkeep of a cluster as a screen sees it: snapshots and servers, asked in the background, read as a picture."""
 
 from __future__ import annotations
 
 import asyncio
 import threading
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
 
-from rbdtui.engine.events import FailurePolicy
-from rbdtui.engine.inputs import Purpose, RunOptions
 from rbdtui.errors import SentenceError
 from rbdtui.plan.kube import EtcdView
-from rbdtui.plan.preview import PreviewedStep
-from rbdtui.plan.recipes import recipe_named
 from rbdtui.plan.snapshots import Snapshot, SnapshotState
 from rbdtui.session import Session
 from rbdtui.site import SiteError
@@ -30,9 +22,6 @@ from rbdtui.workbench.errors import sentence_of
 from rbdtui.workbench.review.preflight_view import PreflightStatus
 from rbdtui.workbench.upkeep import certificate_survey, leaving, snapshot_survey
 from rbdtui.workbench.upkeep.certificate_survey import Certificates
-
-if TYPE_CHECKING:
-    from rbdtui.workbench.workbench import Workbench
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,24 +84,6 @@ class Upkeep:
     def silent(self) -> tuple[str, ...]:
         """Servers that cannot be logged in to."""
         return tuple(line.node for line in self.servers if line.silent is not None)
-
-
-@dataclass(frozen=True, slots=True)
-class Prepared:
-    """A recipe that was looked at, and waits to be agreed to."""
-
-    purpose: Purpose
-    steps: tuple[PreviewedStep, ...]
-
-    @property
-    def by_name(self) -> bool:
-        """Whether the site's name has to be typed."""
-        return recipe_named(self.purpose.recipe).by_name
-
-    @property
-    def is_done(self) -> bool:
-        """Whether there is nothing to do."""
-        return all(each.satisfied for each in self.steps)
 
 
 class UpkeepView:
@@ -218,60 +189,3 @@ def snapshot_lines(found: snapshot_survey.Found) -> list[SnapshotLine]:
         for (name, state, _), there in placed.items()
     ]
     return sorted(lines, key=lambda line: (line.taken_at, line.name), reverse=True)
-
-
-# --- what is started ---------------------------------------------------------------------------------------------
-
-
-def prepare_snapshot(workbench: Workbench) -> Future[Prepared]:
-    """Taking one now; raises as `snapshot_survey.snapshot_purpose` through the future."""
-
-    async def purpose(session: Session) -> Purpose:
-        made = await snapshot_survey.snapshot_purpose(session)
-        snapshot_survey.have_snapshot_key(session)
-        return made
-
-    return _prepared(workbench, purpose)
-
-
-def prepare_restore(workbench: Workbench, name: str, without: Sequence[str]) -> Future[Prepared]:
-    """Restoring one; raises as `snapshot_survey.restore_purpose` through the future."""
-    return _prepared(workbench, lambda session: snapshot_survey.restore_purpose(session, name, without))
-
-
-def prepare_removal(workbench: Workbench, node: str) -> Future[Prepared]:
-    """Removing a node; raises as `leaving.look_at_leaving` through the future."""
-
-    async def purpose(session: Session) -> Purpose:
-        return (await leaving.look_at_leaving(session, node)).purpose
-
-    return _prepared(workbench, purpose)
-
-
-def prepare_renewal(workbench: Workbench) -> Future[Prepared]:
-    """New certificates on all nodes, one after the other."""
-
-    async def purpose(session: Session) -> Purpose:
-        return certificate_survey.renew_purpose(session)
-
-    return _prepared(workbench, purpose)
-
-
-def _prepared(workbench: Workbench, purpose_of: Callable[[Session], Awaitable[Purpose]]) -> Future[Prepared]:
-    async def prepare() -> Prepared:
-        workbench.session.refuse_audit_only()
-        purpose = await purpose_of(workbench.session)
-        return Prepared(purpose, tuple(await workbench.session.preview_recipe(purpose, {})))
-
-    return workbench.background.submit(prepare())
-
-
-def begin(workbench: Workbench, prepared: Prepared) -> Future[None]:
-    """Start the run and look at it; raises as `Session.start_recipe` through the future."""
-
-    async def start() -> None:
-        options = RunOptions(policy=FailurePolicy.ASK)
-        client = await workbench.session.start_recipe(prepared.purpose, {}, options)
-        workbench.open_run(client.run_id)
-
-    return workbench.background.submit(start())
