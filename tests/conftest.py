@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import gc
 import os
+import sys
 from collections.abc import Iterator
 
 import pytest
 
 from rbdtui.words import LANGUAGES, use_language, use_site
 
-for variable in ("NO_COLOR", "RBDTUI_LANG", "RBDTUI_PASSPHRASE_FILE"):
+for variable in ("NO_COLOR", "RBDTUI_LANG", "RBDTUI_PASSPHRASE_FILE", "PYTHONDONTWRITEBYTECODE"):
     os.environ.pop(variable, None)
 for variable in [name for name in os.environ if name.startswith("TEXTUAL_")]:
     del os.environ[variable]
+sys.dont_write_bytecode = False
+"""What was compiled is kept, also by all that tests start: the second worker does not compile it anew."""
 
+LONGEST_ID = 80
+"""Of one value in a test's name; the rest is told by its length."""
 LAB_WANTED = os.environ.get("RBDTUI_LAB") == "1"
 
 
@@ -35,6 +41,24 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     for item in marked:
         item.add_marker(pytest.mark.skip(reason=f"no lab: {reason}"))
     config.stash[_SKIPPED] = (len(marked), reason)
+
+
+def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
+    """Short names for long values: names go to each worker and into the environment of all that a test starts."""
+    if isinstance(val, str | bytes) and len(val) > LONGEST_ID:
+        return f"{argname}-{len(val)}"
+    return None
+
+
+def pytest_configure() -> None:
+    """Look for garbage seldom: a fifth of the time of screens' tests went there."""
+    gc.set_threshold(50_000, 20, 20)
+
+
+def pytest_collection_finish() -> None:
+    """What is there before the first test stays to the end; nobody need look through it."""
+    gc.collect()
+    gc.freeze()
 
 
 _SKIPPED = pytest.StashKey[tuple[int, str]]()
