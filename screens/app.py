@@ -96,7 +96,7 @@ class RbdTuiApp(CommandingApp):
         self.start = start or Start()
         settings = self.start.settings or load_settings(self.start.settings_file)
         first = self.start.workbench
-        self.DEFAULT_MODE = first.first_section() if first is not None else self._first_mode()  # type: ignore[misc]
+        self.DEFAULT_MODE = _first_section(first) if first is not None else self._first_mode()  # type: ignore[misc]
         super().__init__(settings, self.start.kept or settings, self.start.settings_file)
         self.stylesheet = OnceParsed(variables=self.get_css_variables())
         self._damage: tuple[Path, SiteError] | None = None
@@ -186,7 +186,7 @@ class RbdTuiApp(CommandingApp):
 
     def _show(self, workbench: Workbench) -> None:
         self._take_over(workbench)
-        self.switch_mode(workbench.first_section())
+        self.switch_mode(_first_section(workbench))
         self._begin(workbench)
 
     def _take_over(self, workbench: Workbench) -> None:
@@ -359,3 +359,9 @@ def _loses_sight(workbench: Workbench) -> bool:
     if workbench.ends_with_screen:
         return workbench.run is not None or workbench.draft.dirty
     return workbench.active_run is not None
+
+
+def _first_section(workbench: Workbench) -> str:
+    from rbdtui.workbench.rail import first_section  # a start without a site needs nothing of it
+
+    return first_section(workbench)

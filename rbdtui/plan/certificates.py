@@ -10,7 +10,7 @@ from typing import Final
 
 from cryptography import x509
 
-from rbdtui.transport.answers import UNREADABLE, parse_answer, whole_number
+from rbdtui.transport.answers import UNREADABLE, age_s, parse_answer
 from rbdtui.transport.base import Host
 from rbdtui.transport.scripts import script
 
@@ -87,7 +87,7 @@ def _read(text: str) -> Iterator[NodeCertificate]:
         certificate = first_certificate(content)
         if certificate is not None:
             begin, end = certificate.not_valid_before_utc.timestamp(), certificate.not_valid_after_utc.timestamp()
-            yield NodeCertificate(path, begin, end, _signed(age), _is_authority(certificate))
+            yield NodeCertificate(path, begin, end, age_s(age), _is_authority(certificate))
 
 
 def first_certificate(content: str | bytes) -> x509.Certificate | None:
@@ -97,11 +97,6 @@ def first_certificate(content: str | bytes) -> x509.Certificate | None:
         return x509.load_pem_x509_certificate(data)
     except (*UNREADABLE, x509.InvalidVersion):
         return None
-
-
-def _signed(text: str) -> float:
-    number = whole_number(text.removeprefix("-"))
-    return float(-number if text.startswith("-") else number)
 
 
 def _is_authority(certificate: x509.Certificate) -> bool:

@@ -28,7 +28,6 @@ OURS: Final = "rbdtui-"
 KEPT_PER_SERVER: Final = 5
 """Of ours; as many as RKE2 keeps of its own."""
 KEY_SECRET: Final = "snapshot-key"  # noqa: S105 - the name of a secret
-DIRECTORY: Final = "/var/lib/rancher/rke2/server/db/snapshots"
 COPIES: Final = "snapshots"
 """The directory of the site."""
 SEALED_SUFFIX: Final = ".sealed"
@@ -83,11 +82,6 @@ class SnapshotsThere:
     """The newest first."""
     available_bytes: int
     database_bytes: int
-
-
-def snapshot_directory(spec: ClusterSpec) -> str:
-    """Where RKE2 keeps them."""
-    return str(spec.kubernetes.settings.get("etcd-snapshot-dir") or DIRECTORY).rstrip("/")
 
 
 def is_snapshot_name(name: str) -> bool:

@@ -11,7 +11,7 @@ from typing import Final
 
 from rbdtui.probes.model import Answer, Expectation, ProbeKey, ProbeKind, ProbeState
 from rbdtui.probes.question import Post, Probe, ProbeContext, Question, Stage
-from rbdtui.probes.ways import Reply, by_way
+from rbdtui.probes.routes import Reply, by_way
 from rbdtui.probes.wire import HttpAnswer, Place, http_get
 from rbdtui.spec.model import Node, Role
 from rbdtui.words import T

@@ -11,7 +11,7 @@ from rbdtui.kube.access import API_PORT
 from rbdtui.kube.kubeconfig import Kubeconfig
 from rbdtui.probes.model import BALANCER, VIP, Answer, ProbeKey, ProbeKind, ProbeState
 from rbdtui.probes.question import Post, Probe, ProbeContext, Question
-from rbdtui.probes.ways import Limits, ProbeRoutes, Reply, Target, by_way, failure_text
+from rbdtui.probes.routes import Limits, ProbeRoutes, Reply, Target, by_way, failure_text
 from rbdtui.probes.wire import HttpAnswer, Place, ProbeFailure, WireError, http_get, shared_trusting_context
 from rbdtui.spec.model import ApiMode, ClusterSpec, Role
 from rbdtui.words import T, Text

@@ -8,7 +8,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from rbdtui.kube.kubeconfig import Kubeconfig
 from rbdtui.kube.session import KubeError, KubeSession, load_client, open_session
 from rbdtui.probes.question import ProbeContext
-from rbdtui.probes.ways import Target
+from rbdtui.probes.routes import Target
 from rbdtui.probes.wire import WireError
 
 

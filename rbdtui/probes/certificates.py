@@ -1,7 +1,8 @@
 """Until when a node's certificates are good: of its kubelet, and where it has them of the API, etcd and the gateway.
 
-RKE2 makes its own for a year and renews them at a start of its unit within 90 days of their end (v1.30; 120 in v1.36),
-so a cluster that nobody restarts loses them. Asked on the node's loopback, where firewalls between nodes do not matter.
+RKE2 makes its own for a year and renews them only when its unit starts within 120 days of their end (90 in older
+releases), so a cluster that nobody restarts loses them. Asked on the node's loopback, where firewalls between nodes do
+not matter.
 """
 
 from __future__ import annotations

@@ -14,7 +14,7 @@ from rbdtui.kube.session import KubeError, KubeSession, KubeSilentError, load_cl
 from rbdtui.probes.api_session import NoApiError, api_session
 from rbdtui.probes.model import Answer, ProbeKey, ProbeKind, ProbeState
 from rbdtui.probes.question import Post, Probe, ProbeContext, Question
-from rbdtui.probes.ways import Limits, ProbeRoutes, Reply, Target, by_way
+from rbdtui.probes.routes import Limits, ProbeRoutes, Reply, Target, by_way
 from rbdtui.probes.wire import Place, ProbeFailure, WireError, connection
 from rbdtui.rainbond.workloads import NAMESPACE
 from rbdtui.spec.model import Role

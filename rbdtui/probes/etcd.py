@@ -16,7 +16,7 @@ from typing import Final
 
 from rbdtui.probes.model import CLUSTER, Answer, ProbeKey, ProbeKind, ProbeState
 from rbdtui.probes.question import Post, Probe, ProbeContext, Question
-from rbdtui.probes.ways import Limits, ProbeRoutes
+from rbdtui.probes.routes import Limits, ProbeRoutes
 from rbdtui.probes.wire import HttpAnswer, Place, http_get
 from rbdtui.spec.model import Role
 from rbdtui.transport.answers import LARGEST_NUMBER, UNREADABLE, whole_number

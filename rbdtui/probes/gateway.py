@@ -17,7 +17,7 @@ from cryptography import x509
 
 from rbdtui.probes.model import BALANCER, VIP, Answer, Expectation, ProbeKey, ProbeKind, ProbeState
 from rbdtui.probes.question import Post, Probe, ProbeContext, Question, Stage
-from rbdtui.probes.ways import Limits, Reply, Target, by_way, failure_text
+from rbdtui.probes.routes import Limits, Reply, Target, by_way, failure_text
 from rbdtui.probes.wire import Place, ProbeFailure, WireError, http_get, shared_trusting_context, tls_hello
 from rbdtui.profiles import Reach, ports_in_front
 from rbdtui.profiles.rainbond_6 import REGISTRY_NAME

@@ -11,7 +11,7 @@ from typing import Final
 
 from rbdtui.probes.model import CLUSTER, Answer, ProbeKey, ProbeKind, ProbeState
 from rbdtui.probes.question import Post, Probe, ProbeContext, Question
-from rbdtui.probes.ways import Reply, by_way, failure_text
+from rbdtui.probes.routes import Reply, by_way, failure_text
 from rbdtui.probes.wire import HttpAnswer, Place, http_get, trusting_context
 from rbdtui.spec.sections.registry import Registry, RegistryMode, RegistryScheme
 from rbdtui.words import T

@@ -17,9 +17,9 @@ from rbdtui.probes.history import HealthHistory
 from rbdtui.probes.model import HealthEvent, HealthSnapshot, ProbeStatus
 from rbdtui.probes.past import Past
 from rbdtui.probes.question import KnownSecret, Probe, ProbeContext, Question, Stage, no_secret
+from rbdtui.probes.routes import ProbeRoutes, Readiness
 from rbdtui.probes.settings import Settings
 from rbdtui.probes.verdict import verdict
-from rbdtui.probes.ways import ProbeRoutes, Readiness
 from rbdtui.spec.model import ClusterSpec
 from rbdtui.transport.base import Host
 

@@ -17,7 +17,7 @@ from rbdtui.probes.bounded import bounded_socket
 from rbdtui.probes.model import CLUSTER, Answer, ProbeKey, ProbeKind, ProbeState
 from rbdtui.probes.mysql_login import METHOD_UNKNOWN, Login, log_in
 from rbdtui.probes.question import Post, Probe, ProbeContext, Question
-from rbdtui.probes.ways import Reply, by_way, failure_text
+from rbdtui.probes.routes import Reply, by_way, failure_text
 from rbdtui.probes.wire import Place, ProbeFailure, WireError
 from rbdtui.spec.sections.mysql import MysqlMode
 from rbdtui.spec.values import SECRET_PREFIX

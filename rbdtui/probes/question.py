@@ -15,8 +15,8 @@ from rbdtui.kube.access import API_PORT, access_of
 from rbdtui.kube.kubeconfig import Kubeconfig, KubeconfigError, read_kubeconfig
 from rbdtui.probes.host_sample import HostSample
 from rbdtui.probes.model import Answer, Expectation, ProbeKey, ProbeKind, ProbeStatus
+from rbdtui.probes.routes import ProbeRoutes, Readiness, Reply, Target
 from rbdtui.probes.settings import Settings
-from rbdtui.probes.ways import ProbeRoutes, Readiness, Reply, Target
 from rbdtui.probes.wire import Place
 from rbdtui.spec.model import ClusterSpec, Node, Role
 from rbdtui.transport.base import Host

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from rbdtui.probes.hysteresis import Hysteresis
-from rbdtui.probes.ways import Limits
+from rbdtui.probes.routes import Limits
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,16 +9,13 @@ from typing import Final
 from rbdtui.probes.model import Answer, ProbeKey, ProbeKind, ProbeState
 from rbdtui.probes.question import Post, Probe, ProbeContext, Question
 from rbdtui.spec.model import Node, Role
-from rbdtui.spec.snapshot_schedule import longest_gap_s
-from rbdtui.transport.answers import parse_answer, whole_number
+from rbdtui.spec.snapshot_schedule import LATE_S, longest_gap_s, snapshot_directory
+from rbdtui.transport.answers import age_s, parse_answer
 from rbdtui.transport.base import TransportError
 from rbdtui.transport.scripts import script
 from rbdtui.words import T
 
 SNAPSHOT: Final = ProbeKind("snapshot", 37, column="etcd", is_measured=True)
-DIRECTORY: Final = "/var/lib/rancher/rke2/server/db/snapshots"
-LATE_S: Final = 3600.0
-"""Saving takes a while."""
 _HOUR_S: Final = 3600.0
 _LIST_BYTES: Final = 1024 * 1024
 
@@ -55,7 +52,7 @@ class SnapshotQuestion:
 
     def __init__(self, around: ProbeContext, node: Node, gap_s: float) -> None:
         self._around, self._node, self._gap_s = around, node.name, gap_s
-        self._directory = str(around.spec.kubernetes.settings.get("etcd-snapshot-dir") or DIRECTORY).rstrip("/")
+        self._directory = snapshot_directory(around.spec)
         self.keys = (ProbeKey(SNAPSHOT, node.name),)
         self.interval_s = around.settings.cadence.certificates_s
         self.limit_s = around.settings.limits.script_s * 2
@@ -81,14 +78,8 @@ def _ages(text: str) -> SnapshotAges:
     word, data = head.split(" ")
     if word != "data":
         raise ValueError(head[:100])
-    ages = [_signed(line.split(" ", 1)[0]) for line in lines if line.strip()]
-    return SnapshotAges(None if data == "-" else _signed(data), min(ages, default=None), len(ages))
-
-
-def _signed(text: str) -> float:
-    """An age; a file of a clock that was set back may be of the future."""
-    number = whole_number(text.removeprefix("-"))
-    return float(-number if text.startswith("-") else number)
+    ages = [age_s(line.split(" ", 1)[0]) for line in lines if line.strip()]
+    return SnapshotAges(None if data == "-" else age_s(data), min(ages, default=None), len(ages))
 
 
 def _questions(around: ProbeContext) -> Iterator[Question]:

@@ -15,7 +15,7 @@ from rbdtui.kube.access import API_PORT, ClusterAccess, kubeconfig_file, read_ac
 from rbdtui.kube.kubeconfig import KubeconfigError
 from rbdtui.kube.session import Json, KubeError, KubeSession, open_session
 from rbdtui.masking import mask
-from rbdtui.probes.ways import Limits, ProbeRoutes, Readiness, Target
+from rbdtui.probes.routes import Limits, ProbeRoutes, Readiness, Target
 from rbdtui.probes.wire import Place, WireError
 from rbdtui.rainbond.workloads import NAMESPACE
 from rbdtui.redact import Redactor

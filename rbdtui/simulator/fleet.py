@@ -23,8 +23,8 @@ from rbdtui.simulator.link import Link
 from rbdtui.simulator.machine import Hardware, Machine, Sudo, System, User
 from rbdtui.simulator.network import Network
 from rbdtui.simulator.nfs import NfsServer
+from rbdtui.simulator.pace import Pace
 from rbdtui.simulator.sshd import Sshd
-from rbdtui.simulator.tempo import SimClock
 from rbdtui.simulator.verbs import VERBS
 
 SUBNET: Final = IPv4Network("127.77.0.0/24")
@@ -86,8 +86,8 @@ class SimulatedFleet:
     ) -> None:
         if not 1 <= count <= MOST_NODES:
             raise ValueError(f"a fleet has 1 to {MOST_NODES} machines")
-        self.tempo = SimClock(speed)
-        self.network: Network[Machine] = Network(self.tempo, seed)
+        self.pace = Pace(speed)
+        self.network: Network[Machine] = Network(self.pace, seed)
         self.client_key = asyncssh.generate_private_key("ssh-ed25519")
         self.stations: dict[str, SimHost] = {}
         for number in range(count):
@@ -111,7 +111,7 @@ class SimulatedFleet:
             "rke2-agent": lambda own: Rke2(own, server=False),
             "rke2-server": lambda own: Rke2(own, server=True),
         }
-        link = Link(self.tempo, rate_bytes_per_s=rate)
+        link = Link(self.pace, rate_bytes_per_s=rate)
         sshd = Sshd(machine, link, verbs, asyncssh.generate_private_key("ssh-ed25519"))
         self.network.machines.append(machine)
         self.stations[name] = SimHost(machine, link, sshd, build)
@@ -193,7 +193,7 @@ class SimulatedFleet:
     async def reboot(self, name: str, *, down_s: float = 8.0) -> None:
         """Switch off, wait for simulated seconds, switch on."""
         await self.power_off(name)
-        await self.tempo.sleep(down_s)
+        await self.pace.sleep(down_s)
         await self.power_on(name)
 
     def cut(self, name: str) -> None:

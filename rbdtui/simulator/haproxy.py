@@ -121,7 +121,7 @@ class Haproxy:
             while True:
                 servers = [server for proxy in self._proxies for server in proxy.servers]
                 await asyncio.gather(*(self._look(unit, server) for server in servers))
-                await self._network.tempo.sleep(_LOOK_EVERY_S)
+                await self._network.pace.sleep(_LOOK_EVERY_S)
         finally:
             self._stop_listening()
             for task in list(self._open):

@@ -143,7 +143,7 @@ class Keepalived:
 
     def __init__(self, machine: Machine) -> None:
         self._machine = machine
-        self._tempo = machine.network.tempo
+        self._pace = machine.network.pace
 
     async def __call__(self, unit: Unit) -> None:
         """Run until stopped."""
@@ -159,7 +159,7 @@ class Keepalived:
         unit.ready()
         if not speakers:
             while True:
-                await self._tempo.sleep(60)
+                await self._pace.sleep(60)
         unit.reload = lambda: self._reread(unit, speakers[0])
         await self._take_part(unit, speakers[0])
 
@@ -214,13 +214,13 @@ class Keepalived:
         network = self._machine.network
         # An address that a killed keepalived left behind is taken off again by the next one.
         self._drop(own)
-        own.heard_s = self._tempo.now_s
+        own.heard_s = self._pace.now_s
         self._enter(unit, own, "BACKUP")
         network.speakers.append(own)
         try:
             while True:
                 self._elect(unit, own)
-                await self._tempo.sleep(own.advert_s / 2)
+                await self._pace.sleep(own.advert_s / 2)
         finally:
             network.speakers.remove(own)
             if not unit.killed:
@@ -234,17 +234,17 @@ class Keepalived:
                 self._enter(unit, own, "FAULT")
             return
         if own.state == "FAULT":
-            own.heard_s = self._tempo.now_s
+            own.heard_s = self._pace.now_s
             self._enter(unit, own, "BACKUP")
         if own.state == "MASTER":
             if any(other.rank > own.rank for other in heard):
                 self._drop(own)
                 self._enter(unit, own, "BACKUP")
         elif heard:
-            own.heard_s = self._tempo.now_s
+            own.heard_s = self._pace.now_s
             if not own.no_preempt and all(other.rank < own.rank for other in heard):
                 self._take(unit, own)
-        elif self._tempo.now_s - own.heard_s > own.patience_s:
+        elif self._pace.now_s - own.heard_s > own.patience_s:
             unit.log(f"({own.name}) Backup received priority 0 advertisement or none in time")
             self._take(unit, own)
 
@@ -263,7 +263,7 @@ class Keepalived:
         if own.state == "MASTER":
             for other in self._machine.network.speakers:
                 if other.hears(own):
-                    other.heard_s = self._tempo.now_s - 3 * other.advert_s
+                    other.heard_s = self._pace.now_s - 3 * other.advert_s
         self._drop(own)
         own.state = "INIT"
 

@@ -8,7 +8,7 @@ import socket
 from collections.abc import Awaitable, Callable
 
 from rbdtui.listening import listen
-from rbdtui.simulator.tempo import SimClock
+from rbdtui.simulator.pace import Pace
 
 _CHUNK_BYTES = 256 * 1024
 
@@ -16,8 +16,8 @@ _CHUNK_BYTES = 256 * 1024
 class Link:
     """What lies between all clients and one machine."""
 
-    def __init__(self, tempo: SimClock, *, rate_bytes_per_s: float | None = None) -> None:
-        self._tempo = tempo
+    def __init__(self, pace: Pace, *, rate_bytes_per_s: float | None = None) -> None:
+        self._pace = pace
         self._plugged = asyncio.Event()
         self._plugged.set()
         self.delay_s = 0.0
@@ -38,7 +38,7 @@ class Link:
         await self._plugged.wait()
         wait_s = self.delay_s + (size_bytes / rate_bytes_per_s if rate_bytes_per_s else 0.0)
         if wait_s:
-            await self._tempo.sleep(wait_s)
+            await self._pace.sleep(wait_s)
         await self._plugged.wait()
 
 

@@ -129,7 +129,7 @@ class Machine:
         """Of SELinux, by name."""
         self.awake = asyncio.Event()
         self.awake.set()
-        self.systemd = Systemd(network.tempo, self._program)
+        self.systemd = Systemd(network.pace, self._program)
         _install(self)
         if hardware.swap_bytes:
             self.files.put("/etc/fstab", "/dev/vda2 none swap sw 0 0\n")

@@ -10,7 +10,7 @@ from ipaddress import IPv4Address, IPv4Interface
 from typing import Any, Final, Generic, Protocol, TypeVar
 
 from rbdtui.simulator.files import os_error
-from rbdtui.simulator.tempo import SimClock
+from rbdtui.simulator.pace import Pace
 
 NO_ANSWER_S: Final = 20.0
 """How long a connection to nowhere stays without an answer; whoever asks has a shorter limit."""
@@ -49,8 +49,8 @@ SimHostT = TypeVar("SimHostT", bound=SimHost)
 class Network(Generic[SimHostT]):
     """The segment that all machines of a fleet are on."""
 
-    def __init__(self, tempo: SimClock, seed: int) -> None:
-        self.tempo = tempo
+    def __init__(self, pace: Pace, seed: int) -> None:
+        self.pace = pace
         self.random = random.Random(seed)  # noqa: S311 - invented latencies, nothing secret
         self.machines: list[SimHostT] = []
         self.squatters: set[IPv4Address] = set()
@@ -110,7 +110,7 @@ class Network(Generic[SimHostT]):
             await self._nobody(source, wanted)
             raise os_error(errno.ETIMEDOUT, address)
         if not local and target is not source:
-            await self.tempo.sleep(self.random.uniform(0.0002, 0.0008))
+            await self.pace.sleep(self.random.uniform(0.0002, 0.0008))
         listening = target.listener(address, port)
         if listening is None:
             raise os_error(errno.ECONNREFUSED, f"{address}:{port}")
@@ -129,6 +129,6 @@ class Network(Generic[SimHostT]):
     async def _nobody(self, source: SimHostT, wanted: IPv4Address) -> None:
         if wanted in source.address.network and self.plugged(source):
             # Nobody answers for the address in the segment: the kernel gives up after three seconds.
-            await self.tempo.sleep(3.0)
+            await self.pace.sleep(3.0)
             raise os_error(errno.EHOSTUNREACH, str(wanted))
-        await self.tempo.sleep(NO_ANSWER_S)
+        await self.pace.sleep(NO_ANSWER_S)

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final, Protocol
 
-from rbdtui.simulator.tempo import SimClock
+from rbdtui.simulator.pace import Pace
 
 _SUFFIXES: Final = frozenset({"service", "timer", "socket", "target", "mount", "scope"})
 JOURNAL_LINES: Final = 20_000
@@ -113,8 +113,8 @@ class Unit:
 class Systemd:
     """The units and the journal of one host."""
 
-    def __init__(self, tempo: SimClock, find: Callable[[str], Program | None]) -> None:
-        self._tempo, self._find = tempo, find
+    def __init__(self, pace: Pace, find: Callable[[str], Program | None]) -> None:
+        self._pace, self._find = pace, find
         self._units: dict[str, Unit] = {}
         self._next_pid = 400
         self._written = 0
@@ -183,7 +183,7 @@ class Systemd:
                 return
             unit.pauses = True
             try:
-                await self._tempo.sleep(unit.restart_s)
+                await self._pace.sleep(unit.restart_s)
             finally:
                 unit.pauses = False
             unit.restarts += 1
@@ -239,7 +239,7 @@ class Systemd:
             self._later.append(asyncio.get_running_loop().create_task(self._again(name, program, restart_s)))
 
     async def _again(self, name: str, program: Program | None, restart_s: float) -> None:
-        await self._tempo.sleep(restart_s)
+        await self._pace.sleep(restart_s)
         self.begin(name, program, restart_s=restart_s)
 
     async def kill_all(self) -> None:

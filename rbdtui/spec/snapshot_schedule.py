@@ -1,4 +1,4 @@
-"""How far apart RKE2's own snapshots of etcd are at most, by the schedule that it was given.
+"""Where RKE2 saves its own snapshots of etcd, and how far apart they are at most, by what it was given.
 
 RKE2 reads it with robfig/cron v3 in its standard form: five fields, or words that begin with ``@``; without one it is
 ``0 */12 * * *`` (k3s-io/k3s, pkg/cli/cmds/server.go). The clock is the server's own.
@@ -14,6 +14,9 @@ from typing import Final
 from rbdtui.spec.model import ClusterSpec
 
 DEFAULT: Final = "0 */12 * * *"
+DIRECTORY: Final = "/var/lib/rancher/rke2/server/db/snapshots"
+LATE_S: Final = 3600.0
+"""So long after its time one is missed: saving takes a while, and clocks differ."""
 _WORDS: Final = {
     "@hourly": "0 * * * *",
     "@daily": "0 0 * * *",
@@ -25,6 +28,11 @@ _RANGES: Final = ((0, 59), (0, 23), (1, 31), (1, 12), (0, 6))
 _PART: Final = re.compile(r"(\*|\?|\d{1,2}(?:-\d{1,2})?)(?:/(\d{1,2}))?")
 _DAYS: Final = 62
 """Over so many days one looks, which is enough for every month to come."""
+
+
+def snapshot_directory(spec: ClusterSpec) -> str:
+    """Where the servers save them."""
+    return str(spec.kubernetes.settings.get("etcd-snapshot-dir") or DIRECTORY).rstrip("/")
 
 
 def longest_gap_s(spec: ClusterSpec) -> float | None:

@@ -34,3 +34,12 @@ def whole_number(text: str, base: int = 10, *, most: int = LARGEST_NUMBER) -> in
     if len(text) > 64 or not 0 <= (number := int(text, base)) <= most:
         raise ValueError(f"no number up to {most}: {text[:40]!r}")
     return number
+
+
+def age_s(text: str) -> float:
+    """The age that a text is, whole seconds; below 0 for a file of the future, as a clock that was set back leaves it.
+
+    Raises `ValueError` on anything else.
+    """
+    number = whole_number(text.removeprefix("-"))
+    return float(-number if text.startswith("-") else number)

@@ -12,13 +12,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
-from rbdtui.checks import services
 from rbdtui.engine.client import RunClient, current_run
-from rbdtui.engine.events import FailurePolicy, RunOutcome
+from rbdtui.engine.events import FailurePolicy
 from rbdtui.engine.inputs import RunOptions
-from rbdtui.engine.state import RunState, StepStatus
-from rbdtui.findings import Finding, Severity
-from rbdtui.probes.model import Health
+from rbdtui.findings import Finding
 from rbdtui.session import Session
 from rbdtui.site import SiteError
 from rbdtui.spec.acknowledged import weighed
@@ -34,28 +31,13 @@ from rbdtui.workbench.draft.draft import Data, Draft
 from rbdtui.workbench.draft.draft_file import DraftFile
 from rbdtui.workbench.draft.file_watch import FileWatch
 from rbdtui.workbench.draft.local_files import LocalFiles
-from rbdtui.workbench.draft.operations import is_existing
 from rbdtui.workbench.faults import FaultLine
 from rbdtui.workbench.health.health_view import HealthFollower
 from rbdtui.workbench.live.bundle_view import BundleLook, BundleView
 from rbdtui.workbench.live.live import LiveNodes, LiveSnapshot
 from rbdtui.workbench.passphrase import HeldPassphrase
-from rbdtui.workbench.review.preflight_view import Preflight, PreflightStatus, PreflightView
-from rbdtui.workbench.run.run_list import run_line
+from rbdtui.workbench.review.preflight_view import Preflight, PreflightView
 from rbdtui.workbench.run.run_view import RunFollower
-from rbdtui.workbench.sections import (
-    HEALTH,
-    NODES,
-    REVIEW,
-    RUN,
-    SECTIONS,
-    UPKEEP,
-    Section,
-    SectionState,
-    SectionStatus,
-    findings_in,
-    section_of_field,
-)
 from rbdtui.workbench.upkeep.upkeep import UpkeepView
 
 KEEP_LIMIT_S: Final = 2.0
@@ -512,91 +494,3 @@ class Workbench:
         """Ask the servers for snapshots, and how they stand."""
         if self._asks_servers:
             self.upkeep.look(self.session)
-
-    # --- the rail --------------------------------------------------------------------------------------------
-
-    def first_section(self) -> str:
-        """Where the eye belongs when a site is opened: on a run that has not come to a good end, on the cluster once
-        it stands, else on the servers."""
-        if self.run is None:
-            return NODES
-        if run_line(self.site, self.run.run_id, active=self.run.alive).outcome is not RunOutcome.DONE:
-            return RUN
-        return NODES if self.draft.dirty else HEALTH
-
-    def sections(self) -> tuple[SectionStatus, ...]:
-        """How each section stands."""
-        findings = self.findings
-        return tuple(self._status(section, findings) for section in SECTIONS)
-
-    def _status(self, entry: Section, findings: list[Finding]) -> SectionStatus:
-        section = entry.name
-        if section == RUN:
-            return self._run_status()
-        if section == HEALTH:
-            return self._health_status()
-        if section == UPKEEP:
-            return self._upkeep_status()
-        mine = findings if section == REVIEW else findings_in(findings, section)
-        errors = sum(finding.severity is Severity.ERROR for finding in mine)
-        if errors:
-            return SectionStatus(section, SectionState.PROBLEMS, errors)
-        if not entry.is_used_in(self.draft.data):
-            return SectionStatus(section, SectionState.UNUSED)
-        if entry.needs_nodes and not self.draft.data.get("nodes"):
-            return SectionStatus(section)
-        busy = {
-            NODES: self.live.busy,
-            REVIEW: self.preflight.state is PreflightStatus.LOOKING,
-        }
-        if busy.get(section) or section in self._sections_asked():
-            return SectionStatus(section, SectionState.CHECKING)
-        if section == REVIEW and self.preflight.state is PreflightStatus.FAILED:
-            return SectionStatus(section, SectionState.PROBLEMS, 1)
-        if self.draft.spec is None:
-            return SectionStatus(section)  # a mistake elsewhere keeps the rules from being judged: nothing is known
-        if section == REVIEW and not self.preflight.holds:
-            return SectionStatus(section)
-        return SectionStatus(section, SectionState.OK)
-
-    def _sections_asked(self) -> set[str]:
-        """Sections with a service that hosts are being asked about."""
-        asked = [check for check in services.SERVICE_CHECKS if self.live.service(check.name).asking]
-        return {section_of_field(check.field) for check in asked}
-
-    def _run_status(self) -> SectionStatus:
-        if self.run is None:
-            return SectionStatus(RUN, SectionState.UNUSED)
-        state = self.run.state()
-        problems = _stuck(state)
-        if problems:
-            return SectionStatus(RUN, SectionState.PROBLEMS, problems)
-        if self.run.alive:
-            return SectionStatus(RUN, SectionState.CHECKING)
-        return SectionStatus(RUN, SectionState.OK if state.outcome is RunOutcome.DONE else SectionState.IDLE)
-
-    def _health_status(self) -> SectionStatus:
-        snapshot = self._health.snapshot
-        if snapshot is None:
-            return SectionStatus(HEALTH, SectionState.CHECKING if self._health.asking else SectionState.IDLE)
-        bad = sum(status.newest is not None and not status.state.good for status in snapshot.probes)
-        if snapshot.health is Health.OK:
-            return SectionStatus(HEALTH, SectionState.OK)
-        return SectionStatus(HEALTH, SectionState.PROBLEMS if bad else SectionState.CHECKING, bad)
-
-    def _upkeep_status(self) -> SectionStatus:
-        seen = self.upkeep.snapshot
-        if is_existing(self.draft.data):
-            return SectionStatus(UPKEEP, SectionState.UNUSED)
-        if seen.state is PreflightStatus.LOOKING:
-            return SectionStatus(UPKEEP, SectionState.CHECKING)
-        if seen.state is not PreflightStatus.DONE:
-            return SectionStatus(UPKEEP)
-        soon = sum(line.is_soon(seen.at) for line in seen.certificates.lines)
-        problems = len(seen.late) + len(seen.silent) + soon
-        return SectionStatus(UPKEEP, SectionState.PROBLEMS if problems else SectionState.OK, problems)
-
-
-def _stuck(state: RunState) -> int:
-    counts = state.counts()
-    return counts[StepStatus.FAILED] + counts[StepStatus.ASKING]

@@ -9,7 +9,8 @@ from enum import IntEnum
 from rich.cells import cell_len
 
 from rbdtui.findings import Finding, Severity
-from rbdtui.workbench.review.preflight_view import Preflight, PreflightStatus
+from rbdtui.workbench.review.preflight_view import Preflight
+from rbdtui.workbench.survey import SurveyStatus
 from screens.widgets.canvas import Canvas, Span, Spans, cut_name
 from screens.widgets.frame import signs
 
@@ -59,7 +60,7 @@ def _verdict(name: str, seen: Preflight, worst: Mapping[str, Severity]) -> Verdi
             return Verdict.WARNED
     if name in seen.facts:
         return Verdict.GOOD
-    return Verdict.ASKED if seen.state is PreflightStatus.LOOKING else Verdict.UNKNOWN
+    return Verdict.ASKED if seen.state is SurveyStatus.LOOKING else Verdict.UNKNOWN
 
 
 class NodeChips(Canvas):

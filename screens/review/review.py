@@ -22,7 +22,8 @@ from rbdtui.workbench import sections
 from rbdtui.workbench.draft.acknowledging import acknowledge, withdraw
 from rbdtui.workbench.review import auditing, repairing
 from rbdtui.workbench.review.plan_rows import PlanRow, plan_rows
-from rbdtui.workbench.review.preflight_view import Preflight, PreflightStatus
+from rbdtui.workbench.review.preflight_view import Preflight
+from rbdtui.workbench.survey import SurveyStatus
 from screens.dialogs.recipe import RecipeDialog
 from screens.review.acknowledge import AcknowledgeDialog
 from screens.review.audit import AuditDialog
@@ -179,7 +180,7 @@ class ReviewScreen(SectionScreen):
         seen = self.workbench.preflight
         if self._least is not Severity.INFO and self.workbench.findings:
             return T("review.none_so_grave")
-        if seen.state is PreflightStatus.GIVEN_UP:
+        if seen.state is SurveyStatus.GIVEN_UP:
             return T("review.nothing_until_then")
         return T("review.nothing_found") if seen.holds else ""
 
@@ -221,7 +222,7 @@ class ReviewScreen(SectionScreen):
         if not self.is_mounted or self.program.workbench is None:
             return False
         seen = self.workbench.preflight
-        looking = seen.state is PreflightStatus.LOOKING
+        looking = seen.state is SurveyStatus.LOOKING
         meanings = {
             "check": not looking and self.workbench.active_run is None and not auditing.is_audited(self.workbench),
             "audit": auditing.is_audited(self.workbench),
@@ -262,7 +263,7 @@ class ReviewScreen(SectionScreen):
 
     def _may_repair(self) -> bool:
         workbench = self.workbench
-        looking = workbench.preflight.state is PreflightStatus.LOOKING
+        looking = workbench.preflight.state is SurveyStatus.LOOKING
         return self._view == FINDINGS and not looking and workbench.active_run is None
 
     def _repairs_here(self) -> list[str]:

@@ -11,7 +11,8 @@ from rbdtui.words import T, Text
 from rbdtui.workbench.review.auditing import is_audited
 from rbdtui.workbench.review.plan_rows import PlanRow
 from rbdtui.workbench.review.plan_words import amount_words, slow_words
-from rbdtui.workbench.review.preflight_view import Preflight, PreflightStatus
+from rbdtui.workbench.review.preflight_view import Preflight
+from rbdtui.workbench.survey import SurveyStatus
 from screens.terminal import clock
 
 if TYPE_CHECKING:
@@ -41,14 +42,14 @@ def check_lines(workbench: Workbench) -> tuple[SaidLine, ...]:
     counts = counts_of(workbench.findings)
     time = clock.moment(seen.at)
     match seen.state:
-        case PreflightStatus.NONE:
+        case SurveyStatus.NONE:
             more = T("review.state.none_more") if workbench.findings else T("review.state.none_good")
             return (T("review.state.none"), "bold"), (more, "muted")
-        case PreflightStatus.LOOKING:
+        case SurveyStatus.LOOKING:
             return (_looking(seen), "bold accent"), (T("review.state.looking_more"), "muted")
-        case PreflightStatus.FAILED:
+        case SurveyStatus.FAILED:
             return (T("review.state.failed", time=time), "bold error"), (seen.error or T("review.state.none"), "")
-        case PreflightStatus.GIVEN_UP:
+        case SurveyStatus.GIVEN_UP:
             return (T("review.state.given_up", time=time), "bold warning"), _which_plan(seen)
     errors, warnings = counts[Severity.ERROR], counts[Severity.WARNING]
     look = "bold error" if errors else "bold warning" if warnings else "bold success"
@@ -93,7 +94,7 @@ def next_of_review(workbench: Workbench, *, of_plan: bool = False) -> Text:
         return T("hint.errors_first", count=errors) if errors else T("audit.press")
     if run is not None:
         return T("hint.run_active", run=run.run_id.rpartition("-")[2])
-    if seen.state is PreflightStatus.LOOKING:
+    if seen.state is SurveyStatus.LOOKING:
         return T("hint.check_wait")
     errors = counts_of(workbench.findings)[Severity.ERROR]
     if errors:

@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 
 def rail_entries(workbench: Workbench) -> tuple[RailEntry, ...]:
     """The rail as it stands."""
-    known = {status.section: status for status in workbench.sections()}
+    from rbdtui.workbench.rail import section_statuses  # a start without a site needs nothing of it
+
+    known = {status.section: status for status in section_statuses(workbench)}
     return tuple(
         RailEntry(entry.key, entry.section, known[entry.section].state, known[entry.section].problems)
         for entry in SECTION_SCREENS

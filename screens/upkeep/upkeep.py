@@ -17,7 +17,7 @@ from rbdtui.errors import SentenceError, StepError
 from rbdtui.words import T, Text
 from rbdtui.workbench import sections
 from rbdtui.workbench.draft.operations import is_existing
-from rbdtui.workbench.review.preflight_view import PreflightStatus
+from rbdtui.workbench.survey import SurveyStatus
 from rbdtui.workbench.upkeep import starting
 from rbdtui.workbench.upkeep.certificate_survey import CertificateLine
 from rbdtui.workbench.upkeep.starting import Prepared
@@ -115,7 +115,7 @@ class UpkeepScreen(SectionScreen):
 
     def _begin_if_due(self) -> None:
         """What a run has changed is asked anew once it has ended."""
-        idle = self._seen.state is PreflightStatus.NONE and self.workbench.active_run is None
+        idle = self._seen.state is SurveyStatus.NONE and self.workbench.active_run is None
         if self.is_mounted and self.is_current and self._anything_there and idle:
             self._begin()
 
@@ -135,7 +135,7 @@ class UpkeepScreen(SectionScreen):
             return T("upkeep.not_ours")
         if seen.error is not None:
             return seen.error
-        if seen.state is PreflightStatus.LOOKING:
+        if seen.state is SurveyStatus.LOOKING:
             return T("upkeep.looking")
         if self._anything_there:
             return T("upkeep.busy") if self.workbench.active_run is not None else T("upkeep.locked")
@@ -253,7 +253,7 @@ class UpkeepScreen(SectionScreen):
         said, seen = super().head_right(), self._seen
         if said or not seen.at:
             return said
-        if seen.state is PreflightStatus.LOOKING:
+        if seen.state is SurveyStatus.LOOKING:
             return str(T("upkeep.asking"))
         return str(T("health_screen.asked_at", time=clock.moment(seen.at)))
 

@@ -18,8 +18,8 @@ from rbdtui.engine.events import RunOutcome, StepFailed  # noqa: E402
 from rbdtui.probes.model import Health  # noqa: E402
 from rbdtui.words import T, switch_language  # noqa: E402
 from rbdtui.workbench.live.live import LiveState  # noqa: E402
-from rbdtui.workbench.review.preflight_view import PreflightStatus  # noqa: E402
 from rbdtui.workbench.sections import BALANCER, HEALTH, NODES, REVIEW, ROLES, RUN, UPKEEP  # noqa: E402
+from rbdtui.workbench.survey import SurveyStatus  # noqa: E402
 from screens.app import RbdTuiApp, Start  # noqa: E402
 from screens.dialogs.faults import FaultsDialog  # noqa: E402
 from screens.dialogs.leave import LeaveDialog  # noqa: E402
@@ -136,7 +136,7 @@ async def retries_what_failed_until_all_is_done(operator: Operator) -> None:
 async def takes_a_snapshot_and_finds_it(operator: Operator) -> None:
     upkeep = operator.workbench.upkeep
     await operator.goes_to("w", UPKEEP)
-    await operator.until(lambda: upkeep.snapshot.state is PreflightStatus.DONE)
+    await operator.until(lambda: upkeep.snapshot.state is SurveyStatus.DONE)
     assert not upkeep.snapshot.snapshots
     assert [line.node for line in upkeep.snapshot.servers if line.stays is None], "one of three may go"
     await operator.press("t")

@@ -18,6 +18,7 @@ env.prepare(slow_link=False, color=True)
 
 from rbdtui.engine.events import RunnerStarted, RunOutcome, StepFailed, StepFinished  # noqa: E402 - Textual reads the environment at import
 from rbdtui.probes.model import Health  # noqa: E402
+from rbdtui.profiles import KUBERNETES_ONLY, PROFILES  # noqa: E402
 from rbdtui.workbench.draft.operations import text_at  # noqa: E402
 from rbdtui.workbench.live.live import LiveState  # noqa: E402
 from rbdtui.workbench.sections import BALANCER, HEALTH, NODES, REVIEW, ROLES, RUN, SITE  # noqa: E402
@@ -34,7 +35,7 @@ from screens.shell.base import SectionScreen  # noqa: E402
 from screens.start.new_site import NewSiteDialog  # noqa: E402
 from screens.start.start import StartScreen  # noqa: E402
 from screens.terminal.settings import Settings  # noqa: E402
-from screens.widgets.field import Field, TextLine  # noqa: E402
+from screens.widgets.field import Choice, Field, TextLine  # noqa: E402
 from tests.e2e.lab_site import PASSPHRASE, LabSite  # noqa: E402
 from tests.e2e.operator import Operator  # noqa: E402
 from tests.lab import Lab  # noqa: E402
@@ -86,8 +87,15 @@ async def makes_a_site(operator: Operator, lab: Lab) -> None:
     await operator.sees(StartScreen)
     await operator.press("n")
     await operator.sees(NewSiteDialog)
-    await operator.press("ctrl+u", *NAME, "tab", "tab", "left", "enter")
+    await operator.press("ctrl+u", *NAME, "tab", "tab")
+    profile = operator.app.screen.query_one("#profile", Choice)
+    for _ in PROFILES:
+        if profile.line.value == KUBERNETES_ONLY.name:
+            break
+        await operator.press("right")
+    await operator.press("enter")
     await operator.until(lambda: isinstance(operator.app.screen, SectionScreen))
+    assert operator.workbench.draft.data["profile"] == KUBERNETES_ONLY.name
     await operator.goes_to("0", SITE)
     await fills_in(operator, "bundle", str(lab.bundle))
     await fills_in(operator, "ssh.user", "root")

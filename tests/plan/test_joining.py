@@ -291,7 +291,7 @@ async def test_etcd_and_control_plane_apart_come_up_together_and_again_while_one
 
 async def ready(at: Bench, asked: str) -> set[str]:
     """Nodes that are ready, once node1 counts as gone."""
-    await at.fleet.tempo.sleep(60.0)
+    await at.fleet.pace.sleep(60.0)
     return {name for name, node in (await nodes_seen_by(at.context.hosts[asked])).nodes.items() if node.is_ready}
 
 

@@ -27,7 +27,6 @@ from rbdtui.plan.snapshots import (
     copies_kept,
     copy_file,
     is_snapshot_name,
-    snapshot_directory,
     snapshots_on,
     surplus_copies,
 )
@@ -35,7 +34,7 @@ from rbdtui.plan.step import Plan, StepContext
 from rbdtui.plan.steps.snapshot import CopySnapshot, PruneCopies, PruneSnapshots, TakeSnapshot
 from rbdtui.sealed_file import Sealing, unseal
 from rbdtui.simulator.kubernetes.snapshots import DIRECTORY
-from rbdtui.spec.snapshot_schedule import gap_of
+from rbdtui.spec.snapshot_schedule import gap_of, snapshot_directory
 from rbdtui.transport.scripts import script
 from tests.plan.support import Bench, bench, carry_out, spec_of
 from tests.plan.walk import walk

@@ -126,7 +126,7 @@ async def test_a_setting_that_is_skipped_ends_the_wait_until_it_is_put_right(tmp
                 await settle(StartFirstServer("node1"), context)
             assert (caught.value.code, caught.value.retryable) == ("rke2_unknown_setting", False)
             assert "--no-such-flag" in caught.value.evidence
-            await at.fleet.tempo.sleep(30.0)
+            await at.fleet.pace.sleep(30.0)
             assert not (await StartFirstServer("node1").pending(context)).is_done, "although RKE2 runs"
         await carry_out(ConfigureRke2("node1"), at.context)
         await carry_out(StartFirstServer("node1"), at.context)
@@ -175,7 +175,7 @@ async def test_an_address_that_is_away_for_a_minute_is_waited_for(
         await at.machine().systemd.stop("keepalived")
         starting = asyncio.create_task(carry_out(kind(node), at.context))
         await until(lambda: any("failed to get CA certs" in line for line in at.heard.lines))
-        await at.fleet.tempo.sleep(60.0)
+        await at.fleet.pace.sleep(60.0)
         assert not starting.done()
         at.machine().start_unit("keepalived")
         await starting

@@ -15,7 +15,7 @@ from rbdtui.probes import api
 from rbdtui.probes.api import ask_api
 from rbdtui.probes.cluster import ClusterView, KubeNode, ask_cluster, judge_node, read_kubectl_lines, read_nodes
 from rbdtui.probes.model import ProbeKey, ProbeState
-from rbdtui.probes.ways import Limits, ProbeRoutes, Readiness, Reply, Target
+from rbdtui.probes.routes import Limits, ProbeRoutes, Readiness, Reply, Target
 from rbdtui.transport.base import CommandResult, Reach
 from tests.probes import targets
 from tests.probes.standin import Network, StandIn

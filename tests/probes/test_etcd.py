@@ -16,7 +16,7 @@ from rbdtui.probes.etcd import (
     read_gateway_answers,
 )
 from rbdtui.probes.model import ProbeState
-from rbdtui.probes.ways import Limits, ProbeRoutes, Readiness
+from rbdtui.probes.routes import Limits, ProbeRoutes, Readiness
 from rbdtui.transport.base import ConnectRefusedError, Reach
 from tests.probes import targets
 from tests.probes.standin import StandIn

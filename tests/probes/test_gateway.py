@@ -10,7 +10,7 @@ import pytest
 from rbdtui.probes import gateway
 from rbdtui.probes.gateway import PortAnswer, certificate_names, judge_port, port_question
 from rbdtui.probes.model import Answer, Expectation, ProbeKey, ProbeState
-from rbdtui.probes.ways import Limits, Reply, Target
+from rbdtui.probes.routes import Limits, Reply, Target
 from rbdtui.probes.wire import Place, ProbeFailure, WireError
 from rbdtui.profiles import RAINBOND_6, Reach
 from tests.probes import targets

@@ -15,7 +15,7 @@ from rbdtui.probes.cluster import ask_cluster, read_nodes
 from rbdtui.probes.etcd import EtcdSilence, read_gateway_answers
 from rbdtui.probes.gateway import certificate_names
 from rbdtui.probes.host_sample import parse_sample
-from rbdtui.probes.ways import Target
+from rbdtui.probes.routes import Target
 from rbdtui.probes.wire import Place, WireError, http_get
 from rbdtui.transport.base import CommandResult
 from tests.probes.targets import Authority, serve

@@ -15,8 +15,8 @@ import pytest
 from rbdtui.probes.hysteresis import Hysteresis
 from rbdtui.probes.model import Health, HealthEvent, HealthSnapshot, ProbeState
 from rbdtui.probes.monitor import HealthMonitor, watch_gateway
+from rbdtui.probes.routes import Limits
 from rbdtui.probes.settings import Cadence, Settings
-from rbdtui.probes.ways import Limits
 from rbdtui.profiles import RAINBOND_6, Reach
 from rbdtui.spec.model import ClusterSpec
 from rbdtui.transport.base import ConnectTimeoutError, LoginRefusedError

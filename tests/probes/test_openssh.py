@@ -9,7 +9,7 @@ import pytest
 
 from rbdtui.probes.etcd import METRICS_PORT, EtcdMember, ask_member
 from rbdtui.probes.host_sample import take_sample
-from rbdtui.probes.ways import Limits, ProbeRoutes, Readiness, Target
+from rbdtui.probes.routes import Limits, ProbeRoutes, Readiness, Target
 from rbdtui.probes.wire import HttpAnswer, Place, ProbeFailure, http_get
 from rbdtui.transport.base import Host
 from rbdtui.transport.pool import HostPool

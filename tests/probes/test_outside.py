@@ -13,8 +13,8 @@ from rbdtui.probes import admin_port, image_registry, mysql
 from rbdtui.probes.model import Answer, ProbeState
 from rbdtui.probes.mysql_login import Login
 from rbdtui.probes.question import ProbeContext, Question
+from rbdtui.probes.routes import Limits, ProbeRoutes, Readiness
 from rbdtui.probes.settings import Settings
-from rbdtui.probes.ways import Limits, ProbeRoutes, Readiness
 from rbdtui.spec.model import ClusterSpec
 from rbdtui.transport.base import ConnectTimeoutError, Reach
 from tests.checks.test_mysql_hostile import after_login, error, packet, says, served

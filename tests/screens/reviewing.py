@@ -15,7 +15,8 @@ from rbdtui.plan.preview import PreviewedStep
 from rbdtui.plan.step import Change, ChangeKind, Plan, StepKind
 from rbdtui.spec.model import ClusterSpec
 from rbdtui.words import T, Text
-from rbdtui.workbench.review.preflight_view import Preflight, PreflightStatus
+from rbdtui.workbench.review.preflight_view import Preflight
+from rbdtui.workbench.survey import SurveyStatus
 from rbdtui.workbench.workbench import Workbench
 from tests.screens.answers import answered, denied, facts_of, weak
 from tests.screens.conftest import bench, make_site
@@ -158,7 +159,7 @@ def _good(workbench: Workbench) -> Preflight:
     assert spec is not None
     facts, findings = checked(spec)
     return Preflight(
-        PreflightStatus.DONE, tuple(findings), facts, len(spec.nodes), build_plan(spec, facts), at=T0,
+        SurveyStatus.DONE, tuple(findings), facts, len(spec.nodes), build_plan(spec, facts), at=T0,
         of=workbench.draft.fingerprint,
     )  # fmt: skip
 
@@ -166,7 +167,7 @@ def _good(workbench: Workbench) -> Preflight:
 def _looking(workbench: Workbench) -> Preflight:
     good = _good(workbench)
     early = dict(list(good.facts.items())[:-1])
-    return replace(good, state=PreflightStatus.LOOKING, facts=early, plan=None, at=0.0)
+    return replace(good, state=SurveyStatus.LOOKING, facts=early, plan=None, at=0.0)
 
 
 def _bad(workbench: Workbench) -> Preflight:
@@ -191,12 +192,12 @@ def _warned(workbench: Workbench) -> Preflight:
 
 def _failed(workbench: Workbench) -> Preflight:
     return replace(
-        _looking(workbench), state=PreflightStatus.FAILED, at=T0, error=T("site.no_vault", path="site-a")
+        _looking(workbench), state=SurveyStatus.FAILED, at=T0, error=T("site.no_vault", path="site-a")
     )  # fmt: skip
 
 
 def _given_up(workbench: Workbench) -> Preflight:
-    return replace(_looking(workbench), state=PreflightStatus.GIVEN_UP, at=T0)
+    return replace(_looking(workbench), state=SurveyStatus.GIVEN_UP, at=T0)
 
 
 def _outdated(workbench: Workbench) -> Preflight:

@@ -22,6 +22,7 @@ from rbdtui.workbench.live.bundle_view import BundleLook
 from rbdtui.workbench.live.live import LiveSnapshot
 from rbdtui.workbench.live.service_words import age_words, words_of
 from rbdtui.workbench.live.services import ServiceLook
+from rbdtui.workbench.rail import section_statuses
 from rbdtui.workbench.sections import SECTIONS, Section, section_of_field
 from rbdtui.workbench.workbench import Workbench
 from screens.dialogs.yaml_text import YamlDialog
@@ -262,7 +263,7 @@ async def test_a_section_that_the_profile_lacks_says_why_and_its_rest_can_be_del
         await pilot.press("d")
         await drawn(pilot)
         assert "etcd" not in workbench.draft.data
-        assert {status.section: status.state for status in workbench.sections()}["etcd"] == "unused"
+        assert {status.section: status.state for status in section_statuses(workbench)}["etcd"] == "unused"
         workbench.change(lambda data: data.update(profile="rainbond-5.17"))
         await drawn(pilot)
         assert pilot.app.screen.query_one(DeclaredForm).display
@@ -283,7 +284,7 @@ async def test_trying_another_profile_or_distribution_loses_nothing_and_says_wha
         await drawn(pilot)
         assert workbench.draft.data["profile"] == "kubernetes-only"
         assert not {"mysql", "registry"} & workbench.draft.data.keys()
-        states = {status.section: status.state for status in workbench.sections()}
+        states = {status.section: status.state for status in section_statuses(workbench)}
         assert (states["mysql"], states["registry"]) == ("unused", "unused")
         waits = str(verdict(pilot, "profile").hint)
         assert catalogue(language)["section.registry"] in waits

@@ -19,6 +19,7 @@ from rbdtui.engine.inputs import spec_digest
 from rbdtui.engine.logs import log_file
 from rbdtui.engine.state import StepStatus
 from rbdtui.site import Site
+from rbdtui.workbench.rail import section_statuses
 from rbdtui.workbench.sections import HEALTH, NODES, REVIEW, ROLES, SectionState
 from rbdtui.workbench.workbench import Workbench
 from tests.screens import healths
@@ -69,7 +70,7 @@ def look_again(site: Site, *, checked: bool = True) -> Workbench:
 
 def nothing_is_wrong(workbench: Workbench) -> bool:
     """Whether no section tells of a mistake."""
-    return not any(section.state is SectionState.PROBLEMS for section in workbench.sections())
+    return not any(section.state is SectionState.PROBLEMS for section in section_statuses(workbench))
 
 
 def put_run(site: Site, until_s: float) -> None:

@@ -20,8 +20,9 @@ from rbdtui.plan.step import Change, ChangeKind
 from rbdtui.words import T
 from rbdtui.workbench.review import repairing
 from rbdtui.workbench.review.finding_groups import places_of
-from rbdtui.workbench.review.preflight_view import Preflight, PreflightStatus
+from rbdtui.workbench.review.preflight_view import Preflight
 from rbdtui.workbench.sections import NODES, REVIEW, RUN, SITE
+from rbdtui.workbench.survey import SurveyStatus
 from rbdtui.workbench.workbench import Workbench
 from screens.dialogs.recipe import RecipeDialog
 from screens.review.finding_list import FindingList, rows_of
@@ -157,24 +158,24 @@ async def test_a_check_saves_first_and_asks_the_servers(opened: Opened, home: Pa
         await show(pilot, "c")
         await until(pilot, lambda: isinstance(pilot.app.screen, SaveDialog))
         await press(pilot, "escape")
-        assert preflight(pilot).state is PreflightStatus.NONE, "checked without the plan having been saved"
+        assert preflight(pilot).state is SurveyStatus.NONE, "checked without the plan having been saved"
         await press(pilot, "c")
         await until(pilot, lambda: isinstance(pilot.app.screen, SaveDialog))
         await press(pilot, "enter")
-        await until(pilot, lambda: preflight(pilot).state is not PreflightStatus.NONE)
+        await until(pilot, lambda: preflight(pilot).state is not SurveyStatus.NONE)
         assert "name: first" in workbench.site.spec_file.read_text()
-        await until(pilot, lambda: preflight(pilot).state is not PreflightStatus.LOOKING, limit_s=30)
+        await until(pilot, lambda: preflight(pilot).state is not SurveyStatus.LOOKING, limit_s=30)
         assert any(finding.place.node == "first" for finding in preflight(pilot).findings), "nobody was asked"
 
 
 async def test_escape_gives_a_check_up_and_keeps_what_it_found(opened: Opened, home: Path) -> None:
     workbench = in_state(home, "bad")
-    workbench.show_preflight(replace(workbench.preflight, state=PreflightStatus.LOOKING, plan=None))
+    workbench.show_preflight(replace(workbench.preflight, state=SurveyStatus.LOOKING, plan=None))
     async with opened(workbench) as pilot:
         screen = await show(pilot)
         assert "Esc cancels" in hint(pilot)
         await press(pilot, "escape")
-        assert preflight(pilot).state is PreflightStatus.GIVEN_UP
+        assert preflight(pilot).state is SurveyStatus.GIVEN_UP
         assert screen.query_one(FindingList).finding is not None
 
 

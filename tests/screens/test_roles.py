@@ -9,6 +9,7 @@ from textual.pilot import Pilot
 from textual.widgets import Static
 
 from rbdtui.site import Site
+from rbdtui.workbench.rail import section_statuses
 from rbdtui.workbench.roles import roles_of
 from rbdtui.workbench.sections import ROLES
 from screens.roles.presets import PresetsDialog
@@ -94,7 +95,7 @@ async def test_a_wrong_number_of_members_is_the_sections_own_problem(opened: Ope
         await press(pilot, "right", "space")
         workbench = program(pilot).workbench
         assert workbench is not None
-        (roles,) = [status for status in workbench.sections() if status.section == ROLES]
+        (roles,) = [status for status in section_statuses(workbench) if status.section == ROLES]
         assert roles.problems >= 1
 
 
@@ -172,7 +173,7 @@ async def test_how_many_have_each_role_and_whether_that_will_do(opened: Opened, 
         assert foot(screen)["gateway"] == "0 ✗"
         workbench = program(pilot).workbench
         assert workbench is not None
-        (roles,) = [status for status in workbench.sections() if status.section == ROLES]
+        (roles,) = [status for status in section_statuses(workbench) if status.section == ROLES]
         assert roles.problems == 1
 
 

@@ -19,8 +19,9 @@ from rbdtui.plan.steps.restore import HaltServer
 from rbdtui.site import Site
 from rbdtui.spec.model import Role
 from rbdtui.words import T
-from rbdtui.workbench.review.preflight_view import PreflightStatus
+from rbdtui.workbench.rail import section_statuses
 from rbdtui.workbench.sections import UPKEEP, SectionState
+from rbdtui.workbench.survey import SurveyStatus
 from rbdtui.workbench.upkeep import starting
 from rbdtui.workbench.upkeep.certificate_survey import CertificateLine, Certificates
 from rbdtui.workbench.upkeep.starting import Prepared
@@ -61,7 +62,7 @@ def well() -> Upkeep:
         SnapshotLine(CUT, AT - 100_000, 24_000_000, SnapshotState.CUT, ("server2",)),
     )
     servers = (server("server1"), server("server2"), server("server3"), server("agent1", None))
-    return Upkeep(PreflightStatus.DONE, snapshots, (), {}, servers, certificates(), at=AT)
+    return Upkeep(SurveyStatus.DONE, snapshots, (), {}, servers, certificates(), at=AT)
 
 
 def certificates() -> Certificates:
@@ -151,7 +152,7 @@ async def test_certificates_that_end_soon_are_counted_and_renewed_once_agreed_to
     soon = replace(certificates().lines[0], end=AT + 5 * DAY)
     async with opened(workbench) as pilot:
         screen = await show(pilot, replace(well(), certificates=Certificates((soon,), {"server3": T("upkeep.silent")})))
-        status = next(each for each in workbench.sections() if each.section == UPKEEP)
+        status = next(each for each in section_statuses(workbench) if each.section == UPKEEP)
         assert (status.state, status.problems) == (SectionState.PROBLEMS, 1)
         assert not screen.check_action("renew", ()), "only where they are listed"
         await press(pilot, "left")
@@ -173,12 +174,12 @@ async def test_before_there_is_a_cluster_it_says_what_comes_first(opened: Opened
             assert not screen.check_action(action, ())
         await press(pilot, "t", "enter", "d", "v")
         assert pilot.app.screen is screen
-        assert workbench.upkeep.snapshot.state is PreflightStatus.NONE, "nobody was asked"
+        assert workbench.upkeep.snapshot.state is SurveyStatus.NONE, "nobody was asked"
 
 
 async def test_a_cluster_of_others_and_an_empty_list_have_their_sentences(opened: Opened, site: Site) -> None:
     async with opened(bench(site)) as pilot:
-        screen = await show(pilot, Upkeep(PreflightStatus.FAILED, error=T("upkeep.not_ours"), at=AT))
+        screen = await show(pilot, Upkeep(SurveyStatus.FAILED, error=T("upkeep.not_ours"), at=AT))
         assert "not installed by" in " ".join(program(pilot).text_on_screen().split())
         assert not screen.check_action("take", ())
         await show(pilot, replace(well(), snapshots=()))
@@ -191,7 +192,7 @@ async def test_the_rail_counts_what_is_wrong(opened: Opened, site: Site) -> None
     workbench = bench(site)
 
     def status() -> tuple[SectionState, int]:
-        found = next(each for each in workbench.sections() if each.section == UPKEEP)
+        found = next(each for each in section_statuses(workbench) if each.section == UPKEEP)
         return found.state, found.problems
 
     async with opened(workbench) as pilot:
@@ -200,6 +201,9 @@ async def test_the_rail_counts_what_is_wrong(opened: Opened, site: Site) -> None
         assert status() == (SectionState.OK, 0)
         await show(pilot, server_dead())
         assert status() == (SectionState.PROBLEMS, 2)
+        refusing = [replace(each, etcd=EtcdView(errors=("connection refused",))) for each in well().servers[:3]]
+        await show(pilot, replace(well(), servers=(*refusing, well().servers[3])))
+        assert status() == (SectionState.PROBLEMS, 3), "members that refuse were taken for well"
         workbench.upkeep.outdate()
         assert status() == (SectionState.IDLE, 0)
 

@@ -36,7 +36,7 @@ def bare_cluster(fleet: SimulatedFleet) -> Cluster:
         cluster.api_running[name] = frozenset({str(machine.ip)})
         fleet.network.clusters[name] = cluster
         machine.images = dict.fromkeys(images(), "sha256:1")
-        node = KubeNode(name, machine, {"kubernetes.io/hostname": name}, 1.7e9, fleet.tempo.now_s, plumbed=True)
+        node = KubeNode(name, machine, {"kubernetes.io/hostname": name}, 1.7e9, fleet.pace.now_s, plumbed=True)
         cluster.nodes[name] = node
     return cluster
 
@@ -116,10 +116,10 @@ async def working(cluster: Cluster) -> AsyncIterator[None]:
     async def control() -> None:
         while True:
             for node in cluster.nodes.values():
-                node.beat_s = cluster.network.tempo.now_s
+                node.beat_s = cluster.network.pace.now_s
             controllers.step()
             operator.step()
-            await cluster.network.tempo.sleep(0.5)
+            await cluster.network.pace.sleep(0.5)
 
     tasks = [asyncio.create_task(control())]
     tasks += [asyncio.create_task(Kubelet(cluster, each, each.name, BEHAVIOURS).run()) for each in machines]

@@ -204,7 +204,7 @@ async def test_a_watch_tells_what_happens_from_a_version_on(api: Api) -> None:
 async def test_who_wants_bookmarks_is_told_how_far_a_watch_has_come(api: Api, cluster: Cluster) -> None:
     """A watch that tells nothing still gets newer than what the server remembers."""
     version = (await api.good("GET", CONFIG_MAPS))["metadata"]["resourceVersion"]
-    cluster.network.tempo.speed = 100.0
+    cluster.network.pace.speed = 100.0
     await api.good("POST", "/api/v1/namespaces/default/secrets", {"metadata": {"name": "none of its business"}})
     for query, kinds in (("&allowWatchBookmarks=true", {"BOOKMARK"}), ("", set())):
         query = f"?watch=true&resourceVersion={version}&timeoutSeconds=0.3{query}"

@@ -293,7 +293,7 @@ async def test_a_taken_port_of_another_program_is_waited_for(log_in: Login, bund
         machine.listen(port, "squatter")
         configure(machine)
         machine.start_unit("rke2-server")
-        await fleet.tempo.sleep(40.0)
+        await fleet.pace.sleep(40.0)
         assert "address already in use" not in journal(machine, "rke2-server")
         assert fleet.network.clusters["node1"].nodes == {}
         machine.unlisten(port)
@@ -414,7 +414,7 @@ async def test_the_bundled_ingress_takes_the_webs_ports_unless_it_is_off(
         configure(machine, **settings)
         assert await start(hosts["node1"], "rke2-server") == 0
         await eventually_ready(hosts["node1"], {"node1"})
-        await fleet.tempo.sleep(6.0)
+        await fleet.pace.sleep(6.0)
         assert [machine.listener("127.0.0.1", port) is not None for port in (80, 443)] == [taken, taken]
 
 

@@ -61,7 +61,7 @@ async def test_the_address_moves_when_its_holder_dies_and_stays_when_it_returns(
         await eventually(lambda: holders(fleet) == ["node2"])
         await fleet.power_on("node1")
         await eventually(lambda: len(fleet.network.speakers) == 3)
-        await fleet.tempo.sleep(10)
+        await fleet.pace.sleep(10)
         assert holders(fleet) == ["node2"]
 
 

@@ -17,7 +17,7 @@ import pytest
 from rbdtui.simulator.call import BytesInput, Call
 from rbdtui.simulator.machine import Machine, User
 from rbdtui.simulator.network import Network
-from rbdtui.simulator.tempo import SimClock
+from rbdtui.simulator.pace import Pace
 from rbdtui.simulator.verbs import VERBS
 from rbdtui.transport.scripts import script
 
@@ -123,7 +123,7 @@ class Both:
         self.directory = str(directory)
         name = pwd.getpwuid(os.getuid()).pw_name
         users = tuple(User(known) for known in {name, grp.getgrgid(os.getgid()).gr_name})
-        self.machine = Machine("m", IPv4Interface("127.77.0.11/24"), Network(SimClock(), 1), users)
+        self.machine = Machine("m", IPv4Interface("127.77.0.11/24"), Network(Pace(), 1), users)
         self.machine.files.mkdir(self.directory)
 
     def really(self, step: Step) -> tuple[int, bytes]:

@@ -68,6 +68,12 @@ CASES = [
 ]
 
 
+def test_a_server_that_is_missing_is_told_with_those_there_are() -> None:
+    _, findings = judged(PLAN.replace("server: data1", "server: data2"))
+    (missing,) = (finding for finding in findings if finding.code == "RBD-MADE-004")
+    assert "(n1, n2, n3, data1)" in str(missing.message)
+
+
 @pytest.mark.parametrize(("code", "replacements", "field"), CASES)
 def test_each_mistake_is_found_at_its_place(code: str, replacements: list[tuple[str, str]], field: str) -> None:
     text = PLAN

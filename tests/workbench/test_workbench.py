@@ -19,9 +19,11 @@ from rbdtui.workbench.background import BackgroundLoop
 from rbdtui.workbench.draft import operations
 from rbdtui.workbench.live.live import LiveState
 from rbdtui.workbench.passphrase import HeldPassphrase
-from rbdtui.workbench.review.preflight_view import Preflight, PreflightStatus
+from rbdtui.workbench.rail import section_statuses
+from rbdtui.workbench.review.preflight_view import Preflight
 from rbdtui.workbench.sections import BALANCER, HEALTH, NODES, REVIEW, ROLES, RUN, SITE, SectionState
 from rbdtui.workbench.site_list import make_site
+from rbdtui.workbench.survey import SurveyStatus
 from rbdtui.workbench.workbench import Workbench
 from tests import waiting
 
@@ -69,8 +71,8 @@ async def test_preflight_gives_facts_a_plan_and_a_preview(fleet: SimulatedFleet,
     try:
         workbench.passphrases.give(PASSPHRASE)
         workbench.start_preflight()
-        assert {s.section: s.state for s in workbench.sections()}[REVIEW] is SectionState.CHECKING
-        await until(lambda: workbench.preflight.state is not PreflightStatus.LOOKING)
+        assert {s.section: s.state for s in section_statuses(workbench)}[REVIEW] is SectionState.CHECKING
+        await until(lambda: workbench.preflight.state is not SurveyStatus.LOOKING)
         assert workbench.preflight.error is None
         plan = workbench.preflight.plan
         assert plan is not None
@@ -86,7 +88,7 @@ async def test_preflight_gives_facts_a_plan_and_a_preview(fleet: SimulatedFleet,
         assert workbench.preflight.holds
         workbench.start_preflight()
         workbench.give_up_preflight()
-        assert workbench.preflight.state is PreflightStatus.GIVEN_UP
+        assert workbench.preflight.state is SurveyStatus.GIVEN_UP
     finally:
         workbench.close()
 
@@ -134,19 +136,19 @@ async def test_typing_on_asks_only_about_the_last_word(fleet: SimulatedFleet, tm
 async def test_the_rail_tells_each_section(fleet: SimulatedFleet, tmp_path: Path) -> None:
     workbench = Workbench.open(write_demo_site(tmp_path / "site", fleet).path, HeldPassphrase(), ask_servers=False)
     try:
-        state = {status.section: status for status in workbench.sections()}
+        state = {status.section: status for status in section_statuses(workbench)}
         assert {state[name].state for name in (SITE, NODES, ROLES, BALANCER)} == {SectionState.OK}
         assert state[RUN].state is SectionState.UNUSED
         assert state[HEALTH].state is SectionState.IDLE
         workbench.change(lambda data: data.update(bundle="/nowhere"))
         workbench.change(lambda data: data["gateway"].update(vip="127.77.0.11/24"))
         workbench.change(lambda data: data["nodes"][1].update(roles=[]))
-        state = {status.section: status for status in workbench.sections()}
+        state = {status.section: status for status in section_statuses(workbench)}
         assert state[SITE].state is not SectionState.OK
         assert state[ROLES].state is SectionState.PROBLEMS
         assert state[REVIEW].problems >= state[ROLES].problems > 0
         workbench.change(lambda data: data.update(nodes=[]))
-        state = {status.section: status for status in workbench.sections()}
+        state = {status.section: status for status in section_statuses(workbench)}
         assert {state[ROLES].state, state[BALANCER].state} <= {SectionState.IDLE, SectionState.PROBLEMS}
     finally:
         workbench.close()
@@ -197,7 +199,7 @@ def test_what_was_found_before_the_servers_changed_never_holds_again(tmp_path: P
     site = make_site(tmp_path / "site", name="site-a", profile="kubernetes-only")
     workbench = Workbench.open(site.path, HeldPassphrase(), ask_servers=False)
     try:
-        workbench.show_preflight(Preflight(PreflightStatus.DONE, of=workbench.draft.fingerprint))
+        workbench.show_preflight(Preflight(SurveyStatus.DONE, of=workbench.draft.fingerprint))
         assert workbench.preflight.holds
         workbench.trust([])
         assert not workbench.preflight.holds
@@ -212,7 +214,7 @@ def test_a_run_that_has_ended_outdates_what_was_checked_before_it(tmp_path: Path
     site = make_site(tmp_path / "site", name="site-a", profile="kubernetes-only")
     workbench = Workbench.open(site.path, HeldPassphrase(), ask_servers=False)
     try:
-        workbench.show_preflight(Preflight(PreflightStatus.DONE, of=workbench.draft.fingerprint))
+        workbench.show_preflight(Preflight(SurveyStatus.DONE, of=workbench.draft.fingerprint))
         workbench._run_was_alive = True  # there was a run in hand, and there is none any more
         workbench._tell()
         assert not workbench.preflight.holds
@@ -229,7 +231,7 @@ def test_a_section_is_not_good_while_a_mistake_elsewhere_keeps_it_from_being_jud
             workbench.change(partial(operations.put_in_node, index=number, name="address", value=f"10.0.0.{number}"))
         workbench.change(lambda data: operations.put_in_node(data, 0, "address", "10.0.0"))
         assert workbench.draft.spec is None
-        assert SectionState.OK not in {status.state for status in workbench.sections()}
+        assert SectionState.OK not in {status.state for status in section_statuses(workbench)}
     finally:
         workbench.close()
 

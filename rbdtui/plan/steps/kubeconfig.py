@@ -12,7 +12,7 @@ from rbdtui.plan.step import Change, ChangeKind, Pending, Step, StepContext, Ste
 from rbdtui.plan.steps.finish import server_names
 from rbdtui.plan.waiting import wait_for
 from rbdtui.probes.api import refusal, use
-from rbdtui.probes.ways import Limits, ProbeRoutes, Readiness, Target
+from rbdtui.probes.routes import Limits, ProbeRoutes, Readiness, Target
 from rbdtui.transport.base import TransportError
 from rbdtui.transport.files import read_start
 from rbdtui.words import T

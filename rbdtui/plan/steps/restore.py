@@ -19,7 +19,6 @@ from rbdtui.plan.snapshots import (
     copies_in,
     copy_file,
     parts_of,
-    snapshot_directory,
     snapshots_on,
 )
 from rbdtui.plan.step import Change, ChangeKind, Pending, Step, StepClass, StepContext, StepError
@@ -28,6 +27,7 @@ from rbdtui.plan.steps.rke2_words import Progress
 from rbdtui.sealed_file import SealedFileError, unseal
 from rbdtui.sizes import size_of
 from rbdtui.spec.model import Role
+from rbdtui.spec.snapshot_schedule import snapshot_directory
 from rbdtui.transport.jobs import run_job
 from rbdtui.transport.meter import Meter
 from rbdtui.transport.scripts import script

@@ -23,13 +23,13 @@ from rbdtui.plan.snapshots import (
     delete_copy,
     is_snapshot_name,
     parts_of,
-    snapshot_directory,
     snapshots_on,
     surplus_copies,
 )
 from rbdtui.plan.step import Change, ChangeKind, Pending, Step, StepClass, StepContext, StepError
 from rbdtui.sealed_file import SealedFileError, Sealing, file_size_for
 from rbdtui.sizes import size_of
+from rbdtui.spec.snapshot_schedule import snapshot_directory
 from rbdtui.transport.jobs import run_job
 from rbdtui.transport.meter import Meter
 from rbdtui.transport.scripts import script

@@ -135,7 +135,7 @@ class _Api:
 
         Who wants to be told how far the server has come is told now and then, and at the end.
         """
-        store, tempo = self._store, self._cluster.network.tempo
+        store, pace = self._store, self._cluster.network.pace
         version = store.version
         if begin in {"", "0"}:
             for item in store.listed(target.kind, target.namespace):
@@ -143,9 +143,9 @@ class _Api:
                     yield _event("ADDED", item)
         else:
             version = int(begin)
-        end_s = tempo.now_s + limit_s * tempo.speed
-        mark_s = tempo.now_s + _BOOKMARK_S
-        while tempo.now_s < end_s:
+        end_s = pace.now_s + limit_s * pace.speed
+        mark_s = pace.now_s + _BOOKMARK_S
+        while pace.now_s < end_s:
             if not self._cluster.serves(self._machine):
                 await store.wait(store.version, _POLL_S)
                 continue
@@ -159,8 +159,8 @@ class _Api:
                 version = change.version
                 if seen := _seen(change, target, matches):
                     yield seen
-            if marked and tempo.now_s >= mark_s:
-                mark_s = tempo.now_s + _BOOKMARK_S
+            if marked and pace.now_s >= mark_s:
+                mark_s = pace.now_s + _BOOKMARK_S
                 yield _bookmark(target.kind, version)
             await store.wait(version, _POLL_S)
         if marked:

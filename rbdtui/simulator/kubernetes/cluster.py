@@ -166,7 +166,7 @@ class Cluster:
 
     def ready(self, node: KubeNode) -> str:
         """The status of the Ready condition."""
-        if self.network.tempo.now_s - node.beat_s > GRACE_S:
+        if self.network.pace.now_s - node.beat_s > GRACE_S:
             return "Unknown"
         return "True" if node.plumbed else "False"
 

@@ -236,11 +236,11 @@ class Controllers:
         if done >= wanted:
             status |= {"active": 0, "conditions": [condition("Complete", True)]}
             status["completionTime"] = item["status"].get("completionTime") or now()
-            store.ended_jobs.setdefault(item["metadata"]["uid"], self._cluster.network.tempo.now_s)
+            store.ended_jobs.setdefault(item["metadata"]["uid"], self._cluster.network.pace.now_s)
         self._set_status(item, status)
         ended_s = store.ended_jobs.get(item["metadata"]["uid"])
         limit_s = spec.get("ttlSecondsAfterFinished")
-        if ended_s is not None and limit_s is not None and self._cluster.network.tempo.now_s > ended_s + limit_s:
+        if ended_s is not None and limit_s is not None and self._cluster.network.pace.now_s > ended_s + limit_s:
             store.delete(store.kind("batch", "jobs"), item["metadata"]["namespace"], item["metadata"]["name"])
 
     def _set_status(self, item: Object, status: Object) -> None:

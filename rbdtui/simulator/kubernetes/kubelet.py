@@ -76,7 +76,7 @@ class Kubelet:
     def __init__(self, cluster: Cluster, machine: Machine, name: str, behaviours: Mapping[str, Behaviour]) -> None:
         self._cluster, self._machine, self._name = cluster, machine, name
         self._behaviours = behaviours
-        self._store, self._tempo = cluster.store, cluster.network.tempo
+        self._store, self._pace = cluster.store, cluster.network.pace
         self._kind = self._store.kind("", "pods")
         self._lives: dict[str, dict[str, _Container]] = {}
 
@@ -87,8 +87,8 @@ class Kubelet:
                 version = self._store.version
                 if self._cluster.api_for(self._machine) is not None:
                     await self._look()
-                await self._store.wait(version, _TICK_S * 4 / self._tempo.speed)
-                await self._tempo.sleep(_TICK_S)
+                await self._store.wait(version, _TICK_S * 4 / self._pace.speed)
+                await self._pace.sleep(_TICK_S)
         finally:
             for lives in self._lives.values():
                 _stop(lives)
@@ -170,7 +170,7 @@ class Kubelet:
         return self._behaviours.get(str(container["name"]), by_image)
 
     async def _go_on(self, pod: Object, container: Object, life: _Container) -> None:
-        now_s = self._tempo.now_s
+        now_s = self._pace.now_s
         if life.over or now_s < life.again_s:
             return
         if not life.running:
@@ -198,9 +198,9 @@ class Kubelet:
         if self._image_missing(pod, container, life):
             return
         if not life.began_s:
-            life.began_s = self._tempo.now_s
+            life.began_s = self._pace.now_s
             return
-        if self._tempo.now_s < life.began_s + START_S:
+        if self._pace.now_s < life.began_s + START_S:
             return
         behaviour = self._behaviour(container)
         key = (pod["metadata"]["namespace"], pod["metadata"]["name"], container["name"])
@@ -208,7 +208,7 @@ class Kubelet:
             self._store.logs_before[key] = self._store.logs[key]
         self._store.logs[key] = []
         self._say(pod, container, *behaviour.lines)
-        life.running, life.started, life.began_s = True, now(), self._tempo.now_s
+        life.running, life.started, life.began_s = True, now(), self._pace.now_s
         event(self._store, pod, "Started", f"Started container {container['name']}", warning=False)
         if crash := self._cluster.faults.crash(pod):
             self._say(pod, container, crash)
@@ -229,7 +229,7 @@ class Kubelet:
         has = self._cluster.registries.get(host)
         if has is not None and self._machine.addresses_of(host) and self._may_pull(pod, host) and has(rest):
             life.waiting = ("CreateContainerError", "failed to generate container spec: no command specified")
-            life.again_s = self._tempo.now_s + _BACK_OFF_S
+            life.again_s = self._pace.now_s + _BACK_OFF_S
             event(self._store, pod, "Pulled", f'Successfully pulled image "{image}"', warning=False)
             return True
         words = (
@@ -238,7 +238,7 @@ class Kubelet:
         )
         tried = life.waiting[0] in {"ErrImagePull", "ImagePullBackOff"}
         life.waiting = ("ImagePullBackOff", f'Back-off pulling image "{image}"') if tried else ("ErrImagePull", words)
-        life.again_s = self._tempo.now_s + (_BACK_OFF_S if tried else 2.0)
+        life.again_s = self._pace.now_s + (_BACK_OFF_S if tried else 2.0)
         event(self._store, pod, "Failed", f'Failed to pull image "{image}": {words}')
         return True
 
@@ -261,7 +261,7 @@ class Kubelet:
         life.restarts += 1
         words = f"back-off restarting failed container={container['name']} pod={pod['metadata']['name']}"
         life.waiting = ("CrashLoopBackOff", words)
-        life.again_s = self._tempo.now_s + min(_BACK_OFF_S * life.restarts, 60.0)
+        life.again_s = self._pace.now_s + min(_BACK_OFF_S * life.restarts, 60.0)
         life.began_s = 0.0
         event(self._store, pod, "BackOff", f"Back-off restarting failed container {container['name']}")
 

@@ -64,7 +64,7 @@ class Rke2:
 
     def __init__(self, machine: Machine, *, server: bool) -> None:
         self._machine, self._server = machine, server
-        self._tempo = machine.network.tempo
+        self._pace = machine.network.pace
         self._settings: dict[str, object] = {}
         self._opened: list[tuple[str, int]] = []
         self._http: list[HttpServer] = []
@@ -121,8 +121,8 @@ class Rke2:
             if leader is self._machine:
                 controllers.step()
                 operator.step()
-            await cluster.store.wait(version, CONTROL_S * 4 / self._tempo.speed)
-            await self._tempo.sleep(CONTROL_S)
+            await cluster.store.wait(version, CONTROL_S * 4 / self._pace.speed)
+            await self._pace.sleep(CONTROL_S)
 
     async def _start_containerd(self) -> None:
         prepare_agent(self._machine)
@@ -130,10 +130,10 @@ class Rke2:
         self._machine.sysctl["net.ipv4.ip_forward"] = "1"
         self._info("Running containerd -c /var/lib/rancher/rke2/agent/etc/containerd/config.toml")
         await self._listen_when_free(ports.CONTAINERD)
-        await self._tempo.sleep(0.6)
+        await self._pace.sleep(0.6)
         for path in image_archives(self._machine):
             self._info(f"Importing images from {path}")
-            await self._tempo.sleep(0.8)
+            await self._pace.sleep(0.8)
             if fault := archive_fault(self._machine, path):
                 self._log("error", f"Error encountered while importing {path}: {fault}")
             else:
@@ -177,7 +177,7 @@ class Rke2:
         self._info("Managed etcd cluster initializing")
         seed = f"{self._machine.identity('cluster')} {len(network.clusters)}"
         token = Token.parse(self._token).password or self._machine.identity("token")
-        await self._tempo.sleep(1.5)
+        await self._pace.sleep(1.5)
         return Cluster(network, token, seed, self._settings)
 
     async def _cluster_of_agent(self) -> Cluster:
@@ -193,7 +193,7 @@ class Rke2:
                 self._prove_name(cluster)
             except JoinError as error:
                 self._log(*_agent_words(error))
-                await self._tempo.sleep(RETRY_S)
+                await self._pace.sleep(RETRY_S)
                 continue
             self._machine.network.clusters[self._machine.name] = cluster
             write_agent_files(self._machine, cluster)
@@ -284,12 +284,12 @@ class Rke2:
     async def _learn(self, cluster: Cluster, member: Member) -> None:
         while fault := self._why_not_learn(cluster, member):
             self._info(f"Waiting for other members to finish joining etcd cluster: etcdserver: {fault}")
-            await self._tempo.sleep(RETRY_S)
+            await self._pace.sleep(RETRY_S)
         if member not in cluster.members:
             cluster.members.append(member)
         self._info(f"Adding member {member.name}=https://{self._machine.ip}:2380 to etcd cluster")
         try:
-            await self._tempo.sleep(JOIN_S)
+            await self._pace.sleep(JOIN_S)
             member.learner = False
         finally:
             if member.learner:
@@ -326,14 +326,14 @@ class Rke2:
                 self._listen(port)
         while not cluster.has_quorum(self._machine):
             self._info("Waiting for etcd server to become available")
-            await self._tempo.sleep(RETRY_S)
+            await self._pace.sleep(RETRY_S)
         if self._has_api:
             await self._start_control_plane(cluster)
 
     async def _start_control_plane(self, cluster: Cluster) -> None:
         for _ in range(3):
             self._info("Waiting for API server to become available")
-            await self._tempo.sleep(1.0)
+            await self._pace.sleep(1.0)
         waiting = "Waiting for API server to become available"
         answers = await self._open(HttpServer(self._context, api_server(cluster, self._machine)))
         await self._listen_when_free(
@@ -364,15 +364,15 @@ class Rke2:
             for port in ports.BALANCERS:
                 self._listen(port)
         await self._listen_when_free(ports.NODE)
-        await self._tempo.sleep(1.0)
+        await self._pace.sleep(1.0)
         while cluster.api_for(self._machine) is None or not self._kubelet_starts():
             self._info(_WAITING)
-            await self._tempo.sleep(RETRY_S)
+            await self._pace.sleep(RETRY_S)
         old = cluster.nodes.get(self._node_name)
         node = old or KubeNode(self._node_name, self._machine, {}, time.time(), 0.0)
         node.machine = self._machine
         node.labels |= self._labels()
-        node.beat_s = self._tempo.now_s
+        node.beat_s = self._pace.now_s
         cluster.nodes[node.name] = node
         self._info(f"Labels and annotations have been set successfully on node: {node.name}")
         return node
@@ -406,14 +406,14 @@ class Rke2:
 
     async def _live(self, cluster: Cluster, node: KubeNode) -> None:
         if not node.plumbed:
-            await self._tempo.sleep(3.0)
+            await self._pace.sleep(3.0)
         while True:
             if cluster.api_for(self._machine) is not None:
                 if not node.plumbed or cluster.ready(node) != "True":
                     node.changed_at = time.time()
-                node.plumbed, node.beat_s = True, self._tempo.now_s
+                node.plumbed, node.beat_s = True, self._pace.now_s
                 self._run_ingress(cluster)
-            await self._tempo.sleep(BEAT_S)
+            await self._pace.sleep(BEAT_S)
 
     def _run_ingress(self, cluster: Cluster) -> None:
         """The bundled ingress has the web's ports on every node, where they are free, unless it is off."""
@@ -451,7 +451,7 @@ class Rke2:
                 except OSError:
                     if waiting:
                         self._info(waiting)
-                    await self._tempo.sleep(RETRY_S)
+                    await self._pace.sleep(RETRY_S)
 
     def _shut(self) -> None:
         for address, port in self._opened:

@@ -15,7 +15,7 @@ async def drill(call: Call) -> int:
     if action == "stop":
 
         async def start_later() -> None:
-            await machine.network.tempo.sleep(float(rest[0]))
+            await machine.network.pace.sleep(float(rest[0]))
             machine.receivers.pop(timer, None)
             if machine.powered:
                 machine.start_unit(unit)

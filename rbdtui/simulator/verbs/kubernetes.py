@@ -201,7 +201,7 @@ async def rke2_unpack(call: Call) -> int:
     prefix = "/opt/rke2" if files.disk_of("/usr/local").path == "/usr/local" else "/usr/local"
     files.mkdir(prefix)
     files.remove(NOTE)
-    await call.machine.network.tempo.sleep(_UNPACK_S)
+    await call.machine.network.pace.sleep(_UNPACK_S)
     try:
         _unpack(files, content, prefix)
     except (tarfile.TarError, gzip.BadGzipFile, EOFError) as error:
@@ -287,7 +287,7 @@ async def images_import(call: Call) -> int:
     machine = call.machine
     if not machine.files.exists(_SOCKET):
         return call.fail(f"{BIN_DIR}/ctr or {_SOCKET} is not there", 3)
-    await machine.network.tempo.sleep(_IMPORT_S)
+    await machine.network.pace.sleep(_IMPORT_S)
     if fault := archive_fault(machine, archive):
         return call.fail(f"ctr: {fault}", 1)
     before = set(machine.images)

@@ -73,7 +73,7 @@ async def resolve(call: Call) -> int:
 async def vrrp_listen(call: Call) -> int:
     """``vrrp-listen ADDRESS SECONDS``: what `Network.announced` says, for as long as it takes to hear it."""
     call.line(f"interface {call.machine.interface}")
-    await call.machine.network.tempo.sleep(float(call.args[1]))
+    await call.machine.network.pace.sleep(float(call.args[1]))
     if call.machine.network.plugged(call.machine):
         for said in call.machine.network.announced:
             call.line(f"heard {said}")

@@ -79,7 +79,7 @@ async def rke2_snapshot(call: Call) -> int:
     if not cluster.has_quorum(machine):
         call.line('level=fatal msg="Error: see server log for details: failed to check etcd status for snapshot"')
         return 1
-    await machine.network.tempo.sleep(_SAVE_S)
+    await machine.network.pace.sleep(_SAVE_S)
     name = f"{names[0]}-{machine.name}-{int(time.time())}"
     machine.files.mkdir(DIRECTORY, mode=0o700)
     try:
@@ -137,7 +137,7 @@ async def rke2_restore(call: Call) -> int:
         return 3
     if _runs(call):
         return 5
-    await machine.network.tempo.sleep(_RESTORE_S)
+    await machine.network.pace.sleep(_RESTORE_S)
     entry = machine.files.get(path)
     saved = cluster.snapshots.get(_judged(path, bytes(entry.content))[1]) if entry is not None else None
     if saved is None:

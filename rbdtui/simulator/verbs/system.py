@@ -180,7 +180,7 @@ async def packages_install(call: Call) -> int:
         package = file.partition("_")[0]
         if package in call.machine.packages:
             continue
-        await call.machine.network.tempo.sleep(1.5)
+        await call.machine.network.pace.sleep(1.5)
         call.line(f"Selecting previously unselected package {package}.\nSetting up {package} ...")
         call.machine.packages.add(package)
         if package == "nfs-common":

@@ -158,7 +158,7 @@ async def job_follow(call: Call) -> int:
         log = bytes(entry.content) if entry is not None and entry.kind is Kind.FILE else b""
         if state != "running" or len(log) > offset or waited_s >= wait_s:
             break
-        pause_s = _LOOK_EVERY_S / max(1.0, call.machine.network.tempo.speed)
+        pause_s = _LOOK_EVERY_S / max(1.0, call.machine.network.pace.speed)
         await asyncio.sleep(pause_s)
         waited_s += pause_s
     part = log[offset : offset + _MOST_LOG_BYTES]

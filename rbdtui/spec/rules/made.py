@@ -28,10 +28,11 @@ def alone(rule: RuleInput) -> Iterator[Finding]:
 def on_servers(rule: RuleInput) -> Iterator[Finding]:
     """What is made is made on a server that is logged in to, and that does not balance."""
     nodes = {node.name: node for node in rule.spec.nodes}
+    known = ", ".join(nodes)
     for maker in rule.spec.makers:
         node = nodes.get(maker.node)
         if node is None:
-            yield rule.finding("RBD-MADE-004", Severity.ERROR, maker.field, maker.node, name=maker.node)
+            yield rule.finding("RBD-MADE-004", Severity.ERROR, maker.field, maker.node, name=maker.node, known=known)
         elif rule.spec.is_existing:
             yield rule.finding("RBD-MADE-006", Severity.ERROR, maker.field, maker.node, name=maker.node)
         elif node.is_balancer:

@@ -7,7 +7,6 @@ import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
-from enum import StrEnum
 
 from rbdtui.facts.model import NodeFacts
 from rbdtui.facts.store import save_facts
@@ -18,25 +17,14 @@ from rbdtui.session import Session
 from rbdtui.words import Text
 from rbdtui.workbench.background import BackgroundLoop
 from rbdtui.workbench.errors import sentence_of
-
-
-class PreflightStatus(StrEnum):
-    """How far a look at all hosts is."""
-
-    NONE = "none"
-    """Nobody has looked yet."""
-    LOOKING = "looking"
-    GIVEN_UP = "given-up"
-    """The operator, or a change of the plan, has ended the look; what was found until then stays."""
-    DONE = "done"
-    FAILED = "failed"
+from rbdtui.workbench.survey import SurveyStatus
 
 
 @dataclass(frozen=True, slots=True)
 class Preflight:
     """What preflight has found so far."""
 
-    state: PreflightStatus = PreflightStatus.NONE
+    state: SurveyStatus = SurveyStatus.NONE
     findings: tuple[Finding, ...] = ()
     facts: Mapping[str, NodeFacts] = field(default_factory=dict)
     nodes: int = 0
@@ -58,7 +46,7 @@ class Preflight:
     @property
     def holds(self) -> bool:
         """Whether it is all known, of the draft as it is."""
-        return self.state is PreflightStatus.DONE and not self.outdated
+        return self.state is SurveyStatus.DONE and not self.outdated
 
 
 class PreflightView:
@@ -78,7 +66,7 @@ class PreflightView:
 
     def start(self, session: Session, of: str = "") -> None:
         """Look at every host of cluster.yaml as it is saved; a look under way is given up for this one."""
-        turn = self._turn_to(lambda _: Preflight(PreflightStatus.LOOKING, nodes=len(session.spec.nodes), of=of))
+        turn = self._turn_to(lambda _: Preflight(SurveyStatus.LOOKING, nodes=len(session.spec.nodes), of=of))
         self._task = self._background.submit(self._look(session, turn))
 
     def start_preview(self, session: Session) -> None:
@@ -89,19 +77,19 @@ class PreflightView:
 
     def give_up(self) -> None:
         """End a look that is under way; what was found so far stays."""
-        if self.snapshot.state is PreflightStatus.LOOKING:
+        if self.snapshot.state is SurveyStatus.LOOKING:
             self._turn_to(_given_up)
 
     def compare(self, draft: str) -> None:
         """Say which draft holds now; a look at another one is given up, and what was found of it is outdated."""
         seen = self.snapshot
         outdated = seen.of != draft
-        if seen.state is not PreflightStatus.NONE and outdated != seen.outdated:
+        if seen.state is not SurveyStatus.NONE and outdated != seen.outdated:
             self._turn_to(lambda seen: replace(_given_up(seen), outdated=outdated, previewing=False))
 
     def outdate(self) -> None:
         """What was found holds of no plan any more: the servers are other than they were, or others are trusted."""
-        if self.snapshot.state is not PreflightStatus.NONE:
+        if self.snapshot.state is not SurveyStatus.NONE:
             self._turn_to(lambda seen: replace(_given_up(seen), of="", outdated=True, previewing=False))
 
     def show(self, snapshot: Preflight) -> None:
@@ -148,13 +136,13 @@ class PreflightView:
             for facts in result.facts.values():
                 save_facts(session.site.facts_dir, facts)
             done = Preflight(
-                PreflightStatus.DONE, (*missing, *result.findings), result.facts, plan=session.plan(result.facts),
+                SurveyStatus.DONE, (*missing, *result.findings), result.facts, plan=session.plan(result.facts),
                 at=time.time(),
             )  # fmt: skip
             self._put(turn, lambda seen: replace(done, nodes=seen.nodes, of=seen.of))
         except Exception as error:  # whatever it is, the screen says it instead of standing still
             text = sentence_of(error)
-            self._put(turn, lambda seen: replace(seen, state=PreflightStatus.FAILED, error=text, at=time.time()))
+            self._put(turn, lambda seen: replace(seen, state=SurveyStatus.FAILED, error=text, at=time.time()))
 
     async def _preview(self, session: Session, turn: int) -> None:
         seen = self.snapshot
@@ -170,6 +158,4 @@ class PreflightView:
 
 def _given_up(seen: Preflight) -> Preflight:
     """The same, ended half-way if it was under way."""
-    return (
-        replace(seen, state=PreflightStatus.GIVEN_UP, at=time.time()) if seen.state is PreflightStatus.LOOKING else seen
-    )
+    return replace(seen, state=SurveyStatus.GIVEN_UP, at=time.time()) if seen.state is SurveyStatus.LOOKING else seen

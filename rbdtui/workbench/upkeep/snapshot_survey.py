@@ -16,11 +16,11 @@ from rbdtui.errors import NotNowError
 from rbdtui.plan.cluster import etcd_nodes
 from rbdtui.plan.kube import etcd_seen_by
 from rbdtui.plan.recipes import restore, snapshot
-from rbdtui.plan.snapshots import KEY_SECRET, Snapshot, SnapshotState, copies_in, snapshot_directory, snapshots_on
+from rbdtui.plan.snapshots import KEY_SECRET, Snapshot, SnapshotState, copies_in, snapshots_on
 from rbdtui.session import Session
 from rbdtui.site import SiteError
 from rbdtui.spec.model import ClusterSpec
-from rbdtui.spec.snapshot_schedule import longest_gap_s
+from rbdtui.spec.snapshot_schedule import LATE_S, longest_gap_s, snapshot_directory
 from rbdtui.transport.base import Host, TransportError
 from rbdtui.vault import generate_token
 from rbdtui.words import T, Text
@@ -28,8 +28,6 @@ from rbdtui.words import T, Text
 _MINUTE_S: Final = 60
 _HOUR_S: Final = 3600
 _DAY_S: Final = 86400
-_LATE_S: Final = 3600
-"""Saving takes a while, and clocks differ."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +87,7 @@ def late_servers(spec: ClusterSpec, found: Found, at: float) -> dict[str, Text]:
     late = {}
     for node, on_server in found.servers.items():
         own = [] if isinstance(on_server, TransportError) else [each for each in on_server if each.is_good]
-        if own and at - own[0].taken_at > gap_s + _LATE_S:
+        if own and at - own[0].taken_at > gap_s + LATE_S:
             late[node] = T("snapshots.late", node=node, age=age_of(at - own[0].taken_at), every=age_of(gap_s))
     return late
 

@@ -19,7 +19,7 @@ from rbdtui.transport.base import Host, TransportError
 from rbdtui.words import T, Text
 from rbdtui.workbench.background import BackgroundLoop
 from rbdtui.workbench.errors import sentence_of
-from rbdtui.workbench.review.preflight_view import PreflightStatus
+from rbdtui.workbench.survey import SurveyStatus
 from rbdtui.workbench.upkeep import certificate_survey, leaving, snapshot_survey
 from rbdtui.workbench.upkeep.certificate_survey import Certificates
 
@@ -67,7 +67,7 @@ class ServerLine:
 class Upkeep:
     """What was found."""
 
-    state: PreflightStatus = PreflightStatus.NONE
+    state: SurveyStatus = SurveyStatus.NONE
     snapshots: tuple[SnapshotLine, ...] = ()
     """The newest first."""
     late: tuple[Text, ...] = ()
@@ -103,14 +103,14 @@ class UpkeepView:
         with self._lock:
             self._turn += 1
             turn = self._turn
-            self.snapshot = replace(self.snapshot, state=PreflightStatus.LOOKING)
+            self.snapshot = replace(self.snapshot, state=SurveyStatus.LOOKING)
         self._on_change()
         self._task = self._background.submit(self._look(session, turn))
 
     def outdate(self) -> None:
         """What was found holds no longer: a run has changed it."""
         self.close()
-        self._put(None, replace(self.snapshot, state=PreflightStatus.NONE))
+        self._put(None, replace(self.snapshot, state=SurveyStatus.NONE))
 
     def show(self, snapshot: Upkeep) -> None:
         """Take what was found elsewhere."""
@@ -139,7 +139,7 @@ class UpkeepView:
             self._fail(turn, T("upkeep.error", reason=sentence_of(error)))
 
     def _fail(self, turn: int, why: Text) -> None:
-        self._put(turn, replace(self.snapshot, state=PreflightStatus.FAILED, error=why, at=time.time()))
+        self._put(turn, replace(self.snapshot, state=SurveyStatus.FAILED, error=why, at=time.time()))
 
 
 async def look(session: Session) -> Upkeep:
@@ -163,9 +163,7 @@ async def look(session: Session) -> Upkeep:
         stays = leaving.why_needed(session, node.name, views)
         told = (None, None) if stays is None else (stays.text, stays.remedy)
         servers.append(ServerLine(node.name, tuple(node.roles), why, views.get(node.name), *told))
-    return Upkeep(
-        PreflightStatus.DONE, tuple(snapshot_lines(found)), late, unasked, tuple(servers), certificates, at=at
-    )
+    return Upkeep(SurveyStatus.DONE, tuple(snapshot_lines(found)), late, unasked, tuple(servers), certificates, at=at)
 
 
 async def _why_silent(host: Host) -> Text | None:

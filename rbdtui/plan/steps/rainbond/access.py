@@ -16,7 +16,7 @@ from rbdtui.masking import mask
 from rbdtui.plan.cluster import API_PORT, api_url
 from rbdtui.plan.site_kubeconfig import kubeconfig_file
 from rbdtui.plan.step import StepContext, StepError
-from rbdtui.probes.ways import Limits, ProbeRoutes, Readiness, Target
+from rbdtui.probes.routes import Limits, ProbeRoutes, Readiness, Target
 from rbdtui.probes.wire import Place, WireError
 from rbdtui.rainbond.releases import Release
 from rbdtui.spec.model import Role

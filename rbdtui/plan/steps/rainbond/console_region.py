@@ -17,7 +17,7 @@ from rbdtui.plan.steps.rainbond.access import LIMITS, ways
 from rbdtui.plan.steps.rainbond.region import region_config
 from rbdtui.probes.bounded import bounded_socket
 from rbdtui.probes.mysql_login import Login, log_in
-from rbdtui.probes.ways import Target
+from rbdtui.probes.routes import Target
 from rbdtui.probes.wire import Place, ProbeFailure, WireError
 from rbdtui.spec.sections.mysql import DATABASES, MysqlMode
 from rbdtui.spec.values import SECRET_PREFIX

@@ -21,7 +21,7 @@ from rbdtui.probes.gateway import judge_port, port_question
 from rbdtui.probes.hosts import leads_right
 from rbdtui.probes.model import Expectation, ProbeKey, ProbeState
 from rbdtui.probes.namespace import look
-from rbdtui.probes.ways import Target
+from rbdtui.probes.routes import Target
 from rbdtui.probes.wire import HttpAnswer, Place, http_get
 from rbdtui.profiles import Reach, ports_in_front
 from rbdtui.rainbond.components import used_components

@@ -21,7 +21,7 @@ from rbdtui.plan.step import StepContext
 from rbdtui.plan.steps.rainbond.access import LIMITS, ways
 from rbdtui.probes.certificates import REGION_PORT
 from rbdtui.probes.gateway import certificate_names
-from rbdtui.probes.ways import Target
+from rbdtui.probes.routes import Target
 from rbdtui.probes.wire import HttpAnswer, Place, http_get, tls_hello, trusting_context
 from rbdtui.rainbond.workloads import NAMESPACE
 from rbdtui.transport.answers import UNREADABLE

@@ -24,7 +24,7 @@ from rbdtui.plan.steps.rainbond.access import LIMITS, has_api, open_api, rainbon
 from rbdtui.plan.steps.rainbond.cluster import suffix_of
 from rbdtui.plan.steps.rainbond.pull import SECRET, pull_fault, pull_secret
 from rbdtui.plan.waiting import wait_for
-from rbdtui.probes.ways import Target
+from rbdtui.probes.routes import Target
 from rbdtui.probes.wire import HttpAnswer, Place, http_get, trusting_context
 from rbdtui.profiles.rainbond_6 import REGISTRY_NAME
 from rbdtui.rainbond.values import chart_values

@@ -6,7 +6,7 @@ import asyncio
 import time
 
 
-class SimClock:
+class Pace:
     """How fast a fleet lives; 1.0 is about as fast as real servers."""
 
     def __init__(self, speed: float = 1.0) -> None:

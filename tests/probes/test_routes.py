@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from rbdtui.probes.ways import Limits, ProbeRoutes, Readiness, Target, by_way, failure_text
+from rbdtui.probes.routes import Limits, ProbeRoutes, Readiness, Target, by_way, failure_text
 from rbdtui.probes.wire import HttpAnswer, Place, ProbeFailure, WireError, http_get
 from rbdtui.transport.base import ConnectTimeoutError, Reach
 from rbdtui.words import T
