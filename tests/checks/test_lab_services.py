@@ -11,7 +11,8 @@ from typing import Any, TypeVar
 
 import pytest
 
-from rbdtui.checks.services import Asking, etcd, mysql, nfs, registry
+from rbdtui.checks.services import Asking, etcd, mysql, nfs, nfs_locks, registry
+from rbdtui.checks.services.asking import no_secret
 from rbdtui.checks.services.nfs_answer import NfsQuestion
 from rbdtui.findings import Finding
 from rbdtui.transport.endpoints import endpoints_of
@@ -146,6 +147,20 @@ async def test_nfs_from_the_nodes(
     found = test_nfs.judged(asked, answers)
     assert [finding.code for finding in found if finding.code != NO_CLIENT] == expected, answers
     assert all(map(names_both, found)), found
+
+
+async def test_a_lock_of_one_node_is_refused_to_the_other(
+    machine: tuple[str, tuple[str, ...]], hosts: HostPool, tmp_path: Path
+) -> None:
+    if reason := why_no_nfs():
+        pytest.skip(f"NOT TESTED AGAINST A REAL NFS SERVER: {reason}")
+    address, within = machine
+    with nfs_server(tmp_path, [Share("/srv/nfs")], within=within):
+        asked = nfs_locks.LocksQuestion(NfsQuestion(address, "/srv/nfs"), tuple(NODES.values()))
+        answer = await nfs_locks.CHECK.ask(asked, hosts, no_secret)
+    assert [(conflict.way, conflict.others) for conflict in answer] == [
+        (nfs_locks.Way.LOCK_MANAGER, {"n2": nfs_locks.Got.REFUSED})
+    ], answer
 
 
 @pytest.fixture(scope="module")

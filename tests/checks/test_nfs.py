@@ -79,6 +79,11 @@ CASES = [
         [GOOD], {"mapper": False}, NfsQuestion("127.0.0.1", "/srv/nfs"), ["RBD-NFS-109"], id="no port mapper"
     ),
     pytest.param(
+        [GOOD], {"locks": False}, NfsQuestion("127.0.0.1", "/srv/nfs", ("nfsvers=3",)), ["RBD-NFS-123"],
+        id="version 3 without locks",
+    ),
+    pytest.param([GOOD], {"locks": False}, NfsQuestion("127.0.0.1", "/srv/nfs"), [], id="locks by version 4 alone"),
+    pytest.param(
         [GOOD], {"versions": "3"}, NfsQuestion("127.0.0.1", "/srv/nfs"), ["RBD-NFS-108"], id="without version 4"
     ),
     pytest.param(
@@ -263,6 +268,7 @@ def test_a_refusal_is_the_exports_own_only_where_its_list_says_so(clients: tuple
         pytest.param(Written(0, chown=1), ["RBD-NFS-126"], id="no chown"),
         pytest.param(Written(0, lock=2), ["RBD-NFS-123"], id="no locks"),
         pytest.param(Written(0, lock=0, second_lock=0), ["RBD-NFS-123"], id="the same lock twice"),
+        pytest.param(Written(0, lock=4, second_lock=4), [], id="after a start of the server"),
         pytest.param(Written(0, lock=0, second_lock=1, sync_ms=80.0), ["RBD-NFS-127"], id="slow"),
     ],
 )
@@ -273,6 +279,13 @@ def test_what_root_may_do_in_the_directory(written: Written, expected: list[str]
     assert codes(judged(question, {"node1": answer})) == expected
     full = replace(answer, v3=replace(v3, free_bytes=1 << 30))
     assert codes(judged(question, {"node1": full})) == ["RBD-NFS-124", *expected]
+
+
+def test_a_lock_manager_behind_a_firewall_is_told_with_its_port() -> None:
+    open_, closed, question = ReachResult(Reach.OPEN, 1.0), ReachResult(Reach.TIMED_OUT, 1.0), NfsQuestion("h", "/d")
+    v3 = Version3(open_, open_, 20048, (Export("/d"),), PathState.THERE, 1 << 40, locks=closed, locks_port=32803)
+    (finding,) = judged(question, {"node1": NfsAnswer(open_, "", (0, 1), PathState.THERE, v3)})
+    assert (finding.code, finding.params["port"]) == ("RBD-NFS-109", 32803)
 
 
 def test_a_host_that_does_not_forward_blames_nobody_else() -> None:

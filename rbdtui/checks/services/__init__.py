@@ -13,6 +13,7 @@ from rbdtui.checks.services import (
     existing,
     mysql,
     nfs,
+    nfs_locks,
     nfs_made,
     registry,
     storage_claim,
@@ -41,7 +42,7 @@ SERVICE_CHECKS: Final[tuple[AnyServiceCheck, ...]] = (
     registry.CHECK,
 )  # fmt: skip
 """In the order in which their findings are told."""
-FLEET_CHECKS: Final[tuple[FleetCheck[Any, Any], ...]] = (balancer.CHECK, storage_claim.CHECK)
+FLEET_CHECKS: Final[tuple[FleetCheck[Any, Any], ...]] = (balancer.CHECK, nfs_locks.CHECK, storage_claim.CHECK)
 """Those that need all hosts at once."""
 
 

@@ -126,7 +126,8 @@ async def _ask_version_3(question: NfsQuestion, asking: Asking, nfs: RpcClient) 
         if not port:
             return known
         mountd = await asking.reach(server, port, timeout_s=_CONNECT_S)
-        known = Version3(mapper, mountd, port)
+        locks = await asking.reach(server, lock_port, timeout_s=_CONNECT_S) if lock_port else None
+        known = Version3(mapper, mountd, port, locks=locks, locks_port=lock_port)
         if mountd.reach is not Reach.OPEN:
             return known
         async with (
@@ -135,23 +136,22 @@ async def _ask_version_3(question: NfsQuestion, asking: Asking, nfs: RpcClient) 
         ):
             listed = await nfs_wire.exports(client)
             path, handle = await nfs_wire.mount(client, question.path)
-            known = Version3(mapper, mountd, port, listed, path)
+            known = replace(known, exports=listed, path=path)
             if not handle:
                 return known
             try:
-                free = await nfs_wire.free_bytes(nfs, handle)
-                known = Version3(mapper, mountd, port, listed, path, free)
-                written = await _write(server, asking, nfs, handle, lock_port)
-                return Version3(mapper, mountd, port, listed, path, free, written)
+                known = replace(known, free_bytes=await nfs_wire.free_bytes(nfs, handle))
+                return replace(known, written=await _write(server, asking, nfs, handle, known))
             finally:
-                await surely(_within_its_time(nfs_wire.unmount(client, question.path)))
+                await surely(within_its_time(nfs_wire.unmount(client, question.path)))
     except (RpcError, WireError, TimeoutError) as error:
         trouble = "no answer while cleaning up" if isinstance(error, TimeoutError) else _told(error)
         denied = isinstance(error, RpcError) and error.fault is RpcFault.DENIED
         return replace(known, trouble=trouble, denied=denied)
 
 
-async def _within_its_time(cleaning: Coroutine[object, object, _Result]) -> _Result:
+async def within_its_time(cleaning: Coroutine[object, object, _Result]) -> _Result:
+    """What is taken back, as long as that may last; raises `TimeoutError` after it."""
     async with asyncio.timeout(_CLEAN_UP_S):
         return await cleaning
 
@@ -164,7 +164,7 @@ async def _ports(server: str, asking: Asking, *programs: Program) -> list[int]:
         return [await nfs_wire.port_of(client, program) for program in programs]
 
 
-async def _write(server: str, asking: Asking, nfs: RpcClient, directory: bytes, lock_port: int) -> Written:
+async def _write(server: str, asking: Asking, nfs: RpcClient, directory: bytes, known: Version3) -> Written:
     """Try a throw-away file; it is removed whatever comes, also when this is cancelled."""
     file = ThrowAway(nfs, directory)
     created = removed = owner = chown = renamed = 0
@@ -175,20 +175,20 @@ async def _write(server: str, asking: Asking, nfs: RpcClient, directory: bytes, 
         if created == Status.OK and file.handle:
             owner = await file.owner()
             sync = await nfs_wire.sync_ms(nfs, file)
-            locks = await _locks(server, asking, lock_port, file.handle)
+            locks = await _locks(server, asking, known, file.handle)
             renamed = await file.rename()
             chown = await file.chown(_OTHER_UID)
     finally:
-        removed = await surely(_within_its_time(file.remove()))
+        removed = await surely(within_its_time(file.remove()))
     first, second = (*locks, None, None)[:2]
     return Written(created, owner, chown, renamed, removed, sync, first, second)
 
 
-async def _locks(server: str, asking: Asking, port: int, handle: bytes) -> Sequence[int]:
-    if not port or (await asking.reach(server, port, timeout_s=_CONNECT_S)).reach is not Reach.OPEN:
+async def _locks(server: str, asking: Asking, known: Version3, handle: bytes) -> Sequence[int]:
+    if known.locks is None or known.locks.reach is not Reach.OPEN:
         return ()
     async with (
-        asking.towards(server, port) as place,
+        asking.towards(server, known.locks_port) as place,
         rpc_client(place, connect_s=_CONNECT_S, answer_s=_ANSWER_S) as client,
     ):
         return await nfs_wire.try_lock(client, handle)

@@ -48,6 +48,9 @@ class Version3:
     trouble: str = ""
     denied: bool = False
     """Whether the server, asked for the directory's handle by mountd's leave, does not take our word."""
+    locks: ReachResult | None = None
+    locks_port: int = 0
+    """0: the port mapper knows no lock manager."""
 
 
 @dataclass(frozen=True, slots=True)

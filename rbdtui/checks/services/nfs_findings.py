@@ -9,7 +9,7 @@ from typing import Final
 from rbdtui.checks.services import nfs_wire
 from rbdtui.checks.services.nfs_answer import SHOWN, NfsAnswer, NfsQuestion, Version3
 from rbdtui.checks.services.nfs_mount import Mounts
-from rbdtui.checks.services.nfs_wire import Export, PathState, Status, Written
+from rbdtui.checks.services.nfs_wire import Export, LockStatus, PathState, Status, Written
 from rbdtui.checks.services.witnesses import Param, Seen, reach_code
 from rbdtui.findings import Severity
 from rbdtui.transport.base import Reach
@@ -88,11 +88,14 @@ def _versions(question: NfsQuestion, answer: NfsAnswer) -> Iterator[Seen]:
     v3 = answer.v3
     if v3 is None or question.wanted.startswith("4"):
         return
-    ports = ((nfs_wire.PORTMAPPER_PORT, v3.mapper), (v3.mountd_port, v3.mountd))
+    ports = ((nfs_wire.PORTMAPPER_PORT, v3.mapper), (v3.mountd_port, v3.mountd), (v3.locks_port, v3.locks))
     for port, reach in ports:
         if reach is not None and reach.reach is not Reach.OPEN:
             detail = f"TCP {port}: {reach.reach} {reach.detail}"
             yield Seen("RBD-NFS-109", Severity.WARNING, SERVER, {**server, "port": port}, detail)
+    only_3 = question.wanted.startswith("3") or not answer.minors
+    if only_3 and v3.mountd_port and not v3.locks_port:
+        yield Seen("RBD-NFS-123", Severity.ERROR, PATH, {**server, "path": question.path}, answer.evidence)
 
 
 def _paths(question: NfsQuestion, answer: NfsAnswer, address: IPv4Address | None) -> Iterator[Seen]:
@@ -170,7 +173,8 @@ def _use(params: Mapping[str, str], written: Written, evidence: str) -> Iterator
     for what, status in (("chown", written.chown), ("rename", written.rename), ("remove", written.removed)):
         if status:
             yield Seen("RBD-NFS-126", Severity.ERROR, PATH, {**params, "what": what, "status": status}, evidence)
-    if written.lock not in (None, 0) or (written.lock == 0 and written.second_lock == 0):
+    granted, states = LockStatus.GRANTED, (written.lock, written.second_lock)
+    if states[0] not in (None, granted, LockStatus.GRACE) or states == (granted, granted):
         yield Seen("RBD-NFS-123", Severity.ERROR, PATH, params, evidence)
     if written.sync_ms is not None and written.sync_ms > _SLOW_MS:
         yield Seen("RBD-NFS-127", Severity.WARNING, PATH, {**params, "ms": round(written.sync_ms)}, evidence)

@@ -52,10 +52,15 @@ class Mounts:
         return tuple(each for each in self.tried if not each.failed)
 
 
+def kept_options(options: Sequence[str]) -> str:
+    """The plan's mount options but for versions and what our own take the place of, each after a comma."""
+    given = [option.strip() for text in options for option in text.split(",") if option.strip()]
+    return "".join(f",{option}" for option in given if not option.startswith((*_OURS, *_VERSIONS)))
+
+
 async def try_mounts(host: Host, server: str, path: str, options: Sequence[str], versions: Sequence[str]) -> Mounts:
     """Mount with each version, as the plan's options say otherwise. Raises `TransportError`."""
-    given = [option.strip() for text in options for option in text.split(",") if option.strip()]
-    kept = "".join(f",{option}" for option in given if not option.startswith((*_OURS, *_VERSIONS)))
+    kept = kept_options(options)
     # It unmounts at its own end or at its time limit, whether or not we still wait for it.
     result = await host.must(script("nfs-try"), server, path, kept, *versions, timeout_s=_LIMIT_S)
     return parse_answer(host.name, "nfs-try", lambda: read_mounts(result.text))

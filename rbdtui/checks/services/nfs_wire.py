@@ -60,6 +60,16 @@ class Status(IntEnum):
     WRONGSEC = 10016
 
 
+class LockStatus(IntEnum):
+    """Of version 3's lock manager (XNFS, chapter 14)."""
+
+    GRANTED = 0
+    DENIED = 1
+    """Somebody else has it."""
+    GRACE = 4
+    """The server has begun anew, and waits for those who had locks before."""
+
+
 class PathState(StrEnum):
     """How a directory stands at the server."""
 
@@ -263,28 +273,43 @@ async def sync_ms(client: RpcClient, file: ThrowAway, *, rounds: int = 9, limit_
     return max(0.0, statistics.median(written) - statistics.median(empty)) * 1000 if written else None
 
 
-async def try_lock(client: RpcClient, handle: bytes) -> Sequence[int]:
-    """Lock a file as one process and then as another; the statuses of the lock manager. Nothing stays locked.
+class Lock:
+    """One owner's lock on the first byte of a file, by version 3's lock manager.
 
     The unmonitored lock (NLM_NM_LOCK) needs nobody on our side who is told of the server's restart.
     """
 
-    def lock(process: int) -> bytes:
-        return opaque(b"rbdtui") + opaque(handle) + opaque(b"rbdtui-%d" % process) + u32(process) + u64(0, 1)
+    def __init__(self, client: RpcClient, handle: bytes, process: int, caller: str = "rbdtui") -> None:
+        self._client = client
+        owner = f"{caller}-{process}".encode()
+        self._lock = opaque(caller.encode()) + opaque(handle) + opaque(owner) + u32(process) + u64(0, 1)
 
-    async def ask(procedure: int, arguments: bytes) -> int:
-        answer = await client.call(LOCKS, procedure, opaque(b"1") + arguments, as_root=True)
+    async def take(self) -> int:
+        """Ask for it, without waiting for whoever has it; the status."""
+        return await self._ask(22, u32(0, 1) + self._lock + u32(0, 0))
+
+    async def release(self) -> int:
+        """Give it back, also where it was not given; the status."""
+        return await self._ask(4, self._lock)
+
+    async def _ask(self, procedure: int, arguments: bytes) -> int:
+        answer = await self._client.call(LOCKS, procedure, opaque(b"1") + arguments, as_root=True)
         answer.opaque(_NAME_BYTES)
         return answer.u32()
 
+
+async def try_lock(client: RpcClient, handle: bytes) -> Sequence[int]:
+    """Lock a file as one process and then as another; the statuses of the lock manager. Nothing stays locked."""
+    locks = [Lock(client, handle, process) for process in (1, 2)]
+
     async def release() -> None:
-        for process in (2, 1):
-            await ask(4, lock(process))
+        for lock in reversed(locks):
+            await lock.release()
 
     states = []
     try:
-        for process in (1, 2):
-            states.append(await ask(22, u32(0, 1) + lock(process) + u32(0, 0)))
+        for lock in locks:
+            states.append(await lock.take())
     finally:
         await surely(release())
     return states

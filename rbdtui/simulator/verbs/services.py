@@ -22,6 +22,14 @@ async def nfs_try(call: Call) -> int:
     return 0
 
 
+async def nfs_lock(call: Call) -> int:
+    """``nfs-lock hold|try|end ...``: of a simulated share nothing can be mounted."""
+    if call.args[0] != "end":
+        has_client = "mount.nfs" in call.machine.tools
+        call.line("failed mount.nfs: Connection timed out" if has_client else "client absent")
+    return 0
+
+
 async def nfs_server(call: Call) -> int:
     """``nfs-server ACTION ARGS...``."""
     action, *args = call.args
@@ -124,6 +132,7 @@ VERBS: Verbs = {
     "vrrp-listen": vrrp_listen,
     "fsync-try": fsync_try,
     "nfs-server": nfs_server,
+    "nfs-lock": nfs_lock,
     "nfs-try": nfs_try,
     "resolve": resolve,
 }

@@ -51,12 +51,14 @@ def nfs_server(
     versions: str = "3,4",
     minor_versions: str = "0,1",
     mapper: bool = True,
+    locks: bool = True,
     within: Sequence[str] = (),
 ) -> Iterator[Enclosure]:
     """The server on all addresses of a network of its own, or the one that ``within`` starts it in, for the block."""
     config, log = directory / "ganesha.conf", directory / "ganesha.log"
     config.write_text(
-        f"NFS_CORE_PARAM {{ NFS_Port = 2049; MNT_Port = 20048; NLM_Port = 32803; Protocols = {versions}; }}\n"
+        f"NFS_CORE_PARAM {{ NFS_Port = 2049; MNT_Port = 20048; NLM_Port = 32803; Protocols = {versions};"
+        f" Enable_NLM = {str(locks).lower()}; }}\n"
         f"NFSv4 {{ Graceless = true; Minor_Versions = {minor_versions}; RecoveryBackend = fs; }}\n"
         + "".join(share.block(number) for number, share in enumerate(shares, 1))
     )
