@@ -20,7 +20,7 @@ from rbdtui.paths import as_typed
 from rbdtui.plan.repairs import repairs_for
 from rbdtui.session import Session
 from rbdtui.words import T
-from rbdtui.workbench.review.repairing import purpose_of
+from rbdtui.workbench.review.repairing import purpose_of, undo_purpose
 
 
 @click.command(
@@ -32,12 +32,15 @@ from rbdtui.workbench.review.repairing import purpose_of
         "repair site-a RBD-HW-105",
         "repair site-a --all --dry-run",
         "repair site-a --all --node node2",
+        "repair site-a --undo",
     ),
 )
 @site_argument()
 @click.argument("codes", metavar="[CODE]...", nargs=-1)
 @click.option("--all", "everything", is_flag=True, help=str(T("repair.option.all")))
 @click.option("--node", "named", metavar="NODE", multiple=True, help=str(T("repair.option.node")))
+@click.option("--undo", is_flag=True, help=str(T("repair.option.undo")))
+@click.option("--of", "run_id", metavar="RUN", default="", help=str(T("repair.option.of")))
 @click.option("--dry-run", is_flag=True, help=str(T("repair.option.dry_run")))
 @click.option("--yes", is_flag=True, help=str(T("repair.option.yes")))
 @json_option()
@@ -46,12 +49,14 @@ def repair(
     codes: tuple[str, ...],
     everything: bool,
     named: tuple[str, ...],
+    undo: bool,
+    run_id: str,
     dry_run: bool,
     yes: bool,
     as_json: bool,
     common: Common,
 ) -> int:
-    """List what can be repaired; with codes or ``--all``, repair it."""
+    """List what can be repaired; with codes or ``--all``, repair it; with ``--undo`` take a repair back."""
     session = Session.open(site, PromptOrFile(common.passphrase_file), installs=True)
     known = [node.name for node in session.spec.managed_nodes]
     if unknown := [name for name in named if name not in known]:
@@ -59,6 +64,11 @@ def repair(
     refuse_when_busy(session)
     if session.site.vault_file.exists():
         session.unlock()
+    if undo:
+        if codes or everything:
+            raise CommandError(T("repair.undo_alone"))
+        back = undo_purpose(session, run_id, named)
+        return carry_out(session, back, {}, dry_run=dry_run, yes=yes, as_json=as_json, common=common)
     seen = _look(session, named)
     if not codes and not everything:
         return _list(seen, site, as_json=as_json, common=common)

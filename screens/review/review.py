@@ -13,6 +13,7 @@ from textual.widget import Widget
 from textual.widgets import Input, Static
 
 from rbdtui.engine.events import FailurePolicy
+from rbdtui.engine.inputs import Purpose
 from rbdtui.engine.journal import JournalError
 from rbdtui.errors import SentenceError, StepError
 from rbdtui.findings import Finding, Severity
@@ -73,6 +74,7 @@ class ReviewScreen(SectionScreen):
         key("k", "withdraw", "withdraw"),
         key("p", "repair", "repair"),
         key("P", "repair_all", "repair_all"),
+        key("z", "undo_repair", "undo_repair"),
         key("o", "single_points", "single_points"),
         key("slash", "search", "search"),
         key("exclamation_mark", "severity", "severity"),
@@ -235,6 +237,7 @@ class ReviewScreen(SectionScreen):
             "withdraw": self._acceptable(lambda finding: bool(finding.acknowledged)),
             "repair": self._may_repair() and bool(self._repairs_here()),
             "repair_all": self._may_repair() and bool(self._repairs),
+            "undo_repair": self._may_repair() and repairing.was_repaired(self.workbench),
             "single_points": self._view == FINDINGS
             and self.workbench.draft.spec is not None
             and not auditing.is_audited(self.workbench),
@@ -273,18 +276,25 @@ class ReviewScreen(SectionScreen):
 
     def action_repair(self) -> None:
         """Repair what is under the cursor, on all nodes where it is."""
-        self._repair(self._repairs_here())
+        self._carry(repairing.purpose_of(self._repairs_here()))
 
     def action_repair_all(self) -> None:
         """Repair whatever can be."""
-        self._repair(list(self._repairs))
+        self._carry(repairing.purpose_of(self._repairs))
+
+    def action_undo_repair(self) -> None:
+        """Take back what the last run has repaired."""
+        try:
+            self._carry(repairing.undo_purpose(self.workbench.session))
+        except SentenceError as error:
+            self.tell(error.text, bad=True)
 
     @work(group="dialog", exit_on_error=False)
-    async def _repair(self, steps: list[str]) -> None:
+    async def _carry(self, purpose: Purpose) -> None:
         """Show what would be changed, and begin once it is agreed to."""
         if self.workbench.has_vault and not await self.program.ensure_unlocked(T("review.why_unlock_preview")):
             return
-        purpose, workbench = repairing.purpose_of(steps), self.workbench
+        workbench = self.workbench
         self.tell(T("repair.looking"))
         try:
             seen = await asyncio.wrap_future(repairing.look(workbench, purpose))
@@ -294,7 +304,7 @@ class ReviewScreen(SectionScreen):
         self.tell("")
         if all(each.satisfied for each in seen):
             self.tell(T("repair.gone"))
-        elif await self.program.ask(_consent(seen)) and await self.done(repairing.begin(workbench, purpose)):
+        elif await self.program.ask(_consent(purpose, seen)) and await self.done(repairing.begin(workbench, purpose)):
             self.program.show_section(sections.RUN)
 
     @work(group="dialog", exit_on_error=False)
@@ -478,5 +488,9 @@ class ReviewScreen(SectionScreen):
         )
 
 
-def _consent(seen: Sequence[PreviewedStep]) -> RecipeDialog:
-    return RecipeDialog(T("repair.question"), T("recipe.repair.weighs"), seen)
+def _consent(purpose: Purpose, seen: Sequence[PreviewedStep]) -> RecipeDialog:
+    return RecipeDialog(
+        T(f"review.agree.{purpose.recipe}"),  # words: review.agree.*
+        Text(f"recipe.{purpose.recipe}.weighs"),  # words: recipe.*.weighs
+        seen,
+    )

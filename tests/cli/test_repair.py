@@ -104,3 +104,30 @@ def test_what_cannot_be_repaired_is_said_with_what_can(site: Site) -> None:
     assert said.status != Exit.GOOD
     assert "node1" in said.err
     assert site.run_ids() == []
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_repair_is_taken_back_and_then_found_again(site: Site, language: str) -> None:
+    say(site, "--undo", "--yes", language=language).check(Exit.FINDINGS)
+    assert site.run_ids() == []
+    found = json.loads(say(site, "--json").check(Exit.GOOD).out)
+    say(site, "--all", "--yes").check(Exit.GOOD)
+    (repaired,) = site.run_ids()
+
+    assert say(site, "--undo", "--all", "--yes", language=language).status == Exit.USAGE
+    dry = say(site, "--undo", "--dry-run", language=language).check(Exit.GOOD)
+    assert "swapon /dev/vda2" in dry.out
+    assert "        -# /dev/vda2 none swap" in dry.out
+    assert site.run_ids() == [repaired]
+    say(site, "--undo", "--yes", language=language).check(Exit.GOOD)
+    assert json.loads(say(site, "--json").check(Exit.GOOD).out) == found
+    runs = site.run_ids()
+    assert read_purpose(site.run_dir(runs[-1])).name == "undo-repair"
+    say(site, "--undo", "--yes", language=language).check(Exit.GOOD)
+    assert site.run_ids() == runs, "nothing to do is no run"
+
+    other = say(site, "--undo", "--of", runs[-1], "--yes", language=language)
+    assert other.status == Exit.USAGE
+    assert repaired in other.err, "the runs that can be taken back are named"
+    nobody = say(site, "--undo", "--of", repaired, "--node", "nobody", "--yes")
+    assert "node1" in nobody.err

@@ -38,6 +38,9 @@ UNITS = {
 }
 CODES = {"RBD-HW-106", "RBD-FW-101", "RBD-NAME-105", "RBD-NAME-106", "RBD-SEC-105", "RBD-PORT-101", "RBD-TIME-104"}
 
+BEFORE: dict[str, dict[str, str]] = {}
+"""What files of each host held before the first repair."""
+
 
 def plant(lab: Lab, host: str) -> None:
     """Trouble as people have it."""
@@ -66,6 +69,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LabSite]:
         made.write()
         for host in lab.hosts:
             plant(lab, host)
+            BEFORE[host] = {path: lab.ssh(host, f"cat {path}").stdout for path in ("/etc/hosts", "/etc/fstab")}
         yield made
 
 
@@ -112,6 +116,31 @@ def test_everything_is_repaired_at_once_and_then_nothing_is_left(site: LabSite) 
     again = site.rbdtui("repair", str(site.path), "--all", "--yes")
     assert again.returncode == 0, again.stderr
     assert len(list((site.path / "runs").iterdir())) == runs, "nothing to do is no run"
+
+
+def test_all_of_it_is_taken_back_and_found_again(site: LabSite) -> None:
+    lab = site.lab
+    lab.ssh("n2", "echo '# mine' >> /etc/fstab")
+    refused = site.rbdtui("repair", str(site.path), "--undo", "--yes")
+    assert refused.returncode != 0, "what somebody has changed since was written over"
+    assert "/etc/fstab" in refused.stdout + refused.stderr
+    lab.ssh("n2", "sed -i '/^# mine$/d' /etc/fstab")
+    done = site.rbdtui("repair", str(site.path), "--undo", "--yes")
+    assert done.returncode == 0, done.stdout + done.stderr
+    nodes = found(site)
+    assert nodes.pop("RBD-HW-106") == {"n2"}, "n1 was repaired by the run before"
+    assert nodes == {code: {"n1", "n2"} for code in CODES - {"RBD-HW-106"}}
+    for host, before in BEFORE.items():
+        states = lab.ssh(host, "systemctl is-active firewalld nginx chrony", check=False).stdout.split()
+        assert states == ["active", "active", "inactive"]
+        assert lab.ssh(host, "cat /etc/hosts").stdout == before["/etc/hosts"]
+        assert lab.ssh(host, "id -u etcd", check=False).returncode != 0
+    first = json.loads(site.rbdtui("runs", str(site.path), "--json").stdout)["runs"][0]["run"]
+    back = site.rbdtui("repair", str(site.path), "--undo", "--of", first, "--yes")
+    assert back.returncode == 0, back.stdout + back.stderr
+    for host, before in BEFORE.items():
+        assert lab.ssh(host, "cat /etc/fstab").stdout == before["/etc/fstab"]
+    assert found(site) == {code: {"n1", "n2"} for code in CODES}
 
 
 def test_what_there_is_no_repair_for_is_said(site: LabSite) -> None:

@@ -11,7 +11,7 @@ import pytest
 from textual.pilot import Pilot
 
 from rbdtui.engine.events import FailurePolicy
-from rbdtui.engine.inputs import Purpose
+from rbdtui.engine.inputs import JOURNAL_NAME, Purpose, RunOptions, create_run_dir
 from rbdtui.facts.model import NodeFacts
 from rbdtui.findings import Finding, Place, Severity
 from rbdtui.plan.preview import PreviewedStep
@@ -366,6 +366,44 @@ async def test_what_is_found_is_repaired_from_its_list(
         await until(pilot, lambda: bool(begun))
     assert asked == [*begun, *begun]
     assert begun[0].arguments == {"steps": "repair-firewalld@node2 repair-firewalld@node3"}
+
+
+async def test_what_the_last_run_repaired_is_taken_back_from_the_review(
+    opened: Opened, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    workbench = in_state(home, "good")
+    asked: list[Purpose] = []
+    begun: list[Purpose] = []
+
+    def look(_: Workbench, purpose: Purpose) -> Future[list[PreviewedStep]]:
+        asked.append(purpose)
+        steps = recipe_named("undo-repair").build(Request(workbench.session.spec, {}, purpose.arguments)).steps
+        change = Change(ChangeKind.SERVICE, T("plan.change.unit_start", unit="nginx.service"), "systemctl start x")
+        return finished([PreviewedStep(step, satisfied=False, changes=(change,)) for step in steps])
+
+    def begin(_: Workbench, purpose: Purpose) -> Future[None]:
+        begun.append(purpose)
+        return finished(None)
+
+    monkeypatch.setattr(repairing, "look", look)
+    monkeypatch.setattr(repairing, "begin", begin)
+    async with opened(workbench) as pilot:
+        screen = await show(pilot)
+        assert not screen.check_action("undo_repair", ()), "nothing was repaired"
+        purpose = repairing.purpose_of(["repair-web-servers@node2", "repair-databases", "repair-swap@gone"])
+        run_dir = create_run_dir(workbench.site, workbench.site.spec_file.read_bytes(), {}, RunOptions(), purpose)
+        (run_dir / JOURNAL_NAME).touch()
+        workbench.open_run(run_dir.name)
+        await until(pilot, lambda: bool(screen.check_action("undo_repair", ())))
+        await press(pilot, "z")
+        await until(pilot, lambda: isinstance(pilot.app.screen, RecipeDialog))
+        shown = program(pilot).text_on_screen()
+        assert "Take this back?" in shown
+        assert "Findings that were repaired come back" in shown
+        await press(pilot, "y")
+        await until(pilot, lambda: bool(begun))
+    assert asked == begun
+    assert begun[0].arguments == {"run": run_dir.name, "steps": "repair-web-servers@node2"}
 
 
 async def test_what_was_found_while_typing_is_repaired_without_a_check_but_never_of_a_draft(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -17,14 +18,37 @@ _SWAPS: Final = "/proc/swaps"
 _USERS: Final = "/etc/passwd"
 
 
-def _command(title: Text, command: str) -> Pending[None]:
-    return Pending((Change(ChangeKind.COMMAND, title, command),))
+def command(title: Text, line: str) -> Pending[None]:
+    """One command that is pending, as somebody would type it."""
+    return Pending((Change(ChangeKind.COMMAND, title, line),))
 
 
-async def _must(host: Host, name: str, *arguments: str) -> None:
+async def must(host: Host, name: str, *arguments: str) -> None:
+    """Run a script; raises `StepError` with its words when the host refuses, `TransportError`."""
     done = await host.run(script(name), *arguments)
     if not done.ok:
         raise StepError("repair_refused", node=host.name, evidence=done.error_text)
+
+
+async def swaps_on(host: Host) -> tuple[str, ...]:
+    """Files and devices that are swapped to now (proc(5); blanks in a name stand there as ``\\040``)."""
+    found = await read_file(host, _SWAPS)
+    lines = (found or b"").decode("utf-8", "replace").splitlines()[1:]
+    return tuple(line.split()[0].replace("\\040", " ") for line in lines if line.strip())
+
+
+async def attributes_of(host: Host, paths: Iterable[str]) -> Mapping[str, str]:
+    """Files that nobody may change, with the letters that keep from it: i, a, or both."""
+    wanted = tuple(paths)
+    result = await host.must(script("attributes-state"), *wanted)
+    said = dict(line.split(" ", 1)[::-1] for line in result.text.splitlines() if " " in line)
+    return {path: said[path] for path in wanted if path in said}
+
+
+async def users_of(host: Host) -> frozenset[str]:
+    """Names of the users that the host itself knows."""
+    found = await read_file(host, _USERS)
+    return frozenset(line.partition(b":")[0].decode("utf-8", "replace") for line in (found or b"").splitlines())
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,13 +57,12 @@ class NoSwap:
 
     async def pending(self, target: Target) -> Pending[None]:
         """Turning it off."""
-        found = await read_file(target.host, _SWAPS)
-        lines = (found or b"").decode("utf-8", "replace").splitlines()[1:]
-        return _command(T("plan.change.swap_off"), "swapoff -a") if lines else Pending()
+        found = await swaps_on(target.host)
+        return command(T("plan.change.swap_off"), "swapoff -a") if found else Pending()
 
     async def settle(self, target: Target, pending: Pending[None]) -> None:
         """Turn it off; what was swapped out must fit into memory."""
-        await _must(target.host, "swap-off")
+        await must(target.host, "swap-off")
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +73,7 @@ class Changeable:
 
     async def pending(self, target: Target) -> Pending[tuple[str, ...]]:
         """Those that nobody may."""
-        result = await target.host.must(script("attributes-state"), *self.paths)
-        found = tuple(path for path in self.paths if path in result.text.splitlines())
+        found = tuple(await attributes_of(target.host, self.paths))
         if not found:
             return Pending(seen=())
         shown = " ".join(found)
@@ -60,7 +82,7 @@ class Changeable:
 
     async def settle(self, target: Target, pending: Pending[tuple[str, ...]]) -> None:
         """Take the attributes off."""
-        await _must(target.host, "attributes-clear", *pending.seen)
+        await must(target.host, "attributes-clear", *pending.seen)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,16 +94,14 @@ class SystemUser:
 
     async def pending(self, target: Target) -> Pending[None]:
         """Making it."""
-        found = await read_file(target.host, _USERS)
-        names = {line.partition(b":")[0].decode("utf-8", "replace") for line in (found or b"").splitlines()}
-        if self.name in names:
+        if self.name in await users_of(target.host):
             return Pending()
-        command = f"useradd -r -c '{self.comment}' -s /sbin/nologin -M -U {self.name}"
-        return _command(T("plan.change.user", name=self.name), command)
+        line = f"useradd -r -c '{self.comment}' -s /sbin/nologin -M -U {self.name}"
+        return command(T("plan.change.user", name=self.name), line)
 
     async def settle(self, target: Target, pending: Pending[None]) -> None:
         """Make it."""
-        await _must(target.host, "user-add", self.name, self.comment)
+        await must(target.host, "user-add", self.name, self.comment)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,15 +8,16 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from rbdtui.facts.model import NodeFacts
-from rbdtui.plan.resources.base import Resource
-from rbdtui.plan.step import StepContext
+from rbdtui.plan.repairs.before import Record
+from rbdtui.plan.resources.base import Looked, Resource, Target
+from rbdtui.plan.step import Pending, StepContext
 from rbdtui.plan.steps.base import StepOfResources
 from rbdtui.spec.model import ClusterSpec
 
 
 @dataclass(frozen=True, slots=True)
 class Repair(StepOfResources):
-    """One kind of repair. What it replaces in files is kept beside the other backups of its run."""
+    """One kind of repair. How things were is noted on the server, so that it can be taken back."""
 
     codes: ClassVar[frozenset[str]]
     """The findings that it is offered for."""
@@ -24,6 +25,11 @@ class Repair(StepOfResources):
     @abstractmethod
     def resources(self, spec: ClusterSpec, facts: NodeFacts) -> Sequence[Resource]:
         """What shall be so on a node; nothing where this repair cannot help it."""
+
+    async def apply(self, context: StepContext, pending: Pending[tuple[Looked, ...]]) -> None:
+        """Note on the server how everything was, then settle it."""
+        await Record(context.run_id, self.name).note(Target.of(context, self.node), pending.seen)
+        await super(Repair, self).apply(context, pending)  # a dataclass with slots is made anew: super() would miss it
 
     async def all_resources(self, context: StepContext) -> Sequence[Resource]:
         """The same."""

@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from concurrent.futures import Future
 from typing import TYPE_CHECKING
 
 from rbdtui.engine.events import FailurePolicy
 from rbdtui.engine.inputs import Purpose, PurposeKind, RunOptions
+from rbdtui.engine.inputs import purpose_of as purpose_of_run
+from rbdtui.errors import NotNowError
 from rbdtui.facts.model import NodeFacts
 from rbdtui.findings import Finding
 from rbdtui.plan.preview import PreviewedStep
+from rbdtui.plan.recipes import undo_repair
 from rbdtui.plan.recipes.repair import RECIPE, STEPS
+from rbdtui.plan.recipes.undo_repair import OF
 from rbdtui.plan.repairs import repairs_for
+from rbdtui.session import Session
+from rbdtui.site import Site, SiteError
+from rbdtui.words import T
+from rbdtui.workbench.run.run_list import list_runs
 
 if TYPE_CHECKING:
     from rbdtui.workbench.workbench import Workbench
@@ -43,6 +51,38 @@ def steps_for(repairs: Mapping[str, tuple[Finding, ...]], findings: Iterable[Fin
 def purpose_of(steps: Iterable[str]) -> Purpose:
     """What a run is for that carries these out."""
     return Purpose(PurposeKind.RECIPE, recipe=RECIPE.name, arguments={STEPS: " ".join(steps)})
+
+
+def repaired_runs(site: Site) -> list[str]:
+    """Runs that repaired something, the newest first."""
+    return [line.run_id for line in list_runs(site) if line.purpose is not None and line.purpose.recipe == RECIPE.name]
+
+
+def was_repaired(workbench: Workbench) -> bool:
+    """Whether the newest run repaired something, so that it can be taken back from here."""
+    run = workbench.run
+    return run is not None and not run.alive and run.purpose is not None and run.purpose.recipe == RECIPE.name
+
+
+def undo_purpose(session: Session, run_id: str = "", nodes: Collection[str] = ()) -> Purpose:
+    """What a run is for that takes back what one has repaired, by default the newest, on all nodes or the named ones.
+
+    Raises `NotNowError` where no run repaired anything on these, `SiteError` for one that is none of repair.
+    """
+    runs = repaired_runs(session.site)
+    if not runs:
+        raise NotNowError(T("undo_repair.none"))
+    if run_id and run_id not in runs:
+        raise SiteError(T("undo_repair.no_run", given=run_id, known=", ".join(runs)))
+    repaired = purpose_of_run(session.site.run_dir(run_id or runs[0]))
+    known = {node.name for node in session.spec.managed_nodes}
+    asked = known & set(nodes) if nodes else known
+    steps = repaired.arguments.get(STEPS, "").split() if repaired is not None else []
+    mine = [step for step in steps if step.partition("@")[2] in asked]
+    if not mine:
+        raise NotNowError(T("undo_repair.nothing", run=run_id or runs[0]))
+    arguments = {OF: run_id or runs[0], STEPS: " ".join(mine)}
+    return Purpose(PurposeKind.RECIPE, recipe=undo_repair.RECIPE.name, arguments=arguments)
 
 
 def look(workbench: Workbench, purpose: Purpose) -> Future[list[PreviewedStep]]:
