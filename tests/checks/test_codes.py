@@ -23,6 +23,7 @@ PROVOKING = (
     "test_mysql_hostile",
     "test_network",
     "test_nfs",
+    "test_nfs_locks",
     "test_nfs_made",
     "test_nfs_mount",
     "test_preflight",
