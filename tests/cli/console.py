@@ -14,6 +14,7 @@ import pytest
 
 from rbdtui.cli.app import run_command_line
 from rbdtui.words import LANGUAGES, use_language
+from tests.cli.warm import LOCALE, WarmProcess
 
 DEFECT = {"en": "defect in rbdtui", "zh": "自身的缺陷"}
 """How a message begins that no operator should ever see."""
@@ -75,23 +76,34 @@ def say(capsys: pytest.CaptureFixture[str], language: str, *words: str | Path) -
     return Said(status, captured.out, captured.err, language)
 
 
-def start(language: str, *words: str | Path, environment: Mapping[str, str] | None = None) -> subprocess.Popen[bytes]:
-    """Start a command as a process of its own, in a language where one is given; `finish` waits for it."""
+Process = WarmProcess | subprocess.Popen[bytes]
+
+
+def start(language: str, *words: str | Path, environment: Mapping[str, str] | None = None) -> Process:
+    """Start a command as a process of its own, in a language where one is given; `finish` waits for it.
+
+    With an environment, which may matter to Python itself, it is started from nothing.
+    """
     spoken = ["--lang", language] if language else []
+    arguments = [*spoken, *(str(word) for word in words)]
+    if environment is None:
+        return WarmProcess(arguments)
     return subprocess.Popen(
-        [sys.executable, "-m", "rbdtui", *spoken, *(str(word) for word in words)],
+        [sys.executable, "-m", "rbdtui", *arguments],
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-        env={**os.environ, "LC_ALL": "C.UTF-8", **(environment or {})},
+        env={**os.environ, "LC_ALL": LOCALE, **environment},
     )  # fmt: skip
 
 
-def finish(process: subprocess.Popen[bytes], language: str, *, stdin: str = "", limit_s: float = 60.0) -> Said:
+def finish(process: Process, language: str, *, stdin: str = "", limit_s: float = 60.0) -> Said:
     """What a started command left; killed when it takes too long."""
     try:
         out, err = process.communicate(stdin.encode(), timeout=limit_s)
     finally:
         process.kill()
-    return Said(process.returncode, out.decode("utf-8", "replace"), err.decode("utf-8", "replace"), language)
+    status = process.returncode
+    assert status is not None
+    return Said(status, out.decode("utf-8", "replace"), err.decode("utf-8", "replace"), language)
 
 
 def run(

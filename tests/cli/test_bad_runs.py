@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import subprocess
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -38,7 +37,7 @@ class Place:
     bundle: Path
     passphrase_file: Path
 
-    def start(self) -> subprocess.Popen[bytes]:
+    def start(self) -> console.Process:
         return console.start("en", *self._run_words())
 
     def run(self, language: str) -> console.Said:
