@@ -6,6 +6,7 @@ import re
 import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Interface
 from typing import Final
 
@@ -305,15 +306,33 @@ def check_passes(machine: Machine, command: str) -> bool:
         return False
     if machine.system.selinux == "enforcing" and not path.startswith(f"{FREE_SCRIPTS}/"):
         return False
-    text = bytes(entry.content).decode("utf-8", "replace")
+    asked = _asked_by(bytes(entry.content))
     cluster = cluster_of(machine)
-    can_ask, asks = "server() {" in text, re.search(r"^server 127\.0\.0\.1", text, re.MULTILINE)
-    if "/readyz" in text and (asks or not can_ask):
+    if asked.of_api:
         if cluster is None:
             return False
         servers = [member.machine for member in cluster.members]
-        is_better_elsewhere = any(map(cluster.serves, servers)) or "elsewhere" not in text
+        is_better_elsewhere = any(map(cluster.serves, servers)) or not asked.of_others
         if not cluster.serves(machine) and is_better_elsewhere:
             return False
+    return all(machine.listener("127.0.0.1", port) is not None for port in asked.ports)
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """What the text of a check asks for."""
+
+    of_api: bool
+    of_others: bool
+    """Whether other servers' API counts, too."""
+    ports: tuple[int, ...]
+    """That must be listened on here."""
+
+
+@lru_cache(maxsize=256)
+def _asked_by(script: bytes) -> _Asked:
+    """Looked for once: keepalived runs its checks all the time."""
+    text = script.decode("utf-8", "replace")
+    can_ask, asks = "server() {" in text, re.search(r"^server 127\.0\.0\.1", text, re.MULTILINE) is not None
     ports = re.findall(r"127\.0\.0\.1[:/](\d+)", text)
-    return all(machine.listener("127.0.0.1", int(port)) is not None for port in ports)
+    return _Asked("/readyz" in text and (asks or not can_ask), "elsewhere" in text, tuple(map(int, ports)))

@@ -23,10 +23,13 @@ from rbdtui.spec.model import ClusterSpec
 from rbdtui.transport.base import UploadProgress
 from rbdtui.transport.endpoints import endpoints_of
 from rbdtui.transport.hostkeys import KnownHosts
+from rbdtui.transport.limits import Limits
 from rbdtui.transport.pool import HostPool
 from rbdtui.words import Text
 
 SPEED = 50.0
+LIMITS = Limits(reconnect_window_s=10.0)
+"""A host that was switched off is given up after this; one that comes back does so at once."""
 SECRETS = {
     "rke2-token": "canary-of-the-token",
     "rke2-agent-token": "canary-of-the-agents",
@@ -114,7 +117,8 @@ async def bench(
         site.known_hosts_file.write_text(fleet.known_hosts)
         spec = load_spec(site.spec_file).spec
         assert spec is not None
-        async with HostPool(endpoints_of(spec), KnownHosts(site.known_hosts_file), SECRETS.__getitem__) as hosts:
+        keys = KnownHosts(site.known_hosts_file)
+        async with HostPool(endpoints_of(spec), keys, SECRETS.__getitem__, LIMITS) as hosts:
             answers = await gather_all(dict(hosts))
             facts = {name: answer for name, answer in answers.items() if isinstance(answer, NodeFacts)}
             heard = Heard()

@@ -290,12 +290,12 @@ class Store:
     def _change(self, kind: Kind, before: Object, item: Object) -> Object:
         old = before["metadata"]
         kept = {key: old[key] for key in ("uid", "creationTimestamp", "generation", "namespace") if key in old}
-        after = copy.deepcopy(item) | {"apiVersion": kind.api_version, "kind": kind.name}
-        after["metadata"] = after.get("metadata", {}) | kept
-        after["metadata"]["name"] = old["name"]
-        after["metadata"]["resourceVersion"] = old["resourceVersion"]
+        after = item | {"apiVersion": kind.api_version, "kind": kind.name}
+        named = {"name": old["name"], "resourceVersion": old["resourceVersion"]}
+        after["metadata"] = after.get("metadata", {}) | kept | named
         if after == before:
             return before
+        after = copy.deepcopy(after)
         if any(after.get(part) != before.get(part) for part in {*after, *before} - {"metadata", "status"}):
             after["metadata"]["generation"] = old.get("generation", 1) + 1
         return self._put(kind, before, after)
