@@ -6,6 +6,7 @@ import gc
 import os
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -18,6 +19,10 @@ for variable in [name for name in os.environ if name.startswith("TEXTUAL_")]:
 sys.dont_write_bytecode = False
 """What was compiled is kept, also by all that tests start: the second worker does not compile it anew."""
 
+WAITING = ("e2e", "cli", "plan", "checks", "simulator", "engine", "transport", "probes", "drill", "workbench")
+"""Rooms whose tests wait most of their time: for simulated hosts, real servers, processes; the longest first."""
+WORKING = ("screens",)
+"""Rooms whose tests do nothing but calculate, and take long."""
 LONGEST_ID = 80
 """Of one value in a test's name; the rest is told by its length."""
 LAB_WANTED = os.environ.get("RBDTUI_LAB") == "1"
@@ -33,7 +38,9 @@ def lab_refusal() -> str | None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Skip lab tests where no lab can be, and remember why."""
+    """Order files for workers; skip lab tests where no lab can be, and remember why."""
+    if not LAB_WANTED:
+        items.sort(key=_places(items).__getitem__)
     marked = [item for item in items if item.get_closest_marker("lab") or item.get_closest_marker("lab_long")]
     reason = lab_refusal() if marked else None
     if reason is None:
@@ -41,6 +48,20 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     for item in marked:
         item.add_marker(pytest.mark.skip(reason=f"no lab: {reason}"))
     config.stash[_SKIPPED] = (len(marked), reason)
+
+
+def _places(items: list[pytest.Item]) -> dict[pytest.Item, float]:
+    """When each test is to be begun: its file with all its tests, so that some wait while others calculate.
+
+    What takes long comes first and small files come last: workers have something to do until the end.
+    """
+    places: dict[pytest.Item, float] = {}
+    for number, rooms in enumerate((WAITING, WORKING)):
+        of_rooms = [item for room in rooms for item in items if item.path.parent == Path(__file__).parent / room]
+        of_rooms = [item for item in of_rooms if not item.path.name.startswith("test_lab_")]
+        files = list(dict.fromkeys(item.path for item in of_rooms))
+        places |= {item: (files.index(item.path) + number / 2) / len(files) for item in of_rooms}
+    return {item: places.get(item, 2.0) for item in items}
 
 
 def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
