@@ -1,4 +1,4 @@
-"""P7, P8 and P9: the terminal UI as a real process in a real pseudo-terminal, with fifty nodes that talk."""
+"""P7, P8, P9, P16: the terminal UI as a real process in a real pseudo-terminal, with nodes that talk or are asked."""
 
 from __future__ import annotations
 
@@ -23,6 +23,7 @@ from benchmarks.chatter import NODES, make_site
 from benchmarks.contenders.recipes import ROOT
 from benchmarks.report import Section
 from benchmarks.scene import BenchmarkError
+from rbdtui.cli.demo import simulated_hosts
 
 SIZE: Final = (24, 80)
 LIMIT_S: Final = 30.0
@@ -34,6 +35,10 @@ SLOW_BYTES_PER_S: Final = 3_000
 LONG_LOG: Final = 100_000
 PANES: Final = (b"What happened", b"that says")
 """What is on the screen after ``t`` has shown the timeline, and after it has shown the log again."""
+ASKED_NODES: Final = 10
+_LETTERS: Final = (b"Q", b"X", b"Z", b"J")
+"""They stand nowhere else on the screen."""
+_MYSQL: Final = "mysql: {mode: external, host: 10.9.9.9, username: rbd, password: 'secret:mysql'}\n"
 _WINDOW_S: Final = 10.0
 _SETTLED_S: Final = 3.0
 
@@ -203,4 +208,38 @@ def p9(directory: Path, runs: int) -> Section:
         ("screen", "bytes a second"), verdict="Met" if met else "Not met",
     )  # fmt: skip
     section.rows += [["servers, at rest", f"{idle:.0f}"], *([name, f"{rate:.0f}"] for name, rate in rates.items())]
+    return section
+
+
+def p16(directory: Path, runs: int) -> Section:
+    """From a key to its picture while every key has ten servers asked anew."""
+    taken: list[float] = []
+    place = directory / "p16"
+    place.mkdir()
+    with simulated_hosts(place, ASKED_NODES) as fleet:
+        spec = fleet.site / "cluster.yaml"
+        spec.write_text(spec.read_text(encoding="utf-8") + _MYSQL, encoding="utf-8")
+        with terminal(str(fleet.site)) as screen:
+            screen.until(b"node1")
+            screen.drain(_SETTLED_S)
+            screen.press(b"7")
+            screen.until(b"10.9.9.9")
+            for key in (b"\x1b[B", b"\r", b"\x1b[F"):  # to the field, into it, to its end
+                screen.press(key)
+                screen.drain(0.3)
+            for number in range(max(20, runs * 10)):
+                letter = _LETTERS[number % len(_LETTERS)]
+                screen.drain(0.13)
+                begun = time.monotonic()
+                screen.press(letter)
+                screen.until(letter)
+                taken.append(time.monotonic() - begun)
+    slowest = statistics.quantiles(taken, n=20)[-1]
+    section = Section(
+        "P16", f"from a key to its picture, while each key has {ASKED_NODES} servers asked about MySQL",
+        f"p95 at most {KEY_S * 1000:.0f} ms", ("median ms", "p95 ms", "keys"),
+        verdict=f"{'Met' if slowest <= KEY_S else 'Not met'}: p95 {slowest * 1000:.0f} ms",
+    )  # fmt: skip
+    section.rows.append([f"{statistics.median(taken) * 1000:.0f}", f"{slowest * 1000:.0f}", str(len(taken))])
+    section.raw += [("key to picture", number, each) for number, each in enumerate(taken)]
     return section

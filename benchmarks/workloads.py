@@ -1,4 +1,4 @@
-"""What is measured: P1 to P3, P7 to P15, each with its bar and its contenders."""
+"""What is measured: P1 to P3, P6 to P16, each with its bar and its contenders."""
 
 from __future__ import annotations
 
@@ -155,6 +155,11 @@ def p9(bench: Bench) -> Section:
     return screen.p9(bench.directory, bench.runs)
 
 
+def p16(bench: Bench) -> Section:
+    """From a key to its picture while servers are asked."""
+    return screen.p16(bench.directory, bench.runs)
+
+
 def p11(bench: Bench) -> Section:
     """The whole installation on real hosts."""
     return whole_run(bench.peers, bench.directory, min(bench.runs, MOST_INSTALLATIONS))
@@ -167,6 +172,7 @@ WORKLOADS: Mapping[str, Callable[[Bench], Section]] = {
     "P7": p7,
     "P8": p8,
     "P9": p9,
+    "P16": p16,
     "P10": p10,
     "P11": p11,
 }

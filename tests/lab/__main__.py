@@ -8,6 +8,9 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from tests.lab.base import base_image, keepalived_image
 from tests.lab.bundle import offline_bundle
@@ -31,6 +34,7 @@ FAULTS: Mapping[str, Sequence[Argument]] = {
     "kill": [("host", str), ("service", str)],
     "skew": [("host", str), ("seconds", float)],
     "rekey": [("host", str)],
+    "second_card": [("host", str)],
     "squat": [("address", str)],
     "unsquat": [("address", str)],
     "delay": [("host", str), ("round_trip_ms", int)],
@@ -76,6 +80,8 @@ def _parser() -> argparse.ArgumentParser:
     ssh.add_argument("--user", default="root")
     ssh.add_argument("host")
     ssh.add_argument("command", nargs=argparse.REMAINDER)
+    serve = verbs.add_parser("serve", help="run a service beside the hosts until Ctrl-C; without a name, list them")
+    serve.add_argument("service", nargs="?")
     for verb, arguments in FAULTS.items():
         described = (getattr(Lab, verb).__doc__ or "").strip().splitlines()[0]
         fault = verbs.add_parser(verb, help=described.replace("%", "%%"))
@@ -109,8 +115,26 @@ def _do(given: argparse.Namespace) -> int:
         sys.stdout.flush()
         command = [*lab.ssh_command(given.host, given.user), *given.command]
         os.execvp(command[0], command)
+    if given.verb == "serve":
+        return _serve(lab, given.service)
     result = getattr(lab, given.verb)(*(getattr(given, name) for name, _ in FAULTS[given.verb]))
     return 0 if result is None else _answer(result)
+
+
+def _serve(lab: Lab, name: str | None) -> int:
+    """Run a service, which is told on stdout as soon as it answers; ends with Ctrl-C, or with SIGTERM."""
+    from tests.lab.serving import SERVICES  # it takes more than the standard library
+
+    if name is None:
+        return _answer(list(SERVICES))
+    if name not in SERVICES:
+        raise LabError(f"no service {name!r}; there are {', '.join(SERVICES)}")
+    with TemporaryDirectory(prefix="rbdlab-") as directory, SERVICES[name](lab, Path(directory)) as told:
+        _answer(told)
+        sys.stdout.flush()
+        with suppress(KeyboardInterrupt):
+            signal.pause()
+    return 0
 
 
 def _build(verb: str) -> int:

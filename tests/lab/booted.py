@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.lab import cgroup
+from tests.lab import cgroup, wire
 from tests.lab.base import FILES
 from tests.lab.layout import BASTION_USER, OP_USER, Host, Plan, bridge_name, cable_name, group_name, machine_name
 from tests.lab.shell import LabError, run, wait_for
@@ -21,6 +21,13 @@ Name=host0
 [Network]
 Address={address}/{prefix}
 Gateway={gateway}
+LinkLocalAddressing=no
+IPv6AcceptRA=no
+"""
+_SECOND_CARD = """[Match]
+Name=host1
+[Network]
+Address={address}/{prefix}
 LinkLocalAddressing=no
 IPv6AcceptRA=no
 """
@@ -102,6 +109,29 @@ class Booted:
             log = self.directory / "boot.log"
             console = log.read_text(errors="replace")[-1000:] if log.exists() else "none"
             raise LabError(f"{error}; console: {console}") from error
+
+    def add_card(self) -> str:
+        """Give the running host its second network card, for good; its address there."""
+        plan, address = self.plan, self.plan.second_address(self.host)
+        text = _SECOND_CARD.format(address=address, prefix=plan.second_network.prefixlen)
+        self._second_card.write_text(text)
+        self.plug_card()
+        return address
+
+    def plug_card(self) -> None:
+        """Put the second network card in again where the host had one when it was switched off."""
+        init = cgroup.init_process(self.group)
+        if init is None:
+            raise LabError(f"{self.host.name} is off")
+        if self._second_card.exists():
+            wire.add_card(self.plan, self.host, str(init))
+            self.inside("networkctl reload; networkctl up host1")
+            shown = f"ip -o -4 address show dev host1 | grep -F {self.plan.second_address(self.host)}/"
+            wait_for(f"{self.host.name}: host1", lambda: self.inside(shown, check=False).returncode == 0, timeout_s=20)
+
+    @property
+    def _second_card(self) -> Path:
+        return self.root / "etc/systemd/network/20-host1.network"
 
     def power_off(self) -> None:
         """Pull the plug: every process dies at once, the disk stays as it is."""

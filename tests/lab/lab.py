@@ -240,6 +240,11 @@ class Lab:
             raise LabError(f"{host} is on already")
         booted.boot()
         booted.wait_up()
+        booted.plug_card()
+
+    def second_card(self, host: str) -> str:
+        """Give the host a second network card, in a network where only such cards are; its address there."""
+        return self._booted(host).add_card()
 
     def cut(self, host: str) -> None:
         """Pull the host's network cable."""

@@ -11,6 +11,8 @@ from tests.lab.shell import LabError
 
 LAB_NETWORK = IPv4Network("198.51.100.0/24")
 """A network for documentation (RFC 5737, TEST-NET-2), so no real machine is ever meant."""
+SECOND_NETWORK = IPv4Network("203.0.113.0/24")
+"""Another one (TEST-NET-3), for second network cards."""
 QUARTERS = tuple(LAB_NETWORK.subnets(new_prefix=26))
 
 OP_USER = "op"
@@ -56,6 +58,15 @@ class Plan:
     def network(self) -> IPv4Network:
         """The lab's quarter."""
         return QUARTERS[self.quarter]
+
+    @property
+    def second_network(self) -> IPv4Network:
+        """Where second network cards are; this machine is not in it."""
+        return tuple(SECOND_NETWORK.subnets(new_prefix=26))[self.quarter]
+
+    def second_address(self, host: Host) -> str:
+        """What a host has there."""
+        return str(self.second_network[_FIRST_HOST_OFFSET + host.index - 1])
 
     @property
     def jump_address(self) -> str:
@@ -118,6 +129,16 @@ def make_plan(
 def bridge_name(lab: str) -> str:
     """The bridge that all hosts of a lab hang on."""
     return f"rbdlab-{lab}"
+
+
+def second_bridge_name(lab: str) -> str:
+    """The bridge that second network cards hang on."""
+    return f"rbdlb2-{lab}"
+
+
+def second_cable_name(lab: str, index: int) -> str:
+    """The near end of the cable of a host's second network card."""
+    return f"vc-{machine_name(lab, index)}"
 
 
 def machine_name(lab: str, index: int) -> str:

@@ -6,7 +6,16 @@ import sys
 from pathlib import Path
 
 from tests.lab.cgroup import kill_all, start_in_background
-from tests.lab.layout import Plan, bridge_name, group_name, squatter_name, squatter_prefix
+from tests.lab.layout import (
+    Host,
+    Plan,
+    bridge_name,
+    group_name,
+    second_bridge_name,
+    second_cable_name,
+    squatter_name,
+    squatter_prefix,
+)
 from tests.lab.shell import LabError, run, wait_for
 
 _PROXY = Path(__file__).parent / "delay_proxy.py"
@@ -27,6 +36,16 @@ def make_bridge(plan: Plan) -> None:
     (settings / f"ipv4/conf/{bridge}/forwarding").write_text("0")
     run(["ip", "address", "add", f"{plan.jump_address}/{plan.network.prefixlen}", "dev", bridge])
     run(["ip", "link", "set", bridge, "up"])
+
+
+def add_card(plan: Plan, host: Host, namespace: str) -> None:
+    """Put a second network card, `host1`, into a host's network namespace, on a bridge where only such cards are."""
+    bridge, cable = second_bridge_name(plan.name), second_cable_name(plan.name, host.index)
+    if not Path(f"/sys/class/net/{bridge}").exists():
+        run(["ip", "link", "add", bridge, "type", "bridge"])
+        run(["ip", "link", "set", bridge, "up"])
+    run(["ip", "link", "add", cable, "type", "veth", "peer", "name", "host1", "netns", namespace])
+    run(["ip", "link", "set", cable, "master", bridge, "up"])
 
 
 def set_link(name: str, state: str) -> None:
@@ -109,14 +128,14 @@ def stop_detours(lab: str, address: str | None = None) -> None:
 
 
 def remove_links(lab: str) -> None:
-    """Remove the bridge of a lab and every cable that is left."""
-    bridge = bridge_name(lab)
-    for link in Path("/sys/class/net").glob(f"vb-{lab}-*"):
+    """Remove the bridges of a lab and every cable that is left."""
+    for link in [*Path("/sys/class/net").glob(f"vb-{lab}-*"), *Path("/sys/class/net").glob(f"vc-{lab}-*")]:
         run(["ip", "link", "delete", link.name], check=False)
-    if Path(f"/sys/class/net/{bridge}").exists():
-        run(["ip", "link", "delete", bridge])
-    if Path(f"/sys/class/net/{bridge}").exists():
-        raise LabError(f"bridge {bridge} cannot be removed")
+    for bridge in (bridge_name(lab), second_bridge_name(lab)):
+        if Path(f"/sys/class/net/{bridge}").exists():
+            run(["ip", "link", "delete", bridge])
+        if Path(f"/sys/class/net/{bridge}").exists():
+            raise LabError(f"bridge {bridge} cannot be removed")
 
 
 def _detour(lab: str, address: str) -> list[str]:
