@@ -15,7 +15,7 @@ from rbdtui.checks.hosts.ports import Way
 from rbdtui.checks.view import ClusterView, PlaceOf
 from rbdtui.facts.model import NodeFacts
 from rbdtui.findings import Finding, Severity
-from rbdtui.spec.model import ClusterSpec
+from rbdtui.spec.model import ClusterSpec, Node
 from rbdtui.transport.base import Reach, ReachResult
 
 _FREE: Final = (Reach.OPEN, Reach.REFUSED)
@@ -49,7 +49,7 @@ def _matrix(view: ClusterView, ways: Mapping[Way, ReachResult]) -> Iterator[Find
     for way, result in sorted(ways.items(), key=lambda item: (order[item[0].source], item[0].port)):
         if result.reach is not Reach.FORBIDDEN:
             tried.setdefault(way.target, []).append((way, result))
-    for target in (node.name for node in view.spec.nodes):
+    for target in (node.name for node in view.spec.nodes if not _is_elsewhere(view, node)):
         results = tried.get(target, [])
         shut = [(way, result) for way, result in results if result.reach not in _FREE]
         sources = list(dict.fromkeys(way.source for way, _ in shut))
@@ -60,6 +60,12 @@ def _matrix(view: ClusterView, ways: Mapping[Way, ReachResult]) -> Iterator[Find
             continue
         for source in sources:
             yield _shut(view, "RBD-NET-110", target, source, [item for item in shut if item[0].source == source])
+
+
+def _is_elsewhere(view: ClusterView, node: Node) -> bool:
+    """Whether the host does not have the address that the plan gives it, which is told of it: nobody can reach it."""
+    facts = view.facts.get(node.name)
+    return facts is not None and bool(facts.interfaces) and facts.interface_of(node.cluster_address) is None
 
 
 def _shut(view: ClusterView, code: str, target: str, source: str, shut: Sequence[tuple[Way, ReachResult]]) -> Finding:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rbdtui.checks import check_network
+from rbdtui.checks import check_network, check_node
 from rbdtui.checks.hosts.ports import Way, listening_needs, ways
 from rbdtui.checks.services import judge_service, vip
 from rbdtui.checks.services.asking import Asking, no_secret
@@ -73,6 +73,16 @@ def test_a_filter_between_two_nodes(reach: Reach) -> None:
     assert str(findings[0].message) == "node1 cannot reach node3 (10.0.0.13) on TCP 2379, 2380."
     assert f"node1 -> node3:2379 {reach} No route to host" in findings[0].evidence
     assert findings[0].place.node == "node3"
+
+
+def test_nobody_reaches_an_address_that_its_host_does_not_have_and_that_is_told_once() -> None:
+    tried = {way: outcome(Reach.TIMED_OUT if way.target == "node3" else Reach.REFUSED) for way in all_ways(KUBERNETES)}
+    assert codes(judged(tried)) == {"RBD-NET-111": E}
+    elsewhere = replace(good_facts(3), interfaces=good_facts(9).interfaces)
+    assert judged(tried, node3=elsewhere) == []
+    assert codes(check_node(KUBERNETES, elsewhere, place)).get("RBD-NET-101") == E
+    unknown = replace(good_facts(3), interfaces=())
+    assert codes(judged(tried, node3=unknown)) == {"RBD-NET-111": E}
 
 
 def test_a_filter_on_one_node_against_all_is_one_finding() -> None:

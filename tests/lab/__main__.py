@@ -129,6 +129,7 @@ def _serve(lab: Lab, name: str | None) -> int:
         return _answer(list(SERVICES))
     if name not in SERVICES:
         raise LabError(f"no service {name!r}; there are {', '.join(SERVICES)}")
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell has its background commands ignore it
     with TemporaryDirectory(prefix="rbdlab-") as directory, SERVICES[name](lab, Path(directory)) as told:
         _answer(told)
         sys.stdout.flush()
