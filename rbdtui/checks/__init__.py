@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Final
 
-from rbdtui.checks.hosts import addresses, clocks, disks, kernel, listening, names, software, system
+from rbdtui.checks.hosts import addresses, canal, clocks, disks, kernel, listening, names, software, system
 from rbdtui.checks.network import check_network
 from rbdtui.checks.view import ClusterView, NodeView, PackageSource, PlaceOf
 from rbdtui.facts.model import NodeFacts
@@ -49,7 +49,6 @@ NODE_CHECKS: Final[tuple[Callable[[NodeView], Iterable[Finding]], ...]] = (
     addresses.own_address,
     addresses.lent_address,
     addresses.default_route,
-    addresses.default_route_elsewhere,
     addresses.cluster_networks,
     addresses.resolver,
     addresses.vip_interface,
@@ -78,7 +77,7 @@ NODE_CHECKS: Final[tuple[Callable[[NodeView], Iterable[Finding]], ...]] = (
 _OF_KUBERNETES: Final = frozenset({
     system.kernel_version, system.extra_modules_package, system.swap, disks.usr_local, disks.executable,
     disks.xfs_knows_types, disks.quick_builds, disks.local_file_systems, disks.symbolic_links, addresses.default_route,
-    addresses.default_route_elsewhere, addresses.cluster_networks, addresses.resolver, kernel.control_groups,
+    addresses.cluster_networks, addresses.resolver, kernel.control_groups,
     kernel.control_group_version, kernel.modules, kernel.settings, kernel.selinux, kernel.hardening_profile,
     kernel.apparmor, kernel.fapolicyd, software.nfs_client, software.leftovers, software.other_runtimes,
 })  # fmt: skip
@@ -93,6 +92,7 @@ CLUSTER_CHECKS: Final[tuple[Callable[[ClusterView], Iterable[Finding]], ...]] = 
     clocks.jump_host_clock,
     addresses.equal_mtu,
     addresses.vip_held_once,
+    canal.pods_network_elsewhere,
 )
 
 

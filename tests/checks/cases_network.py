@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from ipaddress import IPv4Address, IPv4Interface, IPv4Network
+from ipaddress import IPv4Address, IPv4Interface
 
-from rbdtui.facts.model import Interface, Listener, Route
+from rbdtui.facts.model import Interface, Listener
 from rbdtui.facts.software import SYSTEMD
 from rbdtui.profiles import KUBERNETES_ONLY
 from tests.checks.cases import (
@@ -27,7 +27,6 @@ from tests.checks.cases import (
 from tests.checks.support import VIP, claimed, spec_of
 
 NGINX = Listener("tcp", "0.0.0.0", 80, "nginx", 812, "nginx.service")
-ELSEWHERE = Route(IPv4Network("0.0.0.0/0"), IPv4Address("192.168.9.1"), "eth9")
 ETH9 = Interface("eth9", "52:54:00:aa:aa:a9", 1500, True, (IPv4Interface("192.168.9.7/24"),))
 WITH_RESOLVER = spec_of(settings={"resolv-conf": "/etc/rancher/rke2/resolv.conf"})
 
@@ -48,23 +47,6 @@ NETWORK_CASES = (
         says=("10.0.7.7/16",),
     ),
     Case("no default route", change(routes=()), {"RBD-NET-102": E}),
-    Case(
-        "the default route leads through another interface",
-        both(with_interface(ETH9), change(routes=(ELSEWHERE, Route(IPv4Network("10.0.0.0/16"), None, "eth0")))),
-        {"RBD-NET-109": W},
-        says=("eth0", "eth9", "canal"),
-    ),
-    Case(
-        "a second default route leads through the own interface",
-        both(with_interface(ETH9), lambda facts: replace(facts, routes=(ELSEWHERE, *facts.routes))),
-        {},
-    ),
-    Case(
-        "another default route without canal",
-        both(with_interface(ETH9), change(routes=(ELSEWHERE,))),
-        {},
-        spec_of(settings={"cni": "cilium"}),
-    ),
     Case("a bridge of an older cluster", route("10.42.3.0/24", "cni0"), {"RBD-NET-104": E}),
     Case("our own cluster's bridge", both(claimed, route("10.42.3.0/24", "cni0")), {}),
     Case("a route of the site over our range", route("10.40.0.0/13", "eth0", "10.0.0.1"), {"RBD-NET-105": W}),

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from ipaddress import IPv4Interface
+from ipaddress import IPv4Address, IPv4Interface, IPv4Network
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rbdtui.checks import check_cluster
-from rbdtui.facts.model import Clock, NodeFacts
+from rbdtui.facts.model import Clock, Interface, NodeFacts, Route
 from rbdtui.findings import Severity
 from rbdtui.words import LANGUAGES, say
 from tests.checks.cases import RAINBOND, E, I, W
@@ -45,9 +45,27 @@ def with_nic(index: int, *, address: str = "", **changes: object) -> NodeFacts:
     )
 
 
+ETH9 = Interface("eth9", "52:54:00:aa:aa:a9", 1500, True, (IPv4Interface("192.168.9.7/24"),))
+ELSEWHERE = Route(IPv4Network("0.0.0.0/0"), IPv4Address("192.168.9.1"), "eth9")
+
+
+def two_cards(index: int, name: str = "eth0") -> NodeFacts:
+    """The plan's address on one, the default route on the other."""
+    facts = with_nic(index, name=name, mac=mac(index))
+    last = replace(ETH9, mac=f"52:54:00:aa:ab:{index:02x}")
+    return replace(facts, interfaces=(*facts.interfaces, last), routes=(ELSEWHERE,))
+
+
 CASES: tuple[tuple[str, Callable[[], Facts], dict[str, Severity], str], ...] = (
     ("all is well", three, {}, ""),
     ("nobody answered", dict, {}, ""),
+    ("canal is told of the other card by the plan", lambda: {f"node{i}": two_cards(i) for i in (1, 2, 3)}, {}, ""),
+    (
+        "cards are called differently",
+        lambda: {**three(), "node2": two_cards(2, "eno1")},
+        {"RBD-NET-109": W},
+        "eno1",
+    ),
     ("one name for two", lambda: changed((2, 3), hostname="localhost"), {"RBD-NAME-102": W}, "node2, node3"),
     ("names differ only in case", lambda: changed((1,), hostname="NODE2"), {"RBD-NAME-102": W}, "node1, node2"),
     ("cloned", lambda: changed((1, 3), machine_id="a" * 32), {"RBD-ID-101": W}, "node1, node3"),

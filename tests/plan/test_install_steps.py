@@ -8,6 +8,7 @@ import io
 import json
 import tarfile
 from dataclasses import replace
+from ipaddress import IPv4Address, IPv4Interface, IPv4Network
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ import yaml
 
 from rbdtui.bundle.scan import open_bundle
 from rbdtui.errors import StepError
+from rbdtui.facts.model import Interface, Route
 from rbdtui.plan.builder import build_plan
 from rbdtui.plan.step import ChangeKind, Step
 from rbdtui.plan.steps import keepalived
@@ -275,6 +277,28 @@ async def test_rke2s_configuration_has_the_token_and_shows_it_to_nobody(tmp_path
         assert settings["server"] == f"https://{at.fleet.vip.ip}:9345"
         assert not at.machine("node2").files.exists("/etc/rancher/rke2/registries.yaml"), "no Rainbond, no registry"
         assert (await step.pending(at.context)).is_done
+
+
+async def test_canal_is_told_of_the_card_with_the_nodes_addresses_where_the_default_route_is_on_another(
+    tmp_path: Path,
+) -> None:
+    async with bench(tmp_path, 3) as at:
+        path = "/var/lib/rancher/rke2/server/manifests/rbdtui-canal.yaml"
+        assert path not in await told(at, ConfigureRke2("node1")), "the default route is where the address is"
+        other = Interface("eth9", "52:54:00:aa:aa:a9", 1500, True, (IPv4Interface("192.168.9.7/24"),))
+        default = Route(IPv4Network("0.0.0.0/0"), IPv4Address("192.168.9.1"), "eth9")
+        cards = {
+            name: replace(known, interfaces=(*known.interfaces, other), routes=(default,))
+            for name, known in at.context.facts.items()
+        }
+        own = cards["node1"].interface_of(at.context.spec.node("node1").cluster_address)
+        assert own is not None
+        context = replace(at.context, facts=cards)
+        await carry_out(ConfigureRke2("node1"), context)
+        config = yaml.safe_load(at.file(path))
+        assert (config["kind"], config["metadata"]["name"]) == ("HelmChartConfig", "rke2-canal")
+        assert yaml.safe_load(config["spec"]["valuesContent"]) == {"flannel": {"iface": own.name}}
+        assert (await ConfigureRke2("node1").pending(context)).is_done
 
 
 async def test_rainbond_gets_its_registry(tmp_path: Path) -> None:

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from ipaddress import IPv4Network, ip_address
 from typing import Final
 
-from rbdtui.checks.hosts.ports import uses_canal
 from rbdtui.checks.view import ClusterView, NodeView
 from rbdtui.findings import Finding, Severity
 
@@ -38,23 +37,6 @@ def default_route(view: NodeView) -> Iterator[Finding]:
     """There is a default route: RKE2 does not start without."""
     if "routes" not in view.facts.failed and not any(route.destination == _DEFAULT for route in view.facts.routes):
         yield view.finding("RBD-NET-102", Severity.ERROR)
-
-
-def default_route_elsewhere(view: NodeView) -> Iterator[Finding]:
-    """The node's address is on the interface of the default route, which canal's flannel takes for the pods.
-
-    Source: rancher/rke2-docs, networking/basic_network_options; HelmChartConfig rke2-canal sets another one.
-    """
-    own = view.facts.interface_of(view.node.cluster_address)
-    there = {interface.name for interface in view.facts.interfaces}
-    defaults = [r.interface for r in view.facts.routes if r.destination == _DEFAULT and r.interface in there]
-    if own is None or not defaults or own.name in defaults or not uses_canal(view.spec):
-        return
-    yield view.finding(
-        "RBD-NET-109", Severity.WARNING,
-        address=str(view.node.cluster_address), interface=own.name, default=defaults[0],
-        evidence=", ".join(f"default dev {name}" for name in defaults),
-    )  # fmt: skip
 
 
 def cluster_networks(view: NodeView) -> Iterator[Finding]:

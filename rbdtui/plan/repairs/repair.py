@@ -29,7 +29,7 @@ class Repair(StepOfResources):
     async def apply(self, context: StepContext, pending: Pending[tuple[Looked, ...]]) -> None:
         """Note on the server how everything was, then settle it."""
         await Record(context.run_id, self.name).note(Target.of(context, self.node), pending.seen)
-        await super(Repair, self).apply(context, pending)  # a dataclass with slots is made anew: super() would miss it
+        await StepOfResources.apply(self, context, pending)
 
     async def all_resources(self, context: StepContext) -> Sequence[Resource]:
         """The same."""

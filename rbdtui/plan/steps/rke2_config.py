@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import ClassVar
+from typing import ClassVar, Final
 
+import yaml
+
+from rbdtui.checks.hosts.canal import pods_interface
 from rbdtui.plan.cluster import (
     AGENT_TOKEN_SECRET,
     CONFIG_FILE,
@@ -15,13 +18,17 @@ from rbdtui.plan.cluster import (
     yaml_of,
     yaml_scalar,
 )
-from rbdtui.plan.content import Content, SecretRef
+from rbdtui.plan.content import Content, SecretRef, plain
 from rbdtui.plan.identity import Joining, joining_of
 from rbdtui.plan.registries import CA_FILE, registries_yaml, registry_ca
 from rbdtui.plan.resources.base import Looked, Resource, Target, look_at
 from rbdtui.plan.resources.files import ManagedFile, header
 from rbdtui.plan.step import Pending, StepContext, StepError
 from rbdtui.plan.steps.base import StepOfResources
+from rbdtui.spec.model import ClusterSpec
+
+CANAL_FILE: Final = "/var/lib/rancher/rke2/server/manifests/rbdtui-canal.yaml"
+"""What lies in this directory of a server RKE2 applies by itself."""
 
 
 def config_yaml(context: StepContext, node_name: str, joining: Joining) -> Content:
@@ -70,6 +77,17 @@ class _Token:
         return f"K10…::{self.user}:{SecretRef(self.secret)}" if self.user else str(SecretRef(self.secret))
 
 
+def canal_yaml(spec: ClusterSpec, interface: str) -> Content:
+    """What tells RKE2's own chart of canal which card carries the pods' network, as a HelmChartConfig."""
+    config = {
+        "apiVersion": "helm.cattle.io/v1",
+        "kind": "HelmChartConfig",
+        "metadata": {"name": "rke2-canal", "namespace": "kube-system"},
+        "spec": {"valuesContent": f"flannel:\n  iface: {yaml_scalar(interface)}\n"},
+    }
+    return plain(f"{header(spec.name)}\n{yaml.safe_dump(config, sort_keys=False)}")
+
+
 @dataclass(frozen=True, slots=True)
 class ConfigureRke2(StepOfResources):
     """Write RKE2's configuration; of a node that joins, once there is a cluster."""
@@ -91,7 +109,7 @@ class ConfigureRke2(StepOfResources):
         await StepOfResources.apply(self, context, pending)
 
     async def all_resources(self, context: StepContext) -> Sequence[Resource]:
-        """One to three files; the two that hold a password are root's alone."""
+        """One to four files; the two that hold a password are root's alone."""
         return self._files(context, await joining_of(context, self.node))
 
     def _files(self, context: StepContext, joining: Joining) -> list[ManagedFile]:
@@ -100,4 +118,7 @@ class ConfigureRke2(StepOfResources):
             files.append(ManagedFile(CA_FILE, authority))
         if registries := registries_yaml(context.spec, context.secret):
             files.append(ManagedFile(REGISTRIES_FILE, registries, mode=0o600))
+        interface = pods_interface(context.spec, context.facts)
+        if interface and context.spec.node(self.node).is_server:
+            files.append(ManagedFile(CANAL_FILE, canal_yaml(context.spec, interface), mode=0o600))
         return files
