@@ -12,11 +12,15 @@ NFS_SERVER: Final = "exportfs"
 """What an NFS server is told with which directories it gives away."""
 KEEPALIVED: Final = "keepalived"
 HAPROXY: Final = "haproxy"
+MYSQL_SERVER: Final = "mysqld"
+MYSQL_DUMP: Final = "mysqldump"
 PACKAGES: Final[Mapping[str, tuple[str, ...]]] = {
     KEEPALIVED: (KEEPALIVED,),
     HAPROXY: (HAPROXY,),
     CLIENT: CLIENT_PACKAGES,
     NFS_SERVER: ("nfs-kernel-server", "nfs-utils"),
+    MYSQL_SERVER: ("mysql-server", "mysql-community-server"),
+    MYSQL_DUMP: ("mysql-client", "mysql-community-client", "mysql-8", "mariadb-client"),
 }
 """By program, how the name of a package begins that brings it."""
 
@@ -30,4 +34,6 @@ def host_programs(spec: ClusterSpec, node: Node) -> list[str]:
         wanted.append(CLIENT)
     if node is spec.nfs_node:
         wanted.append(NFS_SERVER)
+    if node in (spec.mysql_pair or ()):
+        wanted += [MYSQL_SERVER, MYSQL_DUMP]
     return wanted

@@ -46,6 +46,7 @@ from rbdtui.site import Site, SiteError
 from rbdtui.spec.acknowledged import weighed
 from rbdtui.spec.loader import LoadedSpec, load_spec
 from rbdtui.spec.model import ClusterSpec
+from rbdtui.spec.mysql_accounts import SECRETS
 from rbdtui.spec.references import bundle_directory, check_local, missing_secrets
 from rbdtui.spec.rules import check_rules
 from rbdtui.transport.base import Host
@@ -53,7 +54,13 @@ from rbdtui.transport.endpoints import endpoints_of
 from rbdtui.transport.hostkeys import KnownHosts, SeenHostKey
 from rbdtui.transport.pool import HostPool
 from rbdtui.transport.scan import scan_host_keys
-from rbdtui.vault import Vault, VaultError, generate_token, generate_vrrp_password
+from rbdtui.vault import (
+    Vault,
+    VaultError,
+    generate_replication_password,
+    generate_token,
+    generate_vrrp_password,
+)
 from rbdtui.words import T
 
 
@@ -153,6 +160,8 @@ class Session:
             AGENT_TOKEN_SECRET: generate_token,
             VRRP_SECRET: generate_vrrp_password,
         }
+        if self.spec.mysql_pair is not None:
+            own |= dict.fromkeys(SECRETS, generate_replication_password)
         for name, generate in own.items():
             if name not in vault:
                 vault.set(name, generate())

@@ -182,6 +182,11 @@ def generate_vrrp_password() -> str:
     return "".join(secrets.choice(letters) for _ in range(_VRRP_PASSWORD_LENGTH))
 
 
+def generate_replication_password() -> str:
+    """A fresh password of an account that MySQL servers use among themselves: they take 32 characters at most."""
+    return secrets.token_hex(15)
+
+
 def _new_header(work: int) -> _Header:
     salt = os.urandom(_SALT_BYTES)
     fields = {

@@ -2,13 +2,14 @@
 # Arguments: ACTION ARGS...
 #   look VIP SIZES   changes nothing; VIP may be "", SIZES is "sizes" or "". Output: lines "KIND<TAB>WHAT<TAB>MORE":
 #                    job, unit, process, mount, link, rules, address, keepalived, haproxy, nfs-server (WHAT: the
-#                    directory that ours gives away), file (MORE: the site that it was written
+#                    directory that ours gives away), mysql (WHAT: its unit), file (MORE: the site that it was written
 #                    for), path and data (MORE: KiB, or ""), state; "stays": what is left to others; "hosts-before": where
 #                    the hosts file lies as it was before rbdtui.
 #   jobs UNIT...     stops transient units of rbdtui
 #   keepalived       stops keepalived and keeps it from starting at boot
 #   haproxy          the same for HAProxy
 #   nfs-server       gives our directory to nobody any more; stops the NFS server unless it has other exports
+#   mysql            stops the MySQL server that has our settings, and its nightly dump; data and dumps stay
 #   rke2             stops RKE2 and all containers, with RKE2's own script where it is there; then mounts, links, rules
 #   address VIP      takes the address from the interface that holds it
 #   paths PATH...    deletes; only what `look` lists
@@ -24,6 +25,7 @@ home=/var/lib/rbdtui
 data=/var/lib/rancher/rke2
 ours='^# Written by rbdtui for site '
 exports=/etc/exports.d/rbdtui.exports
+mysql='/etc/mysql/mysql.conf.d/zz-rbdtui.cnf /etc/my.cnf.d/zz-rbdtui.cnf /etc/my.cnf'
 chains='KUBE-|CNI-|cali-|cali:|CILIUM_|FLANNEL|flannel'
 
 try() { "$@" || status=3; }
@@ -124,6 +126,14 @@ look)
 		given=$(sed -n 's/^\(\/[^ ]*\) .*/\1/p' $exports | head -n 1)
 		if served "$given" || systemctl is-active --quiet nfs-server.service 2>/dev/null; then say nfs-server "$given"; fi
 	fi
+	for config in $mysql; do
+		head -n 3 "$config" 2>/dev/null | grep -q "$ours" || continue
+		for unit in mysql.service mysqld.service; do
+			case $(systemctl is-active "$unit" 2>/dev/null || true) in active | activating | reloading | failed) ;; *) systemctl is-enabled --quiet "$unit" 2>/dev/null || continue ;; esac
+			say mysql "$unit"
+			break
+		done
+	done
 	for config in /etc/keepalived/keepalived.conf /etc/haproxy/haproxy.cfg; do
 		head -n 3 $config 2>/dev/null | grep -q "$ours" || continue
 		name=${config#/etc/} name=${name%%/*}
@@ -132,7 +142,7 @@ look)
 			;;
 		esac
 	done
-	for file in /etc/keepalived/* /etc/haproxy/* /etc/sysctl.d/* /etc/modules-load.d/* /etc/modprobe.d/* /etc/exports.d/* /etc/nfs.conf.d/* /etc/NetworkManager/conf.d/* /etc/resolv.conf \
+	for file in /etc/keepalived/* /etc/haproxy/* /etc/sysctl.d/* /etc/modules-load.d/* /etc/modprobe.d/* /etc/exports.d/* /etc/nfs.conf.d/* $mysql /etc/mysql/mysql.conf.d/rbdtui-* /etc/my.cnf.d/rbdtui-* /etc/rbdtui-* /usr/local/sbin/rbdtui-* /etc/NetworkManager/conf.d/* /etc/resolv.conf \
 		/etc/systemd/system/*.d/* /etc/systemd/system/*.service /etc/systemd/system/*.timer /usr/libexec/keepalived/*; do
 		[ -f "$file" ] || continue
 		site=$(head -n 3 -- "$file" 2>/dev/null | sed -n "s/$ours\([^;]*\);.*/\1/p" | head -n 1)
@@ -173,6 +183,14 @@ keepalived | haproxy)
 	try systemctl stop "$action.service"
 	try systemctl --quiet disable "$action.service"
 	systemctl reset-failed "$action.service" 2>/dev/null || true
+	;;
+mysql)
+	for unit in mysql-dump-rbdtui.timer mysql.service mysqld.service; do
+		case $(systemctl show -p LoadState --value "$unit" 2>/dev/null) in '' | not-found) continue ;; esac
+		try systemctl stop "$unit"
+		try systemctl --quiet disable "$unit"
+		systemctl reset-failed "$unit" 2>/dev/null || true
+	done
 	;;
 nfs-server)
 	if others_exports; then

@@ -6,7 +6,7 @@
 set -u
 part=$1 most=${2:-262144}
 rancher=/var/lib/rancher/rke2
-units='rke2-server rke2-agent keepalived haproxy nfs-server containerd docker firewalld ufw chronyd chrony systemd-timesyncd'
+units='rke2-server rke2-agent keepalived haproxy nfs-server mysql mysqld mysql-dump-rbdtui containerd docker firewalld ufw chronyd chrony systemd-timesyncd'
 
 say() {
 	printf '$ %s\n' "$*"
@@ -68,6 +68,8 @@ units() {
 config() {
 	show /etc/rancher/rke2/*.yaml /etc/rancher/rke2/config.yaml.d/*.yaml /etc/default/rke2-* /etc/keepalived/keepalived.conf /etc/haproxy/haproxy.cfg /etc/exports /etc/exports.d/*.exports \
 		/etc/nfs.conf.d/*.conf \
+		/etc/mysql/mysql.conf.d/zz-rbdtui.cnf \
+		/etc/my.cnf.d/zz-rbdtui.cnf \
 		/etc/sysctl.d/*rbdtui* /etc/modules-load.d/*rbdtui* /etc/NetworkManager/conf.d/*rke2* \
 		"$rancher"/agent/etc/containerd/config.toml "$rancher"/agent/etc/containerd/certs.d/*/hosts.toml
 }
@@ -89,7 +91,7 @@ state() {
 case $part in
 system | network | units | config | containers | state) "$part" ;;
 rke2) say journalctl --no-pager -o short-iso -n 3000 -u rke2-server -u rke2-agent ;;
-keepalived) say journalctl --no-pager -o short-iso -n 1000 -u keepalived -u haproxy -u nfs-server -u nfs-mountd ;;
+keepalived) say journalctl --no-pager -o short-iso -n 1000 -u keepalived -u haproxy -u nfs-server -u nfs-mountd -u mysql -u mysqld -u mysql-dump-rbdtui ;;
 kernel) say journalctl --no-pager -o short-iso -k -n 1000 ;;
 logs) ends "$rancher/agent/containerd/containerd.log" "$rancher/agent/logs/kubelet.log" ;;
 *) exit 2 ;;

@@ -61,6 +61,8 @@ TOOLS: Final = (
     "modprobe",
     "mount",
     "mount.nfs",
+    "mysqld",
+    "mysqldump",
     "nft",
     "openssl",
     "ping",

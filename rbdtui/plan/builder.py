@@ -29,6 +29,8 @@ from rbdtui.plan.steps.keepalived import (
 )
 from rbdtui.plan.steps.kubeconfig import WriteKubeconfig
 from rbdtui.plan.steps.kubeconfig_given import TakeKubeconfig
+from rbdtui.plan.steps.mysql_pair import MysqlReplica, MysqlSource
+from rbdtui.plan.steps.mysql_server import MysqlDump, MysqlServer
 from rbdtui.plan.steps.nfs_server import NfsServer
 from rbdtui.plan.steps.prepare import HostsFile, PrepareSystem
 from rbdtui.plan.steps.push import PushImages
@@ -77,6 +79,7 @@ def build_plan(spec: ClusterSpec, facts: Mapping[str, NodeFacts]) -> Plan:
         return Plan(tuple(lanes.steps))
     for node in spec.nodes:
         _prepare(lanes, spec, node)
+    _mysql(lanes, spec)
     opened = _open_cluster(lanes, spec)
     _join(lanes, spec, facts, opened)
     _finish(lanes, spec, opened)
@@ -97,8 +100,21 @@ def _prepare(lanes: _Lanes, spec: ClusterSpec, node: Node) -> None:
         kinds += [ShipBundle, UnpackRke2]
     if node is spec.nfs_node:
         kinds.insert(kinds.index(InstallHostPackages) + 1, NfsServer)
+    if node in (spec.mysql_pair or ()):
+        kinds.insert(kinds.index(InstallHostPackages) + 1, MysqlServer)
     for kind in kinds:
         lanes.add(kind, node.name)
+
+
+def _mysql(lanes: _Lanes, spec: ClusterSpec) -> None:
+    """The pair, as soon as both servers run; Rainbond, which waits for all lanes, finds it."""
+    if spec.mysql_pair is None:
+        return
+    source, replica = spec.mysql_pair
+    opened = lanes.add(MysqlSource, source.name)
+    lanes.add(MysqlReplica, replica.name, opened)
+    for node in (source, replica):
+        lanes.add(MysqlDump, node.name)
 
 
 def _open_cluster(lanes: _Lanes, spec: ClusterSpec) -> list[str]:

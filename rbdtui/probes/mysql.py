@@ -19,11 +19,10 @@ from rbdtui.probes.mysql_login import METHOD_UNKNOWN, Login, log_in
 from rbdtui.probes.question import Post, Probe, ProbeContext, Question
 from rbdtui.probes.routes import Reply, by_way, failure_text
 from rbdtui.probes.wire import Place, ProbeFailure, WireError
-from rbdtui.spec.sections.mysql import MysqlMode
 from rbdtui.spec.values import SECRET_PREFIX
 from rbdtui.words import T
 
-MYSQL: Final = ProbeKind("mysql", 105, column="svc", is_shared=True)
+MYSQL: Final = ProbeKind("mysql", 102, column="svc", is_shared=True)
 NOBODY: Final = "rbdtui-health"
 """An account that no server has: failed logins of a real one could lock it."""
 _LIMIT_BYTES: Final = 64 * 1024
@@ -96,7 +95,7 @@ class MysqlQuestion:
     def __init__(self, around: ProbeContext) -> None:
         mysql = around.spec.mysql
         self._around = around
-        self._host, self._port = mysql.host or "", mysql.port
+        self._host, self._port = around.spec.mysql_host, mysql.port
         self._username = mysql.username or ""
         self._secret = (mysql.password or "").removeprefix(SECRET_PREFIX)
         self._with_tls = False
@@ -151,7 +150,7 @@ class MysqlQuestion:
 
 def _questions(around: ProbeContext) -> Iterator[Question]:
     spec = around.spec
-    if "mysql" in spec.profile.sections and spec.mysql.mode is MysqlMode.EXTERNAL and spec.mysql.host:
+    if "mysql" in spec.profile.sections and spec.mysql_host:
         yield MysqlQuestion(around)
 
 

@@ -16,7 +16,7 @@ from rbdtui.transport.base import TransportError
 from rbdtui.transport.scripts import PREFIX
 from rbdtui.words import T
 
-NFS: Final = ProbeKind("nfs", 104, column="svc", is_shared=True, is_brought=True)
+NFS: Final = ProbeKind("nfs", 101, column="svc", is_shared=True, is_brought=True)
 """Where all volumes are: what has its data there waits while it is down."""
 _ASKED: Final = f"{PREFIX}nfs-server look"
 _FULL_PERCENT: Final = 90

@@ -19,7 +19,6 @@ from rbdtui.rainbond.workloads import OPERATOR
 from rbdtui.spec.model import ClusterSpec, Role
 from rbdtui.spec.rules.parts import chosen
 from rbdtui.spec.sections.etcd import EtcdMode
-from rbdtui.spec.sections.mysql import MysqlMode
 from rbdtui.spec.sections.registry import RegistryMode
 from rbdtui.spec.sections.storage import StorageMode
 from rbdtui.words import Text
@@ -122,7 +121,7 @@ def _unused(spec: ClusterSpec, release: Release) -> Iterator[tuple[str, Unused]]
     """Names of what the choices of a plan do without."""
     if spec.registry.mode is RegistryMode.EXTERNAL:
         yield "rbd-hub", Unused.EXTERNAL_REGISTRY
-    if spec.mysql.mode is MysqlMode.EXTERNAL:
+    if spec.mysql.is_outside:
         yield "rbd-db", Unused.EXTERNAL_MYSQL
     if effective(spec, release, "Component", "rbd_app_ui", "enable") is False:
         yield "rbd-app-ui", Unused.SWITCHED_OFF

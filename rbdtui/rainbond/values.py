@@ -15,7 +15,7 @@ from rbdtui.rainbond.releases import Release
 from rbdtui.spec.model import ClusterSpec, Role
 from rbdtui.spec.rules.rainbond import OURS
 from rbdtui.spec.sections.etcd import EtcdMode
-from rbdtui.spec.sections.mysql import DATABASES, MysqlMode
+from rbdtui.spec.sections.mysql import DATABASES
 from rbdtui.spec.sections.registry import RegistryMode
 from rbdtui.spec.sections.storage import StorageMode
 from rbdtui.spec.values import SECRET_PREFIX, is_secret_reference
@@ -155,7 +155,7 @@ def _old(spec: ClusterSpec, release: Release) -> Tree:
     # The chart asks for a database, an etcd and volumes outside of its own where it is to be highly available.
     is_ha = (
         several
-        and spec.mysql.mode is MysqlMode.EXTERNAL
+        and spec.mysql.is_outside
         and spec.etcd.mode is not EtcdMode.BUILTIN
         and spec.storage.mode is not StorageMode.BUILTIN
     )
@@ -215,11 +215,11 @@ def _databases(spec: ClusterSpec) -> Tree:
     """Both or none: the chart leaves the built-in one out as soon as one is outside."""
     console, region = DATABASES
     mysql = spec.mysql
-    if mysql.mode is not MysqlMode.EXTERNAL:
+    if not mysql.is_outside:
         return {"regionDatabase": {"enable": False}, "uiDatabase": {"enable": False}}
     server = {
         "enable": True,
-        "host": mysql.host or "",
+        "host": spec.mysql_host,
         "port": mysql.port,
         "username": mysql.username or "",
         "password": _reference(mysql.password) if mysql.password else "",

@@ -262,7 +262,7 @@ def _installed(spec: ClusterSpec, files: Sequence[ShippedFile], inputs: RunInput
     api = spec.kubernetes.api
     yield Row(T("report.installed.api"), f"https://{spec.api_address}:{api.port}")
     yield Row(T("report.installed.networks"), f"{spec.kubernetes.pod_cidr}, {spec.kubernetes.service_cidr}")
-    beside = {"storage": _storage(spec), "registry": spec.registry.domain, "mysql": spec.mysql.host}
+    beside = {"storage": _storage(spec), "registry": spec.registry.domain, "mysql": spec.mysql_host}
     for name in ("storage", "registry", "mysql", "etcd"):
         if name in spec.profile.sections:
             mode = getattr(spec, name).mode.value

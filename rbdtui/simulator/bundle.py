@@ -39,6 +39,8 @@ def write_bundle(directory: Path, *, arch: str = "amd64", images_bytes: int = 12
     package = {
         f"haproxy_2.6.12-1+deb12u1_{arch}.deb": _deb("haproxy", "2.6.12-1+deb12u1", arch),
         f"keepalived_2.2.7-1+b2_{arch}.deb": _deb("keepalived", "1:2.2.7-1+b2", arch),
+        f"mysql-community-client_8.0.36-1debian12_{arch}.deb": _deb("mysql-community-client", "8.0.36-1debian12", arch),
+        f"mysql-community-server_8.0.36-1debian12_{arch}.deb": _deb("mysql-community-server", "8.0.36-1debian12", arch),
         f"nfs-kernel-server_2.6.2-4_{arch}.deb": _deb("nfs-kernel-server", "1:2.6.2-4", arch),
         f"nfs-common_2.6.2-4_{arch}.deb": _deb("nfs-common", "1:2.6.2-4", arch),
     }

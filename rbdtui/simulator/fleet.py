@@ -21,6 +21,8 @@ from rbdtui.simulator.kubernetes.kubelet import image_name
 from rbdtui.simulator.kubernetes.rke2 import Rke2
 from rbdtui.simulator.link import Link
 from rbdtui.simulator.machine import Hardware, Machine, Sudo, System, User
+from rbdtui.simulator.mysql import MysqlServer
+from rbdtui.simulator.mysql_dump import dump
 from rbdtui.simulator.network import Network
 from rbdtui.simulator.nfs import NfsServer
 from rbdtui.simulator.pace import Pace
@@ -107,6 +109,8 @@ class SimulatedFleet:
         machine.programs |= {
             "haproxy": Haproxy,
             "keepalived": Keepalived,
+            "mysql": MysqlServer,
+            "mysql-dump-rbdtui": lambda own: lambda unit: dump(own, unit),
             "nfs-server": NfsServer,
             "rke2-agent": lambda own: Rke2(own, server=False),
             "rke2-server": lambda own: Rke2(own, server=True),

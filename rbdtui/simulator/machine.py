@@ -123,6 +123,11 @@ class Machine:
         """What HAProxy sees behind it while it runs; see `rbdtui.simulator.haproxy`."""
         self.exported: dict[str, list[str]] = {}
         """What its NFS server gives away while it runs; see `rbdtui.simulator.nfs`."""
+        self.mysql: Any | None = None
+        """Its MySQL server while it runs, and what lies in its data directory; see `rbdtui.simulator.mysql`."""
+        self.mysql_version = "8.0.36"
+        """Of the program, where it is installed."""
+        self.mysql_data: Any | None = None
         self.old_rainbond: Any | None = None
         """What a Rainbond 3.6 has on it; see `rbdtui.simulator.rainbond_3_6`."""
         self.booleans: dict[str, bool] = {"haproxy_connect_any": False} if system.selinux else {}
@@ -368,6 +373,23 @@ def install_nfs_server(machine: Machine) -> None:
         "[Unit]\nDescription=NFS server and services\nRequires=network.target proc-fs-nfsd.mount\n\n"
         "[Service]\nType=oneshot\nRemainAfterExit=yes\nExecStart=/usr/sbin/rpc.nfsd\n"
         "ExecReload=-/usr/sbin/exportfs -r\n\n"
+        "[Install]\nWantedBy=multi-user.target\n",
+    )
+
+
+def install_mysql_server(machine: Machine) -> None:
+    """What the package mysql-community-server brings: MySQL's postinst makes the data directory."""
+    machine.packages.add("mysql-community-server")
+    machine.tools |= {"mysqld", "mysqldump", "mysql"}
+    machine.users.setdefault("mysql", User("mysql"))
+    machine.files.put("/usr/sbin/mysqld", b"\x7fELF mysqld\n", mode=0o755)
+    machine.files.put("/etc/mysql/mysql.conf.d/mysqld.cnf", "[mysqld]\ndatadir\t= /var/lib/mysql\n")
+    for name in ("mysql", "performance_schema", "sys"):
+        machine.files.mkdir(f"/var/lib/mysql/{name}")
+    machine.files.put(
+        "/usr/lib/systemd/system/mysql.service",
+        "[Unit]\nDescription=MySQL Community Server\nAfter=network.target\n\n"
+        "[Service]\nType=notify\nExecStart=/usr/sbin/mysqld\nRestart=on-failure\n\n"
         "[Install]\nWantedBy=multi-user.target\n",
     )
 

@@ -18,7 +18,7 @@ from rbdtui.roles import Role as Role
 from rbdtui.spec import values
 from rbdtui.spec.sections.etcd import Etcd
 from rbdtui.spec.sections.glusterfs import Glusterfs
-from rbdtui.spec.sections.mysql import Mysql
+from rbdtui.spec.sections.mysql import Mysql, MysqlMode
 from rbdtui.spec.sections.rainbond import Rainbond
 from rbdtui.spec.sections.registry import Registry
 from rbdtui.spec.sections.storage import Storage, StorageMode
@@ -352,6 +352,22 @@ class ClusterSpec(Section):
         if node := self.nfs_node:
             return str(node.cluster_address)
         return (self.storage.server or "") if self.storage.mode is StorageMode.NFS else ""
+
+    @property
+    def mysql_pair(self) -> tuple[Node, Node] | None:
+        """Source and replica that the plan makes; None where it makes none, or one of the two is not there."""
+        if "mysql" not in self.profile.sections or self.mysql.mode is not MysqlMode.PAIR:
+            return None
+        named = {node.name: node for node in self.nodes}
+        source, replica = named.get(self.mysql.source or ""), named.get(self.mysql.replica or "")
+        return (source, replica) if source is not None and replica is not None else None
+
+    @property
+    def mysql_host(self) -> str:
+        """Where Rainbond reaches both databases; empty where they are built in."""
+        if pair := self.mysql_pair:
+            return str(pair[0].cluster_address)
+        return (self.mysql.host or "") if self.mysql.mode is MysqlMode.EXTERNAL else ""
 
     @property
     def agents(self) -> list[Node]:

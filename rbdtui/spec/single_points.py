@@ -92,6 +92,8 @@ def _of_gateway(spec: ClusterSpec) -> Iterator[SinglePoint]:
 def _of_services(spec: ClusterSpec) -> Iterator[SinglePoint]:
     if spec.mysql.mode is MysqlMode.EXTERNAL:
         yield SinglePoint("mysql", Loss.OUTSIDE, at=spec.mysql.host or "")
+    elif spec.mysql.mode is MysqlMode.PAIR:
+        yield SinglePoint("mysql-source", Loss.STOPS, at=spec.mysql.source or "")
     if spec.registry.mode is RegistryMode.EXTERNAL:
         yield SinglePoint("registry", Loss.OUTSIDE, at=spec.registry.domain or "")
     elif spec.profile.has_builds:

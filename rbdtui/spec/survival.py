@@ -48,6 +48,8 @@ class Survival:
     """Rainbond's builder."""
     storage: Outcome
     """Volumes on an NFS server that the plan makes."""
+    database: Outcome
+    """Rainbond's databases on a pair that the plan makes."""
     etcd_members: int
     etcd_members_left: int
     etcd_members_needed: int
@@ -56,7 +58,7 @@ class Survival:
     @property
     def outcomes(self) -> tuple[Outcome, ...]:
         """All of them, the most important first."""
-        made = () if self.storage.impact is Impact.UNUSED else (self.storage,)
+        made = tuple(each for each in (self.storage, self.database) if each.impact is not Impact.UNUSED)
         return (self.etcd, self.api, self.gateway, *made, self.builds)
 
 
@@ -112,6 +114,7 @@ def _survival(roster: _Roster, node: Node) -> Survival:
         gateway=_gateway(roster, node),
         builds=_builds(roster, node),
         storage=_storage(roster.spec, node),
+        database=_database(roster.spec, node),
         etcd_members=members,
         etcd_members_left=left,
         etcd_members_needed=needed,
@@ -191,3 +194,14 @@ def _storage(spec: ClusterSpec, node: Node) -> Outcome:
     if node is server:
         return Outcome(Impact.LOST, T("survival.storage.lost"))
     return Outcome(Impact.UNTOUCHED, T("survival.storage.on", node=server.name))
+
+
+def _database(spec: ClusterSpec, node: Node) -> Outcome:
+    if spec.mysql_pair is None:
+        return Outcome(Impact.UNUSED, T("survival.database.unused"))
+    source, replica = spec.mysql_pair
+    if node is source:
+        return Outcome(Impact.LOST, T("survival.database.lost", node=replica.name))
+    if node is replica:
+        return Outcome(Impact.HOLDS, T("survival.database.alone", node=source.name))
+    return Outcome(Impact.UNTOUCHED, T("survival.database.on", node=source.name))

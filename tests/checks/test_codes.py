@@ -21,6 +21,7 @@ PROVOKING = (
     "test_jump_host",
     "test_mysql",
     "test_mysql_hostile",
+    "test_mysql_made",
     "test_network",
     "test_nfs",
     "test_nfs_locks",

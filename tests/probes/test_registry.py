@@ -66,7 +66,9 @@ def test_all_kinds_are_asked_of_a_whole_cluster_in_their_order() -> None:
     every: set[ProbeKind] = set()
     old = standin.spec_of("rainbond-5.17", etcd={"mode": "reuse"}, **outside)
     made = standin.spec_of(storage={"mode": "nfs-server", "node": "node4", "path": "/data"})
-    for spec in (standin.spec_of(**outside), old, made, pair_of()):
+    account = {"username": "rbd", "password": "secret:mysql"}
+    databases = standin.spec_of(mysql={"mode": "pair", "source": "node3", "replica": "node4", **account})
+    for spec in (standin.spec_of(**outside), old, made, databases, pair_of()):
         asked = [status.key.kind for status in HealthMonitor(spec, {}).snapshot().probes]
         assert asked == sorted(asked, key=lambda kind: kind.rank)
         every |= set(asked)

@@ -380,7 +380,11 @@ async def test_the_answer_of_every_service_check_stands_beneath_its_field(
         "kubernetes": "kubernetes: {distribution: existing, kubeconfig: /a}",
         "gateway": "gateway: {mode: keepalived, vip: 127.88.0.100/24, virtual_router_id: 87}",
     }
-    made = {"nfs-made": "storage: {mode: nfs-server, node: server1, path: /data}"}
+    account = "username: a, password: secret:mysql"
+    made = {
+        "nfs-made": "storage: {mode: nfs-server, node: server1, path: /data}",
+        "mysql-made": f"mysql: {{mode: pair, source: server1, replica: server2, {account}}}",
+    }
     workbench = plan_with(home, made.get(name, used[section]))
     async with opened(workbench) as pilot:
         await show(pilot, section_of_field(place))

@@ -122,6 +122,25 @@ def test_what_dies_with_an_nfs_server_that_is_made_is_told() -> None:
     assert what_if_dies(judged(PLAN)[0], "n1").storage.impact is Impact.UNUSED
 
 
+def test_what_dies_with_a_server_of_a_mysql_pair_is_told() -> None:
+    mysql = "mysql: {mode: pair, source: data1, replica: data2, username: rbd, password: secret:mysql}"
+    text = PLAN.replace("storage: {mode: nfs, server: data1, path: /data}", mysql)
+    first = "  - {name: data1, address: 10.0.0.31, roles: [service]}\n"
+    text = text.replace(first, first + first.replace("data1", "data2").replace("31", "32"))
+    spec, findings = judged(text)
+    assert [(maker.field, maker.node) for maker in spec.makers] == [
+        ("mysql.source", "data1"), ("mysql.replica", "data2"),
+    ]  # fmt: skip
+    assert not [finding for finding in findings if finding.severity == "error"]
+    impacts = {node: what_if_dies(spec, node).database.impact for node in ("data1", "data2", "n1")}
+    assert impacts == {"data1": Impact.LOST, "data2": Impact.HOLDS, "n1": Impact.UNTOUCHED}
+    assert [finding.place.field for finding in findings if finding.code == "RBD-LOSS-005"] == ["nodes[3].roles"]
+    point = next(point for point in single_points(spec) if point.part == "mysql-source")
+    assert (point.loss, point.at, "failover" in str(point.text)) == (Loss.STOPS, "data1", True)
+    assert spec.mysql_host == "10.0.0.31"
+    assert what_if_dies(judged(PLAN)[0], "n1").database.impact is Impact.UNUSED
+
+
 def test_the_role_is_given_by_nobody_but_the_operator_and_survives_a_preset() -> None:
     data: dict[str, object] = {"nodes": [{"name": "data1", "roles": ["service"]}, {"name": "n1", "roles": ["worker"]}]}
     assert Role.SERVICE.value not in usual_roles(data, 0)

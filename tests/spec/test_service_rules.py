@@ -114,3 +114,19 @@ def test_the_registrys_ca_is_looked_at(tmp_path: Path) -> None:
         assert [each.code for each in findings] == codes
         for each in findings:
             assert all("{" not in say(each.message, lang) + say(each.remedy, lang) for lang in LANGUAGES)
+
+
+@pytest.mark.parametrize(
+    ("pair", "expected"),
+    [
+        ("source: node1, replica: node2, username: rbd", set()),
+        ("source: node1, replica: node2, username: 'a:b'", {("RBD-MYSQL-002", "error", "mysql.username")}),
+        ("source: node1, replica: node1, username: rbd", {("RBD-MYSQL-005", "error", "mysql.replica")}),
+        ("source: node1, replica: node2, username: rbdtui-replica", {("RBD-MYSQL-006", "error", "mysql.username")}),
+        ("source: node1, replica: node2, username: Root", {("RBD-MYSQL-006", "error", "mysql.username")}),
+        (f"source: node1, replica: node2, username: {'r' * 33}", {("RBD-MYSQL-006", "error", "mysql.username")}),
+    ],
+)
+def test_a_pair_is_two_servers_and_an_account_of_its_own(pair: str, expected: set[tuple[str, str, str]]) -> None:
+    on_nodes = {("RBD-MYSQL-004", "warning", f"mysql.{key}") for key in ("source", "replica")}
+    assert set(found(plan(V6, mysql=f"{{mode: pair, {pair}, password: secret:mysql}}"))) == expected | on_nodes

@@ -151,6 +151,8 @@ def _role_ports(spec: ClusterSpec, source: Node, target: Node) -> Iterator[int]:
         yield from spec.profile.ports(Reach.USERS)
     if target is spec.nfs_node and not source.is_outside:
         yield from nfs_ports.ALL
+    if target in (spec.mysql_pair or ()) and (not source.is_outside or source in (spec.mysql_pair or ())):
+        yield spec.mysql.port
     if target.is_balancer:
         yield from (each.port for each in forwarded_by_pair(spec))
 

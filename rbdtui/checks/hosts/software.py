@@ -9,7 +9,7 @@ from rbdtui.checks.hosts.ports import uses_canal
 from rbdtui.checks.view import NodeView, PackageSource
 from rbdtui.errors import StepError
 from rbdtui.findings import Finding, Severity
-from rbdtui.host_programs import HAPROXY, KEEPALIVED, NFS_SERVER, PACKAGES
+from rbdtui.host_programs import HAPROXY, KEEPALIVED, MYSQL_DUMP, MYSQL_SERVER, NFS_SERVER, PACKAGES
 from rbdtui.rainbond.provisioner import CLIENT, CLIENT_PACKAGES, needs_client
 
 _NEEDED_TOOLS: Final = ("gzip", "iptables", "mount", "sha256sum", "systemctl", "systemd-run", "tar", "timeout")
@@ -103,6 +103,19 @@ def nfs_server(view: NodeView) -> Iterator[Finding]:
         yield view.finding("RBD-NFS-134", Severity.INFO, system=_system(view))
     else:
         yield view.finding("RBD-NFS-135", Severity.ERROR, system=_system(view))
+
+
+def mysql_server(view: NodeView) -> Iterator[Finding]:
+    """What is to be a MySQL server has its programs, or the bundle has them."""
+    facts = view.facts
+    if view.node not in (view.spec.mysql_pair or ()) or "tools" in facts.failed or view.bundle is None:
+        return
+    lacking = [name for name in (MYSQL_SERVER, MYSQL_DUMP) if name not in facts.tools]
+    absent = [name for name in lacking if not _bundle_has_packages(view, view.bundle, PACKAGES[name])]
+    if absent:
+        yield view.finding("RBD-MYSQL-161", Severity.ERROR, system=_system(view), programs=", ".join(absent))
+    elif lacking:
+        yield view.finding("RBD-MYSQL-160", Severity.INFO, system=_system(view))
 
 
 def _absent_keepalived(view: NodeView, bundle: PackageSource) -> Finding:

@@ -12,6 +12,7 @@ from rbdtui.checks.services import (
     etcd_reuse,
     existing,
     mysql,
+    mysql_made,
     nfs,
     nfs_locks,
     nfs_made,
@@ -39,6 +40,7 @@ SERVICE_CHECKS: Final[tuple[AnyServiceCheck, ...]] = (
     etcd_reuse.CHECK,
     domain_suffix.CHECK,
     mysql.CHECK,
+    mysql_made.CHECK,
     registry.CHECK,
 )  # fmt: skip
 """In the order in which their findings are told."""

@@ -40,6 +40,7 @@ class ResidueKind(StrEnum):
     KEEPALIVED = "keepalived"
     HAPROXY = "haproxy"
     NFS_SERVER = "nfs-server"
+    MYSQL = "mysql"
     FILE = "file"
     HOSTS = "hosts"
     PATH = "path"
@@ -94,6 +95,7 @@ _COMMANDS: Final = {
     ResidueKind.KEEPALIVED: "systemctl disable --now keepalived.service",
     ResidueKind.HAPROXY: "systemctl disable --now haproxy.service",
     ResidueKind.NFS_SERVER: "exportfs -u {what}; systemctl disable --now nfs-server.service",
+    ResidueKind.MYSQL: "systemctl disable --now mysql-dump-rbdtui.timer {what}",
     ResidueKind.FILE: "rm {what}",
     ResidueKind.HOSTS: "sed -i '/^# BEGIN rbdtui/,/^# END rbdtui/d; / goodrain.me$/d' {what}",
     ResidueKind.PATH: "rm -rf --one-file-system {what}",

@@ -95,6 +95,7 @@ def refuse_others(context: StepContext, node: str, left: HostResidue) -> None:
 _OTHERS_THAN_RKE2: Final = frozenset(
     {
         ResidueKind.JOB, ResidueKind.KEEPALIVED, ResidueKind.HAPROXY, ResidueKind.ADDRESS, ResidueKind.NFS_SERVER,
+        ResidueKind.MYSQL,
     }
 )  # fmt: skip
 
@@ -108,7 +109,7 @@ class StopAll(Removal):
         {
             ResidueKind.JOB, ResidueKind.UNIT, ResidueKind.PROCESS, ResidueKind.MOUNT, ResidueKind.LINK,
             ResidueKind.RULES, ResidueKind.ADDRESS, ResidueKind.KEEPALIVED, ResidueKind.HAPROXY,
-            ResidueKind.NFS_SERVER,
+            ResidueKind.NFS_SERVER, ResidueKind.MYSQL,
         }
     )  # fmt: skip
 
@@ -126,6 +127,8 @@ class StopAll(Removal):
         # Last: the containers of this host may have volumes of it.
         if left.of(ResidueKind.NFS_SERVER):
             await self._do(context, work, "nfs-server")
+        if left.of(ResidueKind.MYSQL):
+            await self._do(context, work, "mysql")
         if vip := fixed_vip(context.spec):
             await self._do(context, work, "address", vip)
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import ClassVar, Final
 
 from rbdtui.facts.model import NodeFacts
-from rbdtui.host_programs import HAPROXY, KEEPALIVED, NFS_SERVER, host_programs
+from rbdtui.host_programs import HAPROXY, KEEPALIVED, MYSQL_DUMP, MYSQL_SERVER, NFS_SERVER, PACKAGES, host_programs
 from rbdtui.plan.resources.base import STATE_DIR, Resource, Target
 from rbdtui.plan.resources.images import IMAGES_DIR as IMAGES_DIR
 from rbdtui.plan.resources.images import ImageArchives, remembers_imports
@@ -26,9 +26,14 @@ _BRINGS: Final = {
     HAPROXY: (HAPROXY,),
     provisioner.CLIENT: ("nfs-", "rpcbind"),
     NFS_SERVER: ("nfs-kernel-server", "nfs-", "rpcbind"),
+    MYSQL_SERVER: ("mysql-server", "mysql-community-"),
+    MYSQL_DUMP: PACKAGES[MYSQL_DUMP],
 }
 """How names of packages begin that bring a program, and services that nobody else needs."""
-_HELD_UNITS: Final = ("keepalived.service", "haproxy.service", "nfs-server.service")
+_HELD_UNITS: Final = (
+    *("keepalived.service", "haproxy.service", "nfs-server.service"),
+    *("mysql.service", "mysqld.service"),
+)
 """They would start with the configuration of the package, or with one that was there before."""
 _UNINSTALL_BYTES: Final = 8 * 1024 * 1024
 """RKE2's own script tells every command, and every mount that it takes away."""

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Final
 
-from rbdtui.simulator import nfs
+from rbdtui.simulator import mysql, nfs
 from rbdtui.simulator.call import Call, Verbs
 from rbdtui.simulator.machine import Machine
 from rbdtui.simulator.units import Active
@@ -16,7 +16,15 @@ _KEEPALIVED: Final = "keepalived"
 _BALANCING: Final = {_KEEPALIVED: "/etc/keepalived/keepalived.conf", "haproxy": "/etc/haproxy/haproxy.cfg"}
 """By unit, the file that says whose it is."""
 _EXPORTS: Final = "/etc/exports.d/rbdtui.exports"
+_MYSQL_CONFIG: Final = f"{mysql.CONFIGS}/zz-rbdtui.cnf"
+_MYSQL_DUMP: Final = "mysql-dump-rbdtui.timer"
 _RKE2: Final = ("rke2-server", "rke2-agent")
+_UNITS: Final[Mapping[str, tuple[str, ...]]] = {
+    **{unit: (unit,) for unit in (*_BALANCING, nfs.UNIT)},
+    "mysql": (_MYSQL_DUMP, mysql.UNIT),
+    "rke2": _RKE2,
+}
+"""By action, what it stops."""
 _DIRECTORIES: Final = (
     "/etc/keepalived",
     "/etc/haproxy",
@@ -29,6 +37,9 @@ _DIRECTORIES: Final = (
     "/etc/NetworkManager/conf.d",
     "/etc/systemd/system/keepalived.service.d",
     "/usr/libexec/keepalived",
+    mysql.CONFIGS,
+    "/usr/local/sbin",
+    "/etc/systemd/system",
 )
 _PATHS: Final = (
     "/etc/rancher/rke2",
@@ -63,11 +74,8 @@ async def residue(call: Call) -> int:
     if action == "jobs":
         for unit in args:
             await machine.systemd.stop(unit)
-    elif action in (*_BALANCING, nfs.UNIT):
-        await machine.systemd.stop(action)
-        machine.disable(action)
-    elif action == "rke2":
-        for unit in _RKE2:
+    elif action in _UNITS:
+        for unit in _UNITS[action]:
             await machine.systemd.stop(unit)
             machine.disable(unit)
     elif action == "address":
@@ -105,6 +113,9 @@ def _running(machine: Machine, vip: str) -> Iterator[tuple[str, str, str]]:
             yield "address", str(address), machine.interface
     if _site_of(machine, _EXPORTS) and machine.systemd.unit(nfs.UNIT).active is not Active.INACTIVE:
         yield nfs.UNIT, next(line.partition(" ")[0] for name, line in nfs.tables(machine) if name == _EXPORTS), ""
+    runs = machine.systemd.unit(mysql.UNIT).active is not Active.INACTIVE
+    if _site_of(machine, _MYSQL_CONFIG) and (runs or machine.enabled(mysql.UNIT)):
+        yield "mysql", f"{mysql.UNIT}.service", ""
     for unit, config in _BALANCING.items():
         if _site_of(machine, config):
             runs = machine.systemd.unit(unit).active is not Active.INACTIVE

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import base64
+import calendar
+import time
 from collections.abc import Iterator
 
-from rbdtui.simulator import nfs
+from rbdtui.simulator import mysql, nfs
 from rbdtui.simulator.call import Call, Verbs
 from rbdtui.simulator.kubernetes.layout import TLS_DIR
 from rbdtui.simulator.machine import Machine
+from rbdtui.simulator.mysql_dump import DUMPS
 from rbdtui.simulator.units import Active
+
+_OURS = "# Written by rbdtui for site "
 
 
 async def nfs_try(call: Call) -> int:
@@ -63,6 +68,39 @@ def _nfs_state(machine: Machine, path: str) -> Iterator[tuple[str, ...]]:
     yield from (
         ("served", f"{given}\t{each}".replace("\t", " ")) for given, own in machine.exported.items() for each in own
     )
+
+
+async def mysql_server(call: Call) -> int:
+    """``mysql-server look``."""
+    if call.args[0] != "look":
+        return 64
+    for line in _mysql_state(call.machine):
+        call.line("\t".join(line))
+    return 0
+
+
+def _mysql_state(machine: Machine) -> Iterator[tuple[str, ...]]:
+    files = machine.files
+    if "mysqld" in machine.tools:
+        yield (
+            "program",
+            f"/usr/sbin/mysqld  Ver {machine.mysql_version} for Linux on x86_64 (MySQL Community Server - GPL)",
+        )
+    there = machine.unit_file("mysql.service") is not None
+    yield "unit", "mysql.service", machine.systemd.unit(mysql.UNIT).active.value if there else "absent"
+    config = f"{mysql.CONFIGS}/zz-rbdtui.cnf"
+    yield "config", config
+    first = files.text(config).partition("\n")[0]
+    if first.startswith(_OURS):
+        yield "site", first.removeprefix(_OURS).partition(";")[0]
+    for name in sorted(files.listdir(mysql.DATA)) if files.is_dir(mysql.DATA) else []:
+        if name not in ("mysql", "performance_schema", "sys") and files.is_dir(f"{mysql.DATA}/{name}"):
+            yield "database", name
+    disk = files.disk_of(mysql.DATA)
+    yield "space", "ext4", str(disk.size_bytes // 1024), str(disk.available_bytes // 1024), disk.path
+    dumps = sorted(files.listdir(DUMPS)) if files.is_dir(DUMPS) else []
+    newest = calendar.timegm(time.strptime(dumps[-1], "%Y%m%dT%H%M%SZ.sql.gz")) if dumps else 0
+    yield "dump", str(newest), str(len(dumps))
 
 
 async def resolve(call: Call) -> int:
@@ -131,6 +169,7 @@ VERBS: Verbs = {
     "etcd-certificates": etcd_certificates,
     "vrrp-listen": vrrp_listen,
     "fsync-try": fsync_try,
+    "mysql-server": mysql_server,
     "nfs-server": nfs_server,
     "nfs-lock": nfs_lock,
     "nfs-try": nfs_try,

@@ -10,7 +10,13 @@ from typing import Final
 from rbdtui.simulator import haproxy
 from rbdtui.simulator.call import Call, Verbs
 from rbdtui.simulator.keepalived import ConfigError, parse
-from rbdtui.simulator.machine import Machine, install_haproxy, install_keepalived, install_nfs_server
+from rbdtui.simulator.machine import (
+    Machine,
+    install_haproxy,
+    install_keepalived,
+    install_mysql_server,
+    install_nfs_server,
+)
 from rbdtui.simulator.units import Active, Systemd
 
 MODULES_ON_DISK: Final = frozenset(
@@ -165,6 +171,7 @@ _INSTALLERS: Final = {
     "haproxy": install_haproxy,
     "keepalived": install_keepalived,
     "nfs-kernel-server": install_nfs_server,
+    "mysql-community-server": install_mysql_server,
 }
 
 

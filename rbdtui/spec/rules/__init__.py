@@ -56,6 +56,7 @@ _RULES: Final[tuple[Rule, ...]] = (
     storage.nfs_server_made,
     etcd.etcd,
     mysql.mysql,
+    mysql.mysql_pair,
     registry.registry,
     rainbond.values,
     acknowledged.acknowledged_nodes,

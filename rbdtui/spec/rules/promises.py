@@ -33,6 +33,8 @@ def deaths(rule: RuleInput) -> Iterator[Finding]:
             code, severity = "RBD-LOSS-003", Severity.WARNING
         elif lost == [survival.storage.text]:
             code, severity = "RBD-LOSS-004", Severity.WARNING
+        elif lost == [survival.database.text]:
+            code, severity = "RBD-LOSS-005", Severity.WARNING
         else:
             code, severity = "RBD-LOSS-001", Severity.WARNING
         yield rule.node_finding(code, severity, index, "roles", losses=reduce(_and, lost))

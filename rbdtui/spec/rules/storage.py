@@ -16,7 +16,6 @@ from rbdtui.profiles import Profile
 from rbdtui.rainbond_version import CLASS_HONOURED_SINCE, LARGE_CLAIMS_SINCE, RainbondVersion
 from rbdtui.spec.model import ClusterSpec
 from rbdtui.spec.rules.base import OWN_LOOPBACK, RuleInput
-from rbdtui.spec.sections.mysql import MysqlMode
 from rbdtui.spec.sections.registry import RegistryMode
 from rbdtui.spec.sections.storage import StorageMode
 
@@ -108,7 +107,7 @@ def nfs_server_made(rule: RuleInput) -> Iterator[Finding]:
 def _large_claims(spec: ClusterSpec) -> dict[str, int]:
     """GiB that each component claims which is not outside of the cluster."""
     outside = {"rbd-hub"} if spec.registry.mode is RegistryMode.EXTERNAL else set()
-    outside |= {"rbd-db"} if spec.mysql.mode is MysqlMode.EXTERNAL else set()
+    outside |= {"rbd-db"} if spec.mysql.is_outside else set()
     return {name: size for name, size in _LARGE_GIB.items() if name not in outside}
 
 

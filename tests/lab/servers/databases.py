@@ -93,14 +93,19 @@ def _answers(server: Database) -> bool:
 
 def _mysql(series: str, data: Path) -> list[str | Path]:
     """The command line of a server whose data are a copy of freshly initialised ones."""
-    home = Cache(cache_root(), to_stderr).entry(
+    home = program_files(series)
+    run(["cp", "-a", home / "data", data])
+    options: Sequence[str] = ["--mysqlx=OFF", "--skip-log-bin"] if series == "8.0" else []
+    return [home / "bin/mysqld", "--no-defaults", f"--basedir={home}", f"--datadir={data}", *options]
+
+
+def program_files(series: str) -> Path:
+    """MySQL of a series as its artifact has it (``bin``, ``lib``, ``share``), with freshly initialised ``data``."""
+    return Cache(cache_root(), to_stderr).entry(
         f"mysql{series.replace('.', '')}",
         digest(_ARTIFACTS[series], Path(__file__)),
         lambda place: _build(series, place),
     )
-    run(["cp", "-a", home / "data", data])
-    options: Sequence[str] = ["--mysqlx=OFF", "--skip-log-bin"] if series == "8.0" else []
-    return [home / "bin/mysqld", "--no-defaults", f"--basedir={home}", f"--datadir={data}", *options]
 
 
 def _build(series: str, place: Path) -> None:

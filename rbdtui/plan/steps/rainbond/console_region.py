@@ -19,7 +19,7 @@ from rbdtui.probes.bounded import bounded_socket
 from rbdtui.probes.mysql_login import Login, log_in
 from rbdtui.probes.routes import Target
 from rbdtui.probes.wire import Place, ProbeFailure, WireError
-from rbdtui.spec.sections.mysql import DATABASES, MysqlMode
+from rbdtui.spec.sections.mysql import DATABASES
 from rbdtui.spec.values import SECRET_PREFIX
 
 REGION_URL: Final = "https://rbd-api-api:8443"
@@ -35,7 +35,8 @@ async def stale_region(context: StepContext, kube: KubeSession) -> StepError | N
     None as well where it cannot be told: whether the database can be used at all is proven by what uses it.
     """
     mysql = context.spec.mysql
-    if mysql.mode is not MysqlMode.EXTERNAL or not (mysql.host and mysql.username and mysql.password):
+    host = context.spec.mysql_host
+    if not (host and mysql.username and mysql.password):
         return None
     config = await region_config(kube)
     if config is None:
@@ -52,11 +53,11 @@ async def stale_region(context: StepContext, kube: KubeSession) -> StepError | N
         except OSError as error:  # `TimeoutError` among them
             raise WireError(ProbeFailure.SILENT, str(error)) from error
 
-    kept = (await ways(context).ask(Target(mysql.host, mysql.port), ask)).value or []
+    kept = (await ways(context).ask(Target(host, mysql.port), ask)).value or []
     own = config.certificate.decode("ascii", "replace").split()
     if not kept or any(certificate.split() == own for certificate in kept):
         return None
-    server, evidence = f"{mysql.host}:{mysql.port}", f"{_CONSOLE}.region_info.cert_file, configmap/region-config"
+    server, evidence = f"{host}:{mysql.port}", f"{_CONSOLE}.region_info.cert_file, configmap/region-config"
     return StepError("console_region_stale", server=server, evidence=evidence)
 
 
