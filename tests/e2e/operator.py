@@ -15,7 +15,7 @@ from screens.app import RbdTuiApp
 from screens.widgets.frame import HeadLine, MessageLine
 from tests.screens.pilot import SwiftPilot
 
-LIMIT_S = 60.0
+LIMIT_S = 120.0
 
 
 class Operator:

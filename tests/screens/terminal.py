@@ -23,7 +23,7 @@ from pathlib import Path
 
 from rich.cells import cell_len
 
-LIMIT_S = 45.0
+LIMIT_S = 120.0
 _ESCAPE = re.compile(
     r"\x1b(?:\[(?P<args>[0-?]*)[ -/]*(?P<verb>[@-~])"
     r"|\](?P<osc>[^\x07\x1b]*)(?:\x07|\x1b\\)|P[^\x1b]*\x1b\\|[ -/]*[0-OQ-Z\\^-~])"
