@@ -52,6 +52,7 @@ VERBS: Final[Mapping[str, tuple[str, str]]] = {
     "remove": ("rbdtui.cli.remove", "remove"),
     "certs": ("rbdtui.cli.certs", "certs"),
     "renew": ("rbdtui.cli.certs", "renew"),
+    "failover": ("rbdtui.cli.failover", "failover"),
     "reset": ("rbdtui.cli.reset", "reset"),
     "demo": ("rbdtui.cli.demo", "demo"),
     "completion": ("rbdtui.cli.sites", "completion"),

@@ -68,6 +68,8 @@ class Replication:
     lag_s: int | None
     """None while it is not known, as when a thread stands still."""
     auto_position: bool
+    retrieved: GtidSet = field(default_factory=dict)
+    """What has come over, carried out or not."""
     receive_error: str = ""
     apply_error: str = ""
 
@@ -264,6 +266,7 @@ def _replication(row: Mapping[str, Any], words: ReplicationWords) -> Replication
         applies=said("{r}_SQL_Running"),
         lag_s=int(lag) if lag is not None else None,
         auto_position=said("Auto_Position") == "1",
+        retrieved=parse_gtids(said("Retrieved_Gtid_Set")),
         receive_error=said("Last_IO_Error")[:300],
         apply_error=said("Last_SQL_Error")[:300],
     )

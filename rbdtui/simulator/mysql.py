@@ -215,7 +215,7 @@ class MysqlServer:
             f"{r}_SQL_Running",
             f"Seconds_Behind_{s}",
         )
-        names += ("Last_IO_Error", "Last_SQL_Error", "Auto_Position")
+        names += ("Last_IO_Error", "Last_SQL_Error", "Auto_Position", "Retrieved_Gtid_Set")
         if copying is None:
             return Rows(names, [])
         receives, applies = self.receives(), "Yes" if copying.runs and not self.data.apply_error else "No"
@@ -227,6 +227,7 @@ class MysqlServer:
                     copying.address, copying.port, receives, applies,
                     0 if receives == applies == "Yes" else None,
                     refused if receives == "Connecting" else "", self.data.apply_error, int(copying.auto_position),
+                    gtids(self.data.executed),
                 )
             ],
         )  # fmt: skip

@@ -18,6 +18,7 @@ from rbdtui.facts.model import NodeFacts
 from rbdtui.plan.builder import build_plan
 from rbdtui.plan.removal.builder import build_reset
 from rbdtui.plan.step import Step, StepContext
+from rbdtui.plan.steps.failover import CloseSource, PromoteReplica
 from rbdtui.plan.steps.mysql_pair import MysqlReplica, MysqlSource, server_state
 from rbdtui.plan.steps.mysql_server import DUMP_SERVICE, MysqlDump, MysqlServer
 from rbdtui.plan.steps.ship import InstallHostPackages
@@ -91,6 +92,7 @@ async def _story(lab: Lab, spec: ClusterSpec, bundle: Path, site: Path) -> None:
         await _used(lab, context)
         await _broken(context)
         await _restarted(lab, context)
+        await _failed_over(lab, context)
         await _taken_back(lab, context)
 
 
@@ -228,6 +230,28 @@ async def _restarted(lab: Lab, context: StepContext) -> None:
     assert (await _health(context, "mysql-source"))[0] == "down"
     _said(lab, "n2", "systemctl start mysql.service")
     await carry_out(MysqlReplica("n3"), context)
+
+
+async def _failed_over(lab: Lab, context: StepContext) -> None:
+    """The source dies, the replica is made the source, and what comes back copies it."""
+    _said(lab, "n2", "systemctl kill -s KILL mysql.service; systemctl stop mysql.service")
+    for kind in (CloseSource, PromoteReplica):
+        await carry_out(kind("", silent=True), context)
+    state = await server_state(context, "n3")
+    assert (state.super_read_only, state.replication) == (False, None)
+    mysql = context.spec.mysql.model_copy(update={"source": "n3", "replica": "n2"})
+    turned = replace(context, spec=context.spec.model_copy(update={"mysql": mysql}))
+    assert await _as_rainbond(turned, "INSERT INTO region.apps VALUES (2, 'after')", "SELECT id FROM region.apps") == [
+        (1,), (2,),
+    ]  # fmt: skip
+    _said(lab, "n2", "systemctl start mysql.service")
+    assert (await MysqlSource("n3").pending(turned)).is_done
+    await carry_out(MysqlReplica("n2"), turned)
+    old = await server_state(context, "n2")
+    assert (old.super_read_only, old.replication is not None and old.replication.runs) == (True, True)
+    assert not old.lacks(await server_state(context, "n3"))
+    for row in ("mysql", "mysql-source", "mysql-replica"):
+        assert (await _health(turned, row))[0] == "ok", row
 
 
 async def _taken_back(lab: Lab, context: StepContext) -> None:

@@ -1,0 +1,326 @@
+"""The replica of a MySQL pair becomes the source, when somebody has decided that: writes stop before, and go on after.
+
+Rainbond's operator would put workloads back that are scaled down, so it stops first and starts last; what it finds then
+in RainbondCluster it carries to all of them (see `rbdtui.rainbond.shown`). Nothing here needs the offline packages.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Final
+
+from rbdtui.kube.session import KubeSession
+from rbdtui.plan.step import Change, ChangeKind, Pending, Step, StepContext, StepError
+from rbdtui.plan.steps.mysql_pair import CLOSED, OPENED, changes_of, pair_of, send, server_state
+from rbdtui.plan.steps.rainbond.access import has_api, open_api
+from rbdtui.plan.waiting import wait_for
+from rbdtui.probes.gtid import count_gtids, missing_gtids, shown_gtids
+from rbdtui.probes.mysql_own import MysqlServerState, Statement
+from rbdtui.probes.namespace import look
+from rbdtui.rainbond.workloads import CLUSTER_PATH, LISTS, NAMESPACE, OPERATOR, Json, Seen, name_of
+from rbdtui.site import Site
+from rbdtui.spec.edit import EditError, SetField, apply_edits, save, unified_diff
+from rbdtui.spec.loader import load_spec
+from rbdtui.words import T
+
+KEPT: Final = "rbdtui/replicas"
+"""Annotation: how many pods a workload had before it was stopped."""
+_SCALED: Final = ("Deployment", "StatefulSet")
+_DATABASES: Final = ("regionDatabase", "uiDatabase")
+_DSN: Final = re.compile(r"@tcp\(([^():]+):")
+_STOP_S: Final = 180.0
+_START_S: Final = 900.0
+_CATCH_UP_S: Final = 300.0
+_LOOK_EVERY_S: Final = 2.0
+
+
+def database_hosts(workload: Json) -> set[str]:
+    """Where the containers of a workload look for their databases: in an argument, or in a variable."""
+    template = ((workload.get("spec") or {}).get("template") or {}).get("spec") or {}
+    found: set[str] = set()
+    for container in template.get("containers") or ():
+        found |= set(_DSN.findall(json.dumps([container.get("args"), container.get("command")])))
+        found |= {str(each.get("value")) for each in container.get("env") or () if each.get("name") == "MYSQL_HOST"}
+    return found
+
+
+def _replicas(workload: Json) -> int:
+    return int((workload.get("spec") or {}).get("replicas", 1))
+
+
+def _kept(workload: Json) -> int | None:
+    text = ((workload.get("metadata") or {}).get("annotations") or {}).get(KEPT)
+    return int(text) if text is not None else None
+
+
+@dataclass(frozen=True, slots=True)
+class Workload:
+    """One that can be stopped."""
+
+    kind: str
+    name: str
+    item: Json
+
+    @property
+    def path(self) -> str:
+        """In the API."""
+        return f"{LISTS[self.kind]}/{self.name}"
+
+    def change(self, replicas: int) -> Change:
+        """Having so many pods of it."""
+        title = T("plan.change.scaled", name=self.name, count=replicas)
+        what = f"{self.kind.lower()}/{self.name}"
+        return Change(ChangeKind.SERVICE, title, f"kubectl -n {NAMESPACE} scale {what} --replicas={replicas}")
+
+
+def _workloads(seen: Seen) -> list[Workload]:
+    return [Workload(kind, name_of(item), item) for kind in _SCALED for item in seen.of(kind)]
+
+
+async def _seen(kube: KubeSession) -> Seen:
+    return await look(kube, *_SCALED, "Pod")
+
+
+@dataclass(frozen=True, slots=True)
+class _Failover(Step):
+    """A step between the old source and the new one; the spec names both as they were."""
+
+    silent: bool = field(kw_only=True)
+    """Whether the old source does not answer."""
+
+    def addresses(self, context: StepContext) -> tuple[str, str]:
+        """Of the old source and of the new one."""
+        source, replica = pair_of(context.spec)
+        return str(source.cluster_address), str(replica.cluster_address)
+
+
+@dataclass(frozen=True, slots=True)
+class StopWriters(_Failover):
+    """Rainbond's operator and whatever has connections to the databases stand still."""
+
+    name: ClassVar[str] = "failover-stop"
+    time_limit_s: ClassVar[float] = 2 * _STOP_S + 60.0
+    stall_s: ClassVar[float] = _STOP_S
+
+    async def pending(self, context: StepContext) -> Pending[list[Workload]]:
+        """Those that run and look at the old source; the operator first."""
+        if not has_api(context):
+            return Pending(seen=[])
+        async with open_api(context) as api:
+            running = _writers(await _seen(api.kube), self.addresses(context)[0])
+        return Pending(tuple(each.change(0) for each in running), seen=running)
+
+    async def apply(self, context: StepContext, pending: Pending[list[Workload]]) -> None:
+        """One after the other, each until its pods are gone; raises `StepError`."""
+        async with open_api(context) as api:
+            for each in pending.seen:
+                note = {"metadata": {"annotations": {KEPT: str(_replicas(each.item))}}, "spec": {"replicas": 0}}
+                await api.kube.patch(each.path, note)
+                if each.name == OPERATOR:
+                    await self._gone(context, api.kube, [each])
+            await self._gone(context, api.kube, pending.seen)
+
+    async def _gone(self, context: StepContext, kube: KubeSession, stopped: Sequence[Workload]) -> None:
+        async def left() -> StepError | None:
+            seen = await _seen(kube)
+            pods = [name_of(pod) for each in stopped for pod in seen.pods_of(each.kind, each.name)]
+            return StepError("failover_pods", pods=", ".join(pods), retryable=True) if pods else None
+
+        await wait_for(left, limit_s=_STOP_S, every_s=_LOOK_EVERY_S)
+
+
+def _writers(seen: Seen, old: str) -> list[Workload]:
+    writers = [each for each in _workloads(seen) if old in database_hosts(each.item)]
+    operator = [each for each in _workloads(seen) if each.name == OPERATOR] if writers else []
+    return [each for each in (*operator, *writers) if _replicas(each.item)]
+
+
+@dataclass(frozen=True, slots=True)
+class CloseSource(_Failover):
+    """Nobody writes to the old source any more, if it lives, and the replica has all that it is to have."""
+
+    name: ClassVar[str] = "failover-close"
+    time_limit_s: ClassVar[float] = _CATCH_UP_S + 120.0
+    stall_s: ClassVar[float] = _CATCH_UP_S
+
+    async def pending(self, context: StepContext) -> Pending[tuple[Statement, ...]]:
+        """Closing the old source, and what the replica has still to carry out; raises `StepError`."""
+        source, _ = pair_of(context.spec)
+        statements: tuple[Statement, ...] = ()
+        if not self.silent and not (await server_state(context, source.name)).super_read_only:
+            statements = CLOSED
+        error = await self._behind(context)
+        return Pending(
+            changes_of(source.name, statements), error.evidence if error else "", waits=error, seen=statements
+        )
+
+    async def apply(self, context: StepContext, pending: Pending[tuple[Statement, ...]]) -> None:
+        """Close it, and wait for the replica; raises `StepError`."""
+        if pending.seen:
+            await send(context, pair_of(context.spec)[0].name, pending.seen)
+        await wait_for(lambda: self._behind(context), limit_s=_CATCH_UP_S, every_s=_LOOK_EVERY_S)
+
+    async def _behind(self, context: StepContext) -> StepError | None:
+        source, replica = pair_of(context.spec)
+        below = await server_state(context, replica.name)
+        if below.replication is None:
+            if below.super_read_only:
+                raise StepError("failover_no_copy", node=replica.name, evidence=below.evidence())
+            return None  # it has been made the source by an earlier run that was cut off
+        left = missing_gtids(below.replication.retrieved, below.executed)
+        if not self.silent:
+            above = await server_state(context, source.name)
+            left = below.lacks(above)
+        if not left:
+            return None
+        evidence = f"{below.evidence()}\n{shown_gtids(left)}"
+        return StepError(
+            "failover_behind", node=replica.name, count=count_gtids(left), evidence=evidence, retryable=True
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class PromoteReplica(_Failover):
+    """The replica copies nobody any more, and is written to."""
+
+    name: ClassVar[str] = "failover-promote"
+
+    async def pending(self, context: StepContext) -> Pending[tuple[Statement, ...]]:
+        """What makes it the source."""
+        _, replica = pair_of(context.spec)
+        state = await server_state(context, replica.name)
+        statements = tuple(_promoting(state))
+        return Pending(changes_of(replica.name, statements), state.evidence(), seen=statements)
+
+    async def apply(self, context: StepContext, pending: Pending[tuple[Statement, ...]]) -> None:
+        """Carry it out; raises `StepError`."""
+        await send(context, pair_of(context.spec)[1].name, pending.seen)
+
+
+def _promoting(state: MysqlServerState) -> Sequence[Statement]:
+    words = state.words.replica
+    copying = state.replication is not None
+    return [
+        *((Statement(f"STOP {words}"), Statement(f"RESET {words} ALL")) if copying else ()),
+        *(OPENED if state.super_read_only else ()),
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class SwitchAddress(_Failover):
+    """Rainbond is told that its databases are at the new source."""
+
+    name: ClassVar[str] = "failover-switch"
+
+    async def pending(self, context: StepContext) -> Pending[dict[str, Any]]:
+        """The address in RainbondCluster, where it is the old one."""
+        if not has_api(context):
+            return Pending(seen={})
+        old, new = self.addresses(context)
+        async with open_api(context) as api:
+            found = await api.kube.find(CLUSTER_PATH)
+        spec = (found or {}).get("spec") or {}
+        told = [name for name in _DATABASES if str((spec.get(name) or {}).get("host")) == old]
+        title = T("plan.change.database_address", old=old, new=new)
+        changes = tuple(Change(ChangeKind.COMMAND, title, f"{name}.host: {old} -> {new}") for name in told)
+        return Pending(changes, seen={name: {"host": new} for name in told})
+
+    async def apply(self, context: StepContext, pending: Pending[dict[str, Any]]) -> None:
+        """Patch it; raises `StepError`."""
+        async with open_api(context) as api:
+            await api.kube.patch(CLUSTER_PATH, {"spec": pending.seen})
+
+
+@dataclass(frozen=True, slots=True)
+class StartWriters(_Failover):
+    """The operator carries the address to all workloads, which run again as many as before."""
+
+    name: ClassVar[str] = "failover-start"
+    time_limit_s: ClassVar[float] = 2 * _START_S + 60.0
+    stall_s: ClassVar[float] = _START_S
+
+    async def pending(self, context: StepContext) -> Pending[list[Workload]]:
+        """Those that were stopped; while nothing is switched yet, those that will be."""
+        if not has_api(context):
+            return Pending(seen=[])
+        old, _ = self.addresses(context)
+        async with open_api(context) as api:
+            seen = await _seen(api.kube)
+        stopped = [each for each in _workloads(seen) if _kept(each.item) is not None and not _replicas(each.item)]
+        planned = {each.path: each for each in (*stopped, *_writers(seen, old))}
+        changes = tuple(each.change(_kept(each.item) or _replicas(each.item)) for each in planned.values())
+        waits = None if planned or self._is_up(seen, old) is None else self._is_up(seen, old)
+        return Pending(changes, waits=waits, seen=list(planned.values()))
+
+    async def apply(self, context: StepContext, pending: Pending[list[Workload]]) -> None:
+        """The operator first; then whatever it has not started itself. Raises `StepError`."""
+        old, _ = self.addresses(context)
+        async with open_api(context) as api:
+            await self._start(api.kube, [each for each in pending.seen if each.name == OPERATOR])
+
+            async def carried() -> StepError | None:
+                late = [each.name for each in _workloads(await _seen(api.kube)) if old in database_hosts(each.item)]
+                return StepError("failover_address", names=", ".join(late), retryable=True) if late else None
+
+            async def up() -> StepError | None:
+                return self._is_up(await _seen(api.kube), old)
+
+            await wait_for(carried, limit_s=_START_S, every_s=_LOOK_EVERY_S)
+            seen = await _seen(api.kube)
+            await self._start(api.kube, [each for each in _workloads(seen) if _kept(each.item) is not None])
+            await wait_for(up, limit_s=_START_S, every_s=_LOOK_EVERY_S)
+
+    @staticmethod
+    async def _start(kube: KubeSession, stopped: Sequence[Workload]) -> None:
+        for each in stopped:
+            body: dict[str, object] = {"metadata": {"annotations": {KEPT: None}}}
+            if not _replicas(each.item):
+                body["spec"] = {"replicas": _kept(each.item) or 1}
+            await kube.patch(each.path, body)
+
+    @staticmethod
+    def _is_up(seen: Seen, old: str) -> StepError | None:
+        users = [each for each in _workloads(seen) if database_hosts(each.item) or each.name == OPERATOR]
+        late = [
+            each.name
+            for each in users
+            if old in database_hosts(each.item)
+            or int((each.item.get("status") or {}).get("readyReplicas") or 0) < max(1, _replicas(each.item))
+        ]
+        return StepError("failover_not_up", names=", ".join(late), retryable=True) if late else None
+
+
+@dataclass(frozen=True, slots=True)
+class ExchangeRoles(_Failover):
+    """cluster.yaml names the source and the replica as they are now; last of all, so that a cut-off run goes on."""
+
+    name: ClassVar[str] = "failover-plan"
+
+    async def pending(self, context: StepContext) -> Pending[tuple[str, str]]:
+        """The difference of the file as it is now; raises `StepError` when it cannot be changed safely."""
+        source, replica = pair_of(context.spec)
+        file = Site(context.site_dir).spec_file
+        loaded = await asyncio.to_thread(load_spec, file)
+        mysql = loaded.data.get("mysql") if loaded.data is not None else None
+        if isinstance(mysql, dict) and mysql.get("source") == replica.name:
+            return Pending(evidence=f"{file.name}: {replica.name}")
+        edits = [SetField("mysql.source", replica.name), SetField("mysql.replica", source.name)]
+        try:
+            edited = apply_edits(loaded.text, edits)
+        except EditError as error:
+            raise StepError("failover_not_edited", reason=error.text, retryable=True) from error
+        title = T("plan.change.roles", source=replica.name, replica=source.name, file=file.name)
+        change = Change(ChangeKind.FILE, title, unified_diff(loaded.text, edited, file.name))
+        return Pending((change,), seen=(loaded.text, edited))
+
+    async def apply(self, context: StepContext, pending: Pending[tuple[str, str]]) -> None:
+        """Write it, with what was there as .bak beside it; raises `StepError`."""
+        before, after = pending.seen
+        try:
+            await asyncio.to_thread(save, Site(context.site_dir).spec_file, after, loaded=before)
+        except EditError as error:
+            raise StepError("failover_not_edited", reason=error.text, retryable=True) from error
