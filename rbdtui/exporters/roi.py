@@ -21,7 +21,8 @@ class _Roi:
         "nodes[].ssh.port", "ssh.user",
         "ssh.port", "storage.mode", "storage.storage_class", "storage.server", "storage.node", "storage.path",
         "registry.mode", "registry.domain", "registry.namespace", "registry.username", "registry.scheme",
-        "registry.insecure_skip_verify", "mysql", "rainbond.version",
+        "registry.insecure_skip_verify", "mysql.mode", "mysql.host", "mysql.port", "mysql.username",
+        "rainbond.version",
     )  # fmt: skip
     roles = frozenset(ROLES)
 
