@@ -61,6 +61,12 @@ CASES: tuple[tuple[str, Callable[[], Facts], dict[str, Severity], str], ...] = (
     ("nobody answered", dict, {}, ""),
     ("canal is told of the other card by the plan", lambda: {f"node{i}": two_cards(i) for i in (1, 2, 3)}, {}, ""),
     (
+        "an address that is on no card is told of its server alone",
+        lambda: {"node1": two_cards(1), "node2": replace(two_cards(2), interfaces=(ETH9,)), "node3": two_cards(3)},
+        {},
+        "",
+    ),
+    (
         "cards are called differently",
         lambda: {**three(), "node2": two_cards(2, "eno1")},
         {"RBD-NET-109": W},

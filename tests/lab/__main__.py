@@ -130,11 +130,14 @@ def _serve(lab: Lab, name: str | None) -> int:
     if name not in SERVICES:
         raise LabError(f"no service {name!r}; there are {', '.join(SERVICES)}")
     signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell has its background commands ignore it
-    with TemporaryDirectory(prefix="rbdlab-") as directory, SERVICES[name](lab, Path(directory)) as told:
+    with (
+        TemporaryDirectory(prefix="rbdlab-") as directory,
+        SERVICES[name](lab, Path(directory)) as told,
+        suppress(KeyboardInterrupt),
+    ):
         _answer(told)
         sys.stdout.flush()
-        with suppress(KeyboardInterrupt):
-            signal.pause()
+        signal.pause()
     return 0
 
 

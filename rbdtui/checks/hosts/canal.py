@@ -23,10 +23,10 @@ def pods_interface(spec: ClusterSpec, facts: Mapping[str, NodeFacts]) -> str:
     """The card that canal has to be told; empty where its own choice is right, or where names of cards differ."""
     nodes = [(node, facts[node.name]) for node in spec.managed_cluster_nodes if node.name in facts]
     own = [known.interface_of(node.cluster_address) for node, known in nodes]
-    names = {None if each is None else each.name for each in own}
+    names = {each.name for each in own if each is not None}
     if not uses_canal(spec) or not any(_default_elsewhere(node, known) for node, known in nodes) or len(names) != 1:
         return ""
-    return names.pop() or ""
+    return names.pop()
 
 
 def pods_network_elsewhere(view: ClusterView) -> Iterator[Finding]:
