@@ -86,7 +86,7 @@ class NodeView:
         """The interface that the VIP goes to; None when the host has none of that name or with the node's address."""
         wanted = self.spec.gateway.interface
         if wanted == "auto":
-            return self.facts.interface_of(self.node.cluster_address)
+            return self.facts.interface_of(self.spec.vrrp_address(self.node))
         return next((interface for interface in self.facts.interfaces if interface.name == wanted), None)
 
 

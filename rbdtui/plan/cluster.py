@@ -109,9 +109,10 @@ def vip_interface(spec: ClusterSpec, node: Node, facts: Mapping[str, NodeFacts])
     if spec.gateway.interface != "auto":
         return spec.gateway.interface
     known = facts.get(node.name)
-    interface = known.interface_of(node.cluster_address) if known is not None else None
+    address = spec.vrrp_address(node)
+    interface = known.interface_of(address) if known is not None else None
     if interface is None:
-        raise StepError("no_interface", node=node.name, address=str(node.cluster_address))
+        raise StepError("no_interface", node=node.name, address=str(address))
     return interface.name
 
 

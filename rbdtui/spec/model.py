@@ -394,6 +394,12 @@ class ClusterSpec(Section):
         """Nodes that carry or may carry the VIP."""
         return self.balancers if self.has_balancers else self.gateways
 
+    def vrrp_address(self, node: Node) -> IPv4Address:
+        """Which of a node's own addresses is in the VIP's network; the one of the cluster where none is."""
+        network = self.gateway.vip.network if self.gateway.vip is not None else None
+        own = (node.cluster_address, node.address)
+        return next((each for each in own if network is not None and each in network), node.cluster_address)
+
     @property
     def gateways(self) -> list[Node]:
         """Nodes that take in the traffic of applications."""

@@ -114,10 +114,10 @@ def holders(data: Data, facts: Mapping[str, NodeFacts]) -> list[Holder]:
 
 def _interface(plan: _Plan, node: Node, facts: Mapping[str, NodeFacts]) -> str:
     chosen = text_at(plan.data, "gateway.interface") or AUTO
-    known, address = facts.get(plan.name(node)), plan.address(node)
-    if chosen != AUTO or known is None or address is None:
+    known = facts.get(plan.name(node))
+    if chosen != AUTO or known is None or plan.address(node) is None:
         return chosen if chosen != AUTO else ""
-    interface = known.interface_of(address)
+    interface = known.interface_of(plan.spec.vrrp_address(node))
     return interface.name if interface is not None else ""
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
+from ipaddress import IPv4Interface
 
 import pytest
 import yaml
@@ -10,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rbdtui.errors import StepError
-from rbdtui.facts.model import NodeFacts
+from rbdtui.facts.model import Interface, NodeFacts
 from rbdtui.plan.cluster import (
     JOIN_NAME,
     Setting,
@@ -27,6 +29,7 @@ from rbdtui.plan.steps.keepalived import _unicast
 from rbdtui.plan.steps.prepare import hosts_lines
 from rbdtui.spec.model import ClusterSpec
 from rbdtui.transport.endpoints import endpoints_of
+from tests.checks.support import good_facts
 from tests.plan.support import ALL_IN_ONE, SERVER, spec_of, three_servers_and_an_agent
 
 VIP_API = {"mode": "vip", "domain": "api.site-a.lan"}
@@ -145,6 +148,25 @@ def test_nodes_with_a_network_of_their_own_know_each_other_by_it_and_are_logged_
         assert "10.0.0.12" in _unicast(own, own.node("n1"))
         assert "192.168.9" not in _unicast(own, own.node("n1"))
     assert {each.address for each in endpoints_of(spec).values()} == {f"192.168.9.{number}" for number in range(1, 5)}
+
+
+def test_the_vip_goes_to_the_card_in_its_network_also_where_kubernetes_has_the_other() -> None:
+    data = three_servers_and_an_agent().model_dump(mode="json", exclude_unset=True)
+    for index, node in enumerate(data["nodes"]):
+        node["internal_address"] = f"192.168.9.{index + 1}"
+    spec = ClusterSpec.model_validate(data)
+    n1 = spec.node("n1")
+    assert settings_of(spec, "n1")["node-ip"] == "192.168.9.1"
+    spoken = _unicast(spec, n1)
+    assert f"unicast_src_ip {n1.address}" in spoken
+    assert "192.168.9" not in spoken
+    known = good_facts(1)
+    cards = {n1.address: "outer", n1.internal_address: "inner"}
+    interfaces = tuple(
+        Interface(name, f"52:54:00:00:00:{len(name):02x}", 1500, True, (IPv4Interface(f"{address}/24"),))
+        for address, name in cards.items()
+    )
+    assert vip_interface(spec, n1, {"n1": replace(known, node="n1", interfaces=interfaces)}) == "outer"
 
 
 def test_the_bundled_ingress_is_only_in_the_way_of_rainbond() -> None:

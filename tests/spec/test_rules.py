@@ -114,6 +114,13 @@ CASES = [
     ("RBD-GATEWAY-007", "info", [("unicast: true", "unicast: false")], "gateway.unicast", ""),
     ("RBD-GATEWAY-009", "warning", [RAINBOND, ("mode: keepalived", "mode: none")], "gateway.mode", ""),
     ("RBD-GATEWAY-020", "error", [("10.0.0.12", "10.0.1.12")], "nodes[1].address", "node2"),
+    (
+        "RBD-GATEWAY-020",
+        "error",
+        [("10.0.0.12", "10.0.1.12\n    internal_address: 10.0.2.12")],
+        "nodes[1].internal_address",
+        "node2",
+    ),
     ("RBD-GATEWAY-021", "error", [("10.0.0.100/24", "10.0.0.255/24")], "gateway.vip", ""),
     ("RBD-GATEWAY-021", "error", [("10.0.0.100/24", "10.0.0.0/24")], "gateway.vip", ""),
     ("RBD-GATEWAY-022", "error", [("10.0.0.100/24", "10.0.0.13/24")], "gateway.vip", ""),
@@ -430,6 +437,13 @@ def test_etcd_members(members: int, code: str) -> None:
 def test_etcd_apart_from_the_control_plane_is_fine() -> None:
     text = with_roles("etcd", "etcd", "etcd", "control-plane", "control-plane", "worker")
     assert [found for found in codes(text) if not found.startswith("RBD-LOSS")] == []
+
+
+def test_the_vip_may_be_in_either_network_of_servers_with_two_cards() -> None:
+    inner = [(f"10.0.0.{n}\n", f"10.0.0.{n}\n    internal_address: 10.9.0.{n}\n") for n in (11, 12, 13)]
+    outer = [(f"10.0.0.{n}\n", f"10.8.0.{n}\n    internal_address: 10.0.0.{n}\n") for n in (11, 12, 13)]
+    for replacements in (inner, outer):
+        assert not [code for code in codes(changed(*replacements)) if code.startswith("RBD-GATEWAY")], replacements
 
 
 def test_nobody_in_a_role() -> None:

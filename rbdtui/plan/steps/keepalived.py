@@ -152,10 +152,10 @@ def check_name(check: Content) -> str:
 
 
 def _unicast(spec: ClusterSpec, node: Node) -> str:
-    peers = "".join(f"        {other.cluster_address}\n" for other in spec.vip_nodes if other.name != node.name)
+    peers = "".join(f"        {spec.vrrp_address(other)}\n" for other in spec.vip_nodes if other.name != node.name)
     if not spec.gateway.unicast or not peers:
         return ""
-    return f"    unicast_src_ip {node.cluster_address}\n    unicast_peer {{\n{peers}    }}\n"
+    return f"    unicast_src_ip {spec.vrrp_address(node)}\n    unicast_peer {{\n{peers}    }}\n"
 
 
 @dataclass(frozen=True, slots=True)

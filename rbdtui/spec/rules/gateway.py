@@ -91,18 +91,14 @@ def vip_network(rule: RuleInput) -> Iterator[Finding]:
         return
     edges, carriers = (network.network_address, network.broadcast_address), rule.spec.vip_nodes
     for index, node in enumerate(rule.spec.nodes):
-        if node.cluster_address in edges:
+        address, field = rule.spec.vrrp_address(node), node.cluster_field
+        field = field if address == node.cluster_address else "address"
+        if address in edges:
             code = "RBD-GATEWAY-026"
-        elif node in carriers and node.cluster_address not in network:
+        elif node in carriers and address not in network:
             code = "RBD-GATEWAY-028" if rule.spec.has_balancers else "RBD-GATEWAY-020"
         else:
             continue
         yield rule.node_finding(
-            code,
-            Severity.ERROR,
-            index,
-            node.cluster_field,
-            str(node.cluster_address),
-            network=str(network),
-            vip=str(interface.ip),
+            code, Severity.ERROR, index, field, str(address), network=str(network), vip=str(interface.ip)
         )
