@@ -72,11 +72,17 @@ class _Plan:
     def name(self, node: Node) -> str:
         return field_of(self._own[node.name], "name") or node.name
 
-    def address(self, node: Node) -> IPv4Address | None:
+    def address(self, node: Node, key: str = "address") -> IPv4Address | None:
         try:
-            return IPv4Address(field_of(self._own[node.name], "address"))
+            return IPv4Address(field_of(self._own[node.name], key))
         except ValueError:
             return None
+
+    def vrrp_address(self, node: Node) -> IPv4Address | None:
+        """As `ClusterSpec.vrrp_address`, of what is written; the sketch has addresses of its own."""
+        written = {"address": self.address(node), "internal_address": self.address(node, "internal_address")}
+        own = {name: address for name, address in written.items() if address is not None}
+        return self.spec.vrrp_address(node.model_copy(update=own)) if "address" in own else None
 
     def targets(self, nodes: Iterable[Node]) -> tuple[Target, ...]:
         return tuple(Target(self.name(node), str(self.address(node) or "")) for node in nodes)
@@ -114,10 +120,10 @@ def holders(data: Data, facts: Mapping[str, NodeFacts]) -> list[Holder]:
 
 def _interface(plan: _Plan, node: Node, facts: Mapping[str, NodeFacts]) -> str:
     chosen = text_at(plan.data, "gateway.interface") or AUTO
-    known = facts.get(plan.name(node))
-    if chosen != AUTO or known is None or plan.address(node) is None:
+    known, address = facts.get(plan.name(node)), plan.vrrp_address(node)
+    if chosen != AUTO or known is None or address is None:
         return chosen if chosen != AUTO else ""
-    interface = known.interface_of(plan.spec.vrrp_address(node))
+    interface = known.interface_of(address)
     return interface.name if interface is not None else ""
 
 
