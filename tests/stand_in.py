@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
@@ -15,6 +14,7 @@ from rbdtui.transport.base import (
     ReachResult,
     UploadProgress,
 )
+from rbdtui.transport.channel_stream import Stream
 from rbdtui.transport.failures import check
 from rbdtui.transport.scripts import Script
 
@@ -67,7 +67,7 @@ class StandInHost:
     async def reach(self, address: str, port: int, *, timeout_s: float = 3.0) -> ReachResult:
         return ReachResult(Reach.REFUSED, 0.1)
 
-    async def dial(self, address: str, port: int, *, timeout_s: float = 3.0) -> socket.socket:
+    async def dial(self, address: str, port: int, *, timeout_s: float = 3.0) -> Stream:
         raise NotReachedError(await self.reach(address, port, timeout_s=timeout_s))
 
     def forward(self, address: str, port: int) -> AbstractAsyncContextManager[int]:

@@ -166,16 +166,11 @@ async def connect(place: Place, limit_s: float) -> tuple[asyncio.StreamReader, a
 
 async def _connect_from(host: Host, place: Place, limit_s: float) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
     try:
-        sock = await host.dial(place.address, place.port, timeout_s=limit_s)
+        return await host.dial(place.address, place.port, timeout_s=limit_s)
     except NotReachedError as error:
         if error.result.reach is Reach.FORBIDDEN:
             raise
         raise WireError(OF_REACH[error.result.reach], error.result.detail) from None
-    try:
-        return await asyncio.open_connection(sock=sock)
-    except BaseException:
-        sock.close()
-        raise
 
 
 async def _handshake(writer: asyncio.StreamWriter, tls: ssl.SSLContext, server_name: str, limit_s: float) -> None:

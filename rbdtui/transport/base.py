@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import socket
+import asyncio
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
@@ -397,8 +397,10 @@ class Host(Protocol):
         """Try a TCP connection from the host, through its sshd: no tool is needed there."""
         ...
 
-    async def dial(self, address: str, port: int, *, timeout_s: float = 3.0) -> socket.socket:
-        """A socket that leads to address:port as seen from the host, and to nobody else; the caller closes it.
+    async def dial(
+        self, address: str, port: int, *, timeout_s: float = 3.0
+    ) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        """A stream that leads to address:port as seen from the host, and to nobody else; the caller closes it.
 
         Raises `NotReachedError` or `TransportError`.
         """

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-import socket
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any, Final
@@ -14,6 +13,7 @@ import asyncssh
 
 from rbdtui.listening import listen
 from rbdtui.transport.base import NotReachedError, Reach, ReachResult, TransportError
+from rbdtui.transport.channel_stream import Stream, channel_stream
 
 _BLOCK_BYTES: Final = 64 * 1024
 _NO_INODE: Final = "0"
@@ -45,128 +45,36 @@ async def try_reach(
     return ReachResult(reach, (time.monotonic() - began_at) * 1000, detail)
 
 
-async def dialled(
-    connection: asyncssh.SSHClientConnection, address: str, port: int, *, timeout_s: float
-) -> socket.socket:
-    """A socket whose other end sshd has connected to something.
+async def dialled(connection: asyncssh.SSHClientConnection, address: str, port: int, *, timeout_s: float) -> Stream:
+    """A stream whose other end sshd has connected to something.
 
     Raises `NotReachedError`, and `asyncssh.ChannelOpenError` when the SSH connection itself is lost.
     """
     began_at = time.monotonic()
-    ours, theirs = socket.socketpair()
-    near = _Near()
+    session, stream = channel_stream()
+    # An opening that is cut short is let go on: what comes of it finds the stream given up, and is closed, too.
+    opening = asyncio.ensure_future(connection.create_connection(lambda: session, address, port))
+    opening.add_done_callback(_forget)
     try:
-        ours.setblocking(False)
-        theirs.setblocking(False)
-        await asyncio.get_running_loop().create_connection(lambda: near, sock=ours)
-        # An opening that is cut short is let go on: what comes of it finds our end closed, and is closed, too.
-        opening = asyncio.ensure_future(connection.create_connection(lambda: _Far(near), address, port))
-        opening.add_done_callback(_forget)
         await asyncio.wait({opening}, timeout=timeout_s)
         if not opening.done():
             raise TimeoutError
         opening.result()
     except BaseException as error:
-        near.end()
-        ours.close()
-        theirs.close()
+        session.transport.abort()
         taken_ms = (time.monotonic() - began_at) * 1000
         if isinstance(error, TimeoutError):
             raise NotReachedError(ReachResult(Reach.TIMED_OUT, taken_ms)) from None
         if isinstance(error, asyncssh.ChannelOpenError) and not connection.is_closed():
             raise NotReachedError(ReachResult(_meaning(error), taken_ms, error.reason[:300])) from None
         raise
-    return theirs
+    return stream
 
 
 def _forget(opening: asyncio.Task[Any]) -> None:
     """An error of one that nobody waits for any more is nobody's."""
     if not opening.cancelled():
         opening.exception()
-
-
-class _Near(asyncio.Protocol):
-    """Our end of a socket whose bytes go through an SSH channel; both ends wait for each other's buffers."""
-
-    def __init__(self) -> None:
-        self.transport: asyncio.Transport | None = None
-        self._channel: asyncssh.SSHTCPChannel[bytes] | None = None
-        self._ended = False
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self.transport = transport
-        # Nothing is read before there is where to put it.
-        transport.pause_reading()
-
-    def join(self, channel: asyncssh.SSHTCPChannel[bytes]) -> None:
-        self._channel = channel
-        if self._ended or self.transport is None:
-            channel.abort()
-            return
-        self.transport.resume_reading()
-
-    def end(self) -> None:
-        """Close both ends."""
-        self._ended = True
-        if self.transport is not None:
-            self.transport.close()
-        if self._channel is not None:
-            self._channel.close()
-
-    def data_received(self, data: bytes) -> None:
-        assert self._channel is not None
-        with contextlib.suppress(OSError):
-            self._channel.write(data)
-
-    def eof_received(self) -> bool:
-        if self._channel is not None:
-            with contextlib.suppress(OSError):
-                self._channel.write_eof()
-        return True
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        self.end()
-
-    def pause_writing(self) -> None:
-        if self._channel is not None:
-            self._channel.pause_reading()
-
-    def resume_writing(self) -> None:
-        if self._channel is not None:
-            self._channel.resume_reading()
-
-
-class _Far(asyncssh.SSHTCPSession[bytes]):
-    """The channel's end."""
-
-    def __init__(self, near: _Near) -> None:
-        self._near = near
-
-    def connection_made(self, chan: asyncssh.SSHTCPChannel[bytes]) -> None:
-        self._near.join(chan)
-
-    def data_received(self, data: bytes, datatype: int | None) -> None:
-        if self._near.transport is not None:
-            self._near.transport.write(data)
-
-    def eof_received(self) -> bool:
-        transport = self._near.transport
-        if transport is not None and transport.can_write_eof():
-            with contextlib.suppress(OSError):
-                transport.write_eof()
-        return True
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        self._near.end()
-
-    def pause_writing(self) -> None:
-        if self._near.transport is not None:
-            self._near.transport.pause_reading()
-
-    def resume_writing(self) -> None:
-        if self._near.transport is not None:
-            self._near.transport.resume_reading()
 
 
 def _close_again(opening: asyncio.Future[tuple[asyncssh.SSHReader[bytes], asyncssh.SSHWriter[bytes]]]) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import math
-import socket
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
@@ -28,6 +27,7 @@ from rbdtui.transport.base import (
     UploadProgress,
 )
 from rbdtui.transport.become import Elevation, find_elevation, password_was_refused
+from rbdtui.transport.channel_stream import Stream
 from rbdtui.transport.credentials import Credentials
 from rbdtui.transport.endings import TAG_NAME, new_tag
 from rbdtui.transport.endpoints import Endpoint
@@ -151,8 +151,8 @@ class SshHost:
         with self._discreet():
             return await self._link.persist(lambda: self._reach_once(address, port, timeout_s))
 
-    async def dial(self, address: str, port: int, *, timeout_s: float = 3.0) -> socket.socket:
-        """A socket that leads to address:port as seen from the host; see `Host.dial`."""
+    async def dial(self, address: str, port: int, *, timeout_s: float = 3.0) -> Stream:
+        """A stream that leads to address:port as seen from the host; see `Host.dial`."""
         with self._discreet():
             return await self._link.persist(lambda: self._dial_once(address, port, timeout_s))
 
@@ -185,7 +185,7 @@ class SshHost:
             self._link.lost(connection)
             raise ConnectionLostError(self.name, detail=str(error)[:300]) from None
 
-    async def _dial_once(self, address: str, port: int, timeout_s: float) -> socket.socket:
+    async def _dial_once(self, address: str, port: int, timeout_s: float) -> Stream:
         connection = await self._link.connection()
         try:
             return await dialled(connection, address, port, timeout_s=timeout_s)

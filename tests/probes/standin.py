@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import socket
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
@@ -12,6 +11,7 @@ from dataclasses import dataclass, field
 
 from rbdtui.spec.model import ClusterSpec
 from rbdtui.transport.base import DEFAULT_TIMEOUT_S, CommandResult, NotReachedError, Reach, ReachResult, TransportError
+from rbdtui.transport.channel_stream import Stream
 from rbdtui.transport.scripts import Script
 from tests.stand_in import StandInHost
 
@@ -92,13 +92,11 @@ class StandIn(StandInHost):
         there = self.network.get((address, port), Reach.REFUSED)
         return ReachResult(there if isinstance(there, Reach) else Reach.OPEN, 0.5)
 
-    async def dial(self, address: str, port: int, *, timeout_s: float = 3.0) -> socket.socket:
+    async def dial(self, address: str, port: int, *, timeout_s: float = 3.0) -> Stream:
         result = await self.reach(address, port, timeout_s=timeout_s)
         if result.reach is not Reach.OPEN:
             raise NotReachedError(result)
-        sock = socket.create_connection(("127.0.0.1", int(self.network[(address, port)])))
-        sock.setblocking(False)
-        return sock
+        return await asyncio.open_connection("127.0.0.1", int(self.network[(address, port)]))
 
     @asynccontextmanager
     async def forward(self, address: str, port: int) -> AsyncIterator[int]:

@@ -93,7 +93,7 @@ async def test_a_forward_carries_bytes_both_ways_for_many_at_once(host: SshHost)
         await asyncio.open_connection("127.0.0.1", port)
 
 
-async def test_a_dialled_socket_carries_bytes_both_ways_for_many_at_once(host: SshHost) -> None:
+async def test_a_dialled_stream_carries_bytes_both_ways_for_many_at_once(host: SshHost) -> None:
     """More than fits into any buffer on the way, and an end that is half closed."""
 
     async def echo(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -106,7 +106,7 @@ async def test_a_dialled_socket_carries_bytes_both_ways_for_many_at_once(host: S
     far_port = server.sockets[0].getsockname()[1]
 
     async def ask(question: bytes) -> bytes:
-        reader, writer = await asyncio.open_connection(sock=await host.dial("127.0.0.1", far_port))
+        reader, writer = await host.dial("127.0.0.1", far_port)
         writer.write(question)
         writer.write_eof()
         answer = await reader.read(-1)
@@ -120,12 +120,11 @@ async def test_a_dialled_socket_carries_bytes_both_ways_for_many_at_once(host: S
 
 
 @pytest.mark.parametrize("goes", ["we", "they"])
-async def test_a_dialled_socket_ends_with_either_end(host: SshHost, goes: str) -> None:
+async def test_a_dialled_stream_ends_with_either_end(host: SshHost, goes: str) -> None:
     met: asyncio.Queue[tuple[asyncio.StreamReader, asyncio.StreamWriter]] = asyncio.Queue()
     server = await asyncio.start_server(lambda reader, writer: met.put_nowait((reader, writer)), "127.0.0.1", 0)
     async with server, asyncio.timeout(10):
-        sock = await host.dial("127.0.0.1", server.sockets[0].getsockname()[1])
-        ours_reader, ours = await asyncio.open_connection(sock=sock)
+        ours_reader, ours = await host.dial("127.0.0.1", server.sockets[0].getsockname()[1])
         theirs_reader, theirs = await met.get()
         (ours if goes == "we" else theirs).transport.abort()
         assert await (theirs_reader if goes == "we" else ours_reader).read() == b""
@@ -162,7 +161,7 @@ async def test_dialling_over_a_lost_link_connects_anew(sshd: RealSshd, connect: 
     async with Wire(sshd.port) as wire:
         host = connect(sshd.endpoint(port=wire.port), known_by(wire, sshd))
         for _ in range(2):
-            reader, writer = await asyncio.open_connection(sock=await host.dial("127.0.0.1", sshd.port))
+            reader, writer = await host.dial("127.0.0.1", sshd.port)
             assert await asyncio.wait_for(reader.readline(), 20) != b""
             wire.break_connections()
             assert await asyncio.wait_for(reader.read(), 20) == b""
