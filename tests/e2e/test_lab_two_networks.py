@@ -85,7 +85,7 @@ def test_kubernetes_and_etcd_live_on_the_inner_network(site: LabSite, inner: dic
         assert ends
         assert ends <= set(inner.values()), f"etcd of {name} speaks on {ends}"
         told = site.lab.ssh(name, "cat /var/lib/rancher/rke2/server/manifests/rbdtui-canal.yaml").stdout
-        assert "iface: host1" in told, "the pods' network goes where the default route leads"
+        assert 'iface: "host1"' in told, "the pods' network goes where the default route leads"
 
 
 def test_a_second_run_changes_nothing(site: LabSite) -> None:

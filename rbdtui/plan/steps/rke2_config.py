@@ -6,8 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import ClassVar, Final
 
-import yaml
-
 from rbdtui.checks.hosts.canal import pods_interface
 from rbdtui.plan.cluster import (
     AGENT_TOKEN_SECRET,
@@ -79,13 +77,11 @@ class _Token:
 
 def canal_yaml(spec: ClusterSpec, interface: str) -> Content:
     """What tells RKE2's own chart of canal which card carries the pods' network, as a HelmChartConfig."""
-    config = {
-        "apiVersion": "helm.cattle.io/v1",
-        "kind": "HelmChartConfig",
-        "metadata": {"name": "rke2-canal", "namespace": "kube-system"},
-        "spec": {"valuesContent": f"flannel:\n  iface: {yaml_scalar(interface)}\n"},
-    }
-    return plain(f"{header(spec.name)}\n{yaml.safe_dump(config, sort_keys=False)}")
+    return plain(
+        f"{header(spec.name)}\napiVersion: helm.cattle.io/v1\nkind: HelmChartConfig\n"
+        "metadata:\n  name: rke2-canal\n  namespace: kube-system\n"
+        f"spec:\n  valuesContent: |-\n    flannel:\n      iface: {yaml_scalar(interface)}\n"
+    )
 
 
 @dataclass(frozen=True, slots=True)
