@@ -103,10 +103,10 @@ class Board:
 
     async def _keep_asking(self, question: Question) -> None:
         loop = asyncio.get_running_loop()
-        jitter = self._settings.cadence.jitter
+        jitter, follows = self._settings.cadence.jitter, isinstance(question, Following)
         while True:
             begin = loop.time()
-            await self._ask(question, follows=isinstance(question, Following))
+            await self._ask(question, follows=follows)
             spread = random.uniform(1 - jitter, 1 + jitter)  # noqa: S311 - nothing depends on its being secret
             unsettled = any(self.trackers[key].unsettled for key in question.keys)
             interval_s = question.interval_s * spread / (_HASTE if unsettled else 1)
