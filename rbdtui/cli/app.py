@@ -53,6 +53,7 @@ VERBS: Final[Mapping[str, tuple[str, str]]] = {
     "certs": ("rbdtui.cli.certs", "certs"),
     "renew": ("rbdtui.cli.certs", "renew"),
     "failover": ("rbdtui.cli.failover", "failover"),
+    "reboot": ("rbdtui.cli.reboot", "reboot"),
     "reset": ("rbdtui.cli.reset", "reset"),
     "demo": ("rbdtui.cli.demo", "demo"),
     "completion": ("rbdtui.cli.sites", "completion"),

@@ -6,6 +6,7 @@ import asyncio
 import errno
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from ipaddress import IPv4Address, IPv4Interface, IPv4Network
 from types import TracebackType
 from typing import Final, Self
@@ -92,6 +93,7 @@ class SimulatedFleet:
         self.network: Network[Machine] = Network(self.pace, seed)
         self.client_key = asyncssh.generate_private_key("ssh-ed25519")
         self.stations: dict[str, SimHost] = {}
+        self._reboots: set[asyncio.Task[None]] = set()
         for number in range(count):
             build = builds[min(number, len(builds) - 1)]
             self._add(f"node{number + 1}", SUBNET[FIRST_HOST + number], build, rate_bytes_per_s, verbs)
@@ -115,6 +117,7 @@ class SimulatedFleet:
             "rke2-agent": lambda own: Rke2(own, server=False),
             "rke2-server": lambda own: Rke2(own, server=True),
         }
+        machine.wants_reboot = partial(self._reboot_soon, name)
         link = Link(self.pace, rate_bytes_per_s=rate)
         sshd = Sshd(machine, link, verbs, asyncssh.generate_private_key("ssh-ed25519"))
         self.network.machines.append(machine)
@@ -166,6 +169,9 @@ class SimulatedFleet:
 
     async def close(self) -> None:
         """Switch all machines off."""
+        for task in list(self._reboots):
+            task.cancel()
+        await asyncio.gather(*self._reboots, return_exceptions=True)
         await asyncio.gather(*(self.power_off(name) for name in self.stations))
 
     async def __aenter__(self) -> Self:
@@ -199,6 +205,15 @@ class SimulatedFleet:
         await self.power_off(name)
         await self.pace.sleep(down_s)
         await self.power_on(name)
+
+    def _reboot_soon(self, name: str) -> None:
+        async def reboot() -> None:
+            await self.pace.sleep(2.0)
+            await self.reboot(name)
+
+        task = asyncio.create_task(reboot())
+        self._reboots.add(task)
+        task.add_done_callback(self._reboots.discard)
 
     def cut(self, name: str) -> None:
         """Unplug the network: nothing passes, nobody is told."""

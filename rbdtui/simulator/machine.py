@@ -105,6 +105,8 @@ class Machine:
         self.files = FileSystem([Disk("/", "/dev/vda1", hardware.disk_bytes, hardware.used_bytes)])
         self.powered = False
         self.booted_at = 0.0
+        self.wants_reboot: Callable[[], None] = lambda: None
+        """Called when its own system asks to be started anew."""
         self.addresses: list[IPv4Interface] = [address]
         self.listening: dict[tuple[str, int], Listening] = {}
         self.modules: set[str] = set()

@@ -45,7 +45,7 @@ SERVERS: Final = "servers"
 CERTIFICATES: Final = "certificates"
 PAGES: Final = (SNAPSHOTS, SERVERS, CERTIFICATES)
 Row = SnapshotLine | ServerLine | CertificateLine
-_WORK: Final = ("take", "restore", "leave", "renew")
+_WORK: Final = ("take", "restore", "leave", "reboot", "renew")
 """Keys that start a run."""
 
 
@@ -73,6 +73,7 @@ class UpkeepScreen(SectionScreen):
         key("t", "take", "take_snapshot"),
         key("enter", "restore", "restore_snapshot"),
         key("d,delete", "leave", "remove_node"),
+        key("b", "reboot", "reboot_node"),
         key("n", "renew", "renew_certificates"),
         key("v,right", "turn(1)", "next_page"),
         key("left", "turn(-1)", "next_page", show=False),
@@ -281,6 +282,7 @@ class UpkeepScreen(SectionScreen):
             "take": self._page == SNAPSHOTS,
             "restore": isinstance(row, SnapshotLine) and row.can_be_restored,
             "leave": isinstance(row, ServerLine),
+            "reboot": isinstance(row, ServerLine) and row.silent is None,
             "renew": self._page == CERTIFICATES and bool(self._rows),
             "turn": known,
         }
@@ -322,6 +324,11 @@ class UpkeepScreen(SectionScreen):
             self.tell(T("upkeep.save_first"), bad=True)
         elif isinstance(row, ServerLine):
             self._carry_out(lambda: starting.prepare_removal(self.workbench, row.node))
+
+    def action_reboot(self) -> None:
+        """Start the server under the cursor anew."""
+        if isinstance(row := self._row, ServerLine):
+            self._carry_out(lambda: starting.prepare_reboot(self.workbench, row.node))
 
     def action_renew(self) -> None:
         """Have RKE2 make new certificates, one node after the other."""

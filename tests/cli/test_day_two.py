@@ -72,6 +72,29 @@ def test_it_is_restored_and_journalled(place: Place) -> None:
     assert purpose.arguments["digest"] == copy.digest
 
 
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_reboot_is_shown_and_refused_where_nobody_agrees_or_a_server_is_silent(place: Place, language: str) -> None:
+    runs = place.site.run_ids()
+    dry = place.run("reboot", "--node", "node2", "--dry-run", language=language).check(Exit.GOOD)
+    for line in ("kubectl drain node2", "systemctl reboot"):
+        assert line in dry.out
+    assert "node3" not in dry.out
+    refused = place.run("reboot", "--node", "node2", language=language)
+    assert refused.status == Exit.USAGE
+    assert "--yes" in refused.err
+    assert place.run("reboot", "--node", "nobody", "--yes", language=language).status == Exit.USAGE
+    assert place.site.run_ids() == runs
+
+
+def test_a_server_is_rebooted_and_takes_pods_again(place: Place) -> None:
+    machine = place.hosts.fleet.machines["node2"]
+    before = machine.booted_at
+    place.run("reboot", "--node", "node2", "--yes").check(Exit.GOOD)
+    assert machine.booted_at > before
+    assert not cluster(place).nodes["node2"].spec.get("unschedulable")
+    assert read_purpose(place.site.run_dir(place.site.run_ids()[-1])).name == "reboot"
+
+
 def on_screen(place: Place) -> Upkeep:
     held = HeldPassphrase()
     held.give(place.passphrase.read_text())

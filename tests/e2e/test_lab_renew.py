@@ -112,6 +112,25 @@ def test_the_cluster_is_healthy_and_the_plan_has_nothing_to_change(site: LabSite
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+def test_a_server_is_rebooted_and_takes_part_again(site: LabSite) -> None:
+    """As its own system does it: everything on it ends, and begins again."""
+    started = site.lab.ssh("n2", "cut -d ' ' -f 22 /proc/1/stat").stdout
+    done = site.rbdtui("reboot", str(site.path), "--node", "n2", "--node", "n4", "--yes", "--json")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert site.lab.ssh("n2", "cut -d ' ' -f 22 /proc/1/stat").stdout != started
+    assert site.ready_nodes("n1") == [*SERVERS, "n4"]
+    nodes = json.loads(site.kubectl("n1", "get", "nodes", "-o", "json"))["items"]
+    assert not [node["metadata"]["name"] for node in nodes if node["spec"].get("unschedulable")]
+    events = [json.loads(line) for line in done.stdout.splitlines()]
+    begun = [each["step"] for each in events if each.get("type") == "step-started"]
+    order = [step for step in begun if step.startswith(("leave-drain", "reboot", "uncordon", "all-well"))]
+    assert order == [
+        step for host in ("n2", "n4")
+        for step in (f"leave-drain-{host}", f"reboot@{host}", f"uncordon-{host}", f"all-well@{host}")
+    ]  # fmt: skip
+    wait_for(lambda: site.rbdtui("health", str(site.path)).returncode == 0, 120, "health", every_s=5)
+
+
 def test_without_a_quorum_nothing_is_stopped(site: LabSite) -> None:
     """It is refused within a minute, before any other is touched."""
     before = leaves(site)
@@ -120,6 +139,9 @@ def test_without_a_quorum_nothing_is_stopped(site: LabSite) -> None:
     assert done.returncode != 0
     assert "nothing was stopped" in done.stdout + done.stderr
     assert "changed: 0" in done.stdout + done.stderr
+    refused = site.rbdtui("reboot", str(site.path), "--yes", "--node", "n1")
+    assert refused.returncode != 0
+    assert "nothing was stopped" in refused.stdout + refused.stderr
     site.lab.ssh("n3", "systemctl start rke2-server")
     site.wait_ready("n1", *SERVERS, "n4")
     now = leaves(site)

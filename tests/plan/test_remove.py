@@ -60,7 +60,7 @@ def test_a_balancer_leaves_without_a_word_to_kubernetes(host: str) -> None:
     refuse_needed(spec, "lb2", [])
     steps = recipe_named("remove").build(Request(spec, {}, {"node": "lb2", "host": host})).steps
     assert {step.node for step in steps} == {"", *(["lb2"] if host else [])}
-    assert [step.id for step in steps if not step.node] == ["leave-plan"]
+    assert [step.id for step in steps if not step.node] == ["leave-plan-lb2"]
     assert not any(isinstance(step, DrainNode | ForgetNode | NodeGone) for step in steps)
 
 
@@ -85,7 +85,7 @@ async def test_a_server_that_lives_is_drained_and_bare_and_its_member_is_gone(tm
         assert not files.exists("/var/lib/rancher/rke2")
         assert not files.exists("/var/lib/rbdtui")
         order = list(done)
-        assert order.index("leave-drain") < order.index("reset-stop@node3") < order.index("leave-delete")
+        assert order.index("leave-drain-node3") < order.index("reset-stop@node3") < order.index("leave-delete-node3")
         again = await walk(plan(context, "node3"), context)
         assert not any(step.changed for step in again.values())
 
@@ -97,10 +97,12 @@ async def test_a_dead_one_has_nothing_to_drain_and_nobody_asks_it(tmp_path: Path
         assert known is not None
         known.nodes["node3"].beat_s = -1000.0
         steps = plan(context, "node3", host="")
-        assert [step.id for step in steps.steps] == ["leave-drain", "leave-delete", "leave-proof", "leave-plan"]
+        assert [step.id for step in steps.steps] == [
+            f"leave-{what}-node3" for what in ("drain", "delete", "proof", "plan")
+        ]
         done = await walk(steps, context)
-        assert not done["leave-drain"].changed
-        assert done["leave-delete"].changed
+        assert not done["leave-drain-node3"].changed
+        assert done["leave-delete-node3"].changed
         assert "node3" not in known.nodes
         assert len(known.members) == 2
 

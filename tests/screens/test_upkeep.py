@@ -12,7 +12,7 @@ from textual.pilot import Pilot
 from rbdtui.engine.inputs import Purpose, PurposeKind
 from rbdtui.plan.kube import EtcdMember, EtcdView
 from rbdtui.plan.preview import PreviewedStep
-from rbdtui.plan.recipes import remove, renew, restore, snapshot
+from rbdtui.plan.recipes import reboot, remove, renew, restore, snapshot
 from rbdtui.plan.snapshots import SnapshotState
 from rbdtui.plan.step import Change, ChangeKind
 from rbdtui.plan.steps.restore import HaltServer
@@ -165,6 +165,25 @@ async def test_certificates_that_end_soon_are_counted_and_renewed_once_agreed_to
     assert asked.names == ["renew"]
 
 
+async def test_the_server_under_the_cursor_is_rebooted_once_agreed_to_and_a_silent_one_never(
+    opened: Opened, site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = Asked(monkeypatch)
+    async with opened(bench(site)) as pilot:
+        screen = await show(pilot, server_dead())
+        assert not screen.check_action("reboot", ()), "only of a server"
+        await press(pilot, "v")
+        assert screen.check_action("reboot", ())
+        await press(pilot, "down", "down")
+        assert not screen.check_action("reboot", ()), "server3 is silent"
+        await press(pilot, "up", "b")
+        await until(pilot, lambda: isinstance(pilot.app.screen, RecipeDialog))
+        await press(pilot, "y")
+        await until(pilot, lambda: bool(asked.begun))
+    assert asked.asked == [("reboot", "server2")]
+    assert asked.names == ["reboot"]
+
+
 async def test_before_there_is_a_cluster_it_says_what_comes_first(opened: Opened, site: Site) -> None:
     workbench = bench(site)
     async with opened(workbench) as pilot:
@@ -224,6 +243,7 @@ class Asked:
             ("prepare_restore", restore.RECIPE.name, restored),
             ("prepare_removal", remove.RECIPE.name, {remove.NODE: "server3"}),
             ("prepare_renewal", renew.RECIPE.name, {}),
+            ("prepare_reboot", reboot.RECIPE.name, {}),
         ):
             monkeypatch.setattr(starting, name, self._prepare(recipe, arguments))
         monkeypatch.setattr(starting, "begin", self._begin)

@@ -27,10 +27,16 @@ _DELETE_LIMIT_S: Final = 90.0
 
 
 @dataclass(frozen=True, slots=True)
-class _Leave(Step):
-    """A step about a node that is done on a server which stays."""
+class ApiStep(Step):
+    """A step about a node that is done on another server, which stays."""
 
     leaving: str = field(kw_only=True)
+    """The node."""
+
+    @property
+    def id(self) -> str:
+        """One for each node that it is about."""
+        return f"{self.name}-{self.leaving}"
 
     def servers(self, context: StepContext) -> list[Host]:
         """Those with an API that stay."""
@@ -53,7 +59,7 @@ class _Leave(Step):
 
 
 @dataclass(frozen=True, slots=True)
-class DrainNode(_Leave):
+class DrainNode(ApiStep):
     """Have what runs on the node run elsewhere, if it is alive; a dead one has nothing left to move."""
 
     name: ClassVar[str] = "leave-drain"
@@ -83,7 +89,7 @@ class DrainNode(_Leave):
 
 
 @dataclass(frozen=True, slots=True)
-class ForgetNode(_Leave):
+class ForgetNode(ApiStep):
     """Delete the node."""
 
     name: ClassVar[str] = "leave-delete"
@@ -105,14 +111,14 @@ class ForgetNode(_Leave):
         """The gate behind it waits until it is gone."""
 
 
-async def _there(step: _Leave, context: StepContext) -> list[str]:
+async def _there(step: ApiStep, context: StepContext) -> list[str]:
     """What the API still has of the node."""
     text = (await step.on_a_server(context, "kube-forget-node", "look", step.leaving)).text
     return [line.partition(" ")[0] for line in text.splitlines() if line.endswith(" yes")]
 
 
 @dataclass(frozen=True, slots=True)
-class NodeGone(Gate, _Leave):
+class NodeGone(Gate, ApiStep):
     """Neither the API nor etcd knows the node any more."""
 
     name: ClassVar[str] = "leave-proof"
@@ -134,7 +140,7 @@ class NodeGone(Gate, _Leave):
 
 
 @dataclass(frozen=True, slots=True)
-class LeavePlan(_Leave):
+class LeavePlan(ApiStep):
     """Take the node out of cluster.yaml, which keeps its comments: the plan is what is there."""
 
     name: ClassVar[str] = "leave-plan"

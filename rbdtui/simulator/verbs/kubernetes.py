@@ -111,6 +111,25 @@ async def kube_drain(call: Call) -> int:
     return 0
 
 
+async def kube_uncordon(call: Call) -> int:
+    """``kube-uncordon look|open NODE``."""
+    ask, name = call.args
+    try:
+        cluster = await reached_cluster(call.machine)
+    except KubectlError as error:
+        return call.fail(str(error), 3)
+    node = cluster.nodes.get(name)
+    if ask == "look":
+        if node is not None:
+            call.line(_yes(bool(node.spec.get("unschedulable"))))
+        return 0
+    if node is None:
+        return call.fail(f'Error from server (NotFound): nodes "{name}" not found', 3)
+    node.spec.pop("unschedulable", None)
+    call.line(f"node/{name} uncordoned")
+    return 0
+
+
 async def kube_forget_node(call: Call) -> int:
     """``kube-forget-node look|delete NODE``."""
     verb, name = call.args
@@ -315,6 +334,7 @@ VERBS: Verbs = {
     "images-import": images_import,
     "images-state": images_state,
     "kube-drain": kube_drain,
+    "kube-uncordon": kube_uncordon,
     "kube-forget-node": kube_forget_node,
     "kube-label": kube_label,
     "kube-nodes": kube_nodes,

@@ -312,7 +312,21 @@ async def health(call: Call) -> int:
     return 0
 
 
+async def host_boot(call: Call) -> int:
+    """``host-boot``."""
+    call.line(call.machine.identity(f"boot {call.machine.booted_at}"))
+    return 0
+
+
+async def host_reboot(call: Call) -> int:
+    """``host-reboot``: the machine's own word to whoever has its switch."""
+    call.machine.wants_reboot()
+    return 0
+
+
 VERBS: Verbs = {
+    "host-boot": host_boot,
+    "host-reboot": host_reboot,
     "clock": clock,
     "health": health,
     "haproxy-status": haproxy_status,

@@ -11,7 +11,7 @@ from rbdtui.engine.inputs import Purpose, RunOptions
 from rbdtui.plan.preview import PreviewedStep
 from rbdtui.plan.recipes import recipe_named
 from rbdtui.session import Session
-from rbdtui.workbench.upkeep import certificate_survey, leaving, snapshot_survey
+from rbdtui.workbench.upkeep import certificate_survey, leaving, rebooting, snapshot_survey
 from rbdtui.workbench.workbench import Workbench
 
 
@@ -65,6 +65,11 @@ def prepare_renewal(workbench: Workbench) -> Future[Prepared]:
         return certificate_survey.renew_purpose(session)
 
     return _prepared(workbench, purpose)
+
+
+def prepare_reboot(workbench: Workbench, node: str) -> Future[Prepared]:
+    """Starting a server anew; raises as `rebooting.reboot_purpose` through the future."""
+    return _prepared(workbench, lambda session: rebooting.reboot_purpose(session, [node]))
 
 
 def _prepared(workbench: Workbench, purpose_of: Callable[[Session], Awaitable[Purpose]]) -> Future[Prepared]:
