@@ -148,4 +148,4 @@ def test_a_node_leaves_the_cluster_and_the_file_which_keeps_its_comments(place: 
     assert "node4" in file.with_name("cluster.yaml.bak").read_text()
     assert "node4" not in cluster(place).nodes
     runs = json.loads(place.run("runs", "--json").check(Exit.GOOD).out)["runs"]
-    assert [run["purpose"] for run in runs] == ["install", "snapshot", "restore", "remove"]
+    assert [run["purpose"] for run in runs] == ["install", "snapshot", "restore", "reboot", "remove"]
