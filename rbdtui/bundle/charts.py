@@ -1,13 +1,13 @@
-"""What is inside a chart, packed or as a directory: its name, its version, its own values; read within bounds.
+"""What is inside a chart, packed or as a directory: name, version, own values, definitions; read within bounds.
 
-Its form: helm.sh docs, topics/charts (Chart.yaml, values.yaml, charts/). YAML with anchors is refused: no chart of
-Rainbond has any, and a few lines of them can become gigabytes.
+Its form: helm.sh docs, topics/charts (Chart.yaml, values.yaml, charts/, crds/). YAML with anchors is refused: no chart
+of Rainbond has any, and a few lines of them can become gigabytes.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any, BinaryIO, Final
@@ -22,7 +22,11 @@ LARGEST_BYTES: Final = 16 << 20
 _LARGEST_YAML_BYTES: Final = 512 << 10
 _MOST_FILES: Final = 2000
 _DEEPEST: Final = 8
+_DEFINITION: Final = "CustomResourceDefinition"
 _CHART, _VALUES = "Chart.yaml", "values.yaml"
+
+
+_Texts = dict[PurePosixPath, bytes]
 
 
 class ChartError(Exception):
@@ -47,22 +51,31 @@ class _Loader(yaml.SafeLoader):
 
 def read_packed(file: BinaryIO, size_bytes: int) -> ChartContents:
     """What is in a packed chart (gzip); raises `ChartError` or `OSError`."""
+    return _contents(_packed_texts(file, size_bytes, _is_read))
+
+
+def _packed_texts(file: BinaryIO, size_bytes: int, wanted: Callable[[PurePosixPath], bool]) -> _Texts:
     if size_bytes > LARGEST_BYTES:
         raise ChartError("larger than any chart")
-    texts: dict[PurePosixPath, bytes] = {}
+    texts: _Texts = {}
     try:
         for member in members(Stream(gunzipped(file, size_bytes))):
-            place = PurePosixPath(member.name)
-            if member.is_file and _is_read(PurePosixPath(*place.parts[1:])) and member.size_bytes < _LARGEST_YAML_BYTES:
-                texts[PurePosixPath(*place.parts[1:])] = member.read(member.size_bytes)
+            place = PurePosixPath(*PurePosixPath(member.name).parts[1:])
+            if member.is_file and wanted(place) and member.size_bytes < _LARGEST_YAML_BYTES:
+                texts[place] = member.read(member.size_bytes)
     except (TarError, UnpackError) as error:
         raise ChartError(str(error)) from error
-    return _contents(texts)
+    return texts
 
 
 def read_directory(root: Path, within: Path) -> tuple[ChartContents, int, str]:
     """What is in a chart's directory, the bytes of all its files and the digest over them; raises as `read_packed`."""
-    texts: dict[PurePosixPath, bytes] = {}
+    texts, size, digest = _directory_texts(root, within, _is_read)
+    return _contents(texts), size, digest
+
+
+def _directory_texts(root: Path, within: Path, wanted: Callable[[PurePosixPath], bool]) -> tuple[_Texts, int, str]:
+    texts: _Texts = {}
     digest, size = hashlib.sha256(), 0
     for path in _files(root, within, _DEEPEST):
         with open_plain(path, within) as file:
@@ -72,9 +85,31 @@ def read_directory(root: Path, within: Path) -> tuple[ChartContents, int, str]:
             raise ChartError("larger than any chart")
         place = PurePosixPath(path.relative_to(root))
         digest.update(f"{place}\0{len(content)}\0".encode() + content)
-        if _is_read(place) and len(content) < _LARGEST_YAML_BYTES:
+        if wanted(place) and len(content) < _LARGEST_YAML_BYTES:
             texts[place] = content
-    return _contents(texts), size, digest.hexdigest()
+    return texts, size, digest.hexdigest()
+
+
+def read_definitions(path: Path, within: Path, size_bytes: int) -> list[dict[str, Any]]:
+    """The custom resource definitions of a chart, packed or a directory, in the order of their files.
+
+    Takes a second or two. Raises `ChartError` or `OSError`.
+    """
+    if path.is_dir():
+        texts, _, _ = _directory_texts(path, within, _is_definition)
+    else:
+        with open_plain(path, within) as file:
+            texts = _packed_texts(file, size_bytes, _is_definition)
+    return [found for place in sorted(texts) for found in _definitions(texts[place], str(place))]
+
+
+def _definitions(text: bytes, place: str) -> Iterator[dict[str, Any]]:
+    for found in _documents(text, place):
+        if isinstance(found, dict) and found.get("kind") == _DEFINITION:
+            about, spec = found.get("metadata"), found.get("spec")
+            if not isinstance(about, dict) or not isinstance(about.get("name"), str) or not isinstance(spec, dict):
+                raise ChartError(f"{place} has a definition without a name or a spec")
+            yield found
 
 
 def _files(directory: Path, within: Path, deepest: int) -> Iterator[Path]:
@@ -96,6 +131,11 @@ def _is_read(place: PurePosixPath) -> bool:
     return place.name in (_CHART, _VALUES) and (len(place.parts) == 1 or below)
 
 
+def _is_definition(place: PurePosixPath) -> bool:
+    """Whether helm takes it for one, of the chart itself."""
+    return place.parts[:1] == ("crds",) and place.suffix in (".yaml", ".yml")
+
+
 def _contents(texts: Mapping[PurePosixPath, bytes]) -> ChartContents:
     about = _mapping(texts.get(PurePosixPath(_CHART)), _CHART)
     name, version = about.get("name"), about.get("version")
@@ -113,10 +153,14 @@ def _contents(texts: Mapping[PurePosixPath, bytes]) -> ChartContents:
 def _mapping(text: bytes | None, place: str) -> dict[str, Any]:
     if text is None:
         raise ChartError(f"has no {place}")
-    try:
-        loaded = yaml.load(text, _Loader)  # noqa: S506 - a safe loader, which refuses even more
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
-        raise ChartError(f"{place}: {str(error)[:200]}") from error
+    loaded = next(iter(_documents(text, place)), None)
     if not isinstance(loaded, dict):
         raise ChartError(f"{place} is no mapping")
     return loaded
+
+
+def _documents(text: bytes, place: str) -> list[Any]:
+    try:
+        return list(yaml.load_all(text, _Loader))
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        raise ChartError(f"{place}: {str(error)[:200]}") from error

@@ -35,15 +35,19 @@ from rbdtui.plan.steps.nfs_server import NfsServer
 from rbdtui.plan.steps.prepare import HostsFile, PrepareSystem
 from rbdtui.plan.steps.push import PushImages
 from rbdtui.plan.steps.rainbond.cluster import PatchCluster
+from rbdtui.plan.steps.rainbond.definitions import RenewDefinitions
 from rbdtui.plan.steps.rainbond.etcd_secret import EtcdSecret
+from rbdtui.plan.steps.rainbond.gateway_config import AdoptGatewayConfig
 from rbdtui.plan.steps.rainbond.namespace import MakeNamespace
 from rbdtui.plan.steps.rainbond.proof import RainbondProof
 from rbdtui.plan.steps.rainbond.ready import ComponentsReady
 from rbdtui.plan.steps.rainbond.release import InstallRelease
 from rbdtui.plan.steps.rainbond.settle import CarryToWorkloads
+from rbdtui.plan.steps.rainbond.stateful_sets import RemakeStatefulSets
 from rbdtui.plan.steps.rainbond.storage import MakeProvisioner, ProvisionerReady
 from rbdtui.plan.steps.rainbond.storage_proof import StorageProof
 from rbdtui.plan.steps.rainbond.trial import RainbondTrial
+from rbdtui.plan.steps.rainbond.upgrade import UpgradeAllowed
 from rbdtui.plan.steps.rke2_config import ConfigureRke2
 from rbdtui.plan.steps.rke2_start import ApiReached, StartAgent, StartFirstServer, StartServer
 from rbdtui.plan.steps.ship import InstallHostPackages, ShipBundle, UnpackRke2
@@ -197,14 +201,18 @@ def _rainbond(lanes: _Lanes, spec: ClusterSpec, *proven: str) -> None:
 
 def rainbond_steps(spec: ClusterSpec) -> Iterator[type[Step]]:
     """What turns a cluster into a proven Rainbond; none of it needs RKE2."""
+    yield UpgradeAllowed
     yield MakeNamespace
     if needs_etcd_secret(spec):
         yield EtcdSecret
     if provisioner.is_used(spec):
         yield from (MakeProvisioner, ProvisionerReady, StorageProof)
     yield from (
+        RenewDefinitions,
+        AdoptGatewayConfig,
         InstallRelease,
         PatchCluster,
+        RemakeStatefulSets,
         CarryToWorkloads,
         ComponentsReady,
         RainbondProof,

@@ -43,6 +43,9 @@ class Release:
     """Whether it keeps data of its own in an etcd."""
     claims_gib: Mapping[str, int] = field(default_factory=dict)
     """Size of each volume that it claims, by component; ``grdata`` belongs to several."""
+    keeps_claim_templates: bool = False
+    """Whether its operator leaves claim templates of StatefulSets as it finds them; before, larger ones are an error
+    for ever."""
     operator_env: Mapping[str, str] = field(default_factory=dict)
     """What its chart gives to the operator by default: a list of ours would take its place."""
     apisix: str = "3.9.1-debian"
@@ -88,7 +91,9 @@ _V6_7_2: Final = replace(
     helper_image="alpine:3",
 )
 _V6_9_3: Final = replace(_V6_7_2, version=RainbondVersion(6, 9, 3), operator_env={"DEPLOY_VERSION": "helm"})
-_V6_9_6: Final = replace(_V6_9_3, version=RainbondVersion(6, 9, 6), gateway=GatewayRollout.ROLLING)
+_V6_9_6: Final = replace(
+    _V6_9_3, version=RainbondVersion(6, 9, 6), gateway=GatewayRollout.ROLLING, keeps_claim_templates=True
+)
 _TABLE: Final = (_V5_17, _V6_0, _V6_3_2, _V6_4, _V6_5, _V6_7_2, _V6_9_3, _V6_9_6)
 """Each holds from its version on."""
 

@@ -17,12 +17,15 @@ from rbdtui.content import SecretRef
 from rbdtui.rainbond.components import WorkloadKind, used_components
 from rbdtui.rainbond.releases import Release
 from rbdtui.rainbond.values import value_tree
-from rbdtui.rainbond.workloads import Json, Seen, entries
+from rbdtui.rainbond.workloads import OPERATOR, Json, Seen, entries
+from rbdtui.rainbond_version import RainbondVersion
 from rbdtui.spec.model import ClusterSpec
 
 _DSN: Final = re.compile(
     r"--mysql=(?P<user>[^:@]*):(?P<password>.*)@tcp\((?P<server>[^()@]*)\)/(?P<name>[^?]*)(?:\?.*)?\Z", re.DOTALL
 )
+_OF_A_RELEASE: Final = "-release"
+"""In the tag of every image that comes with a release; others have tags of their makers."""
 _HOST_LABELS: Final = ("kubernetes.io/hostname", "k3s.io/hostname")
 _CONSOLE: Final = "rbd-app-ui"
 _ETCD_OPTIONS: Final = ("--etcd", "--etcd-endpoints", "--discover.etcd.addr")
@@ -54,6 +57,10 @@ class Wanted:
     console: Database | None = None
     etcd: str = ""
     """Endpoints as 5.17 writes them; empty where it has an etcd of its own."""
+    tag: str = ""
+    """Of the planned release; empty where it is not to be looked at."""
+    parts: frozenset[str] = frozenset()
+    """Names of the workloads whose images are looked at for it."""
 
 
 def wanted(spec: ClusterSpec, release: Release, secret: Callable[[str], str]) -> Wanted:
@@ -65,6 +72,8 @@ def wanted(spec: ClusterSpec, release: Release, secret: Callable[[str], str]) ->
         region=_planned(tree.get("regionDatabase"), secret),
         console=_planned(tree.get("uiDatabase"), secret),
         etcd=_planned_etcd(tree.get("etcd")),
+        tag=release.tag,
+        parts=frozenset({OPERATOR, *(part.name for part in used_components(spec, release))}),
     )
 
 
@@ -87,9 +96,28 @@ def stale(plan: Wanted, seen: Seen) -> list[str]:
     return [line for kind in WorkloadKind for item in seen.of(kind.value) for line in _differences(plan, item)]
 
 
+def outdated(plan: Wanted, seen: Seen) -> list[str]:
+    """Workloads with an image of another release of Rainbond, one line each, raw."""
+    wanted = RainbondVersion.parse(plan.tag)
+    return [
+        f"{name}: image {image}, planned {plan.tag}"
+        for kind in WorkloadKind
+        for item in seen.of(kind.value)
+        if (name := str((item.get("metadata") or {}).get("name", ""))) in plan.parts
+        for container in entries(_pod(item).get("containers"))
+        for image in [str(container.get("image", "")).rpartition("/")[2]]
+        if _OF_A_RELEASE in image and RainbondVersion.parse(image.rpartition(":")[2]) not in (None, wanted)
+    ]
+
+
+def _pod(workload: Json) -> Json:
+    pod: Json = ((workload.get("spec") or {}).get("template") or {}).get("spec") or {}
+    return pod
+
+
 def _differences(plan: Wanted, workload: Json) -> Iterator[str]:
     name = str((workload.get("metadata") or {}).get("name", ""))
-    pod = ((workload.get("spec") or {}).get("template") or {}).get("spec") or {}
+    pod = _pod(workload)
     bound, planned = _bound_to(pod), plan.nodes.get(name)
     if planned is not None and bound is not None and bound != planned:
         yield f"{name}: on {', '.join(sorted(bound))}, planned {', '.join(sorted(planned))}"

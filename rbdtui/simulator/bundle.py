@@ -23,14 +23,25 @@ _PROGRAM_BYTES: Final = 256 * 1024
 _IMAGES: Final = ("rke2-runtime", "hardened-kubernetes", "hardened-etcd", "hardened-calico", "mirrored-pause")
 
 
-def write_bundle(directory: Path, *, arch: str = "amd64", images_bytes: int = 12 * 1024**2, old: bool = False) -> Path:
+CHART_OF: Final[Mapping[str, str]] = {"6.9.8": "6.9.3"}
+"""Releases without a chart of their own, and the chart that reaches them."""
+
+
+def write_bundle(
+    directory: Path,
+    *,
+    arch: str = "amd64",
+    images_bytes: int = 12 * 1024**2,
+    old: bool = False,
+    release: str = chart.CHART_VERSION,
+) -> Path:
     """Make the bundle in a directory; ``images_bytes`` is about the size of the image archive; ``old`` has 5.17."""
     directory.mkdir(parents=True, exist_ok=True)
     files = {
         f"rke2.linux-{arch}.tar.gz": _compressed(_program_archive(arch)),
         f"rke2-images.linux-{arch}.tar.gz": _compressed(_image_archive(arch, images_bytes)),
     }
-    files |= _rainbond(arch, max(1, images_bytes // 80), old=old)
+    files |= _rainbond(arch, max(1, images_bytes // 80), release, old=old)
     for name, content in files.items():
         (directory / name).write_bytes(content)
     _write_sums(directory / f"sha256sum-{arch}.txt", files | write_helm(directory))
@@ -50,9 +61,10 @@ def write_bundle(directory: Path, *, arch: str = "amd64", images_bytes: int = 12
     return directory
 
 
-def _rainbond(arch: str, image_bytes: int, *, old: bool) -> dict[str, bytes]:
+def _rainbond(arch: str, image_bytes: int, release: str, *, old: bool) -> dict[str, bytes]:
     """The chart of Rainbond, and an archive of its images."""
-    files, names, version = chart.chart_files(), chart.images(), chart.CHART_VERSION
+    version = CHART_OF.get(release, release)
+    files, names = chart.chart_files(version), chart.images(f"v{release}-release")
     if old:
         files, names, version = chart_old.chart_files(), chart_old.images(), chart_old.CHART_VERSION
     packed = _tar({name: (text.encode(), 0o644) for name, text in files.items()})

@@ -11,6 +11,7 @@ import tarfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Final
 
 import yaml
@@ -19,6 +20,8 @@ Tree = dict[str, Any]
 
 CHART_VERSION: Final = "6.9.3"
 RELEASE: Final = "v6.9.3-release"
+CONFIG_SINCE: Final = (6, 3, 1)
+"""From here on the chart brings the gateway's ConfigMap, and definitions with ``affinity``."""
 REPOSITORY: Final = "registry.cn-hangzhou.aliyuncs.com/goodrain"
 SIMULATED: Final = "SIMULATED: only the helm of the demo's bundle makes anything of this chart.\n"
 OUTSIDE_HUB: Final = """  imageHub:
@@ -48,14 +51,12 @@ _DEFAULTS: Final = f"""# {SIMULATED}serviceAccount:
 operator:
   name: rainbond-operator
   env:
-  - name: DEPLOY_VERSION
-    value: helm
-Cluster:
+@ENV@Cluster:
 {OUTSIDE_HUB}{OUTSIDE_DATABASES}  gatewayIngressIPs:
   nodesForGateway:
   nodesForChaos:
   rainbondImageRepository: {REPOSITORY}
-  installVersion: {RELEASE}
+  installVersion: @RELEASE@
   imagePullPolicy: IfNotPresent
   replicas: 1
   containerdRuntimePath:
@@ -94,7 +95,6 @@ _RELEASED_IMAGES: Final[Mapping[str, str]] = {
     "rbd-api": "rbd-api",
     "rbd-app-ui": "rainbond",
 }
-_GATEWAY_IMAGES: Final = ("apisix-ingress-controller:v1.8.3", "apisix:3.9.1-debian-fix")
 _SEVERAL: Final = frozenset({"rbd-gateway", "rbd-hub", "rbd-chaos", "rbd-worker", "rbd-api"})
 _ORDER: Final = (
     "local-path-provisioner", "minio", "rbd-gateway", "rbd-hub", "rbd-mq", "rbd-monitor", "rbd-db", "rbd-chaos",
@@ -124,22 +124,43 @@ class Chart:
         return f"{self.about['name']}-{self.about['version']}"
 
 
-def images() -> list[str]:
-    """Names of all images that the release needs."""
-    plain = [*_PLAIN_IMAGES.values(), *_GATEWAY_IMAGES, "alpine:3", "nfs-subdir-external-provisioner:v4.0.2"]
-    released = [f"{name}:{RELEASE}" for name in ("rainbond-operator", "rbd-init-probe", *_RELEASED_IMAGES.values())]
+def numbers(version: str) -> tuple[int, ...]:
+    """Of a version such as ``6.9.3`` or a tag such as ``v6.9.3-release``, so that they can be compared."""
+    return tuple(map(int, version.removeprefix("v").partition("-")[0].split(".")))
+
+
+def images(release: str = RELEASE) -> list[str]:
+    """Names of all images that a release needs."""
+    helper = "alpine:3" if numbers(release) >= (6, 7, 2) else "alpine:latest"
+    plain = [*_PLAIN_IMAGES.values(), *_gateway_images(release), helper, "nfs-subdir-external-provisioner:v4.0.2"]
+    released = [f"{name}:{release}" for name in ("rainbond-operator", "rbd-init-probe", *_RELEASED_IMAGES.values())]
     return [f"{REPOSITORY}/{name}" for name in (*plain, *released)]
 
 
-def chart_files() -> dict[str, str]:
+def _gateway_images(version: str) -> tuple[str, str]:
+    """From 6.3.2 on there is a repaired one."""
+    fixed = "-fix" if numbers(version) >= (6, 3, 2) else ""
+    return "apisix-ingress-controller:v1.8.3", f"apisix:3.9.1-debian{fixed}"
+
+
+def chart_files(version: str = CHART_VERSION) -> dict[str, str]:
     """The chart's files by path, as ``helm package`` has them."""
-    return packed("rainbond", CHART_VERSION, RELEASE, _DEFAULTS, _GROUPS)
+    env = "  - name: DEPLOY_VERSION\n    value: helm\n" if numbers(version) >= (6, 9, 3) else ""
+    defaults = _DEFAULTS.replace("@ENV@", env).replace("@RELEASE@", f"v{version}-release")
+    fields = {"RbdComponent": ("affinity",)} if numbers(version) >= CONFIG_SINCE else {}
+    return packed("rainbond", version, f"v{version}-release", defaults, _GROUPS, fields)
 
 
 def packed(
-    name: str, version: str, release: str, defaults: str, groups: Mapping[str, Mapping[str, str]]
+    name: str,
+    version: str,
+    release: str,
+    defaults: str,
+    groups: Mapping[str, Mapping[str, str]],
+    fields: Mapping[str, tuple[str, ...]] = MappingProxyType({}),
 ) -> dict[str, str]:
-    """The files of a chart of ours; ``groups`` has the plurals of its definitions by API and kind."""
+    """The files of a chart of ours; ``groups`` has the plurals of its definitions by API and kind, ``fields`` what
+    the ``spec`` of a kind has that older definitions have not."""
     about = {
         "apiVersion": "v2", "name": name, "type": "application", "version": version,
         "appVersion": release, "description": "Rainbond, simulated",
@@ -149,17 +170,20 @@ def packed(
         f"{name}/values.yaml": defaults,
         f"{name}/templates/NOTES.txt": SIMULATED,
     }
-    for definition in _definitions(groups):
+    for definition in _definitions(groups, fields):
         files[f"{name}/crds/{definition['metadata']['name']}.yaml"] = yaml.safe_dump(definition, sort_keys=False)
     return files
 
 
-def _definitions(groups: Mapping[str, Mapping[str, str]]) -> Iterator[Tree]:
+def _definitions(groups: Mapping[str, Mapping[str, str]], fields: Mapping[str, tuple[str, ...]]) -> Iterator[Tree]:
     for group_version, kinds in groups.items():
         group, _, version = group_version.partition("/")
         for kind, plural in kinds.items():
             names = {"kind": kind, "listKind": f"{kind}List", "plural": plural, "singular": kind.lower()}
-            schema = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
+            schema: Tree = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
+            if kind in fields:
+                known = {field: {"type": "object"} for field in fields[kind]}
+                schema["properties"] = {"spec": schema | {"properties": known}}
             served = {
                 "name": version, "served": True, "storage": True, "subresources": {"status": {}},
                 "schema": {"openAPIV3Schema": schema},
@@ -201,9 +225,9 @@ def _archive(path: Path) -> dict[str, str]:
     return files
 
 
-def render(values: Tree, namespace: str) -> list[Tree]:
-    """All objects that the chart makes besides its definitions; raises `ChartError`."""
-    return all_objects("rainbond", _objects(values, namespace))
+def render(values: Tree, namespace: str, version: str = CHART_VERSION) -> list[Tree]:
+    """All objects that the chart of a version makes besides its definitions; raises `ChartError`."""
+    return all_objects("rainbond", _objects(values, namespace, version))
 
 
 def all_objects(chart: str, objects: Iterator[Tree]) -> list[Tree]:
@@ -217,15 +241,21 @@ def all_objects(chart: str, objects: Iterator[Tree]) -> list[Tree]:
         ) from None
 
 
-def _objects(values: Tree, namespace: str) -> Iterator[Tree]:
-    cluster = values["Cluster"]
-    yield from account(values, namespace)
-    yield {
+def gateway_config(namespace: str) -> Tree:
+    """The gateway's ConfigMap: of the chart, or of an older operator."""
+    return {
         "apiVersion": "v1",
         "kind": "ConfigMap",
         "metadata": {"name": "apisix-gw-config.yaml", "namespace": namespace},
         "data": {"config.yaml": "apisix: {node_listen: [80]}\n"},
     }
+
+
+def _objects(values: Tree, namespace: str, version: str) -> Iterator[Tree]:
+    cluster = values["Cluster"]
+    yield from account(values, namespace)
+    if numbers(version) >= CONFIG_SINCE:
+        yield gateway_config(namespace)
     image = f"{cluster['rainbondImageRepository']}/rainbond-operator:{cluster['installVersion']}"
     path = cluster.get("containerdRuntimePath") or "/var/run/k3s/containerd"
     yield operator(values, namespace, image, cluster["imagePullPolicy"], path)
@@ -236,7 +266,7 @@ def _objects(values: Tree, namespace: str) -> Iterator[Tree]:
             continue
         if component == "rbd-app-ui" and not values["Component"]["rbd_app_ui"]["enable"]:
             continue
-        yield _component(component, values, namespace)
+        yield _component(component, values, namespace, version)
 
 
 def account(values: Tree, namespace: str) -> Iterator[Tree]:
@@ -306,11 +336,11 @@ def _cluster(cluster: Tree, namespace: str) -> Tree:
     return {"apiVersion": "rainbond.io/v1alpha1", "kind": "RainbondCluster", "metadata": metadata, "spec": spec}
 
 
-def _component(name: str, values: Tree, namespace: str) -> Tree:
+def _component(name: str, values: Tree, namespace: str, version: str) -> Tree:
     cluster = values["Cluster"]
     repository, release = cluster["rainbondImageRepository"], cluster["installVersion"]
     if name == "rbd-gateway":
-        image = "@".join(f"{repository}/{each}" for each in _GATEWAY_IMAGES)
+        image = "@".join(f"{repository}/{each}" for each in _gateway_images(version))
     elif name in _PLAIN_IMAGES:
         image = f"{repository}/{_PLAIN_IMAGES[name]}"
     else:

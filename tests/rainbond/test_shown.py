@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from rbdtui.rainbond.releases import release_of
-from rbdtui.rainbond.shown import stale, wanted
+from rbdtui.rainbond.shown import outdated, stale, wanted
 from rbdtui.rainbond.workloads import Seen
 from rbdtui.spec.model import ClusterSpec
 from tests.plan.support import ALL_IN_ONE, spec_of
@@ -85,3 +85,25 @@ def test_another_etcd_of_5_17_is_told(option: str, shown: str, told: str) -> Non
     there = workload("rbd-mq", {"containers": [{"args": [f"{option}={shown}", "--etcd-ca=/run/ssl/etcd/ca-file"]}]})
     lines = stale(wanted(spec, release, lambda _: ""), Seen({"Deployment": [there]}))
     assert [line.startswith(told) for line in lines] == ([True] if told else [])
+
+
+@pytest.mark.parametrize(
+    ("name", "image", "told"),
+    [
+        ("rbd-api", "hub/rbd-api:v6.2.1-release", ""),
+        ("rbd-api", "hub/rbd-api:v6.1.0-release", "rbd-api: image rbd-api:v6.1.0-release, planned v6.2.1-release"),
+        ("rainbond-operator", "rainbond-operator:v6.1.0-release", "rainbond-operator: image"),
+        ("rbd-monitor", "rbd-monitor:v2.20.0", ""),
+        ("rbd-app-ui", "hub/rainbond:ours", ""),
+        ("somebody-elses", "hub/rbd-api:v6.1.0-release", ""),
+    ],
+)
+def test_an_image_of_another_release_is_told(name: str, image: str, told: str) -> None:
+    release = release_of("v6.2.1-release")
+    assert release is not None
+    seen = Seen({"Deployment": [workload(name, {"containers": [{"image": image}]})]})
+
+    lines = outdated(wanted(plan_of(), release, lambda _: ""), seen)
+
+    assert len(lines) == bool(told)
+    assert told in "".join(lines)

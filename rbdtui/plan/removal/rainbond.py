@@ -16,8 +16,7 @@ from rbdtui.kube.session import KubeAbsentError, KubeSession
 from rbdtui.plan.removal.residue import HostResidue, ResidueKind, look
 from rbdtui.plan.removal.steps import DELETE_LIMIT_S, Removal, refuse_left, write_hosts_file
 from rbdtui.plan.step import JUMP_LANE, Change, ChangeKind, Pending, Plan, Step, StepContext, StepError
-from rbdtui.plan.steps.rainbond.access import open_api
-from rbdtui.plan.steps.rainbond.release import RELEASE
+from rbdtui.plan.steps.rainbond.access import RELEASE, open_api
 from rbdtui.plan.waiting import wait_for
 from rbdtui.rainbond import provisioner
 from rbdtui.rainbond.workloads import NAMESPACE, OPERATOR, entries, name_of

@@ -51,8 +51,9 @@ def _text(name: str) -> str:
 
 def rendered(chart: Chart, values: Tree, namespace: str) -> list[Tree]:
     """What the chart's templates make; raises `ChartError`."""
-    of = chart_old.render if chart.about["name"] == chart_old.NAME else render
-    return of(values, namespace)
+    if chart.about["name"] == chart_old.NAME:
+        return chart_old.render(values, namespace)
+    return render(values, namespace, str(chart.about["version"]))
 
 
 def marked(item: Tree, name: str, namespace: str) -> Tree:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import hashlib
 import json
+import re
 import time
 from collections.abc import Callable, Iterator
 from typing import Any, Final
@@ -167,6 +168,7 @@ class Controllers:
         digest = _digest(item["spec"]["template"])
         name = item["metadata"]["name"]
         desired = int(item["spec"].get("replicas", 1))
+        self._adopt(item)
         pods = {pod["metadata"]["name"]: pod for pod in owned(self._store, self._pods, item)}
         for number in range(desired):
             wanted = f"{name}-{number}"
@@ -185,6 +187,16 @@ class Controllers:
         self._remove(extra)
         kept = [pod for pod in pods.values() if pod not in extra]
         self._report(item, [p for p in kept if p["metadata"]["labels"].get(HASH) == digest], kept, desired)
+
+    def _adopt(self, item: Object) -> None:
+        """Pods of its name and labels that are nobody's become its own: kubernetes, controller_ref_manager.go."""
+        wanted = re.compile(re.escape(item["metadata"]["name"]) + r"-\d+")
+        for pod in self._store.listed(self._pods, item["metadata"]["namespace"]):
+            metadata = pod["metadata"]
+            if metadata.get("ownerReferences") or not wanted.fullmatch(metadata["name"]):
+                continue
+            if matches_labels(item["spec"]["selector"], metadata.get("labels", {})):
+                self._store.put(self._pods, pod | {"metadata": metadata | {"ownerReferences": owner_of(item)}})
 
     def _with_claims(self, item: Object, pod: str) -> Object:
         template: Object = copy.deepcopy(item["spec"]["template"])

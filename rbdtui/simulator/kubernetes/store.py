@@ -324,8 +324,13 @@ class Store:
             group, plural = found["spec"]["group"], found["spec"]["names"]["plural"]
             self._delete_all(key for key in self._objects if key[:2] == (group, plural))
             self._kinds.pop((group, plural), None)
-        if not orphan:
-            uid = found["metadata"]["uid"]
+        uid = found["metadata"]["uid"]
+        if orphan:
+            for key in [key for key, item in self._objects.items() if _owner(item) == uid]:
+                item = self._objects[key]
+                metadata = {word: value for word, value in item["metadata"].items() if word != "ownerReferences"}
+                self._change(self._kinds[key[0], key[1]], item, item | {"metadata": metadata})
+        else:
             self._delete_all(key for key, item in self._objects.items() if _owner(item) == uid)
         return found
 

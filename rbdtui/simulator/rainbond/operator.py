@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from ipaddress import IPv4Address
 from typing import Final
 
+from rbdtui.simulator.chart import numbers
 from rbdtui.simulator.kubernetes.certificates import Authority
 from rbdtui.simulator.kubernetes.cluster import Cluster
 from rbdtui.simulator.kubernetes.controllers import condition, event, is_ready, now, owner_of
@@ -78,7 +79,8 @@ class Operator:
 
     def _settings(self, own: Object, pod: Object) -> Settings:
         env = {each["name"]: str(each.get("value", "")) for each in pod["spec"]["containers"][0].get("env", [])}
-        return Settings(own["spec"], env, self._store)
+        version = numbers(pod["spec"]["containers"][0]["image"].rpartition(":")[2])
+        return Settings(own["spec"], env, self._store, version)
 
     def _log(self, pod: Object, line: str) -> None:
         key = (NAMESPACE, pod["metadata"]["name"], pod["spec"]["containers"][0]["name"])
@@ -161,10 +163,10 @@ class Operator:
         try:
             of = parts_old.workloads if is_old else workloads
             for group, plural, item in of(component, settings):
-                self._put(group, plural, item, component)
+                self._put(group, plural, item, component, settings)
             for group, plural, item in extras(name, settings) if not is_old else ():
                 if plural != "storageclasses" or self._absent(group, plural, item):
-                    self._put(group, plural, item, component)
+                    self._put(group, plural, item, component, settings)
         except WaitError as error:
             self._say_not_ready(component, "PrerequisitesFailed", str(error))
             return
@@ -178,7 +180,7 @@ class Operator:
     def _absent(self, group: str, plural: str, item: Object) -> bool:
         return self._store.find(self._store.kind(group, plural), "", item["metadata"]["name"]) is None
 
-    def _put(self, group: str, plural: str, item: Object, component: Object) -> None:
+    def _put(self, group: str, plural: str, item: Object, component: Object, settings: Settings) -> None:
         """An object as the component's own: made, or brought to its newest form."""
         kind = self._store.kind(group, plural)
         namespace = NAMESPACE if kind.namespaced else ""
@@ -188,7 +190,11 @@ class Operator:
         live = self._store.find(kind, namespace, name)
         if live is None:
             self._store.create(kind, namespace, item)
-        elif plural not in {"persistentvolumeclaims", "jobs"}:
+        elif plural == "configmaps":
+            self._store.replace(kind, namespace, name, item)
+        elif plural not in {"persistentvolumeclaims", "jobs"} and name != "rbd-db":
+            if plural == "statefulsets" and settings.keeps_claim_templates:
+                item["spec"]["volumeClaimTemplates"] = live["spec"]["volumeClaimTemplates"]
             self._store.replace(kind, namespace, name, {**live, "spec": item.get("spec", live.get("spec"))})
 
     def _say_not_ready(self, component: Object, reason: str, message: str) -> None:
@@ -224,7 +230,9 @@ class Operator:
         names = [{"name": pod["metadata"]["name"]} for pod in pods]
         status = {"replicas": wanted, "readyReplicas": ready, "pods": names, "conditions": conditions}
         self._set_status(component, status)
-        if is_good:
+        # Only with as many as it says is it let alone; the one effect that is shown here is on the ConfigMap.
+        is_over = is_good and not (name == "rbd-gateway" and ready > wanted and settings.writes_gateway_config)
+        if is_over:
             self._settled[name] = component["metadata"]["generation"]
 
     def _set_status(self, component: Object, status: Object) -> None:
@@ -302,7 +310,8 @@ class Operator:
             return
         gateways = settings.cluster.get("nodesForGateway") or [{}]
         line = f"{gateways[0].get('internalIP', '')} {BUILTIN_HUB}"
-        image = f"{settings.cluster.get('rainbondImageRepository', 'goodrain')}/alpine:3"
+        helper = "alpine:3" if settings.version >= (6, 7, 2) else "alpine:latest"
+        image = f"{settings.cluster.get('rainbondImageRepository', 'goodrain')}/{helper}"
         container = {"name": "hosts-job", "image": image, "env": [{"name": "LINE", "value": line}]}
         template = {"metadata": {"labels": labels("rbd-hub")}, "spec": {"containers": [container]}}
         count = len(self._cluster.nodes)

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from rbdtui.simulator.chart import CONFIG_SINCE, gateway_config
 from rbdtui.simulator.kubernetes.selectors import Object
 from rbdtui.simulator.kubernetes.store import Store
 
@@ -17,6 +18,10 @@ NAMESPACE: Final = "rbd-system"
 BUILTIN_HUB: Final = "goodrain.me"
 LOCAL_PATH: Final = "local-path"
 _GIB: Final[Mapping[str, int]] = {"rbd-hub": 200, "minio": 100, "rbd-monitor": 100, "rbd-db": 5, "rbd-app-ui": 5}
+_GIB_SINCE: Final = (6, 7, 2)
+"""Before, each has one."""
+_CLASS_SINCE: Final = (6, 4, 0)
+_TEMPLATES_KEPT_SINCE: Final = (6, 9, 6)
 SERVICES: Final[Mapping[str, tuple[tuple[str, tuple[int, ...]], ...]]] = {
     "minio": (("minio-service", (9000, 9001)),),
     "rbd-gateway": (("apisix-monitor", (8099,)),),
@@ -47,11 +52,28 @@ class Settings:
     """``spec`` of the RainbondCluster."""
     operator_env: Mapping[str, str]
     store: Store
+    version: tuple[int, ...] = (6, 9, 3)
+    """Of the operator, by its image."""
 
     @property
     def storage_class(self) -> str:
         """For the volumes of components."""
-        return self.operator_env.get("STORAGE_CLASS_NAME", LOCAL_PATH)
+        known = self.operator_env.get("STORAGE_CLASS_NAME", LOCAL_PATH)
+        return known if self.version >= _CLASS_SINCE else LOCAL_PATH
+
+    @property
+    def writes_gateway_config(self) -> bool:
+        """Whether the gateway's ConfigMap is the operator's, which writes it anew in every pass."""
+        return self.version < CONFIG_SINCE
+
+    @property
+    def keeps_claim_templates(self) -> bool:
+        """Whether StatefulSets keep the claim templates that they have: component-mgr/component.go of 6.9.6."""
+        return self.version >= _TEMPLATES_KEPT_SINCE
+
+    def gib(self, component: str) -> int:
+        """What a component claims: controllers/handler, storage_defaults_test.go."""
+        return _GIB[component] if self.version >= _GIB_SINCE else 1
 
     @property
     def has_own_hub(self) -> bool:
@@ -85,6 +107,8 @@ def workloads(component: Object, settings: Settings) -> Iterator[tuple[str, str,
     for service, ports in SERVICES.get(name, ()):
         listed = [{"name": f"p{port}", "port": port, "targetPort": port} for port in ports]
         yield "", "services", {"metadata": {"name": service}, "spec": {"selector": labels(name), "ports": listed}}
+    if name == "rbd-gateway" and settings.writes_gateway_config:
+        yield "", "configmaps", gateway_config(NAMESPACE)
     containers = list(_containers(name, spec, settings))
     pod: Object = {"containers": containers, "terminationGracePeriodSeconds": 0}
     if volumes := list(_volumes(name, spec, settings)):
@@ -204,7 +228,7 @@ def _claim_spec(name: str, settings: Settings) -> Object:
     return {
         "accessModes": ["ReadWriteOnce"],
         "storageClassName": settings.storage_class,
-        "resources": {"requests": {"storage": f"{_GIB[name]}Gi"}},
+        "resources": {"requests": {"storage": f"{settings.gib(name)}Gi"}},
     }
 
 

@@ -21,6 +21,8 @@ from rbdtui.probes.wire import Place, WireError
 from rbdtui.rainbond.releases import Release
 from rbdtui.spec.model import Role
 
+RELEASE: Final = "rainbond"
+"""Name of helm's release."""
 LIMITS: Final = Limits(connect_s=5.0, answer_s=15.0, script_s=20.0)
 _BUSY: Final = (409, 429)
 

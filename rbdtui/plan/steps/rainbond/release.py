@@ -23,15 +23,17 @@ from rbdtui.kube.releases import DEPLOYED, HelmRelease, marked_failed, newest_re
 from rbdtui.kube.session import KubeAbsentError, KubeSession
 from rbdtui.plan.content import diff
 from rbdtui.plan.step import Change, ChangeKind, Pending, Step, StepContext, StepError
-from rbdtui.plan.steps.rainbond.access import Api, has_api, open_api, rainbond_release
+from rbdtui.plan.steps.rainbond.access import RELEASE, Api, has_api, open_api, rainbond_release
+from rbdtui.plan.steps.rainbond.gateway_config import operator_rests, wake_operator
 from rbdtui.plan.steps.rainbond.helm import run_helm
+from rbdtui.plan.steps.rainbond.upgrade import upgrade_of
 from rbdtui.rainbond.releases import GatewayRollout
+from rbdtui.rainbond.upgrades import READ, READ_OLD, Upgrade
 from rbdtui.rainbond.values import chart_values
 from rbdtui.rainbond.workloads import CLUSTER_PATH, NAMESPACE, entries
-from rbdtui.words import T
+from rbdtui.words import T, Text
 from rbdtui.yaml_form import yaml_block
 
-RELEASE: Final = "rainbond"
 _NAMESPACED: Final = f"/api/v1/namespaces/{NAMESPACE}"
 _DATABASE_CLAIM: Final = "rbd-db-rbd-db-0"
 _DATABASE_SECRET: Final = "rbd-db"  # noqa: S105 - the name of an object in the cluster
@@ -73,6 +75,8 @@ class InstallRelease(Step):
         async with open_api(context) as api:
             release = await newest_release(api.kube, NAMESPACE, RELEASE)
             has_cluster = await api.kube.find(CLUSTER_PATH) is not None
+            rests = await operator_rests(api.kube)
+        upgrade = await upgrade_of(context, release)
         seen = _Seen(wanted, release)
         if release is None:
             return Pending((_install(wanted, None),), seen=seen)
@@ -82,10 +86,10 @@ class InstallRelease(Step):
             heal = Change(
                 ChangeKind.COMMAND, healed, f"kubectl -n {NAMESPACE} patch secret {release.secret}: status=failed"
             )
-            return Pending((heal, _install(wanted, release)), evidence, seen=seen)
-        if _is_as_wanted(release, wanted) and has_cluster:
+            return Pending((heal, _install(wanted, release, upgrade)), evidence, seen=seen)
+        if _is_as_wanted(release, wanted) and has_cluster and not rests:
             return Pending(evidence=evidence, seen=seen)
-        return Pending((_install(wanted, release),), evidence, seen=seen)
+        return Pending((_install(wanted, release, upgrade),), evidence, seen=seen)
 
     async def apply(self, context: StepContext, pending: Pending[_Seen]) -> None:
         """Run helm, after a release that was cut off is out of its way; raises `StepError`."""
@@ -98,6 +102,7 @@ class InstallRelease(Step):
             if present is not None and release.gateway is GatewayRollout.RECREATE:
                 context.report.note(T("plan.note.gateways_may_stop"))
             await _upgrade(context, api, wanted)
+            await wake_operator(api.kube)
 
 
 def _wanted(context: StepContext) -> _Wanted:
@@ -132,7 +137,7 @@ def _is_as_wanted(release: HelmRelease, wanted: _Wanted) -> bool:
     return release.status == DEPLOYED and chart and release.values == wanted.tree
 
 
-def _install(wanted: _Wanted, present: HelmRelease | None) -> Change:
+def _install(wanted: _Wanted, present: HelmRelease | None, upgrade: Upgrade | None = None) -> Change:
     """The one change that helm makes: what it is run with, and the values against those of the present release."""
     chart = f"{wanted.chart.name} {wanted.chart.version}"
     command = f"helm upgrade --install {RELEASE} {wanted.chart.path.name} -n {NAMESPACE} -f {_SHOWN_AS}"
@@ -142,8 +147,20 @@ def _install(wanted: _Wanted, present: HelmRelease | None) -> Change:
     title = T("plan.change.release", chart=chart)
     if present is not None:
         title = T("plan.change.release_again", chart=chart, present=f"{present.chart} {present.chart_version}")
+    if upgrade is not None and upgrade.is_change:
+        title = _title_of(upgrade, chart)
     changed = diff(_SHOWN_AS, before, wanted.values, private=True)
     return Change(ChangeKind.COMMAND, title, f"{command}\n{changed}".rstrip())
+
+
+def _title_of(upgrade: Upgrade, chart: str) -> Text:
+    """One Rainbond over another; that nobody has read one of them is said with it."""
+    words = {"present": upgrade.present.tag, "planned": upgrade.planned.tag, "chart": chart}
+    if not upgrade.unread:
+        return T("plan.change.release_upgrade", **words)
+    first, last = READ_OLD if upgrade.planned.is_old else READ
+    unread = ", ".join(upgrade.unread)
+    return T("plan.change.release_upgrade_unread", **words, unread=unread, first=str(first), last=str(last))
 
 
 def _plain(value: object) -> str | int | float | bool | None:
