@@ -99,7 +99,7 @@ def test_a_run_that_is_killed_within_helm_is_finished_by_a_second_one(site: LabS
     before = volumes(site)
     started = site.rbdtui("run", str(site.path), "--yes", "--detach")
     assert started.returncode == 0, started.stdout + started.stderr
-    site.kill_runner_in("rainbond-release", limit_s=900)
+    site.kill_runner_in("rainbond-release", limit_s=240)
 
     done = site.rbdtui("run", str(site.path), "--yes")
 

@@ -326,10 +326,9 @@ class Store:
             self._kinds.pop((group, plural), None)
         uid = found["metadata"]["uid"]
         if orphan:
-            for key in [key for key, item in self._objects.items() if _owner(item) == uid]:
-                item = self._objects[key]
+            for place, item in [pair for pair in self._objects.items() if _owner(pair[1]) == uid]:
                 metadata = {word: value for word, value in item["metadata"].items() if word != "ownerReferences"}
-                self._change(self._kinds[key[0], key[1]], item, item | {"metadata": metadata})
+                self._change(self._kinds[place[0], place[1]], item, item | {"metadata": metadata})
         else:
             self._delete_all(key for key, item in self._objects.items() if _owner(item) == uid)
         return found
