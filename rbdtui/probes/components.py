@@ -93,6 +93,13 @@ def judge_component(key: ProbeKey, asked: str, judgement: Judgement, causes: Seq
     return Answer(key, state, detail, None, asked, "\n".join(lines), remedy=remedy)
 
 
+def images_of(workload: Json | None) -> list[str]:
+    """What a workload runs, by name and tag, one line each: its version is in the tag."""
+    template = (((workload or {}).get("spec") or {}).get("template") or {}).get("spec") or {}
+    images = [str(container.get("image", "")) for container in entries(template.get("containers"))]
+    return [f"image {image.rpartition('/')[2]}" for image in images if image]
+
+
 def judge_claims(key: ProbeKey, asked: str, claims: Sequence[Json]) -> Answer:
     """Claims that are not bound; one that waits for its first pod is told by its component."""
     phases = {name_of(claim): str((claim.get("status") or {}).get("phase", "")) for claim in claims}
@@ -201,7 +208,9 @@ class ComponentsQuestion:
                 post(Answer(key, ProbeState.EXPECTED, T("probe.component.unused"), None, asked))
                 continue
             causes = [await explained(kube, cause) for cause in why(judgement, seen)]
-            post(judge_component(key, asked, judgement, causes))
+            answer = judge_component(key, asked, judgement, causes)
+            lines = [answer.evidence, *images_of(seen.find(judgement.kind, name))]
+            post(replace(answer, evidence="\n".join(lines)))
         post(judge_claims(self._claims, asked, seen.of("PersistentVolumeClaim")))
 
     def _settled(self, judgement: Judgement) -> Judgement:

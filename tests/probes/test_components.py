@@ -12,7 +12,7 @@ import pytest
 
 from rbdtui.kube.session import KubeSession, open_session
 from rbdtui.probes import api_session, components
-from rbdtui.probes.components import named_release, planned, running_release
+from rbdtui.probes.components import images_of, named_release, planned, running_release
 from rbdtui.probes.model import Health, ProbeState
 from rbdtui.rainbond.workloads import LISTS, Seen
 from tests.probes.standin import spec_of
@@ -144,3 +144,10 @@ def test_the_release_is_that_of_the_operator_that_runs() -> None:
     old = spec_of("rainbond-5.17")
     assert named_release(old).is_old
     assert "rbd-node" in planned(old, named_release(old))
+
+
+def test_a_component_tells_its_version_by_what_it_runs() -> None:
+    api = workload("Deployment", "rbd-api")
+    api["spec"]["template"] = {"spec": {"containers": [{"image": "goodrain.me/rbd-api:v6.9.8-release"}, {}]}}
+    assert images_of(api) == ["image rbd-api:v6.9.8-release"]
+    assert images_of(None) == []
