@@ -37,6 +37,11 @@ _NSPAWN = (
     *("--capability=all", "--drop-capability=CAP_SYS_TIME", "--system-call-filter=@keyring bpf"),
 )
 """A host may do everything but set the clock, which is this machine's."""
+_UNTIL_OFF = """cable=$1; shift
+while "$@"; [ $? -eq 133 ]; do
+  while [ -e "/sys/class/net/$cable" ]; do sleep 0.2; done
+done"""
+"""A host that reboots ends with 133 (systemd-nspawn(1), --keep-unit), and is begun anew once its cable is gone."""
 _INSIDE_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
@@ -97,7 +102,8 @@ class Booted:
             f"--directory={self.root}",
             f"--network-bridge={bridge_name(self.plan.name)}",
         ]
-        cgroup.start_in_background(self.group, words, self.directory / "boot.log")
+        again = ["sh", "-c", _UNTIL_OFF, "sh", self.cable, *words]
+        cgroup.start_in_background(self.group, again, self.directory / "boot.log")
 
     def wait_up(self) -> None:
         """Wait until the host has booted and its sshd answers; `LabError` with the end of its console otherwise."""
