@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from concurrent.futures import Future
 from dataclasses import replace
 from pathlib import Path
@@ -17,6 +18,7 @@ from rbdtui.findings import Finding, Place, Severity
 from rbdtui.plan.preview import PreviewedStep
 from rbdtui.plan.recipes import Request, recipe_named
 from rbdtui.plan.step import Change, ChangeKind
+from rbdtui.spec.model import ClusterSpec
 from rbdtui.words import T
 from rbdtui.workbench.review import repairing
 from rbdtui.workbench.review.finding_groups import places_of
@@ -326,21 +328,17 @@ async def test_what_exists_only_once_is_a_page_of_its_own(opened: Opened, home: 
         assert "another choice: Balancer" in shown
 
 
-async def test_what_is_found_is_repaired_from_its_list(
-    opened: Opened, home: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    workbench = in_state(home, "good")
-    spec = workbench.draft.spec
-    assert spec is not None
-    facts, findings = checked(spec, spoilt={"node2": with_firewalld, "node3": with_firewalld})
-    workbench.show_preflight(replace(workbench.preflight, facts=facts, findings=tuple(findings)))
+def repairs_noted(
+    monkeypatch: pytest.MonkeyPatch, spec: ClusterSpec, facts: Mapping[str, NodeFacts]
+) -> tuple[list[Purpose], list[Purpose]]:
+    """What is looked at and what is begun from now on, without a server: each step would stop a unit."""
     asked: list[Purpose] = []
     begun: list[Purpose] = []
 
     def look(_: Workbench, purpose: Purpose) -> Future[list[PreviewedStep]]:
         asked.append(purpose)
-        steps = recipe_named("repair").build(Request(spec, facts, purpose.arguments)).steps
-        change = Change(ChangeKind.SERVICE, T("plan.change.unit_stop", unit="firewalld.service"), "systemctl stop x")
+        steps = recipe_named(purpose.recipe).build(Request(spec, facts, purpose.arguments)).steps
+        change = Change(ChangeKind.SERVICE, T("plan.change.unit_stop", unit="x.service"), "systemctl stop x")
         return finished([PreviewedStep(step, satisfied=False, changes=(change,)) for step in steps])
 
     def begin(_: Workbench, purpose: Purpose) -> Future[None]:
@@ -349,13 +347,25 @@ async def test_what_is_found_is_repaired_from_its_list(
 
     monkeypatch.setattr(repairing, "look", look)
     monkeypatch.setattr(repairing, "begin", begin)
+    return asked, begun
+
+
+async def test_what_is_found_is_repaired_from_its_list(
+    opened: Opened, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    workbench = in_state(home, "good")
+    spec = workbench.draft.spec
+    assert spec is not None
+    facts, findings = checked(spec, spoilt={"node2": with_firewalld, "node3": with_firewalld})
+    workbench.show_preflight(replace(workbench.preflight, facts=facts, findings=tuple(findings)))
+    asked, begun = repairs_noted(monkeypatch, spec, facts)
     async with opened(workbench) as pilot:
         screen = await show(pilot)
         assert screen.check_action("repair", ())
         await press(pilot, "p")
         await until(pilot, lambda: isinstance(pilot.app.screen, RecipeDialog))
         shown = program(pilot).text_on_screen()
-        assert "node2: Stop firewalld.service" in shown
+        assert "node2: Stop x.service" in shown
         assert [str(line.said) for line in pilot.app.screen_stack[-2].query(MessageLine)] == [""], "the looking is over"
         assert "systemctl stop x" in shown
         await press(pilot, "n")
@@ -372,21 +382,7 @@ async def test_what_the_last_run_repaired_is_taken_back_from_the_review(
     opened: Opened, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     workbench = in_state(home, "good")
-    asked: list[Purpose] = []
-    begun: list[Purpose] = []
-
-    def look(_: Workbench, purpose: Purpose) -> Future[list[PreviewedStep]]:
-        asked.append(purpose)
-        steps = recipe_named("undo-repair").build(Request(workbench.session.spec, {}, purpose.arguments)).steps
-        change = Change(ChangeKind.SERVICE, T("plan.change.unit_start", unit="nginx.service"), "systemctl start x")
-        return finished([PreviewedStep(step, satisfied=False, changes=(change,)) for step in steps])
-
-    def begin(_: Workbench, purpose: Purpose) -> Future[None]:
-        begun.append(purpose)
-        return finished(None)
-
-    monkeypatch.setattr(repairing, "look", look)
-    monkeypatch.setattr(repairing, "begin", begin)
+    asked, begun = repairs_noted(monkeypatch, workbench.session.spec, {})
     async with opened(workbench) as pilot:
         screen = await show(pilot)
         assert not screen.check_action("undo_repair", ()), "nothing was repaired"
