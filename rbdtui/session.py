@@ -21,6 +21,7 @@ from rbdtui.checks.preflight import Part, PreflightResult, preflight
 from rbdtui.engine.client import (
     RunClient,
     can_resume,
+    half_failover,
     half_restore,
     installs_now,
     latest_of_plan,
@@ -37,7 +38,7 @@ from rbdtui.paths import as_typed
 from rbdtui.plan.builder import build_plan
 from rbdtui.plan.cluster import AGENT_TOKEN_SECRET, TOKEN_SECRET, VRRP_SECRET
 from rbdtui.plan.preview import PreviewedStep, SilentReporter, preview
-from rbdtui.plan.recipes import Request, recipe_named, restore
+from rbdtui.plan.recipes import Request, failover, recipe_named, restore
 from rbdtui.plan.step import Plan, Reporter, StepContext
 from rbdtui.plan.steps.claim import cluster_id
 from rbdtui.probes.history import HealthHistory
@@ -267,11 +268,13 @@ class Session:
         return spec_digest(self._spec_text)
 
     def refuse_half_done(self) -> None:
-        """Raise `SiteError` when a reset or a restore was cut off: half of a cluster is no ground for anything else."""
+        """Raise `SiteError` when a reset, a restore or a failover was cut off: no ground for anything else."""
         if (cut_off := unfinished_reset(self.site)) is not None:
             raise SiteError(T("site.half_reset", run=cut_off.run_id, site=as_typed(self.site.path)))
         if (cut_off := half_restore(self.site)) is not None:
             raise SiteError(T("site.half_restore", run=cut_off.run_id, site=as_typed(self.site.path)))
+        if (cut_off := half_failover(self.site)) is not None:
+            raise SiteError(T("site.half_failover", run=cut_off.run_id, site=as_typed(self.site.path)))
 
     async def start(self, facts: Mapping[str, NodeFacts], options: RunOptions) -> RunClient:
         """Start a new run in a process of its own; raises `SiteLockedError`, `SiteError` or `RunInputError`."""
@@ -291,9 +294,9 @@ class Session:
         )  # fmt: skip
 
     async def start_recipe(self, purpose: Purpose, facts: Mapping[str, NodeFacts], options: RunOptions) -> RunClient:
-        """Start a recipe in a process of its own; raises as `start`. A restore is what ends one that was cut off."""
+        """Start a recipe in a process of its own; raises as `start`. What ends one that was cut off may."""
         self.refuse_audit_only()
-        if purpose.recipe != restore.RECIPE.name:
+        if purpose.recipe not in (restore.RECIPE.name, failover.RECIPE.name):
             self.refuse_half_done()
         return await start_run(
             self.site, spec_text=self._spec_text, facts=facts, secrets=self._secrets_there(), options=options,

@@ -19,6 +19,7 @@ def agreed(question: Text, *, instead: Text) -> bool:
     except click.Abort:
         if sys.stdin.isatty():
             raise
+        tell("")  # behind the question, which nobody has answered
         raise CommandError(instead) from None
     return letters.strip().lower() in _YES
 

@@ -48,7 +48,7 @@ from rbdtui.engine.state import RunState, StepStatus
 from rbdtui.errors import SentenceError
 from rbdtui.facts.model import NodeFacts
 from rbdtui.paths import as_typed
-from rbdtui.plan.recipes import restore
+from rbdtui.plan.recipes import failover, restore
 from rbdtui.plan.steps.restore import ResetCluster, SetAside
 from rbdtui.site import Site
 from rbdtui.words import T, Text, current_language
@@ -351,6 +351,31 @@ def half_restore(site: Site) -> RunClient | None:
             if purpose.kind is not PurposeKind.RECIPE:
                 return None
     return None
+
+
+def half_failover(site: Site) -> RunClient | None:
+    """The newest failover of the MySQL pair, when it has begun and not come to its end.
+
+    None else, while it is under way, and once the cluster was taken back: cluster.yaml still names the old source then,
+    so that anything else would lead back to it.
+    """
+    for run_id in reversed(site.run_ids()):
+        run = RunClient(site.run_dir(run_id))
+        with contextlib.suppress(OSError, ValidationError):
+            purpose = read_purpose(run.run_dir)
+            if purpose.name == failover.RECIPE.name:
+                return run if not run.alive() and _is_unfinished(run) and _has_begun(run) else None
+            if purpose.kind is PurposeKind.RESET:
+                return None
+    return None
+
+
+def _has_begun(run: RunClient) -> bool:
+    """Whether any step may have changed something."""
+    try:
+        return any(step.attempts for step in run.state().steps.values())
+    except JournalError:
+        return True
 
 
 def _is_half(run: RunClient) -> bool:

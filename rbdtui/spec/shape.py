@@ -36,6 +36,8 @@ _MARKS: Final = UNION_MARKS | {"[key]"}
 _ANY_OTHER: Final = "RBD-SPEC-099"
 _VAULT_NAMES: Final = {"password": "ssh", "sudo_password": "sudo", "passphrase": "key"}
 """Suggested names of secrets by field."""
+_OF_SERVICES: Final = ("mysql", "registry")
+"""Sections with a password of their own, which is suggested to be called after them."""
 
 
 def shape_findings(
@@ -85,7 +87,8 @@ def _params(
         params["expected"] = ", ".join(allowed)
         params["hint"] = _nearest(written, allowed)
     elif code in ("RBD-SPEC-030", "RBD-SPEC-031"):
-        params["secret"] = _VAULT_NAMES.get(str(last), "name")
+        section = str(steps[0])
+        params["secret"] = section if section in _OF_SERVICES else _VAULT_NAMES.get(str(last), "name")
     elif code == _ANY_OTHER:
         params["kind"] = details["type"]
     return params

@@ -81,6 +81,10 @@ class _ChannelTransport(asyncio.Transport):
         if self._channel is not None:
             self._channel.abort()
 
+    def _force_close(self, exc: BaseException | None) -> None:
+        """How asyncio's TLS lets go of it after a handshake that failed (CPython, Lib/asyncio/sslproto.py)."""
+        self.abort()
+
     def is_reading(self) -> bool:
         return not self._closing
 

@@ -20,6 +20,7 @@ from rbdtui.engine.client import (
     RunStartError,
     can_resume,
     current_run,
+    half_failover,
     half_restore,
     latest_of_plan,
     latest_run,
@@ -210,8 +211,17 @@ RESTORE = Purpose(PurposeKind.RECIPE, recipe="restore", arguments={"name": "s", 
 async def test_a_restore_cut_off_between_old_and_new_data_is_remembered(
     site: Site, events: list[str], half: bool
 ) -> None:
-    run_dir = create_run_dir(site, SPEC_TEXT.encode(), FACTS, RunOptions(), RESTORE)
     names = ("restore-halt@n1", "restore-reset@n1", "restore-set-aside@n2")
+    await cut_off(site, RESTORE, names, events)
+    assert (half_restore(site) is not None) == half
+    reset = create_run_dir(site, SPEC_TEXT.encode(), FACTS, RunOptions(), Purpose(PurposeKind.RESET, nodes=("n1",)))
+    (reset / "events.jsonl").touch()
+    assert half_restore(site) is None, "all was taken back since"
+
+
+async def cut_off(site: Site, purpose: Purpose, names: tuple[str, ...], events: list[str]) -> None:
+    """A run of which somebody killed the runner after these events."""
+    run_dir = create_run_dir(site, SPEC_TEXT.encode(), FACTS, RunOptions(), purpose)
     steps = tuple(StepInfo(name, name, name.partition("@")[2], T("vault.damaged"), "work") for name in names)
     journal = Journal(run_dir / "events.jsonl", Redactor(()))
     journal.append(RunCreated(run_dir.name, "site-a", "kubernetes-only", steps, DIGEST, "1"))
@@ -223,10 +233,26 @@ async def test_a_restore_cut_off_between_old_and_new_data_is_remembered(
             else StepFailed(step, 1, "x", T("vault.damaged"), T("vault.damaged"), "", None)
         )  # fmt: skip
     await journal.close()
-    assert (half_restore(site) is not None) == half
+
+
+@pytest.mark.parametrize(
+    ("events", "half"),
+    [
+        ([], False),
+        (["started failover-stop"], True),
+        (["started failover-stop", "failed failover-stop"], True),
+        (["started failover-stop", "done failover-stop", "started failover-promote"], True),
+    ],
+)
+async def test_a_failover_that_was_cut_off_is_remembered(site: Site, events: list[str], half: bool) -> None:
+    purpose = Purpose(PurposeKind.RECIPE, recipe="failover", arguments={"source": "n1", "replica": "n2"})
+    await cut_off(site, purpose, ("failover-stop", "failover-promote"), events)
+    assert (half_failover(site) is not None) == half
+    await cut_off(site, Purpose(PurposeKind.RECIPE, recipe="snapshot"), ("snapshot-save",), ["started snapshot-save"])
+    assert (half_failover(site) is not None) == half, "another recipe ends nothing"
     reset = create_run_dir(site, SPEC_TEXT.encode(), FACTS, RunOptions(), Purpose(PurposeKind.RESET, nodes=("n1",)))
     (reset / "events.jsonl").touch()
-    assert half_restore(site) is None, "all was taken back since"
+    assert half_failover(site) is None, "all was taken back since"
 
 
 async def test_a_run_that_ended_well_is_not_given_up(site: Site) -> None:

@@ -211,6 +211,18 @@ async def test_roles_are_not_changed_by_an_installation(tmp_path: Path) -> None:
         assert refused.value.code == "mysql_roles"
 
 
+async def test_a_source_is_not_opened_while_the_replica_was_made_one(tmp_path: Path) -> None:
+    async with pair(tmp_path) as (_, context):
+        await made(context)
+        await typed(context, SOURCE, "SET PERSIST super_read_only = ON")
+        assert (await MysqlSource(SOURCE).pending(context)).changes, "nobody has taken over"
+        opened = ("SET PERSIST super_read_only = OFF", "SET PERSIST read_only = OFF")
+        await typed(context, REPLICA, "STOP REPLICA", "RESET REPLICA ALL", *opened)
+        with pytest.raises(StepError) as refused:
+            await MysqlSource(SOURCE).pending(context)
+        assert refused.value.code == "mysql_promoted"
+
+
 async def test_logs_that_the_source_no_longer_has_and_a_copied_data_directory_are_told(tmp_path: Path) -> None:
     async with pair(tmp_path) as (at, context):
         for step in steps(InstallHostPackages, MysqlServer, MysqlSource):

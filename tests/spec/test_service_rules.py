@@ -48,6 +48,13 @@ def test_good_plans_have_nothing_to_complain_of(text: str) -> None:
     assert found(plan(text, registry="{mode: builtin}", mysql="{mode: builtin}")) == []
 
 
+def test_a_password_in_clear_is_to_be_kept_under_its_sections_name() -> None:
+    text = plan(V6, mysql="{mode: external, host: db.corp, username: rbd, password: Plain123}")
+    (finding,) = (each for each in parse_spec(text).findings if each.code == "RBD-SPEC-030")
+    assert finding.params["secret"] == "mysql", "whoever follows this would write over the password of SSH"
+    assert "Plain123" not in str(finding.message) + finding.evidence
+
+
 MISTAKES = [
     (
         "mysql",
@@ -124,6 +131,9 @@ def test_the_registrys_ca_is_looked_at(tmp_path: Path) -> None:
         ("source: node1, replica: node1, username: rbd", {("RBD-MYSQL-005", "error", "mysql.replica")}),
         ("source: node1, replica: node2, username: rbdtui-replica", {("RBD-MYSQL-006", "error", "mysql.username")}),
         ("source: node1, replica: node2, username: Root", {("RBD-MYSQL-006", "error", "mysql.username")}),
+        ('source: node1, replica: node2, username: "rain\'bond"', {("RBD-MYSQL-006", "error", "mysql.username")}),
+        ("source: node1, replica: node2, username: 'a b'", {("RBD-MYSQL-006", "error", "mysql.username")}),
+        ("source: node1, replica: node2, username: 用户", {("RBD-MYSQL-006", "error", "mysql.username")}),
         (f"source: node1, replica: node2, username: {'r' * 33}", {("RBD-MYSQL-006", "error", "mysql.username")}),
     ],
 )

@@ -12,8 +12,10 @@ import time
 import asyncssh
 import pytest
 
+from rbdtui.probes.wire import Place, WireError, tls_hello
 from rbdtui.transport.base import NotReachedError, Reach
 from rbdtui.transport.reach import forwarded_port
+from rbdtui.transport.scripts import script
 from rbdtui.transport.ssh import SshHost
 from tests.transport.conftest import Connect, StartSshd
 from tests.transport.openssh import RealSshd, free_port
@@ -130,6 +132,25 @@ async def test_a_dialled_stream_ends_with_either_end(host: SshHost, goes: str) -
         assert await (theirs_reader if goes == "we" else ours_reader).read() == b""
         for writer in (ours, theirs):
             writer.transport.abort()
+
+
+@pytest.mark.parametrize("said", [b"", b"HTTP/1.0 400 Bad Request\r\n\r\n", b"\x15\x03\x03\x00\x02\x02\x28"])
+async def test_tls_that_ends_in_its_handshake_is_an_answer_and_the_login_lives(host: SshHost, said: bytes) -> None:
+    """As of a server that comes up: what else goes through the same login must not notice."""
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(5)
+        writer.write(said)
+        writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    async with server, asyncio.timeout(20):
+        place = Place("127.0.0.1", server.sockets[0].getsockname()[1], host)
+        before = await host.run(script("clock"))
+        with pytest.raises(WireError):
+            await tls_hello(place, server_name="localhost", connect_s=5, answer_s=5)
+        assert (await host.run(script("clock"))).ok == before.ok
+        assert (await host.reach("127.0.0.1", place.port)).reach is Reach.OPEN
 
 
 async def test_what_cannot_be_dialled_is_told_as_it_is_when_it_is_tried(host: SshHost) -> None:

@@ -118,6 +118,8 @@ class MysqlSource(Step):
                     "mysql_roles", node=self.node, copied=state.replication.source, source=source.name,
                     replica=replica.name, evidence=state.evidence(),
                 )  # fmt: skip
+            if state.super_read_only:
+                await _refuse_promoted(context)
         statements = tuple(_lacking(context, state))
         evidence = state.evidence() if state is not None else ""
         return Pending(changes_of(self.node, statements), evidence, seen=statements)
@@ -125,6 +127,16 @@ class MysqlSource(Step):
     async def apply(self, context: StepContext, pending: Pending[tuple[Statement, ...]]) -> None:
         """Carry it out; raises `StepError`."""
         await send(context, self.node, pending.seen)
+
+
+async def _refuse_promoted(context: StepContext) -> None:
+    """Raise `StepError` when the replica is written to and copies nobody: opening the source would make two of them."""
+    source, replica = pair_of(context.spec)
+    if not (await read_host_state(context.hosts[replica.name])).site:
+        return
+    below = await server_state(context, replica.name)
+    if not below.super_read_only and below.replication is None:
+        raise StepError("mysql_promoted", source=source.name, replica=replica.name, evidence=below.evidence())
 
 
 def _lacking(context: StepContext, state: MysqlServerState | None) -> Iterator[Statement]:

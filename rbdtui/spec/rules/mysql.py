@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Final
 
@@ -13,6 +14,8 @@ from rbdtui.spec.sections.mysql import MysqlMode
 
 _LONGEST_NAME: Final = 32
 """Characters of a user's name in MySQL 5.7 and 8.0 (reference manual, 6.2.1)."""
+_NAME: Final = re.compile(rf"[A-Za-z0-9_.-]{{1,{_LONGEST_NAME}}}")
+"""What needs no quoting in its statements."""
 _TAKEN: Final = frozenset({"root", "mysql.sys", "mysql.session", "mysql.infoschema", *ACCOUNTS})
 
 
@@ -44,5 +47,5 @@ def mysql_pair(rule: RuleInput) -> Iterator[Finding]:
         if node is not None and not node.is_outside:
             yield rule.finding("RBD-MYSQL-004", Severity.WARNING, f"mysql.{key}", node=node.name)
     user = mysql.username
-    if user is not None and (user.lower() in _TAKEN or len(user) > _LONGEST_NAME):
+    if user is not None and ":" not in user and (user.lower() in _TAKEN or _NAME.fullmatch(user) is None):
         yield rule.finding("RBD-MYSQL-006", Severity.ERROR, "mysql.username", user=user, most=_LONGEST_NAME)

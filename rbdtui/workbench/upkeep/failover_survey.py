@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from rbdtui.engine.inputs import Purpose, PurposeKind
-from rbdtui.errors import StepError
+from rbdtui.errors import NotNowError, StepError
 from rbdtui.plan.recipes.failover import RECIPE, REPLICA, SILENT, SOURCE
 from rbdtui.probes.mysql_own import MysqlServerState, MysqlTalkError, read_server
 from rbdtui.session import Session
@@ -25,11 +25,16 @@ class Failover:
 
 
 async def look_at_failover(session: Session) -> Failover:
-    """Ask both servers; raises `SiteError`, and `StepError` when the replica cannot take over."""
+    """Ask both servers.
+
+    Raises `SiteError`, `NotNowError` before there is a pair, and `StepError` when the replica cannot take over.
+    """
     pair = session.spec.mysql_pair
     if pair is None:
         raise SiteError(T("failover.no_pair"))
     source, replica = pair
+    if not session.site.vault_file.exists() or ADMIN_SECRET not in session.unlock():  # made by the run that makes it
+        raise NotNowError(T("failover.not_made"))
     port, password = session.spec.mysql.port, session.secret(ADMIN_SECRET)
     async with session.hosts() as hosts:
         above = await _asked(hosts[source.name], port, password)

@@ -21,21 +21,24 @@ from rbdtui.words import T
 async def reboot_purpose(session: Session, nodes: Sequence[str] = ()) -> Purpose:
     """What a run is for that starts the named servers anew, or all.
 
-    Raises `SiteError` for a cluster that is not ours and for unknown names, `NotNowError` for servers that are silent
-    and for this very machine.
+    Raises `SiteError` for a cluster that is not ours and for unknown names, `NotNowError` before anything
+    was installed, for servers that are silent and for this very machine.
     """
     known = [node.name for node in session.spec.managed_nodes]
     if not session.spec.managed_cluster_nodes:
         raise SiteError(T("certs.not_ours"))
     if unknown := [name for name in nodes if name not in known]:
         raise SiteError(T("reset.no_such_node", given=", ".join(unknown), known=", ".join(known)))
+    if not session.site.kubeconfig_file.exists():
+        raise NotNowError(T("reboot.nothing"))
     chosen = [name for name in known if not nodes or name in nodes]
     async with session.hosts() as hosts:
         boots = await asyncio.gather(*(boot_of(hosts[name]) for name in chosen), return_exceptions=True)
         closed = await _closed(session, hosts, chosen)
-    silent = [name for name, boot in zip(chosen, boots, strict=True) if isinstance(boot, TransportError)]
+    silent = {name: boot for name, boot in zip(chosen, boots, strict=True) if isinstance(boot, TransportError)}
     if silent:
-        raise NotNowError(T("reboot.silent", nodes=", ".join(silent)))
+        reasons = "\n".join(f"{name}: {error.text}" for name, error in silent.items())
+        raise NotNowError(T("reboot.silent", nodes=", ".join(silent), reasons=reasons))
     own = own_boot()
     found: dict[str, str] = {}
     for name, boot in zip(chosen, boots, strict=True):
