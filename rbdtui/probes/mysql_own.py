@@ -28,7 +28,7 @@ _CONNECT_S: Final = 5.0
 _WAIT_S: Final = 20
 _LIMIT_BYTES: Final = 4 << 20
 _NEW_WORDS: Final = (8, 0, 23)
-_VERSION: Final = re.compile(r"([0-9]+)\.([0-9]+)\.([0-9]+)")
+_VERSION: Final = re.compile(r"([0-9]{1,4})\.([0-9]{1,4})\.([0-9]{1,4})")
 SYSTEM_SCHEMAS: Final = ("information_schema", "mysql", "performance_schema", "sys")
 
 

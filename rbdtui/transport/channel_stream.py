@@ -123,14 +123,20 @@ class ChannelSession(asyncssh.SSHTCPSession[bytes]):
             protocol.data_received(data)
 
     def eof_received(self) -> bool:
+        asyncio.get_running_loop().call_soon(self._end)
+        return True
+
+    def _end(self) -> None:
         protocol = self.transport.get_protocol()
         assert isinstance(protocol, asyncio.Protocol | asyncio.BufferedProtocol)
-        return bool(protocol.eof_received())
+        if not protocol.eof_received():
+            self.transport.close()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.transport.over()
-        # Whoever reads finds the end, as on a socket of which sshd has let go: of the link others are told.
-        self.transport.get_protocol().connection_lost(None)
+        # Whoever reads finds the end, as on a socket of which sshd has let go: of the link others are told. In a turn of
+        # its own, as a socket's: TLS that has just been agreed on must be with whoever began it.
+        asyncio.get_running_loop().call_soon(self.transport.get_protocol().connection_lost, None)
 
     def pause_writing(self) -> None:
         self.transport.get_protocol().pause_writing()

@@ -6,17 +6,21 @@ import asyncio
 import contextlib
 import os
 import socket
+import ssl
 import sys
 import time
+from pathlib import Path
 
 import asyncssh
 import pytest
+from cryptography.hazmat.primitives.serialization import Encoding
 
 from rbdtui.probes.wire import Place, WireError, tls_hello
 from rbdtui.transport.base import NotReachedError, Reach
 from rbdtui.transport.reach import forwarded_port
 from rbdtui.transport.scripts import script
 from rbdtui.transport.ssh import SshHost
+from tests.lab.servers.certificates import CertificateAuthority
 from tests.transport.conftest import Connect, StartSshd
 from tests.transport.openssh import RealSshd, free_port
 from tests.transport.wire import Wire, known_by
@@ -151,6 +155,20 @@ async def test_tls_that_ends_in_its_handshake_is_an_answer_and_the_login_lives(h
             await tls_hello(place, server_name="localhost", connect_s=5, answer_s=5)
         assert (await host.run(script("clock"))).ok == before.ok
         assert (await host.reach("127.0.0.1", place.port)).reach is Reach.OPEN
+
+
+async def test_tls_that_is_agreed_on_and_closed_at_once_shows_its_certificate(host: SshHost, tmp_path: Path) -> None:
+    """The end comes in one piece with the last word of the handshake."""
+    pair = CertificateAuthority().issue("localhost")
+    (tmp_path / "server.pem").write_bytes(pair.cert_pem + pair.key_pem)
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(tmp_path / "server.pem")
+    server = await asyncio.start_server(lambda _, writer: writer.transport.abort(), "127.0.0.1", 0, ssl=context)
+    async with server, asyncio.timeout(60):
+        place = Place("127.0.0.1", server.sockets[0].getsockname()[1], host)
+        for _ in range(30):
+            hello = await tls_hello(place, server_name="localhost", connect_s=5, answer_s=5)
+            assert hello.certificate == pair.certificate.public_bytes(Encoding.DER)
 
 
 async def test_what_cannot_be_dialled_is_told_as_it_is_when_it_is_tried(host: SshHost) -> None:
