@@ -134,8 +134,8 @@ class ChannelSession(asyncssh.SSHTCPSession[bytes]):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.transport.over()
-        # Whoever reads finds the end, as on a socket of which sshd has let go: of the link others are told. In a turn of
-        # its own, as a socket's: TLS that has just been agreed on must be with whoever began it.
+        # In a turn of its own, as a socket's end: TLS that has just been agreed on must be with whoever began it. No
+        # error goes with it, as others are told of a lost link.
         asyncio.get_running_loop().call_soon(self.transport.get_protocol().connection_lost, None)
 
     def pause_writing(self) -> None:

@@ -15,8 +15,9 @@ import asyncssh
 import pytest
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from rbdtui.probes.wire import Place, WireError, tls_hello
+from rbdtui.probes.wire import Place, WireError, shared_trusting_context, tls_hello
 from rbdtui.transport.base import NotReachedError, Reach
+from rbdtui.transport.channel_stream import channel_stream
 from rbdtui.transport.reach import forwarded_port
 from rbdtui.transport.scripts import script
 from rbdtui.transport.ssh import SshHost
@@ -157,18 +158,52 @@ async def test_tls_that_ends_in_its_handshake_is_an_answer_and_the_login_lives(h
         assert (await host.reach("127.0.0.1", place.port)).reach is Reach.OPEN
 
 
-async def test_tls_that_is_agreed_on_and_closed_at_once_shows_its_certificate(host: SshHost, tmp_path: Path) -> None:
-    """The end comes in one piece with the last word of the handshake."""
+class Written:
+    """Stands for an open channel: keeps what is written to it."""
+
+    def __init__(self) -> None:
+        self.data = b""
+
+    def write(self, data: bytes) -> None:
+        self.data += data
+
+    def pause_reading(self) -> None: ...
+
+    def resume_reading(self) -> None: ...
+
+    def write_eof(self) -> None: ...
+
+    def close(self) -> None: ...
+
+    def abort(self) -> None: ...
+
+
+async def test_tls_whose_last_word_comes_together_with_the_end_is_agreed_on(tmp_path: Path) -> None:
+    """As SSH brings both in one packet, and no socket does."""
     pair = CertificateAuthority().issue("localhost")
     (tmp_path / "server.pem").write_bytes(pair.cert_pem + pair.key_pem)
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     context.load_cert_chain(tmp_path / "server.pem")
-    server = await asyncio.start_server(lambda _, writer: writer.transport.abort(), "127.0.0.1", 0, ssl=context)
-    async with server, asyncio.timeout(60):
-        place = Place("127.0.0.1", server.sockets[0].getsockname()[1], host)
-        for _ in range(30):
-            hello = await tls_hello(place, server_name="localhost", connect_s=5, answer_s=5)
-            assert hello.certificate == pair.certificate.public_bytes(Encoding.DER)
+    incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+    server = context.wrap_bio(incoming, outgoing, server_side=True)
+    session, (reader, writer) = channel_stream()
+    channel = Written()
+    session.connection_made(channel)  # type: ignore[arg-type]
+    async with asyncio.timeout(20):
+        agreeing = asyncio.create_task(writer.start_tls(shared_trusting_context(), server_hostname="localhost"))
+        while not channel.data:
+            await asyncio.sleep(0)
+        incoming.write(channel.data)
+        with pytest.raises(ssl.SSLWantReadError):
+            server.do_handshake()
+        session.data_received(outgoing.read(), None)
+        session.eof_received()
+        session.connection_lost(None)
+        await agreeing
+        shown = writer.get_extra_info("ssl_object").getpeercert(binary_form=True)
+        assert shown == pair.certificate.public_bytes(Encoding.DER)
+        assert await reader.read() == b""
+    writer.transport.abort()
 
 
 async def test_what_cannot_be_dialled_is_told_as_it_is_when_it_is_tried(host: SshHost) -> None:
