@@ -62,7 +62,7 @@ from rbdtui.vault import (
     generate_token,
     generate_vrrp_password,
 )
-from rbdtui.words import T
+from rbdtui.words import T, Text
 
 
 class PassphraseSource(Protocol):
@@ -267,14 +267,19 @@ class Session:
     def _spec_sha256(self) -> str:
         return spec_digest(self._spec_text)
 
+    @property
+    def half_done(self) -> Text | None:
+        """What was cut off and has to be ended first: a reset, a restore or a failover; None when nothing was."""
+        found = {"reset": unfinished_reset, "restore": half_restore, "failover": half_failover}
+        for name, find in found.items():
+            if (cut_off := find(self.site)) is not None:
+                return T(f"site.half_{name}", run=cut_off.run_id, site=as_typed(self.site.path))  # words: site.half_*
+        return None
+
     def refuse_half_done(self) -> None:
-        """Raise `SiteError` when a reset, a restore or a failover was cut off: no ground for anything else."""
-        if (cut_off := unfinished_reset(self.site)) is not None:
-            raise SiteError(T("site.half_reset", run=cut_off.run_id, site=as_typed(self.site.path)))
-        if (cut_off := half_restore(self.site)) is not None:
-            raise SiteError(T("site.half_restore", run=cut_off.run_id, site=as_typed(self.site.path)))
-        if (cut_off := half_failover(self.site)) is not None:
-            raise SiteError(T("site.half_failover", run=cut_off.run_id, site=as_typed(self.site.path)))
+        """Raise `SiteError` when something was cut off: it is no ground for anything else."""
+        if (text := self.half_done) is not None:
+            raise SiteError(text)
 
     async def start(self, facts: Mapping[str, NodeFacts], options: RunOptions) -> RunClient:
         """Start a new run in a process of its own; raises `SiteLockedError`, `SiteError` or `RunInputError`."""

@@ -93,6 +93,9 @@ def check(site: Path, only: str | None, as_json: bool, junit: Path | None, commo
     _keep(session.site.facts_dir, result.facts.values())
     if junit is not None:
         _write_junit(session, junit, findings, result, asks_servers=bool(parts))
+    if (half_done := session.half_done) is not None:
+        tell(half_done)
+        return Exit.FINDINGS
     if has_errors(findings):
         return Exit.FINDINGS
     if not as_json:
@@ -177,6 +180,9 @@ def plan(site: Path, as_json: bool, with_diff: bool, common: Common) -> int:
         for line in plan_lines(plan_rows(whole, steps), nodes=len(session.spec.nodes), with_diff=with_diff):
             answer(line)
         answer(T("cli.plan.nothing_done") if with_diff else T("cli.plan.nothing_done_diff"))
+    if (half_done := session.half_done) is not None:
+        tell(half_done)
+        return Exit.FINDINGS
     if has_errors(found):
         tell(T("cli.plan.would_not_start", errors=count_by_severity(found)["error"]))
         return Exit.FINDINGS

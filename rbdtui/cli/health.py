@@ -78,6 +78,8 @@ def health(site: Path, as_json: bool, watch: bool, past: bool, prometheus: Path 
         return Exit.FINDINGS
     metrics_file = MetricsFile(prometheus, session.spec.name) if prometheus is not None else None
     snapshot = asyncio.run(_ask(session, watch=watch, as_json=as_json, common=common, metrics_file=metrics_file))
+    if (half_done := session.half_done) is not None:
+        tell(half_done)
     if snapshot.health is Health.OK and session.site.kubeconfig_file.is_file() and not as_json:
         tell(T("cli.health.use", file=as_typed(session.site.kubeconfig_file)))
     return Exit.GOOD if snapshot.health is Health.OK else Exit.FINDINGS

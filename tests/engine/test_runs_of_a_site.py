@@ -50,8 +50,10 @@ from rbdtui.engine.journal import Journal, JournalError
 from rbdtui.engine.lock import SiteLockedError, hold_site, holder_of, refuse_when_held
 from rbdtui.engine.state import StepStatus
 from rbdtui.redact import Redactor
+from rbdtui.session import Session
 from rbdtui.site import Site, SiteError
 from rbdtui.words import T, say
+from rbdtui.workbench.passphrase import HeldPassphrase
 from rbdtui.workbench.run.run_list import run_line
 from tests.disks import small_disk
 from tests.engine.disk_runs import FACTS, SECRETS, assert_whole, ended, runner, start, until
@@ -253,6 +255,23 @@ async def test_a_failover_that_was_cut_off_is_remembered(site: Site, events: lis
     reset = create_run_dir(site, SPEC_TEXT.encode(), FACTS, RunOptions(), Purpose(PurposeKind.RESET, nodes=("n1",)))
     (reset / "events.jsonl").touch()
     assert half_failover(site) is None, "all was taken back since"
+
+
+async def test_what_was_cut_off_is_told_and_nothing_but_its_end_may_begin(site: Site) -> None:
+    session = Session.open(site.path, HeldPassphrase())
+    assert session.half_done is None
+    purpose = Purpose(PurposeKind.RECIPE, recipe="failover", arguments={"source": "n1", "replica": "n2"})
+    await cut_off(site, purpose, ("failover-stop",), ["started failover-stop", "done failover-stop"])
+    told = session.half_done
+    assert told is not None
+    assert "rbdtui failover" in str(told)
+    for begin in (
+        lambda: session.start(FACTS, RunOptions()),
+        lambda: session.start_recipe(Purpose(PurposeKind.RECIPE, recipe="snapshot"), FACTS, RunOptions()),
+    ):
+        with pytest.raises(SiteError) as refused:
+            await begin()
+        assert str(refused.value.text) == str(told)
 
 
 async def test_a_run_that_ended_well_is_not_given_up(site: Site) -> None:
