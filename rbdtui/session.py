@@ -270,9 +270,14 @@ class Session:
     @property
     def half_done(self) -> Text | None:
         """What was cut off and has to be ended first: a reset, a restore or a failover; None when nothing was."""
-        found = {"reset": unfinished_reset, "restore": half_restore, "failover": half_failover}
-        for name, find in found.items():
-            if (cut_off := find(self.site)) is not None:
+        source = self.loaded.spec.mysql.source if self.loaded.spec is not None else None
+        found = {
+            "reset": unfinished_reset(self.site),
+            "restore": half_restore(self.site),
+            "failover": half_failover(self.site, source),
+        }
+        for name, cut_off in found.items():
+            if cut_off is not None:
                 return T(f"site.half_{name}", run=cut_off.run_id, site=as_typed(self.site.path))  # words: site.half_*
         return None
 

@@ -353,18 +353,19 @@ def half_restore(site: Site) -> RunClient | None:
     return None
 
 
-def half_failover(site: Site) -> RunClient | None:
+def half_failover(site: Site, source: str | None) -> RunClient | None:
     """The newest failover of the MySQL pair, when it has begun and not come to its end.
 
-    None else, while it is under way, and once the cluster was taken back: cluster.yaml still names the old source then,
-    so that anything else would lead back to it.
+    ``source`` is the source that cluster.yaml names: while it is the old one, anything else would lead back to it. None
+    once roles were exchanged there, while it is under way, and once the cluster was taken back.
     """
     for run_id in reversed(site.run_ids()):
         run = RunClient(site.run_dir(run_id))
         with contextlib.suppress(OSError, ValidationError):
             purpose = read_purpose(run.run_dir)
             if purpose.name == failover.RECIPE.name:
-                return run if not run.alive() and _is_unfinished(run) and _has_begun(run) else None
+                is_old = purpose.arguments.get(failover.SOURCE) == source
+                return run if is_old and not run.alive() and _is_unfinished(run) and _has_begun(run) else None
             if purpose.kind is PurposeKind.RESET:
                 return None
     return None

@@ -249,15 +249,19 @@ async def cut_off(site: Site, purpose: Purpose, names: tuple[str, ...], events: 
 async def test_a_failover_that_was_cut_off_is_remembered(site: Site, events: list[str], half: bool) -> None:
     purpose = Purpose(PurposeKind.RECIPE, recipe="failover", arguments={"source": "n1", "replica": "n2"})
     await cut_off(site, purpose, ("failover-stop", "failover-promote"), events)
-    assert (half_failover(site) is not None) == half
+    assert (half_failover(site, "n1") is not None) == half
     await cut_off(site, Purpose(PurposeKind.RECIPE, recipe="snapshot"), ("snapshot-save",), ["started snapshot-save"])
-    assert (half_failover(site) is not None) == half, "another recipe ends nothing"
+    assert (half_failover(site, "n1") is not None) == half, "another recipe ends nothing"
+    assert half_failover(site, "n2") is None, "roles were exchanged by hand: a failover would lead back now"
     reset = create_run_dir(site, SPEC_TEXT.encode(), FACTS, RunOptions(), Purpose(PurposeKind.RESET, nodes=("n1",)))
     (reset / "events.jsonl").touch()
-    assert half_failover(site) is None, "all was taken back since"
+    assert half_failover(site, "n1") is None, "all was taken back since"
 
 
 async def test_what_was_cut_off_is_told_and_nothing_but_its_end_may_begin(site: Site) -> None:
+    pair = "mysql: {mode: pair, source: n1, replica: n2, username: rbd, password: secret:mysql}\n"
+    text = SPEC_TEXT.replace("kubernetes-only", "rainbond-6") + pair
+    site.spec_file.write_text(text)
     session = Session.open(site.path, HeldPassphrase())
     assert session.half_done is None
     purpose = Purpose(PurposeKind.RECIPE, recipe="failover", arguments={"source": "n1", "replica": "n2"})

@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from rbdtui.kube.releases import HelmRelease, newest_release
 from rbdtui.kube.session import KubeSession
-from rbdtui.plan.step import Pending, Step, StepContext, StepError
+from rbdtui.plan.step import Pending, Step, StepContext, StepError, StepKind
 from rbdtui.plan.steps.rainbond.access import RELEASE, has_api, open_api, rainbond_release
 from rbdtui.rainbond.releases import release_of
 from rbdtui.rainbond.upgrades import Refusal, Upgrade, installed_tag
@@ -19,6 +19,7 @@ class UpgradeAllowed(Step):
     """Refuse what cannot follow the release that is there; it changes nothing."""
 
     name: ClassVar[str] = "rainbond-upgrade"
+    kind: ClassVar[StepKind] = StepKind.GATE
 
     async def pending(self, context: StepContext) -> Pending[None]:
         """Nothing; raises `StepError` when the planned release cannot follow."""
