@@ -324,6 +324,8 @@ class RbdTuiApp(CommandingApp):
         if self.workbench is None:
             return
         self.workbench.keep()
+        if not self.reading:
+            return
         self._tell_of_keeping(self.workbench.draft.keep_error)
         self.workbench.look_at_file()
         if self.workbench.file_changed:

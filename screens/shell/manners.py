@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shlex
 import subprocess
+import time
 import traceback
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -40,6 +41,8 @@ TERMINAL_GATE: Final = TerminalGate()
 MOST_COLUMNS: Final = 400
 MOST_ROWS: Final = 200
 """A terminal that says it is larger is not believed: a picture of that size would take seconds to draw."""
+READING_S: Final = 1.0
+"""Without a key for so long, somebody reads; the next key takes a sentence away."""
 
 
 class TerminalApp(App[int]):
@@ -59,6 +62,7 @@ class TerminalApp(App[int]):
         self._handed_on: events.Event | None = None
         self.farewell: list[Text] = []
         """What is said on the terminal after the screen is gone."""
+        self._last_key_at = 0.0
         switch_language(settings.language or current_language())
         self.register_theme(DARK)
         self.register_theme(LIGHT)
@@ -131,7 +135,13 @@ class TerminalApp(App[int]):
             return None
         return await self.push_screen_wait(dialog)
 
+    @property
+    def reading(self) -> bool:
+        """Whether a sentence that no key has asked for would be read: nobody is typing."""
+        return time.monotonic() - self._last_key_at >= READING_S
+
     def _fall_silent(self) -> None:
+        self._last_key_at = time.monotonic()
         for line in self.screen.query(MessageLine):
             line.said, line.bad = "", False
 

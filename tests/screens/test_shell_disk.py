@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -64,6 +65,19 @@ async def test_a_draft_that_finds_no_room_stays_and_is_kept_once_there_is(opened
         assert "Saved" in said(pilot)
     assert "site-atyped" in site.spec_file.read_text(encoding="utf-8")
     assert not [path for path in site.path.iterdir() if path.name.startswith(".")]
+
+
+async def test_who_types_while_the_disk_is_full_reads_of_it_at_the_first_rest(opened: Opened, disk: Path) -> None:
+    site = make_site(disk / "site-a")
+    async with opened(bench(site)) as pilot:
+        program(pilot).show_section(SITE)
+        await drawn(pilot)
+        fill(disk)
+        await press(pilot, "enter")
+        for letter in "typed without a rest":
+            await press(pilot, "space" if letter == " " else letter)
+            await asyncio.sleep(0.1)
+        await until(pilot, lambda: "not on disk" in said(pilot), limit_s=20)
 
 
 async def test_settings_that_find_no_room_hold_all_the_same(opened: Opened, disk: Path, home: Path) -> None:
