@@ -37,6 +37,8 @@ _NSPAWN = (
     *("--capability=all", "--drop-capability=CAP_SYS_TIME", "--system-call-filter=@keyring bpf"),
 )
 """A host may do everything but set the clock, which is this machine's."""
+_FUSE = Path("/dev/fuse")
+"""systemd-nspawn makes only the nodes of systemd-nspawn(1) below /dev; without this one nothing is mounted by FUSE."""
 _UNTIL_OFF = """cable=$1; shift
 while "$@"; [ $? -eq 133 ]; do
   while [ -e "/sys/class/net/$cable" ]; do sleep 0.2; done
@@ -97,6 +99,7 @@ class Booted:
         """Switch the host on; it is not yet up when this returns."""
         words = [
             *_NSPAWN,
+            *((f"--bind={_FUSE}",) if _FUSE.exists() else ()),
             f"--machine={machine_name(self.plan.name, self.host.index)}",
             f"--hostname={self.host.name}",
             f"--directory={self.root}",
