@@ -33,6 +33,7 @@ PROVOKING = (
     "test_services",
     "test_storage_claim",
     "test_vrrp",
+    "test_vrrp_between",
 )
 """Files of tests that name the codes they provoke."""
 CHECKS = Path(__file__).resolve().parents[2] / "rbdtui" / "checks"

@@ -212,6 +212,48 @@ async def test_a_virtual_router_of_somebody_else_is_heard(site: Site, lab: Lab) 
     assert errors(same_address).keys() == {"RBD-VIP-113"}
 
 
+@pytest.mark.parametrize(
+    ("rule", "pairs"),
+    [
+        ("INPUT -s {n1} -p vrrp -j DROP", "n1 -> n3"),
+        ("INPUT -p vrrp -j REJECT", "n1 -> n3, n2 -> n3"),
+        ("OUTPUT -p vrrp -j DROP", "n3 -> n1, n3 -> n2"),
+    ],
+)
+async def test_vrrp_that_a_packet_filter_drops_is_told_with_its_ways(
+    site: Site, lab: Lab, rule: str, pairs: str
+) -> None:
+    rule = rule.format(n1=lab.hosts["n1"].address)
+    lab.ssh("n3", f"iptables -A {rule}")
+    try:
+        found = errors(await site.preflight())
+    finally:
+        lab.ssh("n3", f"iptables -D {rule}")
+    assert found.keys() == {"RBD-VIP-115"}
+    (finding,) = found["RBD-VIP-115"]
+    assert finding.params["pairs"] == pairs
+    assert ("not permitted" in finding.evidence) == rule.startswith("OUTPUT")
+
+
+async def test_a_keepalived_at_work_takes_no_notice_of_the_try(site: Site, lab: Lab) -> None:
+    text = f"vrrp_instance own {{ state BACKUP\n interface host0\n virtual_router_id {ROUTER_ID}\n priority 100\n"
+    text += f" virtual_ipaddress {{ {lab.vips[3]} }}\n }}\n"
+    lab.ssh("n1", "cat > /etc/keepalived/keepalived.conf && systemctl start keepalived", stdin=text)
+    try:
+        holds = (
+            f"for try in $(seq 30); do ip -o addr show host0 | grep -q '{lab.vips[3]}/' && exit; sleep .5; done; exit 1"
+        )
+        lab.ssh("n1", holds)
+        log = "journalctl -q -o cat -u keepalived"
+        before = lab.ssh("n1", log).stdout
+        found = await site.preflight()
+        assert lab.ssh("n1", log).stdout == before
+        lab.ssh("n1", holds)
+    finally:
+        lab.ssh("n1", "systemctl stop keepalived; rm /etc/keepalived/keepalived.conf")
+    assert not [finding for finding in found.findings if finding.code in ("RBD-VIP-115", "RBD-VIP-116")]
+
+
 async def test_a_full_disk(site: Site, lab: Lab) -> None:
     lab.fill("n3", "/")
     try:

@@ -20,6 +20,7 @@ from rbdtui.checks.services import (
     storage_claim,
     vip,
     vrrp,
+    vrrp_between,
 )
 from rbdtui.checks.services.asking import THIS_MACHINE, Asking
 from rbdtui.checks.services.fleet import FleetCheck, ask_fleet
@@ -44,7 +45,12 @@ SERVICE_CHECKS: Final[tuple[AnyServiceCheck, ...]] = (
     registry.CHECK,
 )  # fmt: skip
 """In the order in which their findings are told."""
-FLEET_CHECKS: Final[tuple[FleetCheck[Any, Any], ...]] = (balancer.CHECK, nfs_locks.CHECK, storage_claim.CHECK)
+FLEET_CHECKS: Final[tuple[FleetCheck[Any, Any], ...]] = (
+    vrrp_between.CHECK,
+    balancer.CHECK,
+    nfs_locks.CHECK,
+    storage_claim.CHECK,
+)  # fmt: skip
 """Those that need all hosts at once."""
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import calendar
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Final
 
 from rbdtui.simulator import mysql, nfs
 from rbdtui.simulator.call import Call, Verbs
@@ -14,6 +16,8 @@ from rbdtui.simulator.machine import Machine
 from rbdtui.simulator.mysql_dump import DUMPS
 from rbdtui.simulator.units import Active
 
+_VRRP_GROUP: Final = "224.0.0.18"
+_TOGETHER_ROUNDS: Final = 50
 _OURS = "# Written by rbdtui for site "
 
 
@@ -127,6 +131,31 @@ async def vrrp_listen(call: Call) -> int:
     return 0
 
 
+async def vrrp_between(call: Call) -> int:
+    """``vrrp-between OWN SECONDS MARK TARGET...``: all that speak to this machine while it listens."""
+    own, seconds, mark, *targets = call.args
+    network, machine = call.machine.network, call.machine
+    trial = network.vrrp_trials.setdefault(mark, {})
+    trial[own] = machine.name
+    to_all = targets == [_VRRP_GROUP]
+    await network.pace.sleep(float(seconds))
+    await _begun_together(trial, len(network.machines) if to_all else len(targets) + 1)
+    seen = {other.name for other in network.seen_by(machine, network.machines)} - {machine.name}
+    for address, name in trial.items():
+        if name in seen and machine.name not in network.without_vrrp and (to_all or address in targets):
+            call.line(f"heard {address}")
+    call.line("tried")
+    return 0
+
+
+async def _begun_together(trial: Mapping[str, str], number: int) -> None:
+    """Where time is hurried, those that began at one moment are not there at one moment: wait a little for them."""
+    for _ in range(_TOGETHER_ROUNDS):
+        if len(trial) >= number:
+            return
+        await asyncio.sleep(0.02)
+
+
 async def fsync_try(call: Call) -> int:
     """``fsync-try PATH``: the disks of simulated machines are good ones."""
     call.line(f"directory {call.args[0]}")
@@ -167,6 +196,7 @@ VERBS: Verbs = {
     "balancer-listen": balancer_listen,
     "balancer-stop": balancer_stop,
     "etcd-certificates": etcd_certificates,
+    "vrrp-between": vrrp_between,
     "vrrp-listen": vrrp_listen,
     "fsync-try": fsync_try,
     "mysql-server": mysql_server,
