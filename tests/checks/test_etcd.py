@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import json
 import ssl
 from collections.abc import Awaitable, Callable, Iterator
@@ -170,21 +169,28 @@ async def test_an_alarm_is_told(tmp_path: Path) -> None:
 
 
 async def fill(endpoint: str, asked: EtcdQuestion) -> None:
-    """Write until the quota is exceeded, which raises the alarm."""
+    """Write until the quota is exceeded, which raises the alarm; etcd counts what it has committed, every 100 ms."""
     import base64
+    import urllib.error
     import urllib.request
 
     context = ssl.create_default_context(cafile=asked.ca)
     context.load_cert_chain(asked.cert, asked.key)
     value = base64.b64encode(bytes(30_000)).decode()
 
-    def put(number: int) -> None:
+    def put(number: int) -> bool:
         body = json.dumps({"key": base64.b64encode(b"k%d" % number).decode(), "value": value}).encode()
-        with contextlib.suppress(OSError):
-            urllib.request.urlopen(f"https://{endpoint}/v3/kv/put", body, 5, context=context).close()
+        try:
+            urllib.request.urlopen(f"https://{endpoint}/v3/kv/put", body, 30, context=context).close()
+        except urllib.error.HTTPError as refused:
+            return b"space exceeded" in refused.read()
+        return False
 
-    for number in range(12):
-        await asyncio.to_thread(put, number)
+    for number in range(600):
+        if await asyncio.to_thread(put, number):
+            return
+        await asyncio.sleep(0.05)
+    raise AssertionError("the quota was never exceeded")
 
 
 @needs_etcd
