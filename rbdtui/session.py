@@ -12,7 +12,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import Protocol
+from typing import Final, Protocol
 
 from rbdtui.bundle.scan import OfflineBundle, open_bundle
 from rbdtui.bundle.verify import check_parts, verify_bundle
@@ -38,7 +38,7 @@ from rbdtui.paths import as_typed
 from rbdtui.plan.builder import build_plan
 from rbdtui.plan.cluster import AGENT_TOKEN_SECRET, TOKEN_SECRET, VRRP_SECRET
 from rbdtui.plan.preview import PreviewedStep, SilentReporter, preview
-from rbdtui.plan.recipes import Request, failover, recipe_named, restore
+from rbdtui.plan.recipes import Request, convert, failover, recipe_named, restore
 from rbdtui.plan.step import Plan, Reporter, StepContext
 from rbdtui.plan.steps.claim import cluster_id
 from rbdtui.probes.history import HealthHistory
@@ -63,6 +63,13 @@ from rbdtui.vault import (
     generate_vrrp_password,
 )
 from rbdtui.words import T, Text
+
+_OWN_SECRETS: Final = {
+    TOKEN_SECRET: generate_token,
+    AGENT_TOKEN_SECRET: generate_token,
+    VRRP_SECRET: generate_vrrp_password,
+}
+"""Those that every installation has, with what makes them."""
 
 
 class PassphraseSource(Protocol):
@@ -156,17 +163,19 @@ class Session:
     def run_secrets(self) -> dict[str, str]:
         """All that a run may need, with those added that rbdtui makes itself; makes the vault when there is none."""
         vault = self.unlock(create=True)
-        own = {
-            TOKEN_SECRET: generate_token,
-            AGENT_TOKEN_SECRET: generate_token,
-            VRRP_SECRET: generate_vrrp_password,
-        }
+        own = dict(_OWN_SECRETS)
         if self.spec.mysql_pair is not None:
             own |= dict.fromkeys(SECRETS, generate_replication_password)
         for name, generate in own.items():
             if name not in vault:
                 vault.set(name, generate())
         return {name: vault.get(name) for name in vault.names()}
+
+    def make_secret(self, name: str) -> None:
+        """A secret that rbdtui makes itself is in the vault, which is made when there is none; raises as `unlock`."""
+        vault = self.unlock(create=True)
+        if name not in vault:
+            vault.set(name, _OWN_SECRETS[name]())
 
     def bundle(self) -> OfflineBundle:
         """The offline bundle that cluster.yaml names; raises `StepError` when the directory is not there."""
@@ -305,7 +314,8 @@ class Session:
 
     async def start_recipe(self, purpose: Purpose, facts: Mapping[str, NodeFacts], options: RunOptions) -> RunClient:
         """Start a recipe in a process of its own; raises as `start`. What ends one that was cut off may."""
-        self.refuse_audit_only()
+        if purpose.recipe != convert.RECIPE.name:
+            self.refuse_audit_only()
         if purpose.recipe not in (restore.RECIPE.name, failover.RECIPE.name):
             self.refuse_half_done()
         return await start_run(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from rbdtui.audit.row import Row, RowState
@@ -48,6 +48,8 @@ class Audit:
     now: Level
     lost: tuple[Text, ...]
     """What is lost with the managing server, as things stand."""
+    unreached: Mapping[str, Text] = field(default_factory=dict)
+    """Servers that could not be asked, with the reason."""
 
     @property
     def counts(self) -> Mapping[str, int]:
@@ -108,6 +110,7 @@ def judge(spec: ClusterSpec, seen: SeenSite) -> Audit:
         hidden=tuple(row.id for row in ROWS if row not in shown),
         now=_level(seen, rows),
         lost=_lost(seen, {row.id: row.state for row in rows}),
+        unreached={host.name: host.unreached for host in seen.all if host.unreached is not None},
     )
 
 

@@ -20,7 +20,10 @@ from rbdtui.facts.system import HOSTNAME, OS_RELEASE
 from rbdtui.transport.answers import UNREADABLE
 
 UNITS: Final = ("docker", "kubelet", "glusterd", "keepalived", "nfs-server", "firewalld")
-PROGRAMS: Final = ("docker", "docker-compose", "dc-compose", "glusterd", "mount.glusterfs", "keepalived", "grctl")
+PROGRAMS: Final = (
+    *("docker", "docker-compose", "dc-compose", "glusterd", "mount.glusterfs", "keepalived", "grctl", "rsync"),
+    "curl",
+)
 ENVIRONMENT: Final = f"{ROOT}/envs/kubelet.sh"
 KEEPALIVED: Final = "/etc/keepalived/keepalived.conf"
 DYNAMICS: Final = f"{ROOT}/etc/rbd-lb/dynamics"
@@ -308,24 +311,35 @@ def dns_fact(target: Target) -> Fact[Mapping[str, str]]:
 
 
 def gluster_fact(target: Target) -> Fact[Gluster]:
-    """Pool, volumes, bricks and what is left to heal, as this server sees them."""
+    """Pool, volumes, bricks and what is left to heal, as this server sees them.
+
+    glusterd lets one server of a pool ask after a volume at a time, and refuses the others: they ask again.
+    """
     return Fact(
         "gluster",
         f"""command -v gluster >/dev/null || {{ echo '== absent'; exit 0; }}
+asked() {{
+  for pause in 1 2 3 4 0; do
+    said=$(timeout 15 gluster --mode=script --xml "$@")
+    case $said in *'ocking failed'* | *'nother transaction is in progress'*) ;; *) break ;; esac
+    sleep $((pause + $$ % 3))
+  done
+  printf '%s\\n' "$said"
+}}
 echo '== version'
 gluster --version | head -n 1
 echo '== peers'
-timeout 10 gluster --mode=script --xml peer status
+asked peer status
 echo '== volumes'
-timeout 10 gluster --mode=script --xml volume info
+asked volume info
 echo '== status'
-timeout 10 gluster --mode=script --xml volume status {target.volume}
+asked volume status {target.volume}
 echo '== heal'
-timeout 15 gluster --mode=script --xml volume heal {target.volume} info
+asked volume heal {target.volume} info
 exit 0""",
         _parse_gluster,
         Gluster(),
-        limit_s=50,
+        limit_s=90,
         limit_bytes=512 * KIB,
     )
 

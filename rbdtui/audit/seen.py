@@ -171,8 +171,12 @@ async def see_site(
 
 
 async def _see(target: Target, server: Server, host: Host) -> SeenHost:
+    return await see_host(server, host, facts_for(target))
+
+
+async def see_host(server: Server, host: Host, asked: tuple[Fact[Any], ...]) -> SeenHost:
+    """Ask one server these facts; of all others it says that there was no answer. Raises `TransportError`."""
     await host.connect()
-    asked = facts_for(target)
     result = await host.must(compose(asked, NAME), timeout_s=_TIMEOUT_S, output_limit_bytes=_BYTES)
     return seen_from(server, asked, Answers(split_outputs(result.text, result.error_text)))
 
@@ -181,6 +185,10 @@ def seen_from(server: Server, asked: tuple[Fact[Any], ...], answers: Answers) ->
     """A server out of the answers of its script."""
     of_site = {fact.name: fact for fact in asked}
     value = answers.value
+
+    def found(name: str, absent: Any) -> Any:
+        return value(of_site[name]) if name in of_site else absent
+
     nameservers = value(NAMESERVERS)
     return SeenHost(
         server,
@@ -203,12 +211,12 @@ def seen_from(server: Server, asked: tuple[Fact[Any], ...], answers: Answers) ->
         kubeconfig_server=value(facts.SERVER_OF_KUBECONFIG),
         compose_files=value(facts.COMPOSE_FILES),
         dynamics=value(facts.DYNAMIC_FILES),
-        mounts=value(of_site["audit_mounts"]),
+        mounts=found("audit_mounts", ()),
         grdata_answers=value(facts.GRDATA_ANSWERS),
         containers=value(facts.CONTAINERS),
         region=value(facts.REGION),
-        names=value(of_site["audit_names"]),
-        web=value(of_site["audit_web"]),
-        dns=value(of_site["audit_dns"]),
-        gluster=value(of_site["gluster"]),
+        names=found("audit_names", {}),
+        web=found("audit_web", {}),
+        dns=found("audit_dns", {}),
+        gluster=found("gluster", Gluster()),
     )

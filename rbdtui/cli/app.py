@@ -30,6 +30,7 @@ VERBS: Final[Mapping[str, tuple[str, str]]] = {
     "secret": ("rbdtui.cli.sites", "secret_group"),
     "check": ("rbdtui.cli.check", "check"),
     "audit": ("rbdtui.cli.audit", "audit"),
+    "convert": ("rbdtui.cli.convert", "convert"),
     "plan": ("rbdtui.cli.check", "plan"),
     "bundle": ("rbdtui.cli.check", "bundle_group"),
     "repair": ("rbdtui.cli.repair", "repair"),

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final
 
 from rbdtui.audit.facts import (
     DOMAIN_LOG,
@@ -51,6 +51,8 @@ class OldHost:
     region: str = "== absent\n"
     web: dict[str, str] = field(default_factory=dict)
     dns: dict[str, str] = field(default_factory=dict)
+    site: Any | None = None
+    """Where it does something; see `rbdtui.simulator.old_site`."""
 
     def command_outputs(self, names: tuple[str, ...]) -> Mapping[str, str]:
         """What the commands of the audit's facts print, by the fact's name."""
@@ -108,7 +110,7 @@ def before(target: Target) -> dict[str, OldHost]:
             "/etc/hosts": _salt_hosts(target, server),
             ENVIRONMENT: _kubelet(server, target.manage.address),
             UUID_FILE: f"host_uuid={_uuid(server)}",
-            KUBECONFIG: "apiVersion: v1\n",
+            KUBECONFIG: "apiVersion: v1\nclusters:\n- cluster:\n    server: http://kubeapi.goodrain.me:8181\n",
         }
         if manages:
             files |= _manage_files(target)
@@ -122,7 +124,7 @@ def before(target: Target) -> dict[str, OldHost]:
             {"docker": ("active", "enabled"), "kubelet": ("inactive", "disabled") if manages else ("active", "enabled"),
              "nfs-server": ("active", "enabled") if manages else ("unknown", "unknown"),
              "firewalld": ("inactive", "disabled")},
-            {"docker", "docker-compose", "dc-compose", *(("grctl",) if manages else ())},
+            {"curl", "docker", "docker-compose", "dc-compose", "rsync", *(("grctl",) if manages else ())},
             mounts=[] if manages else [f"{target.manage.address}:/grdata /grdata nfs4 rw"],
             region=_region(target, target.manage.address) if manages else "== absent\n",
             web={f"{each.name}/{what}": "000" for each in target.computes for what in ("api", "registry", "maven")},

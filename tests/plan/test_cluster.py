@@ -25,7 +25,7 @@ from rbdtui.plan.cluster import (
     vip_priority,
     yaml_of,
 )
-from rbdtui.plan.steps.keepalived import _unicast
+from rbdtui.plan.steps.keepalived import unicast_lines
 from rbdtui.plan.steps.prepare import hosts_lines
 from rbdtui.spec.model import ClusterSpec
 from rbdtui.transport.endpoints import endpoints_of
@@ -145,8 +145,8 @@ def test_nodes_with_a_network_of_their_own_know_each_other_by_it_and_are_logged_
     assert hosts_lines(spec) == hosts_lines(plain)
     assert (spec.api_address, spec.gateway_address) == (plain.api_address, plain.gateway_address)
     for own in (spec, plain):
-        assert "10.0.0.12" in _unicast(own, own.node("n1"))
-        assert "192.168.9" not in _unicast(own, own.node("n1"))
+        assert "10.0.0.12" in unicast_lines(own, own.node("n1"))
+        assert "192.168.9" not in unicast_lines(own, own.node("n1"))
     assert {each.address for each in endpoints_of(spec).values()} == {f"192.168.9.{number}" for number in range(1, 5)}
 
 
@@ -157,7 +157,7 @@ def test_the_vip_goes_to_the_card_in_its_network_also_where_kubernetes_has_the_o
     spec = ClusterSpec.model_validate(data)
     n1 = spec.node("n1")
     assert settings_of(spec, "n1")["node-ip"] == "192.168.9.1"
-    spoken = _unicast(spec, n1)
+    spoken = unicast_lines(spec, n1)
     assert f"unicast_src_ip {n1.address}" in spoken
     assert "192.168.9" not in spoken
     known = good_facts(1)

@@ -61,7 +61,8 @@ def _dns(site: SeenSite) -> Iterator[Part]:
     return each(site.computes, look, "compose_files", "containers", "sockets")
 
 
-def _records(target: Target) -> str:
+def records_for(target: Target) -> str:
+    """What rbd-dns shall answer itself; names that rbd-lb does not serve lead to the managing server."""
     own = [f"{name}={target.manage.address}" for name in OF_MANAGE]
     return ",".join([*own, f"goodrain.me={target.vip}", f"*.goodrain.me={target.vip}"])
 
@@ -84,7 +85,7 @@ services:
     - --v=3
     - --healthz-port={DNS_HEALTH_PORT}
     - --nameservers=RESOLVER1,RESOLVER2
-    - --recoders={_records(target)}
+    - --recoders={records_for(target)}
     volumes:
     - {ROOT}/etc/kubernetes/kubecfg:/etc/kubernetes
     logging:

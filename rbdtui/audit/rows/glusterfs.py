@@ -239,14 +239,15 @@ def _fstab(hosts: Callable[[SeenSite], Iterable[SeenHost]]) -> Callable[[SeenSit
             if not lines:
                 yield Part(host.name, RowState.DIFFERS, T("audit.seen.no_fstab", place=GRDATA))
             for line in lines:
-                yield _fstab_part(host, line, **_judged(site.target, host.server, line, len(lines)))
+                yield _fstab_part(host, line, **fstab_fits(site.target, host.server, line, len(lines)))
 
         return each(hosts(site), look, "fstab")
 
     return rows
 
 
-def _judged(target: Target, server: Server, line: FstabLine, count: int) -> dict[str, bool]:
+def fstab_fits(target: Target, server: Server, line: FstabLine, count: int) -> dict[str, bool]:
+    """Whether one of ``count`` lines for the shared data is ``good`` on a server, and whether it could be better."""
     own, spare = target.volume_server(server)
     spares = [option.partition("=")[2] for option in line.options if option.startswith(_SPARE_OPTIONS)]
     device = {f"{name}:{slash}{target.volume}" for name in (own.name, own.address) for slash in ("/", "")}

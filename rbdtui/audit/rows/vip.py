@@ -56,15 +56,21 @@ def _configured(index: int) -> Callable[[SeenSite], Iterator[Part]]:
                 yield absent(host, KEEPALIVED)
                 return
             yield from broken(host, KEEPALIVED, host.keepalived_read.problems)
-            instance = instance_with(host, target.vip)
-            if instance is None:
+            fits = list(instance_fits(site, host))
+            if not fits:
                 yield Part(host.name, RowState.DIFFERS, T("audit.seen.no_instance", path=KEEPALIVED, vip=target.vip))
-                return
-            yield from _instance(site, host, instance, first=index == 0)
+            yield from fits
 
         return each((site.computes[index],), look, "keepalived_conf", "interfaces")
 
     return rows
+
+
+def instance_fits(site: SeenSite, host: SeenHost) -> Iterator[Part]:
+    """How the virtual router with the address stands on a compute node; nothing where there is none."""
+    instance = instance_with(host, site.target.vip)
+    if instance is not None:
+        yield from _instance(site, host, instance, first=host.server == site.target.computes[0])
 
 
 def _instance(site: SeenSite, host: SeenHost, instance: Block, *, first: bool) -> Iterator[Part]:

@@ -6,13 +6,13 @@ from collections.abc import Mapping
 from typing import Final
 
 from rbdtui.errors import StepError
-from rbdtui.plan.recipes import failover, reboot, remove, renew, repair, restore, snapshot, undo_repair
+from rbdtui.plan.recipes import convert, failover, reboot, remove, renew, repair, restore, snapshot, undo_repair
 from rbdtui.plan.recipes.recipe import Recipe as Recipe
 from rbdtui.plan.recipes.recipe import Request as Request
 
 RECIPES: Final[tuple[Recipe, ...]] = (
     repair.RECIPE, undo_repair.RECIPE, snapshot.RECIPE, restore.RECIPE, remove.RECIPE, renew.RECIPE,
-    reboot.RECIPE, failover.RECIPE,
+    reboot.RECIPE, failover.RECIPE, convert.RECIPE,
 )  # fmt: skip
 
 

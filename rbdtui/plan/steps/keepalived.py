@@ -105,7 +105,7 @@ def configuration(context: StepContext, node_name: str, phase: Phase) -> Configu
         "priority": str(vip_priority(spec, node)),
         "vip": str(spec.gateway.vip),
         "password": SecretRef(VRRP_SECRET),
-        "unicast": _unicast(spec, node),
+        "unicast": unicast_lines(spec, node),
         "check": check if checked else "",
         "track": f"    track_script {{\n        {tracked}\n    }}\n" if checked else "",
     }
@@ -151,7 +151,8 @@ def check_name(check: Content) -> str:
     return f"rbdtui_{digest_of([check, CHECK_FILE])[:12]}"
 
 
-def _unicast(spec: ClusterSpec, node: Node) -> str:
+def unicast_lines(spec: ClusterSpec, node: Node) -> str:
+    """The other gateways by their addresses, where adverts are not sent to a group; empty otherwise."""
     peers = "".join(f"        {spec.vrrp_address(other)}\n" for other in spec.vip_nodes if other.name != node.name)
     if not spec.gateway.unicast or not peers:
         return ""

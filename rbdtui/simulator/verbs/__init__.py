@@ -6,6 +6,7 @@ from rbdtui.simulator.call import Verbs
 from rbdtui.simulator.verbs import (
     audit,
     certificates,
+    conversion,
     drill,
     facts,
     files,
@@ -23,6 +24,7 @@ from rbdtui.simulator.verbs import (
 VERBS: Verbs = {
     **audit.VERBS,
     **certificates.VERBS,
+    **conversion.VERBS,
     **drill.VERBS,
     **facts.VERBS,
     **files.VERBS,

@@ -18,6 +18,8 @@ async def audit_facts(call: Call) -> int:
     host = call.machine.old_rainbond
     if not isinstance(host, OldHost):
         return call.fail("no Rainbond 3.6 is simulated here")
+    if host.site is not None:
+        host.site.look(host.server.name)
     asked = _NAMES.findall(call.text)
     names = tuple(max(asked, key=len, default="").split())
     outputs = {name: Output(0, text) for name, text in host.command_outputs(names).items()}
