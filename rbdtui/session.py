@@ -106,7 +106,7 @@ class Session:
         return session
 
     def refuse_audit_only(self) -> None:
-        """Raise `SiteError` for a site that this version compares and does not convert."""
+        """Raise `SiteError` for a site that is compared and converted, and on which nothing is installed."""
         if self.loaded.spec is not None and self.spec.profile.audit_only:
             raise SiteError(T("audit.only", profile=self.spec.profile.name, site=as_typed(self.site.path)))
 

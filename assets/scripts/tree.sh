@@ -3,6 +3,7 @@
 #   pack PATH              writes a tar archive of what is in it to standard output
 #   put PATH BACKUP_DIR    takes an archive from standard input, and exchanges the directory for it at once; the old one
 #                          is kept as BACKUP_DIR/PATH, the first time only
+#   back PATH BACKUP_DIR   puts the kept one back; where none was kept, the directory is removed
 # Exit codes: 0 done; 2 no such directory; 3 what arrived is no archive; 64 unknown action.
 # shellcheck shell=sh
 set -eu
@@ -25,6 +26,10 @@ put)
 		if [ -e "$backup$path" ]; then rm -rf -- "$path"; else mv -- "$path" "$backup$path"; fi
 	fi
 	mv -T -- "$new" "$path"
+	;;
+back)
+	rm -rf -- "$path"
+	[ ! -e "$3$path" ] || mv -T -- "$3$path" "$path"
 	;;
 *) exit 64 ;;
 esac

@@ -58,6 +58,8 @@ class OldSite:
     """What a container was started with, by server and name."""
     resolvers: dict[str, str] = field(default_factory=dict)
     """What a running kubelet gives to containers."""
+    refuses: set[tuple[str, str, str]] = field(default_factory=set)
+    """Server, script and action that are refused the next time."""
     spoils: bool = False
     """Whether the volume does not keep what it is given."""
 

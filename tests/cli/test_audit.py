@@ -126,7 +126,9 @@ def test_no_secret_of_a_file_is_told(old: OldSite) -> None:
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_what_installs_or_asks_what_was_installed_refuses(old: OldSite, language: str) -> None:
-    sentence = {"en": "audits a site of rainbond-3.6 and does not convert it", "zh": "只审计 rainbond-3.6"}[language]
+    sentence = {"en": "Nothing is installed on a site of rainbond-3.6", "zh": "rainbond-3.6 的站点不会安装任何内容"}[
+        language
+    ]
     for words in REFUSE:
         said = old.say(*words, language=language).check(Exit.USAGE)
         assert sentence in said.err, words

@@ -25,7 +25,7 @@ from tests.screens.terminal import Terminal, terminal
 from tests.spec.samples import in_part
 
 VERBS = (
-    "init", "trust", "secret", "check", "audit", "plan", "run",
+    "init", "trust", "secret", "check", "audit", "convert", "plan", "run",
     "attach", "pause", "resume", "retry", "stop", "health", "bundle",
     "demo", "drill", "reset", "completion", "schema", "runs", "logs", "kubeconfig", "version", "import",
     "export", "report", "support-bundle", "repair", "snapshot", "snapshots", "restore", "remove", "certs", "renew",

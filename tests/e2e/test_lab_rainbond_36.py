@@ -1,4 +1,4 @@
-"""A look-alike of a Rainbond 3.6 on real hosts: audited, converted by hand by its page, audited again, lost in turn.
+"""A look-alike of a Rainbond 3.6 on real hosts: audited, converted by `convert`, audited again, lost in turn.
 
 Its files are those of the installer; rbd-lb is a real nginx with the installer's rules, GlusterFS and keepalived are
 the real ones of Debian. Docker, dc-compose and what is behind them are stand-ins that listen where the real ones do.
@@ -13,16 +13,16 @@ import shlex
 import subprocess
 import sys
 import tarfile
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from rbdtui.audit.facts import DYNAMICS, KUBECONFIG, LB_DEFAULT
-from rbdtui.audit.rows.entrance import COMPOSE
+from rbdtui.audit.facts import DYNAMICS, ENVIRONMENT, LB_DEFAULT
 from rbdtui.audit.target import Target, target_of
-from rbdtui.simulator.rainbond_3_6 import after, before
+from rbdtui.simulator.rainbond_3_6 import before
 from rbdtui.spec.loader import parse_spec
 from tests.lab import Lab
 from tests.lab.packages import host_packages
@@ -46,28 +46,67 @@ DOCKER = r"""#!/bin/sh
 case $1 in
 ps)
   for file in /run/stand-in/*; do
-    [ ! -e "$file" ] || echo "${file##*/}|$(cat "$file")|Up 2 minutes"
+    [ ! -e "$file" ] || echo "${file##*/}|$(head -n 1 "$file")|Up 2 minutes"
   done ;;
+inspect)
+  shift
+  case $1 in
+  --type=image) [ ! -e "/var/lib/stand-in-lacks/${2##*/}" ] ;;
+  --format) file=/run/stand-in/$3; [ -e "$file" ] || exit 1; sed -n 2p "$file" ;;
+  *) [ -e "/run/stand-in/$1" ] ;;
+  esac ;;
+rm) shift 2; for name; do systemctl stop "$name" 2>/dev/null; rm -f "/run/stand-in/$name"; done ;;
+pull) curl -sfk -o /dev/null -m 5 https://goodrain.me/v2/ ;;
 exec)
   case $* in
   *UPDATE*) address=$(echo "$*" | sed "s/.*tcpdomain='\([0-9.]*\)'.*/\1/")
-    printf 'rainbond\t%s\tws://%s:6060\tapps.lan\n' "$address" "$address" >/var/lib/stand-in-region ;;
+    awk -v to="$address" 'BEGIN { FS = OFS = "\t" } { $2 = to; print }' /var/lib/stand-in-region >/run/region
+    cat /run/region >/var/lib/stand-in-region ;;
   *SELECT*) cat /var/lib/stand-in-region ;;
   esac ;;
 esac
 """
 DC_COMPOSE = r"""#!/bin/sh
-# up -d: what the files have runs, and what they do not have any more is stopped.
+# As docker-compose with all files: `up -d [--remove-orphans] [NAME...]`, `stop NAME...`, `restart NAME...`.
 mkdir -p /run/stand-in
-wanted=$(sed -n 's/^  \(rbd-[a-z-]*\):.*/\1/p' /opt/rainbond/compose/*.yaml)
+action=$1
+shift
+orphans= names=
+for word; do
+  case $word in
+  -d) ;;
+  --remove-orphans) orphans=yes ;;
+  *) names="$names $word" ;;
+  esac
+done
+there=$(sed -n 's/^  \(rbd-[a-z-]*\):.*/\1/p' /opt/rainbond/compose/*.yaml)
+stop() { [ ! -e "/etc/systemd/system/$1.service" ] || systemctl stop "$1"; rm -f "/run/stand-in/$1"; }
+# The words of a command that is a list, as docker keeps them.
+command_of() {
+  cat /opt/rainbond/compose/*.yaml | awk -v name="  $1:" '
+    /^  [a-z]/ { own = ($0 == name); inside = 0 }
+    own && /^    command:/ { inside = 1; next }
+    own && inside && /^    ?- / { sub(/^ *- */, ""); gsub(/"/, ""); list = list sep "\"" $0 "\""; sep = ","; next }
+    own && /^    [a-z]/ { inside = 0 }
+    END { print "[" list "]" }'
+}
+for name in ${names:-$there}; do
+  case " $(echo $there) " in *" $name "*) ;; *) echo "ERROR: No such service: $name" >&2; exit 1 ;; esac
+  case $action in
+  stop) stop "$name" ;;
+  up | restart)
+    new="rainbond/$name:3.6
+$(command_of "$name")"
+    if [ "$action" = restart ] || [ "$new" != "$(cat "/run/stand-in/$name" 2>/dev/null)" ]; then
+      [ ! -e "/etc/systemd/system/$name.service" ] || systemctl restart "$name" || exit 1
+      echo "$new" >"/run/stand-in/$name"
+    fi ;;
+  esac
+done
+[ -n "$orphans" ] || exit 0
 for file in /run/stand-in/*; do
   [ -e "$file" ] || continue
-  name=${file##*/}
-  case " $(echo $wanted) " in *" $name "*) ;; *) systemctl stop "$name" 2>/dev/null; rm -f "$file" ;; esac
-done
-for name in $wanted; do
-  [ ! -e "/etc/systemd/system/$name.service" ] || systemctl restart "$name" || exit 1
-  echo "rainbond/$name:3.6" >"/run/stand-in/$name"
+  case " $(echo $there) " in *" ${file##*/} "*) ;; *) stop "${file##*/}" ;; esac
 done
 """
 LISTEN = (
@@ -118,7 +157,11 @@ NOT_OF_THIS_LAB = {"C7", "C42"}
 
 
 def service(command: str) -> str:
-    return f"[Service]\nExecStart={command}\nKillMode=control-group\n[Install]\nWantedBy=multi-user.target\n"
+    environment = f"EnvironmentFile=-{ENVIRONMENT}"
+    return (
+        f"[Service]\n{environment}\nExecStart={command}\nKillMode=control-group\n"
+        "[Install]\nWantedBy=multi-user.target\n"
+    )
 
 
 class OldSite:
@@ -134,6 +177,8 @@ class OldSite:
         self.rbdtui("init", str(self.path))
         (self.path / "cluster.yaml").write_text(text)
         (self.path / "known_hosts").write_text("".join(self._keys()))
+        (self.path / "passphrase").write_text("correct horse\n")
+        (self.path / "passphrase").chmod(0o600)
 
     def _keys(self) -> Iterator[str]:
         for name, host in HOSTS.items():
@@ -142,9 +187,9 @@ class OldSite:
                 yield f"{name} {key}\n"
                 yield f"{address} {key}\n"
 
-    def rbdtui(self, *words: str) -> subprocess.CompletedProcess[str]:
+    def rbdtui(self, *words: str, timeout_s: float = 300) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            [sys.executable, "-m", "rbdtui", *words], capture_output=True, text=True, timeout=300, check=False,
+            [sys.executable, "-m", "rbdtui", *words], capture_output=True, text=True, timeout=timeout_s, check=False,
             env={**os.environ, "LC_ALL": "C"},
         )  # fmt: skip
 
@@ -180,6 +225,14 @@ class OldSite:
             self.lab.ssh(host, f"export DEBIAN_FRONTEND=noninteractive; {passes}", timeout_s=500)
             self.lab.ssh(host, "systemctl disable --now nginx glusterd; rm -rf /root/debs", check=False)
 
+    def convert(self, *groups: str) -> subprocess.CompletedProcess[str]:
+        """Carry out these groups, or all."""
+        words = [word for group in groups for word in ("--group", group)]
+        return self.rbdtui(
+            "convert", str(self.path), "--yes", *words, "--passphrase-file", str(self.path / "passphrase"),
+            timeout_s=900,
+        )  # fmt: skip
+
     def answers(self, where: str) -> str:
         """What users of an application get."""
         done = subprocess.run(
@@ -197,9 +250,35 @@ def wait(what: str, ready: Callable[[], bool], limit_s: float = 60.0) -> float:
     return time.monotonic() - began
 
 
+class Asking:
+    """Asks for the application all the time, at the managing server or at the VIP: whoever answers will do."""
+
+    def __init__(self, old: OldSite) -> None:
+        self._old, self._over = old, threading.Event()
+        self._thread = threading.Thread(target=self._ask)
+        self.longest_gap_s = 0.0
+
+    def _ask(self) -> None:
+        last = time.monotonic()
+        while not self._over.is_set():
+            where = (self._old.target.manage.address, self._old.vip)
+            if any(self._old.answers(each) == "an application" for each in where):
+                last = time.monotonic()
+            self.longest_gap_s = max(self.longest_gap_s, time.monotonic() - last)
+            time.sleep(0.2)
+
+    def __enter__(self) -> Asking:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._over.set()
+        self._thread.join(30)
+
+
 @pytest.fixture(scope="module")
 def old(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OldSite]:
-    with Lab("old36", hosts=3, bundle=False, without_keepalived=()) as lab:
+    with Lab("conv", hosts=3, bundle=False, without_keepalived=()) as lab:
         site = OldSite(lab, tmp_path_factory.mktemp("old") / "site")
         site.packages(host_packages("glusterfs-server", "nginx-light", "curl", "openssl", "rsync"))
         for name, host in before(site.target).items():
@@ -224,7 +303,8 @@ def _install(site: OldSite, name: str, files: dict[str, str]) -> None:
     site.put(name, "/etc/nginx/rbd-lb.conf", NGINX)
     units = {"rbd-lb": "/usr/sbin/nginx -c /etc/nginx/rbd-lb.conf -g 'daemon off;'",
              "rbd-dns": "/usr/bin/perl /usr/local/lib/listen.pl 53 8089",
-             "docker": "/bin/sleep infinity", "kubelet": "/bin/sleep infinity"}  # fmt: skip
+             "docker": "/bin/sleep infinity",
+             "kubelet": "/bin/sh -c 'sleep infinity & wait' kubelet --cluster-dns=${DNS_SERVERS}"}  # fmt: skip
     if name == "manage01":
         units |= {
             "rbd-hub": "/usr/bin/perl /usr/local/lib/listen.pl 5000",
@@ -259,46 +339,36 @@ def test_before_it_is_level_1_and_every_row_of_the_page_is_named(old: OldSite) -
     assert old.answers(old.target.manage.address) == "an application"
 
 
-def test_the_page_is_carried_out_by_hand(old: OldSite) -> None:
-    target = old.target
-    first, second = (server.name for server in target.computes)
-    wanted = after(target)
-    for server in target.servers:
-        old.put(server.name, "/etc/hosts", wanted[server.name].files["/etc/hosts"])
-        old.on(server.name, f"systemctl -q enable --now glusterd; mkdir -p {target.brick} /grdata")
-    for other in (second, target.manage.name):
-        old.on(first, f"gluster peer probe {other}")
-    bricks = " ".join(target.bricks)
-    wait("peers", lambda: old.on(first, "gluster peer status").count("(Connected)") == 2)
-    old.on(first, f"gluster --mode=script volume create data replica 3 arbiter 1 {bricks} force")
-    old.on(first, "gluster volume start data")
-    old.on("manage01", "mount -t glusterfs compute01:/data /mnt")
-    old.on("manage01", "rsync -aHAX --numeric-ids --delete /grdata/ /mnt/")
-    assert old.on("manage01", "rsync -aHAXnc --delete --itemize-changes /grdata/ /mnt/; umount /mnt") == ""
-    for server in target.servers:
-        old.on(server.name, r"sed -i '\|[[:space:]]/grdata[[:space:]]|s/^/# /' /etc/fstab")
-        old.on(server.name, f"echo '{target.fstab_line(server)}' >>/etc/fstab; mount /grdata")
-    for name in (first, second):
-        for path in (f"{COMPOSE}/lb.yaml", f"{COMPOSE}/base.yaml", "/opt/rainbond/envs/kubelet.sh", KUBECONFIG):
-            old.put(name, path, wanted[name].files[path])
-        rules = old.on("manage01", f"tar -c -C {DYNAMICS} . | base64")
-        old.lab.ssh(HOSTS[name], f"mkdir -p {DYNAMICS} && base64 -d | tar -x -C {DYNAMICS}", stdin=rules)
-        old.put(name, LB_DEFAULT, PROXY.format(at=target.manage.address))
-        old.on(name, "dc-compose up -d && systemctl restart kubelet")
-        text = wanted[name].files["/etc/keepalived/keepalived.conf"]
-        interface = old.on(name, "ip -o -4 route show to default | sed 's/.* dev \\([^ ]*\\).*/\\1/'").strip()
-        text = text.replace("interface eth0", f"interface {interface}").replace("auth_pass masked", "auth_pass old36")
-        old.put(name, "/etc/keepalived/keepalived.conf", text)
-        old.put(name, "/etc/keepalived/check_rbd_lb.sh",
-                "#!/bin/sh\nexec curl -s -o /dev/null -m 2 http://127.0.0.1:10002/\n", "755")  # fmt: skip
-        old.on(name, "systemctl -q enable keepalived && systemctl restart keepalived")
-    old.on(
-        "manage01", f"sed -i 's|--plugin-opts=urls=[^ ]*|--plugin-opts=urls={target.lb_urls}|' {COMPOSE}/plugin.yaml"
-    )
-    old.on("manage01", f"mv {COMPOSE}/lb.yaml {COMPOSE}/lb.yaml.bak && dc-compose up -d --remove-orphans")
-    old.on("manage01", f"docker exec rbd-db mysql -e \"UPDATE console.region_info SET tcpdomain='{target.vip}'\"")
-    wait("the VIP", lambda: old.answers(target.vip) == "an application")
-    assert old.on(second, "cat /grdata/tenant/.data").strip() == "of-a-tenant", "written on one, read on another"
+def test_a_dry_run_changes_nothing_and_shows_every_file(old: OldSite) -> None:
+    said = old.rbdtui("convert", str(old.path), "--dry-run")
+    assert said.returncode == 0, said.stderr
+    for shown in ("+DNS_SERVERS=", "gluster --mode=script volume create data replica 3 arbiter 1", "lb.yaml.bak"):
+        assert shown in said.stdout
+    assert old.audit()["level"] == {"now": 1, "certain": True, "after": 2}
+
+
+def test_who_uses_the_shared_data_is_named_and_nothing_moves(old: OldSite) -> None:
+    """On the managing server a program that is none of the platform's keeps a file of it open."""
+    old.on("manage01", "systemd-run --quiet --unit=user-of-grdata sh -c 'exec sleep 600 </grdata/tenant/.data'")
+    said = old.convert("volume", "data")
+    assert said.returncode != 0, said.stdout + said.stderr
+    assert "use /grdata" in said.stdout + said.stderr
+    assert "sleep" in said.stdout + said.stderr
+    assert len(old.on("manage01", "docker ps").splitlines()) == 11, "the platform's own containers run again"
+    assert "glusterfs" not in old.on("manage01", "cat /proc/mounts /etc/fstab")
+    old.on("manage01", "systemctl stop user-of-grdata")
+
+
+def test_it_is_converted_while_an_application_answers(old: OldSite) -> None:
+    manage = old.target.manage.address
+    with Asking(old) as asking:
+        said = old.convert()
+    assert said.returncode == 0, said.stdout + said.stderr
+    assert asking.longest_gap_s < 5, "through the managing server until it leaves, then through the VIP"
+    wait("the VIP", lambda: old.answers(old.vip) == "an application")
+    assert old.answers(manage) == "", "rbd-lb has left it"
+    assert old.on("compute02", "cat /grdata/tenant/.data").strip() == "of-a-tenant", "written on one, read on another"
+    assert "nothing to do" in old.convert().stdout
 
 
 def test_afterwards_it_is_level_2_and_nothing_is_left_to_do_but_what_the_lab_has_not(old: OldSite) -> None:

@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 
 from rbdtui.audit.audit import Level
+from rbdtui.errors import StepError
 from rbdtui.plan.step import Step
+from rbdtui.transport.base import TransportError
 from tests.plan.old import Old, old_site
 from tests.plan.support import carry_out
 from tests.plan.walk import walk
@@ -28,3 +30,141 @@ async def test_all_groups_reach_level_2_and_then_nothing_is_left_to_do(tmp_path:
         for step in old.plan().steps:
             pending = await step.pending(old.context)
             assert pending.is_done, (step.id, [str(change.title) for change in pending.changes])
+
+
+async def test_the_site_works_after_every_single_step(tmp_path: Path) -> None:
+    """A power cut of this machine between two steps: as before or as afterwards, and another run does what is left."""
+    async with old_site(tmp_path, "replica-2") as old:
+        for step in old.plan().steps:
+            if not (await step.pending(old.context)).is_done:
+                await carry_out(step, old.context)
+            assert old.broken() == [], step.id
+        assert (await old.audit()).now == Level(2)
+
+
+Refusal = tuple[str, str, str]
+FAILS: dict[str, tuple[str, Refusal]] = {
+    "convert-data": ("convert_not_mounted", ("compute02", "grdata", "mount")),
+    "convert-entrance@compute02": ("convert_refused", ("compute02", "old-compose", "up")),
+    "convert-tcpdomain@manage01": ("convert_refused", ("manage01", "old-compose", "region")),
+    "convert-urls@manage01": ("convert_refused", ("manage01", "old-compose", "up")),
+    "convert-leave@manage01": ("convert_refused", ("manage01", "old-compose", "all")),
+}
+SCRIPTS = {
+    "convert-names@compute01": ("compute01", "file-write", 1),
+    "convert-keepalived@compute01": ("compute01", "keepalived-test", 3),
+    "convert-keepalived@compute02": ("compute02", "unit-action", 3),
+    "convert-hosts@manage01": ("manage01", "file-write", 1),
+    "convert-resolvers@compute01": ("compute01", "unit-action", 3),
+}
+
+
+def shape(old: Old) -> object:
+    """All that a step may change: files, containers with their words, mounts, the row of the database."""
+    site = old.site
+    hosts = {
+        name: (sorted(host.containers), sorted(line for line in host.mounts if "/grdata" in line), host.region)
+        for name, host in site.hosts.items()
+    }
+    words = {key: words for key, words in site.commands.items() if key[1] in site.hosts[key[0]].containers}
+    return old.files(), hosts, words, site.resolvers
+
+
+async def failing(old: Old, step: Step) -> str:
+    """Have a step fail, whatever it is done with; the code of the error."""
+    before = shape(old)
+    if step.id in FAILS:
+        old.site.refuses.add(FAILS[step.id][1])
+    else:
+        node, script, status = SCRIPTS[step.id]
+        old.site.machines[node].failures.append((script, status, "Input/output error"))
+    with pytest.raises((StepError, TransportError)) as error:
+        await carry_out(step, old.context)
+    assert shape(old) == before, step.id
+    assert old.broken() == [], step.id
+    return error.value.code
+
+
+async def test_a_step_that_fails_takes_back_what_it_has_changed(tmp_path: Path) -> None:
+    async with old_site(tmp_path) as old:
+        failed = set()
+        for step in old.plan().steps:
+            if step.id in FAILS or step.id in SCRIPTS:
+                code = await failing(old, step)
+                assert code == FAILS.get(step.id, (code,))[0], step.id
+                failed.add(step.id)
+            if not (await step.pending(old.context)).is_done:
+                await carry_out(step, old.context)
+        assert failed == {*FAILS, *SCRIPTS}
+        assert (await old.audit()).now == Level(2), "all the same, in the end"
+
+
+async def refused(old: Old, name: str, *groups: str) -> str:
+    """Go as far as a step, which refuses; the code of the error. The site works."""
+    for step in old.plan(*groups).steps:
+        if step.name == name:
+            with pytest.raises(StepError) as error:
+                await carry_out(step, old.context)
+            assert old.broken() == []
+            return error.value.code
+        if not (await step.pending(old.context)).is_done:
+            await carry_out(step, old.context)
+    raise AssertionError(name)
+
+
+async def test_applications_that_use_the_shared_data_are_named_and_nothing_moves(tmp_path: Path) -> None:
+    async with old_site(tmp_path) as old:
+        old.site.busy["compute02"] = ["4711 java"]
+        assert await refused(old, "convert-data") == "convert_busy"
+        assert not any("glusterfs" in line for host in old.site.hosts.values() for line in host.mounts)
+        old.site.busy = {"manage01": ["815 rsync"]}
+        assert await refused(old, "convert-data") == "convert_busy"
+        old.site.busy = {}
+        await walk(old.plan(), old.context)
+        assert (await old.audit()).now == Level(2)
+
+
+async def test_a_copy_that_differs_is_not_moved_to(tmp_path: Path) -> None:
+    async with old_site(tmp_path) as old:
+        for step in old.plan("volume").steps:
+            await carry_out(step, old.context)
+        old.site.spoils = True
+        assert await refused(old, "convert-data", "data") == "convert_copy_differs"
+
+
+@pytest.mark.parametrize("line", ["ceph:/ /grdata ceph rw", "10.9.9.9:/export /grdata nfs4 rw"])
+async def test_shared_data_on_something_else_stays_there(tmp_path: Path, line: str) -> None:
+    async with old_site(tmp_path) as old:
+        old.site.hosts["compute01"].mounts = [line]
+        assert await refused(old, "convert-copy", "data") == "convert_grdata_other"
+
+
+async def test_what_takes_an_operators_hand_is_told_before_anything_is_changed(tmp_path: Path) -> None:
+    async with old_site(tmp_path) as old:
+        steps = {step.id: step for step in old.plan().steps}
+        before = shape(old)
+        cases = (
+            (
+                "convert-glusterd@compute01",
+                "convert_no_program",
+                lambda: old.site.hosts["compute01"].programs.discard("glusterd"),
+            ),
+            ("convert-entrance@compute01", "convert_no_image", lambda: old.site.lacks.add("rainbond/rbd-lb:3.6")),
+            ("convert-entrance@compute02", "convert_port_taken", lambda: old.site.machines["compute02"].old_rainbond),
+        )
+        for step_id, code, change in cases[:2]:
+            change()
+            with pytest.raises(StepError) as error:
+                await steps[step_id].pending(old.context)
+            assert error.value.code == code
+        assert shape(old) == before
+
+
+async def test_from_3_7_on_there_is_no_rbd_dns_on_compute_nodes(tmp_path: Path) -> None:
+    async with old_site(tmp_path) as old:
+        names = {step.id for step in old.plan(version="3.7").steps}
+        assert "convert-resolvers@compute01" not in names
+        assert "convert-resolvers@compute01" in {step.id for step in old.plan(version="3.6").steps}
+        (entrance,) = (step for step in old.plan(version="3.7").steps if step.id == "convert-entrance@compute01")
+        titles = [str(change.title) for change in (await entrance.pending(old.context)).changes]
+        assert not any("dns" in title or "base.yaml" in title for title in titles), titles

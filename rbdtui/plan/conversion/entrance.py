@@ -22,7 +22,7 @@ from rbdtui.plan.conversion import edits
 from rbdtui.plan.conversion.looking import do, look, need_programs, target
 from rbdtui.plan.conversion.resources import Container, CopiedTree, edited, text_of
 from rbdtui.plan.conversion.step import ConvertStep
-from rbdtui.plan.resources.base import Looked, Resource
+from rbdtui.plan.resources.base import Looked, Resource, Target
 from rbdtui.plan.resources.files import ManagedFile
 from rbdtui.plan.step import Pending, StepContext
 from rbdtui.plan.waiting import wait_for
@@ -131,11 +131,15 @@ class EntranceThere(ConvertStep):
         await wait_for(lambda: _silent(context, self.node), limit_s=_ANSWERS_S, every_s=_LOOK_EVERY_S)
 
     async def restore(self, context: StepContext, pending: Pending[tuple[Looked, ...]]) -> None:
-        """Containers that did not run before are taken away."""
-        begun = [each.resource.name for each in pending.seen if isinstance(each.resource, Container)
-                 and not each.pending.seen]  # fmt: skip
-        if begun:
-            await do(context.hosts[self.node], "old-compose", "drop", *begun)
+        """Containers that did not run before are taken away, and directories that were copied are as they were."""
+        host = context.hosts[self.node]
+        changed = [each for each in pending.seen if not each.pending.is_done]
+        if begun := [each.resource.name for each in changed
+                     if isinstance(each.resource, Container) and not each.pending.seen]:  # fmt: skip
+            await do(host, "old-compose", "drop", *begun)
+        for each in changed:
+            if isinstance(each.resource, CopiedTree):
+                await do(host, "tree", "back", each.resource.path, Target.of(context, self.node).backup_dir)
 
 
 def _rules(host: SeenHost) -> dict[str, str] | None:

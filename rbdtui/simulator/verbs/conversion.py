@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import posixpath
 import tarfile
 from collections.abc import Callable, Iterable
 
@@ -24,6 +25,9 @@ def _refusing(work: Callable[[Call, OldSite, str], Iterable[str]]) -> Verb:
     async def verb(call: Call) -> int:
         try:
             site, name = _site(call)
+            if (asked := (name, call.script, call.args[0])) in site.refuses:
+                site.refuses.remove(asked)
+                raise OldError(f"{call.script} {call.args[0]}: Input/output error")
             for line in work(call, site, name):
                 call.line(line)
         except OldError as error:
@@ -117,7 +121,7 @@ def _compose(call: Call, site: OldSite, name: str) -> Iterable[str]:
 
 
 async def tree(call: Call) -> int:
-    """``tree pack PATH``, ``tree put PATH BACKUP_DIR``."""
+    """``tree pack PATH``, ``tree put|back PATH BACKUP_DIR``."""
     action, path = call.args[:2]
     files = call.machine.files
     if action == "pack":
@@ -133,6 +137,15 @@ async def tree(call: Call) -> int:
                     archive.addfile(info, io.BytesIO(bytes(entry.content)))
         call.out(packed.getvalue())
         return 0
+    kept = f"{call.args[2]}{path}"
+    if action == "back":
+        files.remove(path)
+        if files.exists(kept):
+            files.rename(kept, path)
+        return 0
+    if files.exists(path) and not files.exists(kept):
+        files.mkdir(posixpath.dirname(kept))
+        files.rename(path, kept)
     with tarfile.open(fileobj=io.BytesIO(await call.payload())) as archive:
         found = {member.name: (archive.extractfile(member), member.mode) for member in archive if member.isfile()}
         files.remove(path)
