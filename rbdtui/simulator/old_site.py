@@ -54,6 +54,8 @@ class OldSite:
     """Processes that use /grdata, by server."""
     lacks: set[str] = field(default_factory=set)
     """Images that are nowhere."""
+    taken: dict[str, set[int]] = field(default_factory=dict)
+    """Ports on which something of the server's own waits."""
     commands: dict[tuple[str, str], list[str]] = field(default_factory=dict)
     """What a container was started with, by server and name."""
     resolvers: dict[str, str] = field(default_factory=dict)
@@ -76,7 +78,7 @@ class OldSite:
             if machine.unit_file(f"{unit}.service") is not None:
                 active = machine.systemd.unit(unit).active.value
                 host.units[unit] = (active, unit_file_state(machine, f"{unit}.service"))
-        host.ports = set(_BASE_PORTS[name == self.target.manage.name])
+        host.ports = _BASE_PORTS[name == self.target.manage.name] | self.taken.get(name, set())
         host.ports |= {port for container in host.containers for port in _PORTS.get(container, ())}
         host.ports |= {24007} if host.units.get("glusterd", ("", ""))[0] == "active" else set()
         host.web = {f"{each.name}/{what}": status for each in self.target.computes

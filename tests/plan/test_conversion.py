@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from rbdtui.audit.audit import Level
+from rbdtui.audit.facts import ENVIRONMENT, KEEPALIVED, LB_DEFAULT
+from rbdtui.audit.rows.entrance import COMPOSE
 from rbdtui.errors import StepError
 from rbdtui.plan.step import Step
 from rbdtui.transport.base import TransportError
@@ -70,6 +73,11 @@ def shape(old: Old) -> object:
     return old.files(), hosts, words, site.resolvers
 
 
+def code_of(error: BaseException) -> str:
+    assert isinstance(error, StepError | TransportError)
+    return error.code
+
+
 async def failing(old: Old, step: Step) -> str:
     """Have a step fail, whatever it is done with; the code of the error."""
     before = shape(old)
@@ -82,7 +90,7 @@ async def failing(old: Old, step: Step) -> str:
         await carry_out(step, old.context)
     assert shape(old) == before, step.id
     assert old.broken() == [], step.id
-    return error.value.code
+    return code_of(error.value)
 
 
 async def test_a_step_that_fails_takes_back_what_it_has_changed(tmp_path: Path) -> None:
@@ -139,24 +147,79 @@ async def test_shared_data_on_something_else_stays_there(tmp_path: Path, line: s
         assert await refused(old, "convert-copy", "data") == "convert_grdata_other"
 
 
-async def test_what_takes_an_operators_hand_is_told_before_anything_is_changed(tmp_path: Path) -> None:
+def put(old: Old, node: str, path: str, there: str, instead: str) -> None:
+    files = old.site.machines[node].files
+    text = files.text(path)
+    assert there in text, text
+    files.put(path, text.replace(there, instead, 1))
+
+
+def no_glusterd(old: Old) -> None:
+    old.site.hosts["compute01"].programs.discard("glusterd")
+
+
+def no_image(old: Old) -> None:
+    old.site.lacks.add("rainbond/rbd-dns:3.6")
+
+
+def port_taken(old: Old) -> None:
+    old.site.taken["compute01"] = {53}
+
+
+def shared_file(old: Old) -> None:
+    put(old, "manage01", f"{COMPOSE}/lb.yaml", "services:\n", "services:\n  own:\n    image: own:1\n")
+
+
+def two_upstreams(old: Old) -> None:
+    put(old, "manage01", LB_DEFAULT, "127.0.0.1:5000;", "127.0.0.1:5000;\n    server 10.9.9.9:5000;")
+
+
+def other_router(old: Old) -> None:
+    text = "vrrp_instance OWN {\n  virtual_ipaddress {\n    10.9.9.9/24\n  }\n}\n"
+    old.site.machines["compute01"].files.put(KEEPALIVED, text)
+
+
+def pasted_identity(old: Old) -> None:
+    put(old, "compute01", ENVIRONMENT, "HOST_IP=127.77.0.12", "HOST_IP=10.211.55.5")
+
+
+def no_entrance(old: Old) -> None:
+    put(old, "manage01", f"{COMPOSE}/plugin.yaml", "  rbd-entrance:", "  rbd-entry:")
+
+
+def no_option(old: Old) -> None:
+    put(old, "manage01", f"{COMPOSE}/plugin.yaml", "--plugin-opts=", "--plugins=")
+
+
+def two_regions(old: Old) -> None:
+    old.site.hosts["manage01"].region *= 2
+
+
+@pytest.mark.parametrize(
+    ("change", "step", "code"),
+    [
+        (no_glusterd, "convert-glusterd@compute01", "convert_no_program"),
+        (no_image, "convert-entrance@compute01", "convert_no_image"),
+        (port_taken, "convert-entrance@compute01", "convert_port_taken"),
+        (shared_file, "convert-entrance@compute01", "convert_shared_file"),
+        (two_upstreams, "convert-entrance@compute01", "convert_not_edited"),
+        (other_router, "convert-keepalived@compute01", "convert_other_router"),
+        (pasted_identity, "convert-resolvers@compute01", "convert_not_edited"),
+        (no_entrance, "convert-urls@manage01", "convert_no_service"),
+        (no_option, "convert-urls@manage01", "convert_not_edited"),
+        (two_regions, "convert-tcpdomain@manage01", "convert_region"),
+    ],
+    ids=lambda each: each.__name__ if callable(each) else None,
+)
+async def test_what_was_changed_by_hand_or_is_missing_is_told_and_not_guessed(
+    tmp_path: Path, change: Callable[[Old], None], step: str, code: str
+) -> None:
     async with old_site(tmp_path) as old:
-        steps = {step.id: step for step in old.plan().steps}
+        change(old)
         before = shape(old)
-        cases = (
-            (
-                "convert-glusterd@compute01",
-                "convert_no_program",
-                lambda: old.site.hosts["compute01"].programs.discard("glusterd"),
-            ),
-            ("convert-entrance@compute01", "convert_no_image", lambda: old.site.lacks.add("rainbond/rbd-lb:3.6")),
-            ("convert-entrance@compute02", "convert_port_taken", lambda: old.site.machines["compute02"].old_rainbond),
-        )
-        for step_id, code, change in cases[:2]:
-            change()
-            with pytest.raises(StepError) as error:
-                await steps[step_id].pending(old.context)
-            assert error.value.code == code
+        with pytest.raises(StepError) as error:
+            await old.plan().step(step).pending(old.context)
+        assert error.value.code == code
         assert shape(old) == before
 
 
