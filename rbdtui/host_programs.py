@@ -14,6 +14,9 @@ KEEPALIVED: Final = "keepalived"
 HAPROXY: Final = "haproxy"
 MYSQL_SERVER: Final = "mysqld"
 MYSQL_DUMP: Final = "mysqldump"
+RSYNC: Final = "rsync"
+INOTIFY: Final = "inotifywait"
+"""What tells that something in a directory has changed."""
 PACKAGES: Final[Mapping[str, tuple[str, ...]]] = {
     KEEPALIVED: (KEEPALIVED,),
     HAPROXY: (HAPROXY,),
@@ -21,6 +24,8 @@ PACKAGES: Final[Mapping[str, tuple[str, ...]]] = {
     NFS_SERVER: ("nfs-kernel-server", "nfs-utils"),
     MYSQL_SERVER: ("mysql-server", "mysql-community-server"),
     MYSQL_DUMP: ("mysql-client", "mysql-community-client", "mysql-8", "mariadb-client"),
+    RSYNC: ("rsync",),
+    INOTIFY: ("inotify-tools",),
 }
 """By program, how the name of a package begins that brings it."""
 
@@ -34,6 +39,9 @@ def host_programs(spec: ClusterSpec, node: Node) -> list[str]:
         wanted.append(CLIENT)
     if node is spec.nfs_node:
         wanted.append(NFS_SERVER)
+    if spec.nfs_copy_node is not None and node in (spec.nfs_node, spec.nfs_copy_node):
+        # Either may become the other.
+        wanted += [RSYNC, INOTIFY]
     if node in (spec.mysql_pair or ()):
         wanted += [MYSQL_SERVER, MYSQL_DUMP]
     return wanted

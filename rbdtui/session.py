@@ -44,6 +44,7 @@ from rbdtui.plan.steps.claim import cluster_id
 from rbdtui.probes.history import HealthHistory
 from rbdtui.probes.monitor import HealthMonitor
 from rbdtui.site import Site, SiteError
+from rbdtui.spec import nfs_copy
 from rbdtui.spec.acknowledged import weighed
 from rbdtui.spec.loader import LoadedSpec, load_spec
 from rbdtui.spec.model import ClusterSpec
@@ -166,6 +167,8 @@ class Session:
         own = dict(_OWN_SECRETS)
         if self.spec.mysql_pair is not None:
             own |= dict.fromkeys(SECRETS, generate_replication_password)
+        if self.spec.nfs_copy_node is not None:
+            own[nfs_copy.SECRET] = generate_token
         for name, generate in own.items():
             if name not in vault:
                 vault.set(name, generate())

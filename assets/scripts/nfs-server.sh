@@ -1,7 +1,9 @@
 # Says how this host stands towards a directory that its NFS server gives to others, or makes it do so.
 # Arguments: ACTION ARGS...
 #   look PATH      changes nothing. Output, parted by tabs:
-#                    path KIND COUNT          KIND: absent, directory, link, other; COUNT: entries in it, lost+found not counted
+#                    path KIND COUNT          KIND: absent, directory, link, other; COUNT: entries in it, but for lost+found
+#                                             and the mark
+#                    mark ROLE SITE           what the mark in it says: source or copy, and for which site
 #                    space TYPE KIB FREE_KIB MOUNT   of the file system that has it or will have it
 #                    unit STATE               systemd's ActiveState of nfs-server; absent: there is no such unit
 #                    table FILE LINE          each line of the tables of exports
@@ -19,11 +21,16 @@ look() {
 		kind="link"
 	elif [ -d "$path" ]; then
 		kind=directory
-		count=$(find "$path/" -mindepth 1 -maxdepth 1 ! -name lost+found 2>/dev/null | wc -l)
+		count=$(find "$path/" -mindepth 1 -maxdepth 1 ! -name lost+found ! -name .rbdtui-nfs 2>/dev/null | wc -l)
 	elif [ -e "$path" ]; then
 		kind=other
 	fi
 	printf 'path\t%s\t%s\n' "$kind" "$((count))"
+	mark=$path/.rbdtui-nfs
+	if [ -f "$mark" ]; then
+		printf 'mark\t%s\t%s\n' "$(sed -n 's/^role //p' "$mark" | head -n 1)" \
+			"$(sed -n 's/^# Written by rbdtui for site \([^;]*\);.*/\1/p' "$mark" | head -n 1)"
+	fi
 	near=$path
 	while [ ! -d "$near" ]; do
 		near=${near%/*}

@@ -2,13 +2,14 @@
 # Arguments: ACTION ARGS...
 #   look VIP SIZES   changes nothing; VIP may be "", SIZES is "sizes" or "". Output: lines "KIND<TAB>WHAT<TAB>MORE":
 #                    job, unit, process, mount, link, rules, address, keepalived, haproxy, nfs-server (WHAT: the
-#                    directory that ours gives away), mysql (WHAT: its unit), file (MORE: the site that it was written
+#                    directory that ours gives away), nfs-copy (WHAT: a unit of the copy), mysql (WHAT: its unit), file (MORE: the site that it was written
 #                    for), path and data (MORE: KiB, or ""), state; "stays": what is left to others; "hosts-before": where
 #                    the hosts file lies as it was before rbdtui.
 #   jobs UNIT...     stops transient units of rbdtui
 #   keepalived       stops keepalived and keeps it from starting at boot
 #   haproxy          the same for HAProxy
 #   nfs-server       gives our directory to nobody any more; stops the NFS server unless it has other exports
+#   nfs-copy         stops what sends or takes the copy of an NFS server's directory; the data stay
 #   mysql            stops the MySQL server that has our settings, and its nightly dump; data and dumps stay
 #   rke2             stops RKE2 and all containers, with RKE2's own script where it is there; then mounts, links, rules
 #   address VIP      takes the address from the interface that holds it
@@ -79,6 +80,7 @@ rules() {
 }
 served() { command -v exportfs >/dev/null && exportfs -s 2>/dev/null | awk -v path="$1" '$1 == path { found = 1 } END { exit !found }'; }
 others_exports() { for table in /etc/exports /etc/exports.d/*.exports; do [ "$table" = $exports ] || sed 's/#.*//' "$table" 2>/dev/null; done | grep -q '[^[:space:]]'; }
+copied() { sed -n -e 's|^\(/[^ ]*\) .*|\1/.rbdtui-nfs|p' -e 's|^path = \(/.*\)|\1/.rbdtui-nfs|p' $exports /etc/rbdtui-rsyncd.conf 2>/dev/null || true; }
 holds() { [ -z "$1" ] || ! command -v ip >/dev/null || ip -o -4 address show to "$1/32" | awk '{ print $4, $2 }'; }
 paths() {
 	for path in /etc/rancher/rke2 /etc/rancher/node $data /run/k3s /run/flannel /run/calico /var/lib/calico \
@@ -126,6 +128,11 @@ look)
 		given=$(sed -n 's/^\(\/[^ ]*\) .*/\1/p' $exports | head -n 1)
 		if served "$given" || systemctl is-active --quiet nfs-server.service 2>/dev/null; then say nfs-server "$given"; fi
 	fi
+	for unit in nfs-push-rbdtui.service nfs-copy-rbdtui.service; do
+		head -n 3 /etc/systemd/system/$unit 2>/dev/null | grep -q "$ours" || continue
+		case $(systemctl is-active $unit 2>/dev/null || true) in active | activating | failed) ;; *) systemctl is-enabled --quiet $unit 2>/dev/null || continue ;; esac
+		say nfs-copy $unit
+	done
 	for config in $mysql; do
 		head -n 3 "$config" 2>/dev/null | grep -q "$ours" || continue
 		for unit in mysql.service mysqld.service; do
@@ -142,7 +149,8 @@ look)
 			;;
 		esac
 	done
-	for file in /etc/keepalived/* /etc/haproxy/* /etc/sysctl.d/* /etc/modules-load.d/* /etc/modprobe.d/* /etc/exports.d/* /etc/nfs.conf.d/* $mysql /etc/mysql/mysql.conf.d/rbdtui-* /etc/my.cnf.d/rbdtui-* /etc/rbdtui-* /usr/local/sbin/rbdtui-* /etc/NetworkManager/conf.d/* /etc/resolv.conf \
+	# The mark comes first: whoever is cut off behind the files that name its place would not find it again.
+	for file in $(copied) /etc/keepalived/* /etc/haproxy/* /etc/sysctl.d/* /etc/modules-load.d/* /etc/modprobe.d/* /etc/exports.d/* /etc/nfs.conf.d/* $mysql /etc/mysql/mysql.conf.d/rbdtui-* /etc/my.cnf.d/rbdtui-* /etc/rbdtui-* /usr/local/sbin/rbdtui-* /etc/NetworkManager/conf.d/* /etc/resolv.conf \
 		/etc/systemd/system/*.d/* /etc/systemd/system/*.service /etc/systemd/system/*.timer /usr/libexec/keepalived/*; do
 		[ -f "$file" ] || continue
 		site=$(head -n 3 -- "$file" 2>/dev/null | sed -n "s/$ours\([^;]*\);.*/\1/p" | head -n 1)
@@ -183,6 +191,14 @@ keepalived | haproxy)
 	try systemctl stop "$action.service"
 	try systemctl --quiet disable "$action.service"
 	systemctl reset-failed "$action.service" 2>/dev/null || true
+	;;
+nfs-copy)
+	for unit in nfs-push-rbdtui.service nfs-copy-rbdtui.service; do
+		[ -f /etc/systemd/system/$unit ] || continue
+		try systemctl stop $unit
+		try systemctl --quiet disable $unit
+		systemctl reset-failed $unit 2>/dev/null || true
+	done
 	;;
 mysql)
 	for unit in mysql-dump-rbdtui.timer mysql.service mysqld.service; do

@@ -67,6 +67,7 @@ NODE_CHECKS: Final[tuple[Callable[[NodeView], Iterable[Finding]], ...]] = (
     software.stale_keepalived,
     software.nfs_client,
     software.nfs_server,
+    software.nfs_copy,
     software.mysql_server,
     software.firewall,
     software.network_managers,

@@ -31,6 +31,7 @@ from rbdtui.plan.steps.kubeconfig import WriteKubeconfig
 from rbdtui.plan.steps.kubeconfig_given import TakeKubeconfig
 from rbdtui.plan.steps.mysql_pair import MysqlReplica, MysqlSource
 from rbdtui.plan.steps.mysql_server import MysqlDump, MysqlServer
+from rbdtui.plan.steps.nfs_copy import NfsCopy, NfsCopyServer
 from rbdtui.plan.steps.nfs_server import NfsServer
 from rbdtui.plan.steps.prepare import HostsFile, PrepareSystem
 from rbdtui.plan.steps.push import PushImages
@@ -84,6 +85,7 @@ def build_plan(spec: ClusterSpec, facts: Mapping[str, NodeFacts]) -> Plan:
     for node in spec.nodes:
         _prepare(lanes, spec, node)
     _mysql(lanes, spec)
+    _nfs_copy(lanes, spec)
     opened = _open_cluster(lanes, spec)
     _join(lanes, spec, facts, opened)
     _finish(lanes, spec, opened)
@@ -119,6 +121,13 @@ def _mysql(lanes: _Lanes, spec: ClusterSpec) -> None:
     lanes.add(MysqlReplica, replica.name, opened)
     for node in (source, replica):
         lanes.add(MysqlDump, node.name)
+
+
+def _nfs_copy(lanes: _Lanes, spec: ClusterSpec) -> None:
+    """Who takes the copy, then who gives it; the cluster waits for neither."""
+    source, copy = spec.nfs_node, spec.nfs_copy_node
+    if source is not None and copy is not None:
+        lanes.add(NfsCopy, source.name, lanes.add(NfsCopyServer, copy.name))
 
 
 def _open_cluster(lanes: _Lanes, spec: ClusterSpec) -> list[str]:

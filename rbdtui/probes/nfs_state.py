@@ -13,7 +13,7 @@ from rbdtui.transport.scripts import script
 EXPORTS_FILE: Final = "/etc/exports.d/rbdtui.exports"
 """Our own table of exports; exports(5) has all that end so read beside ``/etc/exports``."""
 LOOK_LIMIT_S: Final = 20.0
-_FIELDS: Final = {"path": 3, "space": 5, "unit": 2, "table": 3, "served": 2}
+_FIELDS: Final = {"path": 3, "space": 5, "unit": 2, "table": 3, "served": 2, "mark": 3}
 
 
 class PathKind(StrEnum):
@@ -42,6 +42,10 @@ class NfsState:
     """Lines of tables of exports, each with its file."""
     served: tuple[str, ...] = ()
     """Exports in force, as lines of a table."""
+    role: str = ""
+    """What the mark in the directory says, where it has one: source or copy (`rbdtui.spec.nfs_copy`)."""
+    site: str = ""
+    """For which site it was marked."""
 
     @property
     def runs(self) -> bool:
@@ -72,6 +76,7 @@ class NfsState:
         """All of it, raw."""
         space = f"{self.filesystem} {self.size_kib} KiB, {self.free_kib} KiB free, {self.mount}"
         lines = [f"{self.kind} {self.entries}", space, f"nfs-server: {self.unit}"]
+        lines += [f"mark: {self.role} of {self.site}"] if self.role else []
         lines += [f"{file}: {line}" for file, line in self.tables]
         return "\n".join([*lines, *(f"exportfs: {line}" for line in self.served)])
 
@@ -90,6 +95,7 @@ def parse_state(text: str) -> NfsState:
     first = {line[0]: line[1:] for line in reversed(lines)}
     kind, entries = first.get("path", ("", ""))
     filesystem, size, free, mount = first.get("space", ("", "0", "0", ""))
+    role, site = first.get("mark", ("", ""))
     return NfsState(
         kind=PathKind(kind),
         entries=whole_number(entries),
@@ -99,5 +105,7 @@ def parse_state(text: str) -> NfsState:
         free_kib=whole_number(free),
         mount=mount,
         tables=tuple((line[1], line[2].strip()) for line in lines if line[0] == "table"),
+        role=role,
+        site=site,
         served=tuple(line[1].strip() for line in lines if line[0] == "served"),
     )

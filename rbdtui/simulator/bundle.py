@@ -49,11 +49,13 @@ def write_bundle(
     packages.mkdir(parents=True, exist_ok=True)
     package = {
         f"haproxy_2.6.12-1+deb12u1_{arch}.deb": _deb("haproxy", "2.6.12-1+deb12u1", arch),
+        f"inotify-tools_3.22.6.0-4_{arch}.deb": _deb("inotify-tools", "3.22.6.0-4", arch),
         f"keepalived_2.2.7-1+b2_{arch}.deb": _deb("keepalived", "1:2.2.7-1+b2", arch),
         f"mysql-community-client_8.0.36-1debian12_{arch}.deb": _deb("mysql-community-client", "8.0.36-1debian12", arch),
         f"mysql-community-server_8.0.36-1debian12_{arch}.deb": _deb("mysql-community-server", "8.0.36-1debian12", arch),
         f"nfs-kernel-server_2.6.2-4_{arch}.deb": _deb("nfs-kernel-server", "1:2.6.2-4", arch),
         f"nfs-common_2.6.2-4_{arch}.deb": _deb("nfs-common", "1:2.6.2-4", arch),
+        f"rsync_3.2.7-1_{arch}.deb": _deb("rsync", "3.2.7-1", arch),
     }
     for name, content in package.items():
         (packages / name).write_bytes(content)

@@ -26,6 +26,7 @@ from rbdtui.simulator.mysql import MysqlServer
 from rbdtui.simulator.mysql_dump import dump
 from rbdtui.simulator.network import Network
 from rbdtui.simulator.nfs import NfsServer
+from rbdtui.simulator.nfs_copy import COPY, PUSH, Push, RsyncDaemon
 from rbdtui.simulator.pace import Pace
 from rbdtui.simulator.sshd import Sshd
 from rbdtui.simulator.verbs import VERBS
@@ -114,6 +115,8 @@ class SimulatedFleet:
             "mysql": MysqlServer,
             "mysql-dump-rbdtui": lambda own: lambda unit: dump(own, unit),
             "nfs-server": NfsServer,
+            COPY: RsyncDaemon,
+            PUSH: Push,
             "rke2-agent": lambda own: Rke2(own, server=False),
             "rke2-server": lambda own: Rke2(own, server=True),
         }

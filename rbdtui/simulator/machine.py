@@ -125,6 +125,8 @@ class Machine:
         """What HAProxy sees behind it while it runs; see `rbdtui.simulator.haproxy`."""
         self.exported: dict[str, list[str]] = {}
         """What its NFS server gives away while it runs; see `rbdtui.simulator.nfs`."""
+        self.rsync: Any | None = None
+        """rsync's daemon while it runs; see `rbdtui.simulator.nfs_copy`."""
         self.mysql: Any | None = None
         """Its MySQL server while it runs, and what lies in its data directory; see `rbdtui.simulator.mysql`."""
         self.mysql_version = "8.0.36"

@@ -347,6 +347,13 @@ class ClusterSpec(Section):
         return next((node for node in self.nodes if node.name == self.storage.node), None)
 
     @property
+    def nfs_copy_node(self) -> Node | None:
+        """The node that gets a copy of the made NFS server's directory; never that server itself."""
+        if self.nfs_node is None or self.storage.copy_node == self.storage.node:
+            return None
+        return next((node for node in self.nodes if node.name == self.storage.copy_node), None)
+
+    @property
     def nfs_server(self) -> str:
         """Where volumes are mounted from; empty where storage is no NFS."""
         if node := self.nfs_node:

@@ -103,7 +103,8 @@ def _of_services(spec: ClusterSpec) -> Iterator[SinglePoint]:
     if spec.storage.mode is StorageMode.NFS:
         yield SinglePoint("nfs", Loss.OUTSIDE, at=spec.storage.server or "")
     elif spec.storage.mode is StorageMode.NFS_SERVER:
-        yield SinglePoint("nfs-server", Loss.STOPS, "storage.mode", spec.storage.node or "")
+        part = "nfs-server" if spec.nfs_copy_node is None else "nfs-server-copied"
+        yield SinglePoint(part, Loss.STOPS, "storage.mode", spec.storage.node or "")
     if "etcd" in spec.profile.sections and spec.etcd.mode is EtcdMode.EXTERNAL:
         yield SinglePoint("etcd", Loss.OUTSIDE, at=", ".join(spec.etcd.endpoints))
 

@@ -191,8 +191,13 @@ def _storage(spec: ClusterSpec, node: Node) -> Outcome:
     server = spec.nfs_node
     if server is None:
         return Outcome(Impact.UNUSED, T("survival.storage.unused"))
+    copy = spec.nfs_copy_node
+    if node is server and copy is not None:
+        return Outcome(Impact.LOST, T("survival.storage.lost_copied", node=copy.name))
     if node is server:
         return Outcome(Impact.LOST, T("survival.storage.lost"))
+    if node is copy:
+        return Outcome(Impact.HOLDS, T("survival.storage.alone", node=server.name))
     return Outcome(Impact.UNTOUCHED, T("survival.storage.on", node=server.name))
 
 

@@ -14,7 +14,7 @@ from screens.widgets.declared_form import DeclaredForm
 from screens.widgets.form_fields import Entries, FormField, Line, Mode, Offered
 
 _CLASS = "storage.storage_class"
-_NODE = "storage.node"
+_NODE, _COPY = "storage.node", "storage.copy_node"
 
 
 class StorageForm(DeclaredForm):
@@ -32,12 +32,13 @@ class StorageForm(DeclaredForm):
         return profile.storage_class if profile is not None and self._made else ""
 
     def offers(self, path: str) -> tuple[str, ...]:
-        """The servers that may be made one: all but balancers, those for nothing else in front."""
-        if path != _NODE:
+        """The servers that may be made one: all but balancers and the other one, those for nothing else in front."""
+        if path not in (_NODE, _COPY):
             return ()
+        other = text_at(self.data, _COPY if path == _NODE else _NODE)
         nodes = [node for _, node in nodes_in(self.data) if Role.BALANCER.value not in roles_of(node)]
         nodes.sort(key=lambda node: Role.SERVICE.value not in roles_of(node))
-        return tuple(name for node in nodes if (name := field_of(node, "name")))
+        return tuple(name for node in nodes if (name := field_of(node, "name")) and name != other)
 
     def advice(self, declared: FormField) -> Advice | None:
         """How to find the name of a class is said only where one has to be found."""
@@ -56,4 +57,5 @@ class StorageScreen(FormScreen):
         Line("storage.path"),
         Line(_CLASS),
         Entries("storage.mount_options"),
+        Offered(_COPY),
     )

@@ -150,6 +150,8 @@ class Packages:
         names = ["keepalived.deb"] if f"{os_id}-{os_version}-{arch}" in self._systems else []
         names += ["nfs-common_1.deb"] if f"{os_id}-{os_version}-{arch} with nfs" in self._systems else []
         names += ["haproxy_1.deb"] if f"{os_id}-{os_version}-{arch} with haproxy" in self._systems else []
+        if f"{os_id}-{os_version}-{arch} with rsync" in self._systems:
+            names += ["rsync_1.deb", "inotify-tools_1.deb"]
         if f"{os_id}-{os_version}-{arch} with mysql" in self._systems:
             names += ["mysql-community-server_1.deb", "mysql-community-client_1.deb"]
         if f"{os_id}-{os_version}-{arch} with nfs server" in self._systems:

@@ -24,6 +24,7 @@ PROVOKING = (
     "test_mysql_made",
     "test_network",
     "test_nfs",
+    "test_nfs_copy_made",
     "test_nfs_locks",
     "test_nfs_made",
     "test_nfs_mount",

@@ -65,7 +65,7 @@ def test_all_kinds_are_asked_of_a_whole_cluster_in_their_order() -> None:
     }
     every: set[ProbeKind] = set()
     old = standin.spec_of("rainbond-5.17", etcd={"mode": "reuse"}, **outside)
-    made = standin.spec_of(storage={"mode": "nfs-server", "node": "node4", "path": "/data"})
+    made = standin.spec_of(storage={"mode": "nfs-server", "node": "node4", "copy_node": "node3", "path": "/data"})
     account = {"username": "rbd", "password": "secret:mysql"}
     databases = standin.spec_of(mysql={"mode": "pair", "source": "node3", "replica": "node4", **account})
     for spec in (standin.spec_of(**outside), old, made, databases, pair_of()):

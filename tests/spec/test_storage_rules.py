@@ -42,6 +42,13 @@ def made(path: str) -> str:
     return f"{{mode: nfs-server, node: node1, path: '{path}'}}"
 
 
+def with_copy(copy: str) -> str:
+    return f"{made('/data/rainbond')[:-1]}, copy_node: {copy}}}"
+
+
+ACCEPTED = "[{code: RBD-STORAGE-014, reason: a backup is all we want}]"
+
+
 @pytest.mark.parametrize("text", [V5, V6], ids=["5.17", "6"])
 def test_the_examples_have_nothing_to_complain_of(text: str) -> None:
     assert found(text) == []
@@ -59,6 +66,22 @@ CASES = [
     (V6, {"storage": "{mode: builtin}", "rainbond": "{version: v6.7.2-release}"}, [("RBD-STORAGE-004", MODE)]),
     (V6, {"storage": "{mode: builtin}", "rainbond": "{version: v6.7.1-release}"}, []),
     (V6, {"storage": made("/data/rainbond")}, [("RBD-STORAGE-010", "storage.node")]),
+    (
+        V6, {"storage": with_copy("node2")},
+        [
+            ("RBD-STORAGE-010", "storage.node"),
+            ("RBD-STORAGE-014", "storage.copy_node"),
+            ("RBD-STORAGE-015", "storage.copy_node"),
+        ],
+    ),
+    (
+        V6, {"storage": with_copy("node2"), "acknowledged": ACCEPTED},
+        [("RBD-STORAGE-010", "storage.node"), ("RBD-STORAGE-014", "storage.copy_node")],
+    ),
+    (
+        V6, {"storage": with_copy("node1"), "acknowledged": ACCEPTED},
+        [("RBD-STORAGE-010", "storage.node"), ("RBD-STORAGE-013", "storage.copy_node")],
+    ),
     (V6, {"storage": made("/data/a b")}, [("RBD-STORAGE-010", "storage.node"), ("RBD-STORAGE-011", "storage.path")]),
     (V6, {"storage": made("/data/")}, [("RBD-STORAGE-010", "storage.node"), ("RBD-STORAGE-011", "storage.path")]),
     (V6, {"storage": made("/etc/x")}, [("RBD-STORAGE-010", "storage.node"), ("RBD-STORAGE-012", "storage.path")]),

@@ -13,7 +13,7 @@ from typing import Final
 from rbdtui.host_programs import HAPROXY
 from rbdtui.profiles import Profile, Reach
 from rbdtui.rke2_version import Rke2Version
-from rbdtui.spec import nfs_ports
+from rbdtui.spec import nfs_copy, nfs_ports
 from rbdtui.spec.balanced import STATUS_PORT, forwarded_by_pair
 from rbdtui.spec.model import ClusterSpec, Node, Role
 from rbdtui.spec.rke2_keys import words_of
@@ -151,6 +151,8 @@ def _role_ports(spec: ClusterSpec, source: Node, target: Node) -> Iterator[int]:
         yield from spec.profile.ports(Reach.USERS)
     if target is spec.nfs_node and not source.is_outside:
         yield from nfs_ports.ALL
+    if target is spec.nfs_copy_node and source is spec.nfs_node:
+        yield nfs_copy.PORT
     if target in (spec.mysql_pair or ()) and (not source.is_outside or source in (spec.mysql_pair or ())):
         yield spec.mysql.port
     if target.is_balancer:

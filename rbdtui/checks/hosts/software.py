@@ -9,7 +9,16 @@ from rbdtui.checks.hosts.ports import uses_canal
 from rbdtui.checks.view import NodeView, PackageSource
 from rbdtui.errors import StepError
 from rbdtui.findings import Finding, Severity
-from rbdtui.host_programs import HAPROXY, KEEPALIVED, MYSQL_DUMP, MYSQL_SERVER, NFS_SERVER, PACKAGES
+from rbdtui.host_programs import (
+    HAPROXY,
+    INOTIFY,
+    KEEPALIVED,
+    MYSQL_DUMP,
+    MYSQL_SERVER,
+    NFS_SERVER,
+    PACKAGES,
+    RSYNC,
+)
 from rbdtui.rainbond.provisioner import CLIENT, CLIENT_PACKAGES, needs_client
 
 _NEEDED_TOOLS: Final = ("gzip", "iptables", "mount", "sha256sum", "systemctl", "systemd-run", "tar", "timeout")
@@ -103,6 +112,21 @@ def nfs_server(view: NodeView) -> Iterator[Finding]:
         yield view.finding("RBD-NFS-134", Severity.INFO, system=_system(view))
     else:
         yield view.finding("RBD-NFS-135", Severity.ERROR, system=_system(view))
+
+
+def nfs_copy(view: NodeView) -> Iterator[Finding]:
+    """Both servers have what copies the directory of one to the other, or the bundle has it."""
+    facts, spec = view.facts, view.spec
+    if spec.nfs_copy_node is None or view.node not in (spec.nfs_node, spec.nfs_copy_node):
+        return
+    if "tools" in facts.failed or view.bundle is None:
+        return
+    lacking = [name for name in (RSYNC, INOTIFY) if name not in facts.tools]
+    absent = [name for name in lacking if not _bundle_has_packages(view, view.bundle, PACKAGES[name])]
+    if absent:
+        yield view.finding("RBD-NFS-137", Severity.ERROR, system=_system(view), programs=", ".join(absent))
+    elif lacking:
+        yield view.finding("RBD-NFS-136", Severity.INFO, system=_system(view), programs=", ".join(lacking))
 
 
 def mysql_server(view: NodeView) -> Iterator[Finding]:

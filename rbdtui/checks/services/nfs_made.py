@@ -15,7 +15,7 @@ from rbdtui.spec.model import ClusterSpec
 
 _FIELD: Final = "storage.node"
 _PATH: Final = "storage.path"
-_UNFIT: Final = frozenset({"tmpfs", "ramfs", "overlay", "squashfs", "nfs", "nfs4", "cifs", "9p", "vfat"})
+UNFIT: Final = frozenset({"tmpfs", "ramfs", "overlay", "squashfs", "nfs", "nfs4", "cifs", "9p", "vfat"})
 """What the kernel does not give away, or what is gone after a power cut (Linux, Documentation/filesystems/nfs)."""
 _OWN_PROGRAMS: Final = frozenset({"", "nfsd", "rpc.mountd", "rpc.statd", "rpcbind", "systemd", "lockd"})
 """Who has these ports where an NFS server is; the kernel's own sockets name nobody."""
@@ -63,13 +63,16 @@ class NfsMadeCheck:
             yield view.finding("RBD-NFS-140", Severity.ERROR, field=_PATH, evidence=evidence, **params)
         elif given := state.moved_from(question.path):
             yield view.finding("RBD-NFS-147", Severity.ERROR, field=_PATH, evidence=evidence, **params, given=given)
-        elif state.entries and not state.is_ours:
+        elif state.role == "copy":
+            site = view.spec.name
+            yield view.finding("RBD-NFS-155", Severity.ERROR, field=_FIELD, evidence=evidence, **params, site=site)
+        elif state.entries and not state.is_ours and (state.role, state.site) != ("source", view.spec.name):
             count = state.entries
             yield view.finding("RBD-NFS-142", Severity.ERROR, field=_PATH, evidence=evidence, **params, count=count)
         if state.others:
             given = "; ".join(line.split()[0] for line in state.others)
             yield view.finding("RBD-NFS-141", Severity.ERROR, field=_FIELD, evidence=evidence, **params, exports=given)
-        if state.filesystem in _UNFIT:
+        if state.filesystem in UNFIT:
             kind = state.filesystem
             yield view.finding("RBD-NFS-145", Severity.ERROR, field=_PATH, evidence=evidence, **params, filesystem=kind)
         elif state.size_kib and not state.is_ours:

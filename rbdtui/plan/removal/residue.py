@@ -40,6 +40,7 @@ class ResidueKind(StrEnum):
     KEEPALIVED = "keepalived"
     HAPROXY = "haproxy"
     NFS_SERVER = "nfs-server"
+    NFS_COPY = "nfs-copy"
     MYSQL = "mysql"
     FILE = "file"
     HOSTS = "hosts"
@@ -95,6 +96,7 @@ _COMMANDS: Final = {
     ResidueKind.KEEPALIVED: "systemctl disable --now keepalived.service",
     ResidueKind.HAPROXY: "systemctl disable --now haproxy.service",
     ResidueKind.NFS_SERVER: "exportfs -u {what}; systemctl disable --now nfs-server.service",
+    ResidueKind.NFS_COPY: "systemctl disable --now {what}",
     ResidueKind.MYSQL: "systemctl disable --now mysql-dump-rbdtui.timer {what}",
     ResidueKind.FILE: "rm {what}",
     ResidueKind.HOSTS: "sed -i '/^# BEGIN rbdtui/,/^# END rbdtui/d; / goodrain.me$/d' {what}",

@@ -95,7 +95,7 @@ def refuse_others(context: StepContext, node: str, left: HostResidue) -> None:
 _OTHERS_THAN_RKE2: Final = frozenset(
     {
         ResidueKind.JOB, ResidueKind.KEEPALIVED, ResidueKind.HAPROXY, ResidueKind.ADDRESS, ResidueKind.NFS_SERVER,
-        ResidueKind.MYSQL,
+        ResidueKind.NFS_COPY, ResidueKind.MYSQL,
     }
 )  # fmt: skip
 
@@ -109,7 +109,7 @@ class StopAll(Removal):
         {
             ResidueKind.JOB, ResidueKind.UNIT, ResidueKind.PROCESS, ResidueKind.MOUNT, ResidueKind.LINK,
             ResidueKind.RULES, ResidueKind.ADDRESS, ResidueKind.KEEPALIVED, ResidueKind.HAPROXY,
-            ResidueKind.NFS_SERVER, ResidueKind.MYSQL,
+            ResidueKind.NFS_SERVER, ResidueKind.NFS_COPY, ResidueKind.MYSQL,
         }
     )  # fmt: skip
 
@@ -124,6 +124,8 @@ class StopAll(Removal):
             await self._do(context, work, "haproxy")
         if left.of(*self.kinds - _OTHERS_THAN_RKE2):
             await self._do(context, work, "rke2")
+        if left.of(ResidueKind.NFS_COPY):
+            await self._do(context, work, "nfs-copy")
         # Last: the containers of this host may have volumes of it.
         if left.of(ResidueKind.NFS_SERVER):
             await self._do(context, work, "nfs-server")

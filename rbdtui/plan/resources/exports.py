@@ -17,15 +17,24 @@ class GivenDirectory:
     """A directory that is there; what is in it is never touched, nor taken away again."""
 
     path: str
+    site: str
 
     async def pending(self, target: Target) -> Pending[NfsState]:
-        """Making it, unless it is there; raises `StepError` where anything but an empty directory is in the way."""
+        """Making it, unless it is there; raises `StepError` where anything but an empty directory is in the way.
+
+        What the mark of this site calls the source is its own, too: a copy that somebody has decided for.
+        """
         state = await read_state(target.host, self.path)
         if state.kind in (PathKind.LINK, PathKind.OTHER):
             raise StepError("nfs_no_directory", node=target.host.name, path=self.path, evidence=state.evidence())
         if given := state.moved_from(self.path):
             raise StepError("nfs_moved", node=target.host.name, path=self.path, given=given, evidence=state.evidence())
-        if state.entries and not state.is_ours:
+        if state.role == "copy":
+            raise StepError(
+                "nfs_is_copy", node=target.host.name, path=self.path, site=self.site, evidence=state.evidence()
+            )
+        is_marked = state.role == "source" and state.site == self.site
+        if state.entries and not state.is_ours and not is_marked:
             raise StepError(
                 "nfs_not_empty", node=target.host.name, path=self.path, count=state.entries, evidence=state.evidence()
             )

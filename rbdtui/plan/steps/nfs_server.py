@@ -18,11 +18,11 @@ from rbdtui.plan.content import Content, fill_asset, plain
 from rbdtui.plan.resources.base import Resource
 from rbdtui.plan.resources.exports import GivenDirectory, InForce
 from rbdtui.plan.resources.files import ManagedFile, header
-from rbdtui.plan.resources.units import RunningUnit, digest_of
+from rbdtui.plan.resources.units import RunningUnit, StoppedUnits, digest_of
 from rbdtui.plan.step import StepContext
 from rbdtui.plan.steps.base import ResourceStep
 from rbdtui.probes.nfs_state import EXPORTS_FILE
-from rbdtui.spec import nfs_ports
+from rbdtui.spec import nfs_copy, nfs_ports
 from rbdtui.spec.model import ClusterSpec
 
 UNIT: Final = "nfs-server.service"
@@ -68,12 +68,13 @@ class NfsServer(ResourceStep):
         values["lockd"] = str(nfs_ports.LOCKD)
         ports, lockd = (fill_asset(name, values, _no_secret) for name in ("nfs.conf", "nfs-lockd.conf"))
         return (
-            GivenDirectory(path),
+            GivenDirectory(path, spec.name),
             ManagedFile(LOCKD_FILE, lockd),
             ManagedFile(PORTS_FILE, ports),
             RunningUnit(UNIT, digest_of([lockd, ports]), restarts=True),
             ManagedFile(EXPORTS_FILE, table(spec, networks)),
             InForce(path, networks),
+            *(() if spec.nfs_copy_node is not None else (StoppedUnits((f"{nfs_copy.PUSH_UNIT}.service",)),)),
         )
 
 

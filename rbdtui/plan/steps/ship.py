@@ -7,7 +7,17 @@ from dataclasses import dataclass
 from typing import ClassVar, Final
 
 from rbdtui.facts.model import NodeFacts
-from rbdtui.host_programs import HAPROXY, KEEPALIVED, MYSQL_DUMP, MYSQL_SERVER, NFS_SERVER, PACKAGES, host_programs
+from rbdtui.host_programs import (
+    HAPROXY,
+    INOTIFY,
+    KEEPALIVED,
+    MYSQL_DUMP,
+    MYSQL_SERVER,
+    NFS_SERVER,
+    PACKAGES,
+    RSYNC,
+    host_programs,
+)
 from rbdtui.plan.resources.base import STATE_DIR, Resource, Target
 from rbdtui.plan.resources.images import IMAGES_DIR as IMAGES_DIR
 from rbdtui.plan.resources.images import ImageArchives, remembers_imports
@@ -28,6 +38,8 @@ _BRINGS: Final = {
     NFS_SERVER: ("nfs-kernel-server", "nfs-", "rpcbind"),
     MYSQL_SERVER: ("mysql-server", "mysql-community-"),
     MYSQL_DUMP: PACKAGES[MYSQL_DUMP],
+    RSYNC: PACKAGES[RSYNC],
+    INOTIFY: ("inotify-tools", "libinotifytools"),
 }
 """How names of packages begin that bring a program, and services that nobody else needs."""
 _HELD_UNITS: Final = (

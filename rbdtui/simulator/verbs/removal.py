@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Final
 
-from rbdtui.simulator import mysql, nfs
+from rbdtui.simulator import mysql, nfs, nfs_copy
 from rbdtui.simulator.call import Call, Verbs
 from rbdtui.simulator.machine import Machine
 from rbdtui.simulator.units import Active
@@ -16,12 +17,14 @@ _KEEPALIVED: Final = "keepalived"
 _BALANCING: Final = {_KEEPALIVED: "/etc/keepalived/keepalived.conf", "haproxy": "/etc/haproxy/haproxy.cfg"}
 """By unit, the file that says whose it is."""
 _EXPORTS: Final = "/etc/exports.d/rbdtui.exports"
+_RSYNCD: Final = "/etc/rbdtui-rsyncd.conf"
 _MYSQL_CONFIG: Final = f"{mysql.CONFIGS}/zz-rbdtui.cnf"
 _MYSQL_DUMP: Final = "mysql-dump-rbdtui.timer"
 _RKE2: Final = ("rke2-server", "rke2-agent")
 _UNITS: Final[Mapping[str, tuple[str, ...]]] = {
     **{unit: (unit,) for unit in (*_BALANCING, nfs.UNIT)},
     "mysql": (_MYSQL_DUMP, mysql.UNIT),
+    "nfs-copy": (nfs_copy.PUSH, nfs_copy.COPY),
     "rke2": _RKE2,
 }
 """By action, what it stops."""
@@ -116,6 +119,9 @@ def _running(machine: Machine, vip: str) -> Iterator[tuple[str, str, str]]:
     runs = machine.systemd.unit(mysql.UNIT).active is not Active.INACTIVE
     if _site_of(machine, _MYSQL_CONFIG) and (runs or machine.enabled(mysql.UNIT)):
         yield "mysql", f"{mysql.UNIT}.service", ""
+    for unit in (nfs_copy.PUSH, nfs_copy.COPY):
+        if machine.systemd.unit(unit).active is not Active.INACTIVE or machine.enabled(unit):
+            yield "nfs-copy", f"{unit}.service", ""
     for unit, config in _BALANCING.items():
         if _site_of(machine, config):
             runs = machine.systemd.unit(unit).active is not Active.INACTIVE
@@ -124,6 +130,9 @@ def _running(machine: Machine, vip: str) -> Iterator[tuple[str, str, str]]:
 
 
 def _kept(machine: Machine) -> Iterator[tuple[str, str, str]]:
+    places = [(f"{path}/.rbdtui-nfs") for path in _copied(machine)]
+    places += [_RSYNCD, "/etc/rbdtui-rsyncd.secrets", "/etc/rbdtui-rsync.password"]
+    yield from (("file", path, site) for path in places if (site := _site_of(machine, path)))
     for directory in _DIRECTORIES:
         for name in machine.files.listdir(directory) if machine.files.is_dir(directory) else []:
             if site := _site_of(machine, f"{directory}/{name}"):
@@ -135,6 +144,12 @@ def _kept(machine: Machine) -> Iterator[tuple[str, str, str]]:
         yield "hosts-before", before, ""
     if _is_something(machine, STATE_DIR):
         yield "state", STATE_DIR, ""
+
+
+def _copied(machine: Machine) -> Iterator[str]:
+    """Directories that are given away or taken by us."""
+    yield from (line.partition(" ")[0] for name, line in nfs.tables(machine) if name == _EXPORTS)
+    yield from re.findall(r"^path = (\S+)$", machine.files.text(_RSYNCD), re.MULTILINE)
 
 
 def _site_of(machine: Machine, path: str) -> str:

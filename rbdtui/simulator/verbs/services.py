@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterator, Mapping
 from typing import Final
 
-from rbdtui.simulator import mysql, nfs
+from rbdtui.simulator import mysql, nfs, nfs_copy
 from rbdtui.simulator.call import Call, Verbs
 from rbdtui.simulator.kubernetes.layout import TLS_DIR
 from rbdtui.simulator.machine import Machine
@@ -63,7 +63,11 @@ async def nfs_server(call: Call) -> int:
 def _nfs_state(machine: Machine, path: str) -> Iterator[tuple[str, ...]]:
     files = machine.files
     kind = "directory" if files.is_dir(path) else "other" if files.exists(path) else "absent"
-    yield "path", kind, str(len(files.listdir(path)) if kind == "directory" else 0)
+    names = set(files.listdir(path)) - {"lost+found", ".rbdtui-nfs"} if kind == "directory" else ()
+    yield "path", kind, str(len(names))
+    if role := nfs_copy.role_of(machine, path):
+        first = files.text(f"{path}/.rbdtui-nfs").partition("\n")[0]
+        yield "mark", role, first.removeprefix(_OURS).partition(";")[0]
     disk = files.disk_of(path)
     yield "space", "ext4", str(disk.size_bytes // 1024), str(disk.available_bytes // 1024), disk.path
     unit = machine.systemd.unit(nfs.UNIT).active.value if machine.unit_file(f"{nfs.UNIT}.service") else "absent"
@@ -72,6 +76,21 @@ def _nfs_state(machine: Machine, path: str) -> Iterator[tuple[str, ...]]:
     yield from (
         ("served", f"{given}\t{each}".replace("\t", " ")) for given, own in machine.exported.items() for each in own
     )
+
+
+async def nfs_copy_look(call: Call) -> int:
+    """``nfs-copy``."""
+    machine = call.machine
+    for kind, unit in (("push", nfs_copy.PUSH), ("copy", nfs_copy.COPY)):
+        there = machine.unit_file(unit) is not None
+        call.line(f"{kind}\t{machine.systemd.unit(unit).active.value if there else 'absent'}")
+    for line in machine.files.text(nfs_copy.STATE).splitlines():
+        key, _, value = line.partition(" ")
+        if value:
+            call.line(f"{key}\t{value}")
+    call.line(f"watches\t{machine.sysctl['fs.inotify.max_user_watches']}")
+    call.line(f"now\t{int(machine.clock())}")
+    return 0
 
 
 async def mysql_server(call: Call) -> int:
@@ -200,6 +219,7 @@ VERBS: Verbs = {
     "vrrp-listen": vrrp_listen,
     "fsync-try": fsync_try,
     "mysql-server": mysql_server,
+    "nfs-copy": nfs_copy_look,
     "nfs-server": nfs_server,
     "nfs-lock": nfs_lock,
     "nfs-try": nfs_try,

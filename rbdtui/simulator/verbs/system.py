@@ -167,6 +167,7 @@ async def packages_state(call: Call) -> int:
     return 0
 
 
+_BRINGS: Final = {"nfs-common": "mount.nfs", "rsync": "rsync", "inotify-tools": "inotifywait"}
 _INSTALLERS: Final = {
     "haproxy": install_haproxy,
     "keepalived": install_keepalived,
@@ -190,8 +191,8 @@ async def packages_install(call: Call) -> int:
         await call.machine.network.pace.sleep(1.5)
         call.line(f"Selecting previously unselected package {package}.\nSetting up {package} ...")
         call.machine.packages.add(package)
-        if package == "nfs-common":
-            call.machine.tools.add("mount.nfs")
+        if package in _BRINGS:
+            call.machine.tools.add(_BRINGS[package])
         if package in _INSTALLERS:
             _INSTALLERS[package](call.machine)
             call.machine.daemon_reload()

@@ -54,6 +54,7 @@ _RULES: Final[tuple[Rule, ...]] = (
     storage.mount_options,
     storage.nfs_server,
     storage.nfs_server_made,
+    storage.nfs_copy,
     etcd.etcd,
     mysql.mysql,
     mysql.mysql_pair,

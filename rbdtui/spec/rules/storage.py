@@ -35,6 +35,9 @@ _SYSTEMS_OWN: Final = (
     *("/bin", "/boot", "/dev", "/etc", "/lib", "/lib64", "/proc", "/run", "/sbin", "/sys", "/tmp", "/usr"),  # noqa: S108 - refused, not used
     *("/opt/rainbond", "/opt/rke2", "/var/lib/kubelet", "/var/lib/rancher", "/var/lib/rbdtui", "/var/log", "/var/run"),
 )
+_COPY: Final = "storage.copy_node"
+COPY_WEAKNESSES: Final = "RBD-STORAGE-014"
+"""What has to be acknowledged, with a reason, before there is a copy."""
 _LOSING_LOCKS: Final = frozenset({"nolock", "local_lock=all", "local_lock=posix", "local_lock=flock"})
 _LOSING_DATA: Final = frozenset({"soft", "softerr", "softreval"})
 
@@ -102,6 +105,19 @@ def nfs_server_made(rule: RuleInput) -> Iterator[Finding]:
         yield rule.finding("RBD-STORAGE-012", Severity.ERROR, "storage.path", directory=path)
     if node is not None and not node.is_outside:
         yield rule.finding("RBD-STORAGE-010", Severity.WARNING, "storage.node", node=node.name)
+
+
+def nfs_copy(rule: RuleInput) -> Iterator[Finding]:
+    """A copy is on another server, and whoever wants one has said in writing that they know what it is not."""
+    spec, storage = rule.spec, rule.spec.storage
+    if spec.nfs_node is None or storage.copy_node is None:
+        return
+    if storage.copy_node == storage.node:
+        yield rule.finding("RBD-STORAGE-013", Severity.ERROR, _COPY, node=storage.copy_node)
+        return
+    yield rule.finding(COPY_WEAKNESSES, Severity.WARNING, _COPY, node=storage.node or "", copy=storage.copy_node)
+    if not any(accepted.code == COPY_WEAKNESSES for accepted in spec.acknowledged):
+        yield rule.finding("RBD-STORAGE-015", Severity.ERROR, _COPY, weighs=COPY_WEAKNESSES)
 
 
 def _large_claims(spec: ClusterSpec) -> dict[str, int]:

@@ -35,10 +35,12 @@ class Storage(ModalSection):
         StorageMode.BUILTIN: ModeKeys(),
         StorageMode.STORAGE_CLASS: ModeKeys(needed=("storage_class",)),
         StorageMode.NFS: ModeKeys(needed=("server", "path"), optional=("storage_class", "mount_options")),
-        StorageMode.NFS_SERVER: ModeKeys(needed=("node", "path"), optional=("storage_class", "mount_options")),
+        StorageMode.NFS_SERVER: ModeKeys(
+            needed=("node", "path"), optional=("storage_class", "mount_options", "copy_node")
+        ),
     }
     ALIKE: ClassVar[frozenset[str]] = frozenset({"path", "mount_options"})
-    MADE_ON: ClassVar[Mapping[str, tuple[str, ...]]] = {StorageMode.NFS_SERVER: ("node",)}
+    MADE_ON: ClassVar[Mapping[str, tuple[str, ...]]] = {StorageMode.NFS_SERVER: ("node", "copy_node")}
 
     mode: StorageMode = StorageMode.BUILTIN
     storage_class: Domain | None = None
@@ -46,6 +48,8 @@ class Storage(ModalSection):
     server: HostAddress | None = None
     node: Name | None = None
     """The node that is made an NFS server."""
+    copy_node: Name | None = None
+    """A node that gets a copy of all that is there: a backup, which nobody changes over to by itself."""
     path: RemotePath | None = None
     """The exported directory."""
     mount_options: list[FilledText] = Field(default_factory=list)
