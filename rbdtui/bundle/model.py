@@ -25,17 +25,17 @@ class BundleFile:
     within: Path | None = None
     """The bundle, below which no link is followed; None for the file's own directory."""
     images: tuple[ArchivedImage, ...] = field(default=(), repr=False)
-    """Of an archive of Rainbond's images: what is in it."""
+    """Of an archive of a platform's images: what is in it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Chart:
-    """Rainbond's chart: an archive, or a directory as it was before it was packed."""
+    """A chart of Rainbond or of KubeSphere: an archive, or a directory as it was before it was packed."""
 
     file: BundleFile
     """Of a directory the digest is over names and contents of all its files."""
     name: str
-    """``rainbond``, or ``rainbond-cluster`` of 5.17."""
+    """``rainbond``, ``rainbond-cluster`` of 5.17, ``ks-core`` of KubeSphere."""
     version: str
     """Of the chart, which may be older than the release that it installs."""
     values: Mapping[str, Any] = field(default_factory=dict, repr=False)
@@ -78,6 +78,17 @@ class Bundle(Protocol):
         """The archives that hold the images of the plan's Rainbond; raises `StepError` when an image is missing.
 
         With an external registry, which may have them already, none is an answer as well.
+        """
+        ...
+
+    def kubesphere_chart(self) -> Chart:
+        """KubeSphere's chart, the newest that is there; raises `StepError` when there is none."""
+        ...
+
+    def kubesphere_images(self, spec: ClusterSpec, arch: str) -> list[BundleFile]:
+        """The archives that hold the images of the plan's KubeSphere; raises `StepError` when an image is missing.
+
+        None where the plan names a registry that has them.
         """
         ...
 

@@ -29,8 +29,6 @@ from rbdtui.spec.sections.registry import RegistryMode
 
 CHART_NAMES: Final = "rainbond*.tgz"
 _PACKED: Final = (".tar", ".tar.gz", ".tgz", ".tar.zst")
-_PACKED_CHART: Final = re.compile(r"rainbond.*\.(tgz|tar\.gz)", re.IGNORECASE)
-_CHART_DIRECTORY: Final = re.compile(r"rainbond[\w.-]*", re.IGNORECASE)
 _RELEASE_IMAGE: Final = re.compile(r"rbd-api:(v[0-9][\w.-]*)")
 """By its tag an archive tells for which release it is."""
 _ARCHES: Final = ("amd64", "arm64")
@@ -39,10 +37,26 @@ _OWN: Final = {"x86_64": "amd64", "aarch64": "arm64"}
 _MOST_CANDIDATES: Final = 20
 
 
-def _may_be_images(name: str) -> bool:
-    """By its name; what is in it decides."""
-    low = name.lower()
-    return low.startswith(("rainbond", "nfs")) and "image" in low and low.endswith(_PACKED)
+@dataclass(frozen=True, slots=True)
+class FileNames:
+    """How the names of files begin that may be one platform's; what is in them decides."""
+
+    archives: tuple[str, ...]
+    """Of archives of images, in small letters; somewhere in them stands ``image``."""
+    packed_chart: re.Pattern[str]
+    chart_directory: re.Pattern[str]
+
+    def may_be_images(self, name: str) -> bool:
+        """Whether it may be an archive of images."""
+        low = name.lower()
+        return low.startswith(self.archives) and "image" in low and low.endswith(_PACKED)
+
+
+RAINBOND_NAMES: Final = FileNames(
+    ("rainbond", "nfs"),
+    re.compile(r"rainbond.*\.(tgz|tar\.gz)", re.IGNORECASE),
+    re.compile(r"rainbond[\w.-]*", re.IGNORECASE),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +74,7 @@ class FoundChart:
 
 @dataclass(frozen=True, slots=True)
 class FoundImages:
-    """An archive of Rainbond's images, looked at."""
+    """An archive of a platform's images, looked at."""
 
     path: Path
     inspected: Inspected
@@ -79,12 +93,13 @@ class FoundImages:
 
 
 @dataclass(frozen=True, slots=True)
-class RainbondFiles:
-    """Looks for the files in a bundle's directory."""
+class PlatformFiles:
+    """Looks for a platform's charts, its images and helm in a bundle's directory."""
 
     directory: Path
     inspector: Inspector = field(repr=False)
     sums: Mapping[str, str] = field(default_factory=dict, repr=False)
+    names: FileNames = RAINBOND_NAMES
 
     def helm_path(self, arch: str) -> Path | None:
         """helm for an architecture, by its name."""
@@ -93,7 +108,7 @@ class RainbondFiles:
 
     def image_paths(self, arch: str) -> list[Path]:
         """Archives that may hold images for an architecture: those whose name says another one are left out."""
-        found = [name for name in self._names() if _may_be_images(name)]
+        found = [name for name in self._names() if self.names.may_be_images(name)]
         others = [word for other in _ARCHES if other != arch for word in _OTHER_NAMES[other]]
         return [self.directory / name for name in found if not any(word in name.lower() for word in others)]
 
@@ -109,8 +124,8 @@ class RainbondFiles:
 
     def charts(self) -> list[FoundChart]:
         """All charts that are there, also those that cannot be read."""
-        names = [name for name in self._names() if not _may_be_images(name)]
-        packed = [name for name in names if _PACKED_CHART.fullmatch(name)]
+        names = [name for name in self._names() if not self.names.may_be_images(name)]
+        packed = [name for name in names if self.names.packed_chart.fullmatch(name)]
         return [
             *(self._packed(self.directory / name) for name in packed[:_MOST_CANDIDATES]),
             *self._directories(names),
@@ -145,7 +160,7 @@ class RainbondFiles:
         return FoundChart(path, _chart(file_of, inside))
 
     def _directories(self, names: list[str]) -> Iterator[FoundChart]:
-        for path in (self.directory / name for name in names if _CHART_DIRECTORY.fullmatch(name)):
+        for path in (self.directory / name for name in names if self.names.chart_directory.fullmatch(name)):
             if not path.is_dir() or not os.path.lexists(path / "Chart.yaml"):
                 continue
             try:

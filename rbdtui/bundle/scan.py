@@ -10,13 +10,15 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Final
 
-from rbdtui.bundle import rainbond
+from rbdtui.bundle import kubesphere, rainbond
 from rbdtui.bundle.archives import Format
 from rbdtui.bundle.images import KINDS, RKE2, RKE2_IMAGES, image_sets, names_of
 from rbdtui.bundle.inspection import Inspected, Inspector
 from rbdtui.bundle.model import BundleFile, Chart, planned_release
+from rbdtui.bundle.rainbond import PlatformFiles
 from rbdtui.bundle.sums import ListTooLargeError, read_sums
 from rbdtui.errors import StepError, reason_of
+from rbdtui.kubesphere.chart import needed_images
 from rbdtui.plain_file import NotPlainError, list_plain
 from rbdtui.rke2_version import Rke2Version
 from rbdtui.spec.model import ClusterSpec
@@ -160,14 +162,44 @@ class OfflineBundle:
             raise StepError("bundle_images", images=", ".join(missing), arch=arch, release=release.tag)
         return good
 
+    def kubesphere_chart(self) -> Chart:
+        """KubeSphere's chart, the newest that is there; raises `StepError`."""
+        self._refuse_bad_lists()
+        charts = self.kubesphere.charts()
+        chart = kubesphere.newest_chart(charts)
+        if chart is None and charts:
+            raise StepError("kubesphere_chart", charts=", ".join(chart_names(charts)))
+        if chart is None:
+            raise StepError("bundle_missing", names=kubesphere.CHART_NAMES, path=str(self.directory))
+        return chart
+
+    def kubesphere_images(self, spec: ClusterSpec, arch: str) -> list[BundleFile]:
+        """The archives of KubeSphere's images; none where a registry has them; raises `StepError`."""
+        if spec.kubesphere.image_registry is not None:
+            return []
+        self._refuse_bad_lists()
+        judged = [self.judge_archive(path, arch) for path in self.kubesphere.image_paths(arch)]
+        if not judged:
+            raise StepError("bundle_missing", names=f"kubesphere-images-{arch}.tar.zst", path=str(self.directory))
+        good = [self._good(each, arch) for each in judged]
+        needed = needed_images(spec, self.kubesphere_chart().values)
+        if missing := kubesphere.missing_images(self.kubesphere.archives(arch), needed, arch):
+            raise StepError("kubesphere_images", images=", ".join(missing), arch=arch)
+        return good
+
     def rainbond_releases(self) -> tuple[str, ...]:
         """Tags of the releases that it can install. Never raises; reads archives whole the first time."""
         return self.rainbond.releases()
 
     @property
-    def rainbond(self) -> rainbond.RainbondFiles:
+    def rainbond(self) -> PlatformFiles:
         """Its files of Rainbond."""
-        return rainbond.RainbondFiles(self.directory, self.inspector, self.sums)
+        return PlatformFiles(self.directory, self.inspector, self.sums)
+
+    @property
+    def kubesphere(self) -> PlatformFiles:
+        """Its files of KubeSphere."""
+        return PlatformFiles(self.directory, self.inspector, self.sums, kubesphere.NAMES)
 
     def judge_helm(self, arch: str) -> Judged | None:
         """Look at helm, whatever its faults; None when the bundle has none."""

@@ -10,6 +10,7 @@ from typing import Final
 from rbdtui.bundle.images import RKE2, asked_ingresses, image_sets, names_of, own_networks, part
 from rbdtui.bundle.scan import Judged, JudgedPackages, OfflineBundle
 from rbdtui.bundle.verify_files import CODES, finding_of, verify_file, version_of
+from rbdtui.bundle.verify_kubesphere import verify_kubesphere
 from rbdtui.bundle.verify_rainbond import verify_rainbond
 from rbdtui.errors import StepError
 from rbdtui.facts.model import NodeFacts
@@ -36,6 +37,8 @@ def verify_bundle(bundle: OfflineBundle, spec: ClusterSpec, facts: Iterable[Node
         findings += _verify_kubernetes(bundle, spec, arches)
     if spec.installs_rainbond:
         findings += verify_rainbond(bundle, spec, arches)
+    if spec.installs_kubesphere:
+        findings += verify_kubesphere(bundle, spec, arches)
     return findings
 
 

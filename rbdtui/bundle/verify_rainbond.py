@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Final
 
 from rbdtui.bundle import rainbond
@@ -33,7 +33,7 @@ _UNNAMED: Final = frozenset({"Cluster.containerdRuntimePath", "Cluster.imagePull
 def verify_rainbond(bundle: OfflineBundle, spec: ClusterSpec, arches: Sequence[str]) -> list[Finding]:
     """Judge it for the architectures of the nodes. Reads archives of images whole the first time."""
     charts = bundle.rainbond.charts()
-    findings = [*_verify_charts(bundle, charts), *_verify_helm(bundle)]
+    findings = [*verify_charts(bundle, charts, rainbond.CHART_NAMES), *verify_helm(bundle)]
     # Nobody brings files to the nodes of a cluster that is there already.
     by_hand = spec.is_existing and spec.registry.mode is not RegistryMode.EXTERNAL
     if not by_hand:
@@ -58,10 +58,11 @@ def verify_rainbond(bundle: OfflineBundle, spec: ClusterSpec, arches: Sequence[s
     return findings
 
 
-def _verify_charts(bundle: OfflineBundle, charts: Sequence[FoundChart]) -> Iterator[Finding]:
+def verify_charts(bundle: OfflineBundle, charts: Sequence[FoundChart], names: str) -> Iterator[Finding]:
+    """The charts of a platform; ``names`` is how a chart is called that is missed."""
     if not charts:
         path = str(bundle.directory)
-        yield finding_of("RBD-BUNDLE-001", Severity.ERROR, names=rainbond.CHART_NAMES, path=path)
+        yield finding_of("RBD-BUNDLE-001", Severity.ERROR, names=names, path=path)
     for found in charts:
         if found.digests:
             yield finding_of(
@@ -80,7 +81,7 @@ def _verify_charts(bundle: OfflineBundle, charts: Sequence[FoundChart]) -> Itera
             )
 
 
-def _verify_helm(bundle: OfflineBundle) -> Iterator[Finding]:
+def verify_helm(bundle: OfflineBundle) -> Iterator[Finding]:
     """It runs on this machine, whatever the nodes are."""
     judged = bundle.judge_helm(own_arch())
     if judged is None:
@@ -138,29 +139,39 @@ def _verify_images(bundle: OfflineBundle, spec: ClusterSpec, release: Release, a
 def unknown_values(spec: ClusterSpec, release: Release, chart: Chart) -> Iterator[Finding]:
     """Values of the operator's that the chart does not know, or that have another shape there."""
     own = value_tree(spec.model_copy(update={"rainbond": spec.rainbond.model_copy(update={"values": {}})}), release)
-    given = spec.rainbond.values
+    yield from unknown_keys(_VALUES, OURS, spec.rainbond.values, own, chart)
+
+
+def unknown_keys(
+    field: str, ours: Collection[str], given: Mapping[str, object], own: Mapping[str, object], chart: Chart
+) -> Iterator[Finding]:
+    """The same of any chart: ``given`` are the values at a field, ``own`` those that the plan makes."""
     for path in dict.fromkeys([*misfits(own, given), *misfits(chart.values, given)]):
-        yield Finding("RBD-CHART-004", Severity.ERROR, _place(path), {"key": path, "chart": _name(chart)})
-    for path, known in _unknown(given, own, chart.values, ""):
+        yield Finding("RBD-CHART-004", Severity.ERROR, _place(field, path), {"key": path, "chart": _name(chart)})
+    for path, known in _unknown(given, own, chart.values, ours, ""):
         hint = _nearest(path.rpartition(".")[2], known)
         params: dict[str, str | int | float | Text] = {"key": path, "chart": _name(chart), "hint": hint}
-        yield Finding("RBD-CHART-005", Severity.WARNING, _place(path), params)
+        yield Finding("RBD-CHART-005", Severity.WARNING, _place(field, path), params)
 
 
 def _unknown(
-    given: Mapping[str, object], own: Mapping[str, object], chart: Mapping[str, object], path: str
+    given: Mapping[str, object],
+    own: Mapping[str, object],
+    chart: Mapping[str, object],
+    ours: Collection[str],
+    path: str,
 ) -> Iterator[tuple[str, list[str]]]:
     """Paths of keys that neither the plan nor the chart has, with those that are there."""
     for key, value in given.items():
         here = f"{path}.{key}" if path else str(key)
-        if here in _OPEN or here in _UNNAMED or here in OURS:
+        if here in _OPEN or here in _UNNAMED or here in ours:
             continue
         if key not in own and key not in chart:
             yield here, sorted({*own, *chart})
         elif isinstance(value, Mapping):
             below = [each if isinstance(each, Mapping) else {} for each in (own.get(key), chart.get(key))]
             if below[0] or below[1]:
-                yield from _unknown(value, below[0], below[1], here)
+                yield from _unknown(value, below[0], below[1], ours, here)
 
 
 def _nearest(key: str, known: Sequence[str]) -> Text:
@@ -174,5 +185,5 @@ def _name(chart: Chart) -> str:
     return f"{chart.name} {chart.version}"
 
 
-def _place(path: str) -> Place:
-    return Place(field=fields.path_of(("rainbond", "values", *path.split("."))))
+def _place(field: str, path: str) -> Place:
+    return Place(field=fields.path_of((*field.split("."), *path.split("."))))

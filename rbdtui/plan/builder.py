@@ -18,7 +18,7 @@ from rbdtui.plan.steps.claim import ClaimHost
 from rbdtui.plan.steps.finish import ClusterProof, LabelNode
 from rbdtui.plan.steps.gates import VipToServer, VipUp
 from rbdtui.plan.steps.haproxy import GatewaysBalanced, Haproxy, ServersBalanced
-from rbdtui.plan.steps.images import ImportImages
+from rbdtui.plan.steps.images import ImportImages, ImportKubesphereImages
 from rbdtui.plan.steps.keepalived import (
     Keepalived,
     KeepalivedBalancer,
@@ -29,6 +29,9 @@ from rbdtui.plan.steps.keepalived import (
 )
 from rbdtui.plan.steps.kubeconfig import WriteKubeconfig
 from rbdtui.plan.steps.kubeconfig_given import TakeKubeconfig
+from rbdtui.plan.steps.kubesphere.proof import KubesphereProof
+from rbdtui.plan.steps.kubesphere.ready import KubesphereReady
+from rbdtui.plan.steps.kubesphere.release import InstallKubesphere, MakeKubesphereNamespace
 from rbdtui.plan.steps.mysql_pair import MysqlReplica, MysqlSource
 from rbdtui.plan.steps.mysql_server import MysqlDump, MysqlServer
 from rbdtui.plan.steps.nfs_copy import NfsCopy, NfsCopyServer
@@ -184,10 +187,15 @@ def _finish(lanes: _Lanes, spec: ClusterSpec, opened: list[str]) -> None:
     proven = lanes.add(ClusterProof, JUMP_LANE, kubeconfig, *pushed, *lanes.last.values())
     if spec.installs_rainbond:
         _rainbond(lanes, spec, proven)
+    if spec.installs_kubesphere:
+        _kubesphere(lanes, proven)
 
 
 def _images(lanes: _Lanes, spec: ClusterSpec) -> list[str]:
-    """Rainbond's images where the nodes look for them; the step that pushes them waits for nothing."""
+    """A platform's images where the nodes look for them; the step that pushes them waits for nothing."""
+    if spec.installs_kubesphere:
+        for node in spec.cluster_nodes:
+            lanes.add(ImportKubesphereImages, node.name)
     if not spec.installs_rainbond:
         return []
     if spec.registry.mode is RegistryMode.EXTERNAL:
@@ -206,6 +214,13 @@ def _rainbond(lanes: _Lanes, spec: ClusterSpec, *proven: str) -> None:
         lanes.add(GatewaysBalanced, JUMP_LANE, *turn)
     for node in reversed(spec.gateways) if has_gateway_check(spec) else ():
         turn = (lanes.add(KeepalivedGatewayCheck, node.name, *turn),)
+
+
+def _kubesphere(lanes: _Lanes, proven: str) -> None:
+    """KubeSphere on the cluster that stands, one step behind the other."""
+    turn = proven
+    for kind in (MakeKubesphereNamespace, InstallKubesphere, KubesphereReady, KubesphereProof):
+        turn = lanes.add(kind, JUMP_LANE, turn)
 
 
 def rainbond_steps(spec: ClusterSpec) -> Iterator[type[Step]]:

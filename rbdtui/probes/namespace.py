@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from typing import Final
 
 from rbdtui.kube.session import Json, KubeAbsentError, KubeError, KubeSession
@@ -12,10 +13,10 @@ from rbdtui.rainbond.workloads import LISTS, NAMESPACE, Seen, entries
 _LOG_LINES: Final = 20
 
 
-async def look(kube: KubeSession, *kinds: str) -> Seen:
-    """List the kinds (without any: all) of `LISTS`; what the API does not know has no items. Raises `KubeError`."""
-    wanted = kinds or tuple(LISTS)
-    lists = await asyncio.gather(*(_listed(kube, LISTS[kind]) for kind in wanted))
+async def look(kube: KubeSession, *kinds: str, at: Mapping[str, str] = LISTS) -> Seen:
+    """List the kinds (without any: all) where ``at`` says; what is not known there has no items. Raises `KubeError`."""
+    wanted = kinds or tuple(at)
+    lists = await asyncio.gather(*(_listed(kube, at[kind]) for kind in wanted))
     return Seen({kind: entries(found.get("items")) for kind, found in zip(wanted, lists, strict=True)})
 
 
@@ -26,12 +27,12 @@ async def _listed(kube: KubeSession, path: str) -> Json:
         return {}
 
 
-async def explained(kube: KubeSession, cause: Cause) -> Cause:
+async def explained(kube: KubeSession, cause: Cause, namespace: str = NAMESPACE) -> Cause:
     """A cause with what its container logged last, where that says more."""
     if not cause.wants_log:
         return cause
     try:
-        log = await kube.log(NAMESPACE, cause.pod, cause.container, previous=cause.crashed, tail_lines=_LOG_LINES)
+        log = await kube.log(namespace, cause.pod, cause.container, previous=cause.crashed, tail_lines=_LOG_LINES)
     except KubeError:
         return with_log(cause, None)
     return with_log(cause, log)

@@ -1,4 +1,4 @@
-"""A highly available Kubernetes and nothing on top of it."""
+"""A highly available Kubernetes, and KubeSphere on top of it where that is wanted."""
 
 from __future__ import annotations
 
@@ -14,4 +14,5 @@ PROFILE: Final = Profile(
     # RKE2 states no figures; ours: 1.2 GiB of image archives, as much again in containerd's store, 3.5 GiB unpacked,
     # 0.5 GiB of programs, 1.5 GiB for etcd with its snapshots and for containers.
     limits=Limits(disks={"/var/lib/rancher": DiskNeed(8 * GIB, 20 * GIB), **STAGING}),
+    sections=("kubesphere",),
 )

@@ -6,7 +6,7 @@ names until the very end: what is shown and what helm gets come from one tree.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Final
 
 from rbdtui.content import Content, SecretRef
@@ -38,7 +38,11 @@ def needs_etcd_secret(spec: ClusterSpec) -> bool:
 
 def chart_values(spec: ClusterSpec, release: Release, secret: Callable[[str], str]) -> Content:
     """The values file for helm, YAML; ``secret`` gives the value of a name of the vault."""
-    tree = value_tree(spec, release)
+    return content_of(value_tree(spec, release), secret)
+
+
+def content_of(tree: Mapping[str, object], secret: Callable[[str], str]) -> Content:
+    """Values as a file, as it is shown and as helm gets it."""
     found: list[SecretRef] = []
 
     def shown(value: object) -> Scalar:
@@ -56,7 +60,7 @@ def chart_values(spec: ClusterSpec, release: Release, secret: Callable[[str], st
 def value_tree(spec: ClusterSpec, release: Release) -> Tree:
     """The same as a tree; a secret is a `SecretRef`."""
     own = _old(spec, release) if release.is_old else _new(spec, release)
-    return merged(own, _without_ours(_with_references(spec.rainbond.values)))
+    return merged(own, without(OURS, with_references(spec.rainbond.values)))
 
 
 def effective(spec: ClusterSpec, release: Release, *keys: str) -> object:
@@ -254,7 +258,7 @@ def _reference(written: str) -> SecretRef:
     return SecretRef(written.removeprefix(SECRET_PREFIX))
 
 
-def _with_references(values: Mapping[str, object]) -> Tree:
+def with_references(values: Mapping[str, object]) -> Tree:
     """The operator's values, with ``secret:name`` taken for what it says."""
     return {key: _resolved(value) for key, value in values.items()}
 
@@ -267,11 +271,11 @@ def _resolved(value: object) -> object:
     return _reference(value) if isinstance(value, str) and is_secret_reference(value) else value
 
 
-def _without_ours(values: Tree, path: str = "") -> Tree:
-    """Without what other keys of cluster.yaml say, which is a finding of its own."""
+def without(ours: Collection[str], values: Tree, path: str = "") -> Tree:
+    """Without the paths in ``ours``: other keys of cluster.yaml say these, which is a finding of its own."""
     kept: Tree = {}
     for key, value in values.items():
         here = f"{path}.{key}" if path else key
-        if here not in OURS:
-            kept[key] = _without_ours(value, here) if isinstance(value, dict) else value
+        if here not in ours:
+            kept[key] = without(ours, value, here) if isinstance(value, dict) else value
     return kept

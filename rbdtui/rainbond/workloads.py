@@ -18,23 +18,31 @@ Json = Mapping[str, Any]
 
 NAMESPACE: Final = "rbd-system"
 OPERATOR: Final = "rainbond-operator"
-_APPS: Final = f"/apis/apps/v1/namespaces/{NAMESPACE}"
-_CORE: Final = f"/api/v1/namespaces/{NAMESPACE}"
 _RAINBOND: Final = f"/apis/rainbond.io/v1alpha1/namespaces/{NAMESPACE}"
 CLUSTER_PATH: Final = f"{_RAINBOND}/rainbondclusters/rainbondcluster"
+
+
+def workload_lists(namespace: str) -> dict[str, str]:
+    """Where all is listed that workloads of a namespace are judged by, by kind."""
+    apps, core = f"/apis/apps/v1/namespaces/{namespace}", f"/api/v1/namespaces/{namespace}"
+    return {
+        "Deployment": f"{apps}/deployments",
+        "StatefulSet": f"{apps}/statefulsets",
+        "DaemonSet": f"{apps}/daemonsets",
+        "Pod": f"{core}/pods",
+        "Event": f"{core}/events",
+        "PersistentVolumeClaim": f"{core}/persistentvolumeclaims",
+        "Node": "/api/v1/nodes",
+    }
+
+
 LISTS: Final[Mapping[str, str]] = {
-    "Deployment": f"{_APPS}/deployments",
-    "StatefulSet": f"{_APPS}/statefulsets",
-    "DaemonSet": f"{_APPS}/daemonsets",
-    "Pod": f"{_CORE}/pods",
-    "Event": f"{_CORE}/events",
-    "PersistentVolumeClaim": f"{_CORE}/persistentvolumeclaims",
+    **workload_lists(NAMESPACE),
     "RbdComponent": f"{_RAINBOND}/rbdcomponents",
     "RainbondPackage": f"{_RAINBOND}/rainbondpackages",
-    "Node": "/api/v1/nodes",
 }
-"""What is listed for one look, by kind; without Rainbond's CRDs there is no list of RbdComponents, and only 5.17
-has packages."""
+"""What is listed for one look at Rainbond, by kind; without Rainbond's CRDs there is no list of RbdComponents, and
+only 5.17 has packages."""
 CONTROLLERS: Final = ("Deployment", "StatefulSet", "DaemonSet")
 
 

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Final
 
-from rbdtui.simulator import chart, chart_old
+from rbdtui.simulator import chart, chart_kubesphere, chart_old
 from rbdtui.simulator.kubernetes.cluster import RKE2_VERSION
 from rbdtui.simulator.launcher import HELM_MACHINES, helm_program, own_architecture
 
@@ -34,13 +34,17 @@ def write_bundle(
     images_bytes: int = 12 * 1024**2,
     old: bool = False,
     release: str = chart.CHART_VERSION,
+    kubesphere: bool = False,
 ) -> Path:
-    """Make the bundle in a directory; ``images_bytes`` is about the size of the image archive; ``old`` has 5.17."""
+    """Make the bundle in a directory; ``images_bytes`` is about the size of the image archive; ``old`` has 5.17,
+    and with ``kubesphere`` there is KubeSphere as well."""
     directory.mkdir(parents=True, exist_ok=True)
     files = {
         f"rke2.linux-{arch}.tar.gz": _compressed(_program_archive(arch)),
         f"rke2-images.linux-{arch}.tar.gz": _compressed(_image_archive(arch, images_bytes)),
     }
+    if kubesphere:
+        files |= _kubesphere(arch, max(1, images_bytes // 80))
     files |= _rainbond(arch, max(1, images_bytes // 80), release, old=old)
     for name, content in files.items():
         (directory / name).write_bytes(content)
@@ -74,6 +78,15 @@ def _rainbond(arch: str, image_bytes: int, release: str, *, old: bool) -> dict[s
     return {
         f"rainbond-{version}.tgz": _compressed(packed),
         f"rainbond-images-{arch}.tar.gz": _compressed(images),
+    }
+
+
+def _kubesphere(arch: str, image_bytes: int) -> dict[str, bytes]:
+    """The chart of KubeSphere, and an archive of its images."""
+    packed = _tar({name: (text.encode(), 0o644) for name, text in chart_kubesphere.chart_files().items()})
+    return {
+        f"ks-core-{chart_kubesphere.CHART_VERSION}.tgz": _compressed(packed),
+        f"kubesphere-images-{arch}.tar.gz": _compressed(_saved_images(arch, chart_kubesphere.images(), image_bytes)),
     }
 
 

@@ -116,7 +116,7 @@ class Chart:
     text: str
     """values.yaml as it stands."""
     definitions: tuple[Tree, ...]
-    """Of ``crds/``."""
+    """Of ``crds/``, also of the charts within."""
 
     @property
     def title(self) -> str:
@@ -170,12 +170,18 @@ def packed(
         f"{name}/values.yaml": defaults,
         f"{name}/templates/NOTES.txt": SIMULATED,
     }
-    for definition in _definitions(groups, fields):
+    for definition in definitions(groups, fields):
         files[f"{name}/crds/{definition['metadata']['name']}.yaml"] = yaml.safe_dump(definition, sort_keys=False)
     return files
 
 
-def _definitions(groups: Mapping[str, Mapping[str, str]], fields: Mapping[str, tuple[str, ...]]) -> Iterator[Tree]:
+def definitions(
+    groups: Mapping[str, Mapping[str, str]],
+    fields: Mapping[str, tuple[str, ...]] = MappingProxyType({}),
+    *,
+    scope: str = "Namespaced",
+) -> Iterator[Tree]:
+    """The definitions of kinds, as `packed` has them."""
     for group_version, kinds in groups.items():
         group, _, version = group_version.partition("/")
         for kind, plural in kinds.items():
@@ -192,7 +198,7 @@ def _definitions(groups: Mapping[str, Mapping[str, str]], fields: Mapping[str, t
                 "apiVersion": "apiextensions.k8s.io/v1",
                 "kind": "CustomResourceDefinition",
                 "metadata": {"name": f"{plural}.{group}"},
-                "spec": {"group": group, "names": names, "scope": "Namespaced", "versions": [served]},
+                "spec": {"group": group, "names": names, "scope": scope, "versions": [served]},
             }
 
 
@@ -201,8 +207,9 @@ def read_chart(path: Path) -> Chart:
     try:
         files = _directory(path) if path.is_dir() else _archive(path)
         about, text = yaml.safe_load(files["Chart.yaml"]), files.get("values.yaml", "")
-        definitions = [yaml.safe_load(files[name]) for name in sorted(files) if name.startswith("crds/")]
-        return Chart(about, yaml.safe_load(text) or {}, text, tuple(definitions))
+        # helm takes those of the charts within as well.
+        named = [name for name in sorted(files) if name.startswith("crds/") or "/crds/" in name]
+        return Chart(about, yaml.safe_load(text) or {}, text, tuple(yaml.safe_load(files[name]) for name in named))
     except FileNotFoundError:
         raise ChartError(f'path "{path}" not found') from None
     except KeyError:

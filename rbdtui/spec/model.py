@@ -18,6 +18,7 @@ from rbdtui.roles import Role as Role
 from rbdtui.spec import values
 from rbdtui.spec.sections.etcd import Etcd
 from rbdtui.spec.sections.glusterfs import Glusterfs
+from rbdtui.spec.sections.kubesphere import Kubesphere
 from rbdtui.spec.sections.mysql import Mysql, MysqlMode
 from rbdtui.spec.sections.rainbond import Rainbond
 from rbdtui.spec.sections.registry import Registry
@@ -274,6 +275,7 @@ class ClusterSpec(Section):
     mysql: Mysql = Mysql()
     rainbond: Rainbond = Rainbond()
     glusterfs: Glusterfs = Glusterfs()
+    kubesphere: Kubesphere = Kubesphere()
     acknowledged: list[Acknowledgement] = Field(default_factory=list)
 
     @property
@@ -285,6 +287,11 @@ class ClusterSpec(Section):
     def installs_rainbond(self) -> bool:
         """Whether the plan brings Rainbond itself up; to a cluster that is there already nothing else is brought."""
         return self.profile.installs_rainbond or (self.is_existing and self.profile.versions is not None)
+
+    @property
+    def installs_kubesphere(self) -> bool:
+        """Whether the plan brings KubeSphere to the cluster that it makes."""
+        return "kubesphere" in self.profile.sections and self.kubesphere.install and not self.is_existing
 
     @property
     def managed_nodes(self) -> list[Node]:

@@ -32,6 +32,8 @@ def secret_references(spec: ClusterSpec) -> Iterator[tuple[str, str]]:
                 yield f"{path}.{field}", reference.removeprefix(SECRET_PREFIX)
     if "rainbond" in spec.profile.sections:
         yield from _references_in("rainbond.values", spec.rainbond.values)
+    if "kubesphere" in spec.profile.sections:
+        yield from _references_in("kubesphere.values", spec.kubesphere.values)
 
 
 def _references_in(path: str, value: object) -> Iterator[tuple[str, str]]:

@@ -60,6 +60,8 @@ EndpointAddress = Annotated[str, _shaped(values.endpoint)]
 """``address:port`` or ``name:port``, without a scheme."""
 RegistryDomain = Annotated[str, _shaped(values.registry_domain)]
 """A name or address, with a port where that is not the usual one."""
+ImageRegistry = Annotated[str, _shaped(values.image_registry)]
+"""A registry, and with a slash between them what stands before the names of images there."""
 ImageNamespace = Annotated[str, StringConstraints(pattern=values.NAMESPACE_PATTERN), BeforeValidator(values.namespace)]
 """Parts of an image's name, joined by slashes."""
 

@@ -142,6 +142,17 @@ def registry_domain(value: str) -> str:
     return value
 
 
+def image_registry(value: str) -> str:
+    """A registry, with or without a path below it."""
+    domain, slash, path = value.partition("/")
+    if "://" in value:
+        registry_domain(value)
+    registry_domain(domain)
+    if slash:
+        namespace(path)
+    return value
+
+
 def _is_port(text: str) -> bool:
     return bool(re.fullmatch(r"[1-9][0-9]{0,4}", text, re.ASCII)) and int(text) <= _HIGHEST_PORT
 

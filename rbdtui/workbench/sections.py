@@ -39,8 +39,8 @@ class Section:
     """How codes begin of findings that are fixed here, whatever field they blame."""
     own_paths: str = ""
     """A pattern of fields that are edited here although they lie below another section's."""
-    part: str = ""
-    """The section of cluster.yaml that it is for, where not every profile has that."""
+    parts: tuple[str, ...] = ()
+    """The sections of cluster.yaml that it is for, where not every profile has one of them."""
     plans: bool = True
     """Whether the plan is made here, in contrast to being looked at."""
     needs_nodes: bool = False
@@ -49,7 +49,14 @@ class Section:
     def is_used_in(self, data: Mapping[str, object]) -> bool:
         """Whether the profile of a cluster.yaml has it; so it is where the profile is not known."""
         profile = profile_named(data.get("profile", USUAL.name))
-        return not self.part or profile is None or self.part in profile.sections
+        return not self.parts or profile is None or not set(self.parts).isdisjoint(profile.sections)
+
+    def leftover(self, data: Mapping[str, object]) -> str | None:
+        """A part that is written although the profile has no use for it."""
+        profile = profile_named(data.get("profile", USUAL.name))
+        if profile is None:
+            return None
+        return next((part for part in self.parts if part in data and part not in profile.sections), None)
 
     def owns(self, finding: Finding) -> bool:
         """Whether it is fixed here, whatever section the field that it blames belongs to."""
@@ -73,11 +80,11 @@ SECTIONS: Final = (
         needs_nodes=True,
     ),
     Section(BALANCER, "3", fields=("gateway", "kubernetes.api"), needs_nodes=True),
-    Section(STORAGE, "4", fields=("storage",), part="storage"),
-    Section(ETCD, "5", fields=("etcd",), part="etcd"),
-    Section(REGISTRY, "6", fields=("registry",), part="registry"),
-    Section(MYSQL, "7", fields=("mysql",), part="mysql"),
-    Section(PLATFORM, "8", fields=("rainbond",), part="rainbond"),
+    Section(STORAGE, "4", fields=("storage",), parts=("storage",)),
+    Section(ETCD, "5", fields=("etcd",), parts=("etcd",)),
+    Section(REGISTRY, "6", fields=("registry",), parts=("registry",)),
+    Section(MYSQL, "7", fields=("mysql",), parts=("mysql",)),
+    Section(PLATFORM, "8", fields=("rainbond", "kubesphere"), parts=("rainbond", "kubesphere")),
     Section(REVIEW, "9", plans=False),
     Section(RUN, "r", plans=False),
     Section(HEALTH, "h", plans=False),

@@ -1,4 +1,4 @@
-"""Platform: which Rainbond, under which domain, and what its chart is given beyond the plan."""
+"""Platform: which Rainbond, under which domain, or whether KubeSphere; and what the chart is given beyond the plan."""
 
 from __future__ import annotations
 
@@ -11,13 +11,14 @@ from rbdtui.rainbond_version import RainbondVersion
 from rbdtui.spec.model import GatewayMode
 from rbdtui.words import T
 from rbdtui.workbench import sections
-from rbdtui.workbench.draft.operations import mode_in, text_at
+from rbdtui.workbench.draft.operations import mode_in, text_at, value_at
 from rbdtui.workbench.live.service_words import Advice
 from screens.shell.form import FormScreen
 from screens.widgets.declared_form import DeclaredForm
 from screens.widgets.form_fields import Block, Choice, FormField, Line, Offered
 
 VERSION: Final = "rainbond.version"
+INSTALL: Final = "kubesphere.install"
 
 
 class PlatformForm(DeclaredForm):
@@ -27,6 +28,16 @@ class PlatformForm(DeclaredForm):
         """The bundle is read as soon as the form is there."""
         self.workbench.look_at_bundle()
         super().draw()
+
+    def is_shown(self, declared: FormField) -> bool:
+        """Those of the platform that the profile has; KubeSphere's others once it is to be installed."""
+        part = declared.path.partition(".")[0]
+        profile = profile_named(self.data.get("profile", USUAL.name))
+        stands = value_at(self.data, declared.path) is not None
+        if profile is not None and part not in profile.sections:
+            return stands
+        waits = part == "kubesphere" and declared.path != INSTALL and value_at(self.data, INSTALL) is not True
+        return stands if waits else super().is_shown(declared)
 
     def offers(self, path: str) -> tuple[str, ...]:
         """Versions of the bundle that the profile installs."""
@@ -79,7 +90,7 @@ def _installs(profile: Profile, tag: str) -> bool:
 
 
 class PlatformScreen(FormScreen):
-    """Version, domain suffix, telemetry and values of the chart."""
+    """Version, domain suffix and telemetry of Rainbond, or KubeSphere's few keys; values of the chart."""
 
     SECTION = sections.PLATFORM
     FORM = PlatformForm
@@ -88,6 +99,10 @@ class PlatformScreen(FormScreen):
         Line("rainbond.domain_suffix"),
         Choice("rainbond.telemetry", ("false", "true")),
         Block("rainbond.values"),
+        Choice(INSTALL, ("false", "true")),
+        Line("kubesphere.image_registry"),
+        Line("kubesphere.storage_class"),
+        Block("kubesphere.values"),
     )
 
     def on_screen_resume(self, _: events.ScreenResume) -> None:

@@ -76,7 +76,7 @@ class FormScreen(EditScreen):
         unused = self.query_one("#unused", Words)
         if not used:
             reason = Text(f"unused.{self.SECTION}", {"profile": str(data.get("profile"))})  # words: unused.*
-            waits = entry.part in self.workbench.draft.aside
+            waits = any(part in self.workbench.draft.aside for part in entry.parts)
             unused.text = T("form.unused_waits", reason=reason) if waits else reason
         unused.display = not used
         if self.form.display != used:
@@ -106,8 +106,7 @@ class FormScreen(EditScreen):
 
     def _leftover(self) -> str | None:
         """The section of cluster.yaml that is written although the profile has no use for it."""
-        data, entry = self.workbench.draft.data, section_named(self.SECTION)
-        return entry.part if entry.part in data and not entry.is_used_in(data) else None
+        return section_named(self.SECTION).leftover(self.workbench.draft.data)
 
     def action_delete_section(self) -> None:
         """Take out of the draft what its profile has no use for."""
@@ -143,7 +142,7 @@ class FormScreen(EditScreen):
 
     def on_text_line_editing_changed(self, event: TextLine.EditingChanged) -> None:
         """Half an address is another machine's: nobody logs in there while it is being typed."""
-        part = section_named(self.SECTION).part if event.editing else ""
+        part = next(iter(section_named(self.SECTION).parts), "") if event.editing else ""
         self.workbench.typing_into(part)
 
     def on_screen_suspend(self, _: events.ScreenSuspend) -> None:

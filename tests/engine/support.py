@@ -83,6 +83,12 @@ class NoBundle:
     def rainbond_images(self, spec: ClusterSpec, arch: str) -> list[BundleFile]:
         return []
 
+    def kubesphere_chart(self) -> Chart:
+        raise NotImplementedError
+
+    def kubesphere_images(self, spec: ClusterSpec, arch: str) -> list[BundleFile]:
+        return []
+
     def rainbond_releases(self) -> tuple[str, ...]:
         return ()
 

@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 from rbdtui.plan.step import StepError
-from rbdtui.plan.steps.rainbond import release as release_step
+from rbdtui.plan.steps import helm_release
 from rbdtui.plan.steps.rainbond.access import open_api
 from rbdtui.plan.steps.rainbond.cluster import PatchCluster
 from rbdtui.plan.steps.rainbond.helm import run_helm
@@ -162,8 +162,8 @@ def unpacked(secret: dict[str, Any]) -> bytes:
 async def test_a_release_that_was_cut_off_is_taken_out_of_the_way_once_it_does_not_move(
     authority: Authority, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(release_step, "_UNMOVED_S", 0.05)
-    monkeypatch.setattr(release_step, "_LOOK_EVERY_S", 0.05)
+    monkeypatch.setattr(helm_release, "_UNMOVED_S", 0.05)
+    monkeypatch.setattr(helm_release, "_LOOK_EVERY_S", 0.05)
     items: list[dict[str, Any]] = [kept(1, "pending-install")]
     stuck = f"{SECRETS}/sh.helm.release.v1.rainbond.v1"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from rbdtui.words import LANGUAGES, say
-from tests.spec.samples import judged
+from tests.spec.samples import GOOD, changed, codes, judged
 from tests.spec.test_service_rules import V5, V6, plan
 
 
@@ -41,3 +41,39 @@ def test_values_that_are_the_operators_own() -> None:
 )
 def test_each_mistake_is_named(text: str, values: str, code: str, field: str) -> None:
     assert found(values, text) == [(code, "error", field)]
+
+
+@pytest.mark.parametrize(
+    ("values", "code", "key"),
+    [
+        ("{global: {imageRegistry: hub.corp}}", "RBD-CHART-001", "global.imageRegistry"),
+        ("{ha: {enabled: false}}", "RBD-CHART-001", "ha.enabled"),
+        (
+            "{redisHA: {persistentVolume: {storageClass: fast}}}",
+            "RBD-CHART-001",
+            "redisHA.persistentVolume.storageClass",
+        ),
+        ("{authentication: {adminPassword: open}}", "RBD-CHART-003", "authentication.adminPassword"),
+        ("{console: {nodePort: 8080}}", "RBD-CHART-006", "console.nodePort"),
+        ("{console: {nodePort: 0}}", "RBD-CHART-006", "console.nodePort"),
+    ],
+)
+def test_values_of_kubesphere_that_cannot_be(values: str, code: str, key: str) -> None:
+    found = [each for each in judged(f"{GOOD}kubesphere: {{install: true, values: {values}}}\n") if each.code == code]
+    assert [each.place.field for each in found] == [f"kubesphere.values.{key}"]
+
+
+def test_good_values_of_kubesphere_and_none_of_another_profile() -> None:
+    section = "kubesphere: {install: true, values: {console: {nodePort: 31000}}}\n"
+    assert codes(f"{GOOD}{section}") == codes(GOOD)
+    other = changed(("profile: kubernetes-only\n", "profile: rainbond-6\n")) + section
+    (found,) = [each for each in judged(other) if each.code == "RBD-SPEC-040"]
+    assert (found.place.field, found.params["profiles"]) == ("kubesphere", "kubernetes-only")
+
+
+@pytest.mark.parametrize(
+    ("registry", "code"),
+    [("https://hub.corp/ks", "RBD-SPEC-053"), ("Hub.corp/ks", "RBD-SPEC-054"), ("hub.corp/K S", "RBD-SPEC-056")],
+)
+def test_a_registry_of_images_that_cannot_be(registry: str, code: str) -> None:
+    assert code in codes(f"{GOOD}kubesphere: {{install: true, image_registry: '{registry}'}}\n")

@@ -1,4 +1,4 @@
-"""Rainbond's images in the containerd of a node: only what is missing by digest, and only where RKE2 runs already.
+"""A platform's images in the containerd of a node: only what is missing by digest, and only where RKE2 runs already.
 
 A node that starts imports them by itself, from the directory to which `ShipBundle` brings them.
 """
@@ -13,7 +13,7 @@ from typing import ClassVar, Final
 from rbdtui.bundle.archives import ArchivedImage
 from rbdtui.plan.resources.images import IMAGES_DIR
 from rbdtui.plan.step import BundleFile, Change, ChangeKind, Pending, Step, StepContext, StepError
-from rbdtui.plan.steps.ship import rainbond_archives
+from rbdtui.plan.steps.ship import kubesphere_archives, rainbond_archives
 from rbdtui.rainbond.images import full_name
 from rbdtui.transport.base import Host
 from rbdtui.transport.jobs import JobResult, run_job
@@ -77,10 +77,14 @@ class ImportImages(Step):
     time_limit_s: ClassVar[float] = 2 * 3600.0
     stall_s: ClassVar[float] = 300.0
 
+    def archives(self, context: StepContext) -> list[BundleFile]:
+        """The archives that bring the images to the node; raises `StepError`."""
+        return rainbond_archives(context, self.node)
+
     async def pending(self, context: StepContext) -> Pending[list[MissingImages]]:
         """The archives with images that are not there; all of them before RKE2 has started."""
         # The bundle may have to read gigabytes before it can name its images.
-        files = await asyncio.to_thread(rainbond_archives, context, self.node)
+        files = await asyncio.to_thread(self.archives, context)
         missing = missing_on(files, await images_on(context.hosts[self.node]) or {})
         evidence = "\n".join(image.name for each in missing for image in each.images)
         return Pending(tuple(_change(each) for each in missing), evidence, seen=missing)
@@ -96,6 +100,17 @@ class ImportImages(Step):
             )  # fmt: skip
             if not done.ok:
                 raise _refused(self.node, each, done)
+
+
+@dataclass(frozen=True, slots=True)
+class ImportKubesphereImages(ImportImages):
+    """Have every image of KubeSphere in a node's containerd."""
+
+    name: ClassVar[str] = "kubesphere-images"
+
+    def archives(self, context: StepContext) -> list[BundleFile]:
+        """Those of KubeSphere."""
+        return kubesphere_archives(context, self.node)
 
 
 def _change(missing: MissingImages) -> Change:

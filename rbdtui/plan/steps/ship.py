@@ -72,6 +72,13 @@ def rainbond_archives(context: StepContext, node: str) -> list[BundleFile]:
     return context.bundle.rainbond_images(spec, facts_of(context, node).arch)
 
 
+def kubesphere_archives(context: StepContext, node: str) -> list[BundleFile]:
+    """The archives that bring KubeSphere's images to a node; none where a registry has them."""
+    if not context.spec.installs_kubesphere:
+        return []
+    return context.bundle.kubesphere_images(context.spec, facts_of(context, node).arch)
+
+
 @dataclass(frozen=True, slots=True)
 class InstallHostPackages(ResourceStep):
     """Give a node keepalived, HAProxy, and the programs of NFS where it needs them, from the bundle."""
@@ -110,7 +117,8 @@ class ShipBundle(ResourceStep):
         """The program's archive, and the images of this plan where RKE2 looks for them."""
         program = rke2_archive(context, self.node)
         arch = facts_of(context, self.node).arch
-        archives = [*context.bundle.images(context.spec, arch), *rainbond_archives(context, self.node)]
+        platform = [*rainbond_archives(context, self.node), *kubesphere_archives(context, self.node)]
+        archives = [*context.bundle.images(context.spec, arch), *platform]
         images = {file.path.name: file for file in archives}
         return (
             UploadedFiles({f"{ARCHIVE_DIR}/{program.path.name}": program}),

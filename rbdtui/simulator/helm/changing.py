@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from rbdtui.simulator.chart import Tree, manifest, read_chart, read_manifest
+from rbdtui.simulator.helm import hooks
 from rbdtui.simulator.helm.api import ApiError, Client, HelmError, client_of
 from rbdtui.simulator.helm.reading import say, show_status
 from rbdtui.simulator.helm.releases import PENDING, Releases, moment
@@ -20,6 +21,15 @@ _PATHS: Final[Mapping[str, tuple[str, bool]]] = {
     "Secret": ("/api/v1", True),
     "ClusterRoleBinding": ("/apis/rbac.authorization.k8s.io/v1/clusterrolebindings", False),
     "Deployment": ("/apis/apps/v1", True),
+    "Service": ("/api/v1", True),
+    "StatefulSet": ("/apis/apps/v1", True),
+    "Job": ("/apis/batch/v1", True),
+    "ValidatingWebhookConfiguration": (
+        "/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations",
+        False,
+    ),
+    "User": ("/apis/iam.kubesphere.io/v1beta1/users", False),
+    "WorkspaceTemplate": ("/apis/tenant.kubesphere.io/v1beta1/workspacetemplates", False),
     "RainbondPackage": ("/apis/rainbond.io/v1alpha1", True),
     "RainbondVolume": ("/apis/rainbond.io/v1alpha1", True),
     "RainbondCluster": ("/apis/rainbond.io/v1alpha1", True),
@@ -48,12 +58,20 @@ def upgrade(options: argparse.Namespace) -> None:
         raise HelmError("UPGRADE FAILED: another operation (install/upgrade/rollback) is in progress")
     if last is None and not options.install:
         raise HelmError(f'UPGRADE FAILED: "{options.name}" has no deployed releases')
-    objects = [marked(each, options.name, namespace) for each in rendered(chart, values, namespace)]
+    made, around = hooks.parted(rendered(chart, values, namespace))
+    objects = [marked(each, options.name, namespace) for each in made]
     release = _release(options.name, namespace, chart.about, given, chart.values, manifest(objects), last)
+    release["hooks"] = around
     if last is None:
         _install(client, releases, release, chart.definitions, objects, create=options.create_namespace)
     else:
         _change(client, releases, release, last, history)
+    try:
+        hooks.run(client, around, f"post-{'upgrade' if last else 'install'}", options.timeout, _path_of)
+    except HelmError as error:
+        release["info"] |= {"status": "failed", "description": str(error)}
+        releases.write(release)
+        raise
     release["info"] |= {"status": "deployed", "description": "Install complete" if last is None else "Upgrade complete"}
     releases.write(release)
     show_status(options, release)
@@ -201,9 +219,12 @@ def uninstall(options: argparse.Namespace) -> None:
         if options.ignore_not_found:
             return
         raise HelmError(f"uninstall: Release not loaded: {options.name}: release: not found")
-    for item in reversed(read_manifest(releases.last(options.name)["manifest"])):
+    last = releases.last(options.name)
+    around = [] if options.no_hooks else last.get("hooks", [])
+    for item in reversed(read_manifest(last["manifest"])):
         path = _path_of(item)[1]
         if client.find(path) is not None:
             client.ask("DELETE", path)
+    hooks.run(client, around, "post-delete", options.timeout, _path_of)
     releases.remove(options.name)
     say(f'release "{options.name}" uninstalled')

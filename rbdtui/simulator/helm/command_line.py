@@ -28,6 +28,12 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _seconds(text: str) -> float:
+    """A duration as Go reads it, of one unit."""
+    return float(text[:-1]) * {"s": 1, "m": 60, "h": 3600}[text[-1]]
+
+
+_TIMEOUT: Final[dict[str, Any]] = {"type": _seconds, "default": 300.0}
 Arguments = Iterator[tuple[tuple[str, ...], dict[str, Any]]]
 
 
@@ -48,7 +54,7 @@ def _installed() -> Arguments:
     yield ("chart",), {}
     yield ("-f", "--values"), {"action": "append"}
     yield ("--set",), {"action": "append"}
-    yield ("--timeout",), {}
+    yield ("--timeout",), _TIMEOUT
     yield ("--history-max",), {"type": int, "default": 10}
     for switch in ("--install", "--create-namespace", "--reset-values", "--include-crds", "--force"):
         yield (switch,), {"action": "store_true"}
@@ -56,7 +62,7 @@ def _installed() -> Arguments:
 
 def _uninstalled() -> Arguments:
     yield ("name",), {}
-    yield ("--timeout",), {}
+    yield ("--timeout",), _TIMEOUT
     for switch in ("--ignore-not-found", "--no-hooks", "--keep-history", "--wait"):
         yield (switch,), {"action": "store_true"}
 

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import yaml
 
 from rbdtui.simulator.kubernetes.cluster import Cluster
+from rbdtui.simulator.kubernetes.controllers import pods_behind
 from rbdtui.simulator.kubernetes.http import Request, Response, json_response
 from rbdtui.simulator.kubernetes.patches import applied, merged
 from rbdtui.simulator.kubernetes.selectors import Matches, Object, selection
 from rbdtui.simulator.kubernetes.store import Change, Kind, StatusError, Store
+from rbdtui.simulator.kubesphere import SERVICES
 from rbdtui.simulator.machine import Machine
 
 _VERSION: Final = {"major": "1", "minor": "30", "gitVersion": "v1.30.4+rke2r1", "platform": "linux/amd64"}
@@ -22,6 +25,7 @@ _POLL_S: Final = 0.2
 _WATCH_S: Final = 300.0
 _BOOKMARK_S: Final = 60.0
 _APPLY: Final = "application/apply-patch+yaml"
+_PROXY: Final = re.compile(r"/api/v1/namespaces/([^/]+)/services/([^/:]+)(?::\d+)?/proxy/(.*)")
 _MERGES: Final = frozenset({"application/merge-patch+json", "application/strategic-merge-patch+json"})
 
 
@@ -92,6 +96,8 @@ class _Api:
         found = _discovery(self._store, request.path)
         if found is not None:
             return json_response(200, found)
+        if behind := _PROXY.fullmatch(request.path):
+            return self._proxied(request, *behind.groups())
         target = target_of(self._store, request.path)
         if target.part == "log":
             return self._log(target, request)
@@ -165,6 +171,14 @@ class _Api:
             await store.wait(version, _POLL_S)
         if marked:
             yield _bookmark(target.kind, version)
+
+    def _proxied(self, request: Request, namespace: str, service: str, path: str) -> Response:
+        """What a pod behind a Service answers."""
+        answer = SERVICES.get((namespace, service))
+        if answer is None or not pods_behind(self._store, namespace, service):
+            words = f'no endpoints available for service "{service}"'
+            raise StatusError(503, "ServiceUnavailable", words)
+        return answer(self._cluster, replace(request, path=f"/{path}"))
 
     def _log(self, target: Target, request: Request) -> Response:
         pod = self._store.get(target.kind, target.namespace, target.name)

@@ -260,10 +260,11 @@ class Controllers:
         self._store.set_status(kind, item["metadata"]["namespace"], item["metadata"]["name"], status)
 
     def _pod(self, owner: Object, prefix: str, template: Object, digest: str, *, name: str = "") -> Object:
-        labels: Object = template["metadata"].get("labels", {}) | ({HASH: digest} if digest else {})
+        own = template.get("metadata") or {}
+        labels: Object = own.get("labels", {}) | ({HASH: digest} if digest else {})
         metadata: Object = {"labels": labels, "ownerReferences": owner_of(owner)}
         metadata |= {"name": name} if name else {"generateName": prefix}
-        metadata |= {key: template["metadata"][key] for key in ("annotations",) if key in template["metadata"]}
+        metadata |= {key: own[key] for key in ("annotations",) if key in own}
         return self._store.create(
             self._pods, owner["metadata"]["namespace"], {"metadata": metadata, "spec": template["spec"]}
         )

@@ -40,8 +40,10 @@ from rbdtui.simulator.kubernetes.layout import (
     write_resolver_file,
     write_server_files,
 )
+from rbdtui.simulator.kubernetes.node_ports import NodePorts
 from rbdtui.simulator.kubernetes.ports import LOOPBACK, Port
 from rbdtui.simulator.kubernetes.tokens import Token
+from rbdtui.simulator.kubesphere import BEHAVIOURS as KUBESPHERE
 from rbdtui.simulator.machine import Machine
 from rbdtui.simulator.rainbond.behaviours import BEHAVIOURS
 from rbdtui.simulator.rainbond.operator import Operator
@@ -108,7 +110,8 @@ class Rke2:
         unit.ready()
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._live(cluster, node))
-            tasks.create_task(Kubelet(cluster, self._machine, node.name, BEHAVIOURS).run())
+            tasks.create_task(Kubelet(cluster, self._machine, node.name, {**BEHAVIOURS, **KUBESPHERE}).run())
+            tasks.create_task(NodePorts(cluster, self._machine).run())
             if self._has_api:
                 tasks.create_task(self._control(cluster))
 

@@ -47,6 +47,7 @@ class Kind:
         return f"{self.plural}.{self.group}" if self.group else self.plural
 
 
+_ADMISSION: Final = "admissionregistration.k8s.io"
 KINDS: Final = (
     Kind("", "v1", "namespaces", "Namespace", namespaced=False, has_status=True),
     Kind("", "v1", "nodes", "Node", namespaced=False, has_status=True),
@@ -70,6 +71,8 @@ KINDS: Final = (
     Kind("rbac.authorization.k8s.io", "v1", "clusterroles", "ClusterRole", namespaced=False),
     Kind("rbac.authorization.k8s.io", "v1", "clusterrolebindings", "ClusterRoleBinding", namespaced=False),
     Kind("rbac.authorization.k8s.io", "v1", "roles", "Role"),
+    Kind(_ADMISSION, "v1", "validatingwebhookconfigurations", "ValidatingWebhookConfiguration", namespaced=False),
+    Kind(_ADMISSION, "v1", "mutatingwebhookconfigurations", "MutatingWebhookConfiguration", namespaced=False),
     Kind("rbac.authorization.k8s.io", "v1", "rolebindings", "RoleBinding"),
     Kind(CRD_GROUP, "v1", "customresourcedefinitions", "CustomResourceDefinition", namespaced=False, has_status=True),
 )

@@ -17,6 +17,7 @@ from rbdtui.spec.rules import (
     etcd,
     existing,
     gateway,
+    kubesphere,
     login,
     made,
     modes,
@@ -60,6 +61,7 @@ _RULES: Final[tuple[Rule, ...]] = (
     mysql.mysql_pair,
     registry.registry,
     rainbond.values,
+    kubesphere.values,
     acknowledged.acknowledged_nodes,
 )
 _OF_OUR_CLUSTER: Final[tuple[Rule, ...]] = (

@@ -36,8 +36,8 @@ def values(rule: RuleInput) -> Iterator[Finding]:
     if "rainbond" not in rule.spec.profile.sections:
         return
     given = rule.spec.rainbond.values
-    yield from _ours(rule, given, "", "rainbond.values")
-    yield from _in_clear(rule, given, "rainbond.values")
+    yield from of_other_keys(rule, OURS, given, "rainbond.values")
+    yield from in_clear(rule, given, "rainbond.values")
     cluster = given.get("Cluster")
     replicas = cluster.get("replicas") if isinstance(cluster, Mapping) else None
     gateways = len(rule.spec.gateways)
@@ -46,24 +46,27 @@ def values(rule: RuleInput) -> Iterator[Finding]:
         yield rule.finding("RBD-CHART-002", Severity.ERROR, field, str(replicas), replicas=replicas, gateways=gateways)
 
 
-def _ours(rule: RuleInput, given: Mapping[str, object], path: str, field: str) -> Iterator[Finding]:
+def of_other_keys(
+    rule: RuleInput, ours: Mapping[str, str], given: Mapping[str, object], field: str, path: str = ""
+) -> Iterator[Finding]:
+    """Values of a chart that other keys of cluster.yaml say already, by their paths in ``ours``."""
     for key, value in given.items():
         here, at = f"{path}.{key}" if path else key, fields.join(field, key)
-        if here in OURS:
-            yield rule.finding("RBD-CHART-001", Severity.ERROR, at, key=here, field=OURS[here])
+        if here in ours:
+            yield rule.finding("RBD-CHART-001", Severity.ERROR, at, key=here, field=ours[here])
         elif isinstance(value, Mapping):
-            yield from _ours(rule, {str(name): below for name, below in value.items()}, here, at)
+            yield from of_other_keys(rule, ours, {str(name): below for name, below in value.items()}, at, here)
 
 
-def _in_clear(rule: RuleInput, value: object, field: str, key: str = "") -> Iterator[Finding]:
+def in_clear(rule: RuleInput, value: object, field: str, key: str = "") -> Iterator[Finding]:
     """Secrets stand in the vault, also those of keys and variables that are not ours."""
     if isinstance(value, Mapping):
         name = value.get("name")
         for each, below in value.items():
             named = name if each == "value" and isinstance(name, str) else str(each)
-            yield from _in_clear(rule, below, fields.join(field, str(each)), named)
+            yield from in_clear(rule, below, fields.join(field, str(each)), named)
     elif isinstance(value, list):
         for index, below in enumerate(value):
-            yield from _in_clear(rule, below, fields.join(field, index), key)
+            yield from in_clear(rule, below, fields.join(field, index), key)
     elif isinstance(value, str) and value and _SECRET_KEY.search(key) and not is_secret_reference(value):
         yield rule.finding("RBD-CHART-003", Severity.ERROR, field, key=fields.printable(key))

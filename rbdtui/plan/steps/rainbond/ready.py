@@ -14,7 +14,7 @@ from rbdtui.plan.steps.rainbond.access import open_api, rainbond_release
 from rbdtui.probes.namespace import explained, look
 from rbdtui.rainbond.components import Component, used_components
 from rbdtui.rainbond.why import Cause, CauseKind, why
-from rbdtui.rainbond.workloads import Judgement, Seen, entries, judge_all, number
+from rbdtui.rainbond.workloads import LISTS, NAMESPACE, Judgement, Seen, entries, judge_all, number, workload_lists
 from rbdtui.words import T
 
 AT_LEAST_S: Final = 600.0
@@ -73,15 +73,16 @@ class ComponentsReady(Gate):
     wait_s: ClassVar[float] = AT_LEAST_S
     look_every_s: ClassVar[float] = 3.0
     error_code: ClassVar[str] = "rainbond_not_ready"
+    namespace: ClassVar[str] = NAMESPACE
 
-    async def parts(self, context: StepContext) -> Sequence[Component]:
-        """What is waited for; raises `StepError`."""
+    async def parts(self, context: StepContext, kube: KubeSession) -> Sequence[Component]:
+        """What is waited for; raises `StepError` or `KubeError`."""
         return used_components(context.spec, await rainbond_release(context))
 
     async def waiting_for(self, context: StepContext) -> StepError | None:
         """The components that are not ready, each with its cause."""
         async with open_api(context) as api:
-            reports, _ = await _reports(await self.parts(context), api.kube)
+            reports, _ = await _reports(await self.parts(context, api.kube), api.kube, self.namespace)
         return self._error(reports)
 
     async def apply(self, context: StepContext, pending: Pending[None]) -> None:
@@ -89,7 +90,7 @@ class ComponentsReady(Gate):
         moved = _Moved()
         while True:
             async with open_api(context) as api:
-                reports, seen = await _reports(await self.parts(context), api.kube)
+                reports, seen = await _reports(await self.parts(context, api.kube), api.kube, self.namespace)
             moved.note(reports, seen)
             _tell(context, reports, moved)
             error = self._error(reports)
@@ -110,20 +111,21 @@ class ComponentsReady(Gate):
         lines += [f"{cause.component}: {cause.kind.value}: {cause.detail}" for cause in causes]
         # words: error.rainbond_not_ready.*
         # words: error.provisioner_not_ready.*
+        # words: error.kubesphere_not_ready.*
         return StepError(
             self.error_code, evidence="\n".join(lines), retryable=True, count=len(unready), cause=told.text,
             remedy=told.remedy,
         )  # fmt: skip
 
 
-async def _reports(parts: Sequence[Component], kube: KubeSession) -> tuple[list[ComponentReport], Seen]:
-    seen = await look(kube)
+async def _reports(parts: Sequence[Component], kube: KubeSession, namespace: str) -> tuple[list[ComponentReport], Seen]:
+    seen = await look(kube, at=LISTS if namespace == NAMESPACE else workload_lists(namespace))
     judged = judge_all(parts, seen)
-    return [await _report(kube, judgement, seen) for judgement in judged], seen
+    return [await _report(kube, judgement, seen, namespace) for judgement in judged], seen
 
 
-async def _report(kube: KubeSession, judgement: Judgement, seen: Seen) -> ComponentReport:
-    causes = [await explained(kube, cause) for cause in why(judgement, seen)]
+async def _report(kube: KubeSession, judgement: Judgement, seen: Seen, namespace: str) -> ComponentReport:
+    causes = [await explained(kube, cause, namespace) for cause in why(judgement, seen)]
     return ComponentReport(judgement, tuple(causes))
 
 

@@ -76,7 +76,7 @@ class ProvisionerReady(ComponentsReady):
     """A mount of a server that does not answer gives up after two minutes and is tried again."""
     error_code: ClassVar[str] = "provisioner_not_ready"
 
-    async def parts(self, context: StepContext) -> Sequence[Component]:
+    async def parts(self, context: StepContext, kube: KubeSession) -> Sequence[Component]:
         """It alone."""
         used = used_components(context.spec, await rainbond_release(context))
         return [part for part in used if part.name == provisioner.NAME]

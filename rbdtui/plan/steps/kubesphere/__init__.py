@@ -1,0 +1,1 @@
+"""The steps that bring KubeSphere to a cluster that stands."""
