@@ -508,3 +508,17 @@ async def test_pictures_of_what_is_built_in_or_not_used(
         for section in ("storage", "etcd", "registry", "mysql"):
             await show(pilot, section)
             picture(pilot, name=section)
+
+
+@pytest.mark.parametrize(("size", "language", "ascii_only"), LOOKS)
+async def test_pictures_of_a_copy(
+    opened: Opened, picture: Picture, home: Path, size: tuple[int, int], language: str, ascii_only: bool
+) -> None:
+    """The copy is the last choice, and what it is not stands beneath it."""
+    workbench = plan_with(home, "storage: {mode: nfs-server, node: server1, path: /data/rainbond}\n")
+    async with opened(workbench, size=size, language=language, ascii_only=ascii_only) as pilot:
+        await show(pilot, "storage")
+        for _ in range(5):
+            await pilot.press("down")
+        await settled(pilot)
+        picture(pilot, name="copy")
