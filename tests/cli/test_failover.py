@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from rbdtui.simulator.bundle import write_bundle
 from rbdtui.simulator.demo_site import write_demo_site
 from rbdtui.simulator.fleet import SimulatedFleet
 from rbdtui.site import Site
+from rbdtui.spec.loader import load_spec
 from rbdtui.words import LANGUAGES
 from tests.cli import console
 from tests.cli.hosts import FleetThread, fill_vault
@@ -46,3 +48,25 @@ def test_there_must_be_a_pair_and_a_replica_that_answers(site: Site, language: s
     assert "node2" in refused.err
     assert "/var/backups/rbdtui-mysql" in refused.err
     assert site.run_ids() == []
+
+
+COPIED = "storage: {mode: nfs-server, node: node2, copy_node: node3, path: /data/rainbond}\n"
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_of_storage_the_commands_are_told_for_this_site_and_nothing_is_done(site: Site, language: str) -> None:
+    refused = say(site, "--of", "storage", language=language)
+    assert refused.status != Exit.GOOD
+    assert "storage.copy_node" in refused.err
+    site.spec_file.write_text(f"{site.spec_file.read_text()}{COPIED}")
+    told = say(site, "--of", "storage", language=language)
+    assert told.status == Exit.GOOD, told.err
+    spec = load_spec(site.spec_file).spec
+    assert spec is not None
+    old, new = (spec.node(name).cluster_address for name in ("node2", "node3"))
+    assert f"s/^    server: {old}$/    server: {new}/" in told.out
+    assert f"become source {spec.name}" in told.out
+    assert "{" not in told.out.partition("jsonpath")[0], "every place is filled"
+    assert site.run_ids() == []
+    answer = json.loads(say(site, "--of", "storage", "--json", language=language).out)
+    assert [bool(step["commands"]) for step in answer["steps"]] == [True] * 7
