@@ -8,7 +8,7 @@
 #   hold NAME...          stops containers of dc-compose, whose names are kept on the disk until they are let go
 #   held                  prints the names that are held
 #   release               starts those that are held, and forgets them
-#   mount                 unmounts whatever is mounted there, and mounts it as fstab says
+#   mount                 unmounts whatever is mounted there, and mounts it as fstab says; the directory is made
 #   unmount               unmounts whatever is mounted there
 # Exit codes: 0 done; 3 refused, in the words of the program on standard error; 5 still in use; 64 unknown action.
 # shellcheck shell=sh
@@ -105,6 +105,7 @@ release)
 	;;
 mount)
 	unmounted
+	mkdir -p -- "$shared" || exit 3
 	said=$(mount "$shared" 2>&1) || refused
 	;;
 unmount) unmounted ;;

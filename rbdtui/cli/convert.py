@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Final
 
 import click
 
@@ -23,6 +24,9 @@ from rbdtui.plan.recipes.convert import CHOSEN, RECIPE, VERSION
 from rbdtui.session import Session
 from rbdtui.spec.sections.glusterfs import GlusterfsMode
 from rbdtui.words import T
+
+_OF_KEEPALIVED: Final = "vip"
+"""The group that gives keepalived a password."""
 
 
 @click.command(
@@ -55,7 +59,7 @@ def convert(site: Path, named: tuple[str, ...], dry_run: bool, yes: bool, as_jso
     before = _audited(session)
     _refuse_unready(before, common)
     chosen = [group for group in GROUPS if not named or group in named]
-    if not dry_run:
+    if not dry_run and _OF_KEEPALIVED in chosen:
         session.make_secret(VRRP_SECRET)
     if not as_json:
         _tell_beforehand(session, before)
@@ -77,7 +81,12 @@ def _carry_out(
         )
         for group in groups if not as_json else ():
             answer(styled(T(f"convert.group.{group}"), bold=True))  # words: convert.group.*
-        status = carry_out(session, purpose, {}, dry_run=dry_run, yes=yes, as_json=as_json, common=common)
+        try:
+            status = carry_out(session, purpose, {}, dry_run=dry_run, yes=yes, as_json=as_json, common=common)
+        except CommandError as error:
+            if groups == rounds[0]:
+                raise
+            raise CommandError(T("convert.later_group", reason=error.text)) from error
         if status != Exit.GOOD:
             return status
     return Exit.GOOD

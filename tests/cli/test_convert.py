@@ -20,6 +20,7 @@ from rbdtui.spec.loader import parse_spec
 from rbdtui.words import LANGUAGES
 from tests.cli import console
 from tests.cli.hosts import FleetThread, fill_vault
+from tests.screens.terminal import terminal
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 NAMES = ("manage01", "compute01", "compute02")
@@ -133,3 +134,20 @@ def test_nobody_is_asked_without_a_terminal_and_another_profile_is_refused(old: 
     text = old.site.spec_file.read_text().partition("glusterfs:")[0].replace("rainbond-3.6", "kubernetes-only")
     old.site.spec_file.write_text(text)
     assert "kubernetes-only" in old.say("convert").check(Exit.USAGE).err
+
+
+def test_each_group_is_agreed_to_by_the_sites_name(old: Convertible, tmp_path: Path) -> None:
+    """Two groups are asked for; the first is agreed to, the second is not: what was agreed to is done."""
+    words = ("convert", old.site.path, "--group", "volume", "--group", "entrance")
+    name = next(line.split()[1] for line in old.site.spec_file.read_text().splitlines() if line.startswith("name: "))
+    question = f"the name of the site, {name}"
+    with terminal(*words, "--passphrase-file", old.site.path / "passphrase", home=tmp_path) as shown:
+        shown.wait_for(lambda _: question in shown.said(), 60.0)
+        assert not old.old.started
+        shown.type(f"{name}\n")
+        shown.wait_for(lambda _: shown.said().count(question) > 1, 120.0)
+        assert old.old.started
+        shown.type("no\n")
+        assert shown.ended(60.0) == Exit.USAGE
+        assert "The groups before it are done" in shown.said()
+    assert "rbd-lb" not in old.old.hosts["compute01"].containers

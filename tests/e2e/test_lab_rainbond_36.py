@@ -115,6 +115,8 @@ LISTEN = (
     "while (my $c = $s->accept) { sysread($c, my $asked, 4096); "
     "print $c qq(HTTP/1.0 200 OK\\r\\nContent-Length: 3\\r\\n\\r\\nok\\n); close $c } } sleep while 1"
 )
+DOCKER_UNIT = "/bin/sleep infinity\nExecStartPost=-/usr/local/bin/dc-compose up -d"
+"""Containers are started again with docker, as `restart: always` has it."""
 NGINX = """worker_processes 1;
 events {}
 http {
@@ -303,7 +305,7 @@ def _install(site: OldSite, name: str, files: dict[str, str]) -> None:
     site.put(name, "/etc/nginx/rbd-lb.conf", NGINX)
     units = {"rbd-lb": "/usr/sbin/nginx -c /etc/nginx/rbd-lb.conf -g 'daemon off;'",
              "rbd-dns": "/usr/bin/perl /usr/local/lib/listen.pl 53 8089",
-             "docker": "/bin/sleep infinity",
+             "docker": DOCKER_UNIT,
              "kubelet": "/bin/sh -c 'sleep infinity & wait' kubelet --cluster-dns=${DNS_SERVERS}"}  # fmt: skip
     if name == "manage01":
         units |= {
@@ -359,6 +361,19 @@ def test_who_uses_the_shared_data_is_named_and_nothing_moves(old: OldSite) -> No
     old.on("manage01", "systemctl stop user-of-grdata")
 
 
+def test_a_power_cut_between_two_groups_leaves_it_as_it_was_or_as_it_will_be(old: OldSite) -> None:
+    """The managing server dies after the data was moved: it comes back with it, and with the way in where it was."""
+    said = old.convert("data")
+    assert "Level of high availability: 1 now" in said.stdout, said.stdout + said.stderr
+    assert old.answers(old.target.manage.address) == "an application"
+    old.lab.off("n1")
+    old.lab.on("n1")
+    old.on("manage01", "hostname manage01; systemctl start etcd")
+    wait("the mount", lambda: "fuse.glusterfs" in old.on("manage01", "findmnt -n /grdata", check=False), 60)
+    wait("the application", lambda: old.answers(old.target.manage.address) == "an application")
+    assert old.on("manage01", "cat /grdata/tenant/.data").strip() == "of-a-tenant"
+
+
 def test_it_is_converted_while_an_application_answers(old: OldSite) -> None:
     manage = old.target.manage.address
     with Asking(old) as asking:
@@ -393,8 +408,8 @@ def test_each_host_may_lose_its_power(old: OldSite, name: str) -> None:
     assert level["certain"] is False
     assert "unknown" in states.values()
     old.lab.on(HOSTS[name])
-    old.on(name, f"hostname {name}; dc-compose up -d; systemctl start kubelet etcd", check=False)
-    old.on(name, "mountpoint -q /grdata || mount /grdata", check=False)
+    old.on(name, f"hostname {name}; systemctl start kubelet etcd", check=False)
+    wait("the mount", lambda: "fuse.glusterfs" in old.on(name, "findmnt -n /grdata", check=False), 90)
     if name != "manage01":
         wait("keepalived", lambda: "active" in old.on(name, "systemctl is-active keepalived", check=False))
     wait("well again", lambda: old.audit()["level"] == {"now": 2, "certain": True, "after": 2}, 180)

@@ -11,25 +11,31 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Final
 
-from rbdtui.audit.files.lines import read_fstab
 from rbdtui.audit.seen import SeenHost
 from rbdtui.audit.target import GRDATA, Server, Target
 from rbdtui.errors import StepError
+from rbdtui.plan.content import plain
 from rbdtui.plan.conversion import edits
 from rbdtui.plan.conversion.looking import do, look, need_programs, target
 from rbdtui.plan.conversion.resources import COMPOSE_S, OldFile, command, containers_of
+from rbdtui.plan.conversion.step import ConvertStep
 from rbdtui.plan.conversion.volume import mounted
 from rbdtui.plan.repairs.before import Record
-from rbdtui.plan.resources.base import Looked
+from rbdtui.plan.resources.base import Looked, Resource
 from rbdtui.plan.resources.base import Target as On
+from rbdtui.plan.resources.files import ManagedFile, header
 from rbdtui.plan.step import Change, Pending, Step, StepContext
 from rbdtui.transport.base import TransportError
-from rbdtui.transport.files import read_file
 from rbdtui.words import T
 
 FSTAB: Final = "/etc/fstab"
+MOUNT_UNIT: Final = "grdata.mount"
+"""What systemd makes of the line in fstab: systemd-fstab-generator(8)."""
+DOCKER_DROP_IN: Final = "/etc/systemd/system/docker.service.d/rbdtui-grdata.conf"
 _COPY_S: Final = 12 * 3600.0
 _MOUNT_S: Final = 120.0
+_MOST_USERS: Final = 5
+"""Processes that are named in a sentence; all of them are in what was seen."""
 _SPARE: Final = 1.05
 """How much more room there has to be than what is used now."""
 
@@ -78,6 +84,18 @@ async def found(context: StepContext) -> Found:
 
 def _fstab(wanted: Target, server: Server) -> OldFile:
     return OldFile(FSTAB, lambda text: edits.fstab(text, wanted, server))
+
+
+@dataclass(frozen=True, slots=True)
+class DockerWaits(ConvertStep):
+    """At boot docker is started after the mount: containers that start earlier would have what lies beneath it."""
+
+    name: ClassVar[str] = "convert-docker"
+
+    async def all_resources(self, context: StepContext) -> Sequence[Resource]:
+        """One file, which systemd reads at the next boot; of a mount that there is not yet it says nothing."""
+        text = f"{header(context.spec.name)}\n[Unit]\nAfter={MOUNT_UNIT}\n"
+        return (ManagedFile(DOCKER_DROP_IN, plain(text)),)
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,7 +189,7 @@ class MoveData(Step):
                     switched.append(each)
                     await self._switch(context, wanted, each, seen.lines[each.name])
         except (StepError, TransportError):
-            await self._take_back(context, switched)
+            await self._take_back(context, seen, switched)
             raise
         await do(manage, "grdata", "release", timeout_s=COMPOSE_S)
 
@@ -182,8 +200,14 @@ class MoveData(Step):
             said = await do(context.hosts[each.name], "grdata", "users", timeout_s=_MOUNT_S)
             users = [line for line in said.splitlines() if line.strip()]
             if users:
+                names = ", ".join(users[:_MOST_USERS])
                 raise StepError(
-                    "convert_busy", node=each.name, place=GRDATA, count=len(users), evidence="\n".join(users)
+                    "convert_busy",
+                    node=each.name,
+                    place=GRDATA,
+                    count=len(users),
+                    names=names,
+                    evidence="\n".join(users),
                 )
 
     @staticmethod
@@ -207,8 +231,8 @@ class MoveData(Step):
             raise StepError("convert_not_mounted", node=server.name, what=f"mount {GRDATA}", retryable=True)
 
     @staticmethod
-    async def _take_back(context: StepContext, switched: Sequence[Server]) -> None:
-        """Lines of fstab and mounts as before, the managing server last; then its users run again."""
+    async def _take_back(context: StepContext, seen: Found, switched: Sequence[Server]) -> None:
+        """Lines of fstab and mounts as they were, the managing server last; then its users run again."""
         wanted = target(context)
         try:
             for each in reversed(switched):
@@ -219,19 +243,13 @@ class MoveData(Step):
                     left = await resource.pending(on)
                     if not left.is_done:
                         await resource.settle(on, left)
-                if await _is_listed(on):
+                if seen.hosts[each.name].mounted_at(GRDATA) is not None:
                     await do(on.host, "grdata", "mount", timeout_s=_MOUNT_S)
             await do(context.hosts[wanted.manage.name], "grdata", "release", timeout_s=COMPOSE_S)
         except (StepError, TransportError) as error:
             context.report.note(T("convert.not_taken_back", node=wanted.manage.name, reason=error.text))
         else:
             context.report.note(T("convert.taken_back", node=wanted.manage.name))
-
-
-async def _is_listed(on: On) -> bool:
-    """Whether fstab has a line for it; without one it is a plain directory."""
-    text = (await read_file(on.host, FSTAB) or b"").decode("utf-8", "replace")
-    return bool(read_fstab(text).at(GRDATA))
 
 
 def users_on_manage(seen: Found, wanted: Target) -> list[str]:

@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import Final
 
 from rbdtui.audit.target import Target
-from rbdtui.plan.conversion.data import CopyBefore, MoveData
+from rbdtui.plan.conversion.data import CopyBefore, DockerWaits, MoveData
 from rbdtui.plan.conversion.entrance import EntranceThere
 from rbdtui.plan.conversion.proof import LevelReached
 from rbdtui.plan.conversion.switch import BalancerLeaves, EntranceTold, TcpDomain, WebSocket
@@ -33,6 +33,8 @@ def _volume(wanted: Target, with_dns: bool) -> Iterator[Step]:
 
 
 def _data(wanted: Target, with_dns: bool) -> Iterator[Step]:
+    for server in wanted.servers:
+        yield DockerWaits(server.name)
     yield CopyBefore(JUMP_LANE)
     yield MoveData(JUMP_LANE)
 
