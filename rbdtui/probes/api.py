@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ssl
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Final
 
@@ -25,9 +25,17 @@ _UP_WITHOUT_CREDENTIALS: Final = (401, 403)
 
 
 async def ask_api(
-    ways: ProbeRoutes, key: ProbeKey, target: Target, proof: ssl.SSLContext | None, limits: Limits
+    ways: ProbeRoutes,
+    key: ProbeKey,
+    target: Target,
+    proof: ssl.SSLContext | None,
+    limits: Limits,
+    note: Callable[[Target, bytes], None] = lambda target, certificate: None,
 ) -> Answer:
-    """Ask ``/readyz``; with a proof, the certificate must be signed by the cluster and name the address."""
+    """Ask ``/readyz``; with a proof, the certificate must be signed by the cluster and name the address.
+
+    ``note`` is told which certificate (DER) was shown.
+    """
     foreign: list[str] = []
 
     async def question(place: Place) -> HttpAnswer:
@@ -40,6 +48,8 @@ async def ask_api(
             return await _readyz(place, target, shared_trusting_context(), limits)
 
     reply = await ways.ask(target, question)
+    if reply.value is not None:
+        note(target, reply.value.certificate)
     state, detail = _judge(reply, target, foreign)
     asked = f"GET https://{target.address}:{target.port}/readyz"
     latency_ms = reply.value.latency_ms if reply.value else None
@@ -122,7 +132,8 @@ class ApiQuestion:
         if target is None:
             post(Answer(self._key, ProbeState.UNKNOWN, T("probe.api.no_kubeconfig"), None, "", self._around.unusable()))
             return
-        answer = await ask_api(self._around.ways, self._key, target, proof, self._around.settings.limits)
+        around = self._around
+        answer = await ask_api(around.ways, self._key, target, proof, around.settings.limits, around.note_certificate)
         if self._fixed is None and answer.state.good and (fault := await self._usefulness(credentials, target)):
             answer = replace(answer, state=ProbeState.DEGRADED, detail=T("probe.kubeconfig.useless", reason=fault))
         post(answer)

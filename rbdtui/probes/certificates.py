@@ -19,6 +19,7 @@ from cryptography import x509
 from rbdtui.kube.access import API_PORT
 from rbdtui.probes.model import Answer, ProbeKey, ProbeKind, ProbeState
 from rbdtui.probes.question import Post, Probe, ProbeContext, Question
+from rbdtui.probes.routes import Target
 from rbdtui.probes.settings import Thresholds
 from rbdtui.probes.wire import Place, TlsAnswer, tls_hello
 from rbdtui.spec.model import Node, Role
@@ -30,6 +31,8 @@ KUBELET_PORT: Final = 10250
 ETCD_PORT: Final = 2379
 REGION_PORT: Final = 8443
 _DAY_S: Final = 86400
+_FRESH_INTERVALS: Final = 3
+"""A change is noticed after that many intervals and one more: within ten seconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +85,7 @@ def dated(at: float) -> str:
 
 
 class CertificateQuestion:
-    """All certificates that one node shows."""
+    """All certificates that one node shows; those of the API and the gateway are mostly seen by who asks there."""
 
     def __init__(self, around: ProbeContext, node: Node) -> None:
         self._around = around
@@ -95,17 +98,28 @@ class CertificateQuestion:
         self.keys = (ProbeKey(CERTIFICATE, node.name),)
         self.interval_s = around.settings.cadence.certificates_s
         self.limit_s = around.settings.limits.script_s * 3
+        self._read: dict[int, tuple[bytes, Validity | None]] = {}
 
     async def ask(self, post: Post) -> None:
         asked = f"TLS hello to 127.0.0.1 on {self._node}: {', '.join(map(str, self._ports))}"
         shown = await asyncio.gather(*(self._shown(port) for port in self._ports))
-        found = [each for certificate in shown if certificate and (each := validity(*certificate)) is not None]
+        found = [each for certificate in shown if certificate and (each := self._validity(*certificate)) is not None]
         reached = any(certificate is not None for certificate in shown)
         thresholds = self._around.settings.thresholds
         post(judge_certificates(self._node, asked, found, time.time(), thresholds, reached=reached))
 
+    def _validity(self, port: int, der: bytes) -> Validity | None:
+        """The same as last time for the same certificate, which is read once."""
+        read = self._read.get(port)
+        if read is None or read[0] != der:
+            read = self._read[port] = der, validity(port, der)
+        return read[1]
+
     async def _shown(self, port: int) -> tuple[int, bytes] | None:
         """The certificate on a port, empty where none is shown; None when the node could not be asked."""
+        known = self._around.certificates.get((self._node, port))
+        if known is not None and time.monotonic() - known.at_s < self.interval_s * _FRESH_INTERVALS:
+            return port, known.der
         if not self._around.readiness.usable(self._node):
             return None
         limits = self._around.settings.limits
@@ -114,9 +128,11 @@ class CertificateQuestion:
             return await tls_hello(place, server_name="localhost", connect_s=limits.connect_s, answer_s=limits.answer_s)
 
         reply = await self._around.ways.ask_on(self._node, "127.0.0.1", port, question)
-        if reply.value is None:
-            return (port, b"") if reply.told else None
-        return port, reply.value.certificate
+        if not reply.told:
+            return None
+        der = reply.value.certificate if reply.value is not None else b""
+        self._around.note_certificate(Target("127.0.0.1", port, self._node), der)
+        return port, der
 
 
 def _questions(around: ProbeContext) -> Iterator[Question]:

@@ -67,7 +67,7 @@ class EtcdSecretQuestion:
     def __init__(self, around: ProbeContext) -> None:
         self._around = around
         self.keys = (_KEY,)
-        self.interval_s = around.settings.cadence.certificates_s
+        self.interval_s = around.settings.cadence.slow_s
         self.limit_s = around.settings.limits.script_s * 4
 
     async def ask(self, post: Post) -> None:

@@ -39,6 +39,8 @@ class PortAnswer:
     detail: Text
     latency_ms: float | None
     evidence: str
+    certificate: bytes = b""
+    """The server's, DER, where that is what tells of the port."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,8 +116,8 @@ async def _ask_region_api(limits: Limits, gateway_address: IPv4Address | None, p
     evidence = f"{hello.version}\n{', '.join(names)}"
     if gateway_address is not None and names and str(gateway_address) not in names:
         detail = T("probe.gateway.other_certificate", address=str(gateway_address), names=", ".join(names)[:200])
-        return PortAnswer(ProbeState.DEGRADED, detail, hello.latency_ms, evidence)
-    return PortAnswer(ProbeState.OK, T("probe.gateway.tls"), hello.latency_ms, evidence)
+        return PortAnswer(ProbeState.DEGRADED, detail, hello.latency_ms, evidence, hello.certificate)
+    return PortAnswer(ProbeState.OK, T("probe.gateway.tls"), hello.latency_ms, evidence, hello.certificate)
 
 
 def certificate_names(der: bytes) -> list[str]:
@@ -187,6 +189,8 @@ class GatewayQuestion:
         address = spec.gateway.vip.ip if spec.gateway.vip else spec.gateway.address
         question = port_question(self._target, self._around.settings.limits, address)
         reply = await self._around.ways.ask(self._target, question.ask)
+        if reply.value is not None:
+            self._around.note_certificate(self._target, reply.value.certificate)
         expectation = await self._expectation()
         if self._seen_good and expectation is not Expectation.UNUSED:
             expectation = Expectation.OPEN

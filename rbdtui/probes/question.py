@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
+import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -64,6 +65,16 @@ class Following(Question, Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class ShownCertificate:
+    """A certificate that a server showed."""
+
+    der: bytes
+    """Empty where it showed none."""
+    at_s: float
+    """When, by the monotonic clock."""
+
+
 @dataclass(slots=True)
 class ProbeContext:
     """What all questions of one monitor share, and what one finds out for the others."""
@@ -84,6 +95,8 @@ class ProbeContext:
     samples: dict[str, HostSample | None] = field(default_factory=dict)
     """What each node said last of itself; None where it could not be asked."""
     _samples_complete: asyncio.Event = field(default_factory=asyncio.Event)
+    certificates: dict[tuple[str, int], ShownCertificate] = field(default_factory=dict)
+    """What was shown last by a port of a node to whoever asked there, by node and port."""
     boots: dict[str, str] = field(default_factory=dict)
     """By node, during which of its boots everything of it was last seen well."""
     standing: Callable[[], Iterable[ProbeStatus]] = tuple
@@ -173,6 +186,11 @@ class ProbeContext:
             if reply.met:
                 break
         return reply
+
+    def note_certificate(self, target: Target, der: bytes) -> None:
+        """Keep what a port of a node showed, for those that read certificates."""
+        if target.node:
+            self.certificates[target.node, target.port] = ShownCertificate(der, time.monotonic())
 
     def note_sample(self, node: str, sample: HostSample | None) -> None:
         """Keep what a node said of itself for those that compare."""

@@ -34,7 +34,10 @@ class Cadence:
     cluster_s: float = 5.0
     """Nodes as Kubernetes sees them."""
     gateway_s: float = 6.5
-    certificates_s: float = 60.0
+    certificates_s: float = 2.1
+    """What nodes showed is looked at so often, and asked for when it was seen by nobody for three times as long."""
+    slow_s: float = 60.0
+    """What changes in days: snapshots, a Secret's certificate."""
     services_s: float = 30.0
     """Servers outside of the cluster: the database, the registry."""
     jitter: float = 0.1

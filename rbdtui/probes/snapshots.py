@@ -54,7 +54,7 @@ class SnapshotQuestion:
         self._around, self._node, self._gap_s = around, node.name, gap_s
         self._directory = snapshot_directory(around.spec)
         self.keys = (ProbeKey(SNAPSHOT, node.name),)
-        self.interval_s = around.settings.cadence.certificates_s
+        self.interval_s = around.settings.cadence.slow_s
         self.limit_s = around.settings.limits.script_s * 2
 
     async def ask(self, post: Post) -> None:

@@ -101,6 +101,8 @@ class HttpAnswer:
     body: bytes
     latency_ms: float
     """From the first packet to the last byte."""
+    certificate: bytes = b""
+    """The server's, DER; empty without TLS, or when it showed none."""
 
     @property
     def evidence(self) -> str:
@@ -202,7 +204,11 @@ async def tls_hello(place: Place, *, server_name: str, connect_s: float, answer_
     async with connection(place, tls=shared_trusting_context(), server_name=server_name, **limits) as (_, writer):
         latency_ms = (time.perf_counter() - begin) * 1000
         tls: ssl.SSLObject = writer.get_extra_info("ssl_object")
-        return TlsAnswer(tls.getpeercert(binary_form=True) or b"", tls.version() or "", latency_ms)
+        return TlsAnswer(_certificate(tls), tls.version() or "", latency_ms)
+
+
+def _certificate(tls: ssl.SSLObject | None) -> bytes:
+    return (tls.getpeercert(binary_form=True) or b"") if tls is not None else b""
 
 
 async def http_get(
@@ -235,13 +241,14 @@ async def http_get(
                 writer.write(request.encode("ascii") + (body or b""))
                 status, head = await _read_head(reader)
                 answer = await _read_body(reader, head)
+                shown = _certificate(writer.get_extra_info("ssl_object"))
         except TimeoutError:
             raise WireError(ProbeFailure.SILENT, f"no answer within {answer_s:g} s") from None
         except ssl.SSLError as error:
             raise WireError(_tls_trouble(error), str(error)) from error
         except OSError as error:
             raise WireError(ProbeFailure.CLOSED, str(error)) from error
-    return HttpAnswer(status, head, answer, (time.perf_counter() - begin) * 1000)
+    return HttpAnswer(status, head, answer, (time.perf_counter() - begin) * 1000, shown)
 
 
 async def _read_head(reader: asyncio.StreamReader) -> tuple[int, str]:

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import datetime
+import time
 from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
 
+from rbdtui.probes.api import API, ApiQuestion
 from rbdtui.probes.certificates import CertificateQuestion, Validity, judge_certificates, validity
-from rbdtui.probes.model import Answer, ProbeState
+from rbdtui.probes.gateway import GatewayQuestion
+from rbdtui.probes.model import VIP, Answer, ProbeKey, ProbeState
+from rbdtui.probes.routes import Target
 from rbdtui.probes.settings import Settings, Thresholds
 from rbdtui.transport.base import ConnectTimeoutError
 from tests.probes import targets
@@ -86,3 +90,37 @@ async def test_a_part_that_shows_none_hides_no_other(authority: Authority) -> No
 async def test_an_agent_has_its_kubelet_only() -> None:
     answer = await ask({}, "node4")
     assert answer.asked.endswith("node4: 10250")
+
+
+async def test_what_another_question_has_seen_counts_at_once_and_is_asked_for_only_when_it_is_old(
+    authority: Authority, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = time.monotonic()
+    monkeypatch.setattr(time, "monotonic", lambda: now)
+    async with serve(targets.accept_and_hang, authority.server("node1")) as port:
+        made = around(spec_of(), {("127.0.0.1", 6443): port, ("127.0.0.1", 10250): port})
+        question = CertificateQuestion(made, made.spec.node("node4"))
+        (first,) = await asked(question)
+        (_, seen) = made.certificates.popitem()
+        assert (first.state, seen.at_s) == (DEGRADED, now), "good for an hour"
+        made.note_certificate(Target("198.51.100.14", 10250, "node4"), b"another")
+        assert [answer.state for answer in await asked(question)] == [EXPECTED], (
+            "it is believed, and it is no certificate"
+        )
+        now += made.settings.cadence.certificates_s * 3 - 0.1
+        assert [answer.state for answer in await asked(question)] == [EXPECTED]
+        now += 0.2
+        assert [answer.state for answer in await asked(question)] == [DEGRADED], "asked for anew"
+
+
+async def test_who_asks_the_api_and_the_gateway_tells_what_was_shown(authority: Authority) -> None:
+    async with serve(targets.http(200), authority.server("node1")) as port:
+        made = around(
+            spec_of(), {("198.51.100.11", 6443): port, ("198.51.100.11", 8443): port, ("198.51.100.50", 8443): port}
+        )
+        await asked(ApiQuestion(made, ProbeKey(API, "node1"), Target("198.51.100.11", 6443, "node1")))
+        await asked(GatewayQuestion(made, "node1", Target("198.51.100.11", 8443, "node1")))
+        await asked(GatewayQuestion(made, VIP, Target("198.51.100.11", 8443)))
+    shown = {place: validity(443, seen.der) for place, seen in made.certificates.items()}
+    assert shown.keys() == {("node1", 6443), ("node1", 8443)}
+    assert None not in shown.values()
