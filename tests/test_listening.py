@@ -7,6 +7,7 @@ import contextlib
 import os
 from collections.abc import Awaitable, Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -64,6 +65,41 @@ async def test_a_taken_port_is_an_error_and_leaves_nothing() -> None:
     with pytest.raises(OSError, match="in use"):
         await listen(lambda *_: None, port=server.sockets[0].getsockname()[1])
     assert sockets() == before
+    server.close()
+
+
+@pytest.mark.parametrize("turns", range(4))
+async def test_a_connection_is_closed_whenever_its_handler_is_given_up(turns: int) -> None:
+    begun = asyncio.Event()
+
+    async def serve(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        begun.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            writer.close()
+
+    def give_up(task: asyncio.Task[None], after: int) -> None:
+        if after:
+            loop.call_soon(give_up, task, after - 1)
+        else:
+            assert begun.is_set() == (turns > 0), "the first is given up before it has begun"
+            task.cancel()
+
+    def made(loop: asyncio.AbstractEventLoop, work: Any, **named: Any) -> asyncio.Future[Any]:
+        task = asyncio.Task(work, loop=loop, **named)
+        if work.__name__ == "serve":
+            give_up(task, turns)
+        return task
+
+    loop = asyncio.get_running_loop()
+    loop.set_task_factory(made)
+    server = await listen(serve)
+    reader, writer = await asyncio.open_connection(*server.sockets[0].getsockname())
+    async with asyncio.timeout(10):
+        assert await reader.read() == b""
+    writer.close()
+    await writer.wait_closed()
     server.close()
 
 

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Final
 
+from rbdtui.listening import listen
 from rbdtui.simulator.machine import Machine
 from rbdtui.simulator.units import ServiceFailed, Unit
 
@@ -142,7 +143,7 @@ class Haproxy:
             if self._machine.listener(proxy.address, proxy.port) is not None:
                 unit.log(f"[ALERT] Starting proxy {proxy.name}: cannot bind socket (Address already in use)")
                 raise ServiceFailed(1)
-            server = await asyncio.start_server(partial(self._take, proxy), "127.0.0.1", 0)
+            server = await listen(partial(self._take, proxy))
             self._listening.append(server)
             host, port = server.sockets[0].getsockname()[:2]
             self._machine.listen(proxy.port, PROGRAM, address=proxy.address, backend=(host, port))

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
 
+from rbdtui.listening import listen
 from rbdtui.simulator.machine import Machine
 from rbdtui.simulator.mysql_wire import MysqlError, Rows, serve
 from rbdtui.simulator.units import ServiceFailed, Unit
@@ -107,9 +108,7 @@ class MysqlServer:
         for statement in filter(None, _init_statements(machine, self._settings.get("init_file", ""))):
             self._as_system(statement)
         port = int(self._settings.get("port", "3306"))
-        server = await asyncio.start_server(
-            lambda reader, writer: serve(reader, writer, VERSION, self._password_of, self._session), "127.0.0.1", 0
-        )
+        server = await listen(lambda reader, writer: serve(reader, writer, VERSION, self._password_of, self._session))
         machine.mysql = self
         try:
             machine.listen(port, "mysqld", backend=server.sockets[0].getsockname()[:2])

@@ -30,6 +30,7 @@ from rbdtui.checks.view import ClusterView
 from rbdtui.facts.model import Listener as Listening
 from rbdtui.facts.model import NodeFacts
 from rbdtui.findings import Finding
+from rbdtui.listening import listen
 from rbdtui.probes.wire import Place
 from rbdtui.spec.model import ClusterSpec
 from tests.checks.listening_host import ListeningHost, why_no_listeners
@@ -151,7 +152,7 @@ async def test_who_says_nothing_or_too_much_is_left_in_time(flood: bytes) -> Non
         writer.transport.abort()
 
     over = asyncio.Event()
-    server = await asyncio.start_server(speak, "127.0.0.1", 0)
+    server = await listen(speak, "127.0.0.1", 0)
     began = time.monotonic()
     reply = await call(Place("127.0.0.1", server.sockets[0].getsockname()[1]), HELLO, limit_s=0.5)
     assert time.monotonic() - began < 2

@@ -19,6 +19,7 @@ from rbdtui.checks.services.mysql_answer import Greeting, MysqlAnswer, Schema, S
 from rbdtui.checks.services.mysql_session import _may_create
 from rbdtui.checks.services.ways import Obstacle
 from rbdtui.findings import Severity
+from rbdtui.listening import listen
 from tests.checks.test_mysql import judged, rainbond
 
 PASSWORD = "s3cret-of-the-vault"
@@ -66,7 +67,7 @@ async def served(serve: Serve) -> AsyncIterator[MysqlQuestion]:
             running.discard(task)
             writer.transport.abort()
 
-    server = await asyncio.start_server(one, "127.0.0.1", 0)
+    server = await listen(one, "127.0.0.1", 0)
     try:
         yield MysqlQuestion("127.0.0.1", server.sockets[0].getsockname()[1], "rbd", "mysql")
     finally:

@@ -9,7 +9,7 @@ import struct
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -17,10 +17,11 @@ from rbdtui.checks.services import THIS_MACHINE, Asking, nfs_wire
 from rbdtui.checks.services.asking import no_secret
 from rbdtui.checks.services.nfs import CHECK
 from rbdtui.checks.services.nfs_answer import NfsAnswer, NfsQuestion, Version3
-from rbdtui.checks.services.nfs_wire import Export, PathState, Status, ThrowAway, Written
-from rbdtui.checks.services.rpc import RpcError, RpcFault, rpc_client
+from rbdtui.checks.services.nfs_wire import V3, Export, PathState, Status, ThrowAway, Written
+from rbdtui.checks.services.rpc import Program, RpcClient, RpcError, RpcFault, Unpacker, rpc_client, u32
 from rbdtui.checks.view import ClusterView
 from rbdtui.findings import Finding, Severity
+from rbdtui.listening import listen
 from rbdtui.probes.wire import Place, ProbeFailure, WireError
 from rbdtui.transport.base import Host, Reach, ReachResult
 from tests.checks.support import place, spec_of
@@ -155,6 +156,25 @@ async def test_nothing_is_left_behind_also_when_it_is_broken_off(tmp_path: Path)
                 async with asyncio.timeout(after_s):
                     await CHECK.ask(question, Asking(no_secret))
         assert await names_in("/srv/nfs") == {".", ".."}
+
+
+@pytest.mark.parametrize("called", [V3.CREATE, V3.RENAME])
+async def test_who_is_told_to_stop_removes_a_file_only_once_it_has_its_name(called: V3) -> None:
+    calls: list[tuple[V3, str]] = []
+
+    class Slow:
+        async def call(self, _: Program, procedure: V3, *__: object, as_root: bool) -> Unpacker:
+            calls.append((procedure, "asked"))
+            await asyncio.sleep(0.1)
+            calls.append((procedure, "done"))
+            return Unpacker(u32(0) + u32(0))
+
+    file = ThrowAway(cast(RpcClient, Slow()), b"directory")
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(0.02):
+            await (file.create() if called is V3.CREATE else file.rename())
+    await file.remove()
+    assert calls[:3] == [(called, "asked"), (called, "done"), (V3.REMOVE, "asked")]
 
 
 async def test_a_check_given_up_while_it_cleans_up_leaves_no_file(
@@ -370,7 +390,7 @@ async def serving() -> AsyncIterator[Callable[[Serve], Awaitable[Place]]]:
                 await serve(reader, writer)
             writer.transport.abort()
 
-        servers.append(await asyncio.start_server(closing, "127.0.0.1", 0))
+        servers.append(await listen(closing, "127.0.0.1", 0))
         return Place("127.0.0.1", servers[-1].sockets[0].getsockname()[1])
 
     yield start
@@ -400,7 +420,7 @@ async def test_a_server_that_says_nothing_is_given_up(serving: Callable[[Serve],
 
 
 async def test_what_answers_at_the_port_and_is_no_nfs_server_is_a_finding(bare: Enclosure) -> None:
-    server = await asyncio.start_server(hangs_up, "127.0.0.1", nfs_wire.NFS_PORT)
+    server = await listen(hangs_up, "127.0.0.1", nfs_wire.NFS_PORT)
     findings, answer = await found(NfsQuestion("127.0.0.1", "/srv/nfs"))
     assert codes(findings) == ["RBD-NFS-106"]
     assert "closed" in answer.evidence

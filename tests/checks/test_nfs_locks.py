@@ -20,6 +20,7 @@ from rbdtui.checks.services.nfs_locks import CHECK, Conflict, Got, LocksQuestion
 from rbdtui.checks.services.nfs_wire import LockStatus
 from rbdtui.checks.services.rpc import Unpacker, opaque, u32
 from rbdtui.checks.view import ClusterView
+from rbdtui.listening import listen
 from tests.checks.support import place, spec_of
 from tests.checks.test_nfs import names_in
 from tests.checks.test_nfs_mount import needs_mounts, programs
@@ -168,7 +169,7 @@ async def lock_manager(answers: Callable[[str], int | None]) -> AsyncIterator[No
                 body = u32(xid, 1, 0, 0, 0, 0) + opaque(cookie) + u32(status)
                 writer.write(u32(len(body) | 1 << 31) + body)
 
-    served = await asyncio.start_server(serve, "127.0.0.1", 0)
+    served = await listen(serve, "127.0.0.1", 0)
     with socket.create_connection(("127.0.0.1", 111), 5, ("127.0.0.1", _privileged_port())) as mapper:
         assert _mapped(mapper, 2, 0), "the real one did not go"
         assert _mapped(mapper, 1, served.sockets[0].getsockname()[1]), "ours did not come"

@@ -26,6 +26,7 @@ from rbdtui.checks.services.registry_answer import Fault, RegistryAnswer, Regist
 from rbdtui.checks.services.registry_trial import Trial
 from rbdtui.checks.view import ClusterView
 from rbdtui.findings import Finding
+from rbdtui.listening import listen
 from rbdtui.profiles import RAINBOND_6, Profile
 from rbdtui.spec.model import ClusterSpec
 from rbdtui.spec.sections.rainbond import Rainbond
@@ -264,7 +265,7 @@ class TokenService:
             await writer.drain()
             writer.close()
 
-        server = await asyncio.start_server(one, "127.0.0.1", 0)
+        server = await listen(one, "127.0.0.1", 0)
         try:
             yield server.sockets[0].getsockname()[1]
         finally:

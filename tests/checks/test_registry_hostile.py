@@ -17,6 +17,7 @@ from rbdtui.checks.services import registry_client as client
 from rbdtui.checks.services import registry_tls as tls
 from rbdtui.checks.services.registry import CHECK
 from rbdtui.checks.services.registry_answer import Fault, RegistryAnswer, RegistryFailure, RegistryQuestion
+from rbdtui.listening import listen
 from tests.checks.test_registry import PASSWORD, USER, judged
 
 Serve = Callable[[str, bytes, asyncio.StreamWriter], Awaitable[None]]
@@ -47,7 +48,7 @@ async def served(serve: Serve) -> AsyncIterator[RegistryQuestion]:
             running.discard(task)
             writer.transport.abort() if "reset" in serve.__name__ else writer.close()
 
-    server = await asyncio.start_server(one, "127.0.0.1", 0)
+    server = await listen(one, "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]
     try:
         yield RegistryQuestion("127.0.0.1", port, False, "rainbond", USER, "registry", "", True, ())

@@ -14,6 +14,7 @@ from rbdtui.checks.services import FLEET_CHECKS, SERVICE_CHECKS, THIS_MACHINE, A
 from rbdtui.checks.services.asking import KnownSecret
 from rbdtui.checks.view import ClusterView
 from rbdtui.findings import Finding, Severity
+from rbdtui.listening import listen
 from rbdtui.spec.model import ClusterSpec
 from rbdtui.transport.base import ConnectionLostError, Host, Reach
 from rbdtui.workbench.sections import REVIEW, section_of_field
@@ -106,7 +107,7 @@ async def test_a_host_that_cannot_be_asked_is_a_finding_of_its_own(trial: PortOp
 
 
 async def test_this_machine_is_asked_too_and_everybody_has_the_secrets(trial: PortOpen) -> None:
-    server = await asyncio.start_server(lambda _, writer: writer.close(), "127.0.0.1", 0)
+    server = await listen(lambda _, writer: writer.close(), "127.0.0.1", 0)
     trial.also_here, trial.asked = True, ("127.0.0.1", server.sockets[0].getsockname()[1])
     at = hosts(Reach.OPEN)
     result = await preflight(KUBERNETES, at, None, place, secret={"trial": "s3cret"}.get)

@@ -15,6 +15,7 @@ import pytest
 from rbdtui.cli.app import run_command_line
 from rbdtui.words import LANGUAGES, use_language
 from tests.cli.warm import LOCALE, WarmProcess
+from tests.waiting import LIMIT_S
 
 DEFECT = {"en": "defect in rbdtui", "zh": "自身的缺陷"}
 """How a message begins that no operator should ever see."""
@@ -95,7 +96,7 @@ def start(language: str, *words: str | Path, environment: Mapping[str, str] | No
     )  # fmt: skip
 
 
-def finish(process: Process, language: str, *, stdin: str = "", limit_s: float = 60.0) -> Said:
+def finish(process: Process, language: str, *, stdin: str = "", limit_s: float = LIMIT_S) -> Said:
     """What a started command left; killed when it takes too long."""
     try:
         out, err = process.communicate(stdin.encode(), timeout=limit_s)
@@ -111,7 +112,7 @@ def run(
     *words: str | Path,
     stdin: str = "",
     environment: Mapping[str, str] | None = None,
-    limit_s: float = 60.0,
+    limit_s: float = LIMIT_S,
 ) -> Said:
     """Run a command as a process of its own, with what it reads."""
     return finish(start(language, *words, environment=environment), language, stdin=stdin, limit_s=limit_s)

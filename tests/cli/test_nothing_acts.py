@@ -33,6 +33,7 @@ from tests.cli.hosts import FleetThread, fill_vault
 from tests.hostile import ALL, AS_SENT, POISONS, leaked
 from tests.screens.journals import Story, asks, write_run
 from tests.screens.terminal import Terminal, terminal
+from tests.waiting import LIMIT_S
 
 SURROGATES = re.compile("[\ud800-\udfff]")
 """What no file in UTF-8 can hold."""
@@ -47,7 +48,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return directory
 
 
-def ended(shown: Terminal, *, limit_s: float = 60.0) -> str:
+def ended(shown: Terminal, *, limit_s: float = LIMIT_S) -> str:
     """All that a command wrote to its terminal; fails when anything of it acts."""
     shown.ended(limit_s)
     assert leaked(shown.written) == [], ascii(shown.written)

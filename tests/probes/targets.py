@@ -19,6 +19,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+from rbdtui.listening import listen
+
 Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
 
@@ -37,7 +39,7 @@ async def serve(handler: Handler, tls: ssl.SSLContext | None = None, address: st
         tasks.discard(task)
         writer.transport.abort()
 
-    server = await asyncio.start_server(guarded, address, 0, ssl=tls)
+    server = await listen(guarded, address, 0, tls=tls)
     try:
         yield server.sockets[0].getsockname()[1]
     finally:
@@ -95,7 +97,7 @@ def full_listener() -> Iterator[int]:
 
 async def closed_port() -> int:
     """A port on which nothing listens."""
-    server = await asyncio.start_server(lambda *_: None, "127.0.0.1", 0)
+    server = await listen(lambda *_: None, "127.0.0.1", 0)
     port: int = server.sockets[0].getsockname()[1]
     server.close()
     await server.wait_closed()

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from rbdtui.listening import listen
 from rbdtui.paths import asset
 from rbdtui.plan.steps.haproxy import configuration
 from rbdtui.plan.steps.keepalived import Phase, _check_script
@@ -95,7 +96,7 @@ async def api_server(directory: Path, statuses: dict[str, int]) -> AsyncIterator
         await writer.drain()
         writer.close()
 
-    server = await asyncio.start_server(answer, "127.0.0.1", 0, ssl=context)
+    server = await listen(answer, "127.0.0.1", 0, tls=context)
     async with server:
         yield int(server.sockets[0].getsockname()[1])
 

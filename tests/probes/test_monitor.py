@@ -27,6 +27,7 @@ from tests.probes.targets import Authority, serve
 from tests.probes.test_cluster import api_answers, node
 from tests.probes.test_etcd import METRICS, script_answer
 from tests.probes.test_verdict import schema
+from tests.waiting import LIMIT_S
 
 VIP = "198.51.100.50"
 NODES = {f"node{n}": f"198.51.100.1{n}" for n in range(1, 5)}
@@ -346,7 +347,7 @@ async def watching(monitor: HealthMonitor) -> AsyncIterator[None]:
             await asyncio.wait_for(task, 5)
 
 
-async def until(monitor: HealthMonitor, probe: str, state: ProbeState, limit_s: float = 20) -> None:
+async def until(monitor: HealthMonitor, probe: str, state: ProbeState, limit_s: float = LIMIT_S) -> None:
     async with asyncio.timeout(limit_s):
         while monitor.snapshot().by_id[probe].state is not state:
             await asyncio.sleep(0.02)

@@ -14,6 +14,7 @@ from textual.containers import VerticalScroll
 from textual.pilot import Pilot
 from textual.widgets import Static
 
+from rbdtui.listening import listen
 from rbdtui.simulator.demo_site import write_demo_site
 from rbdtui.simulator.fleet import SimulatedFleet
 from rbdtui.site import Site
@@ -309,7 +310,7 @@ async def silent_server() -> AsyncIterator[int]:
         await reader.read()
         writer.close()
 
-    server = await asyncio.start_server(keep, "127.88.0.11", 0)
+    server = await listen(keep, "127.88.0.11", 0)
     try:
         yield server.sockets[0].getsockname()[1]
     finally:

@@ -11,9 +11,7 @@ from textual.pilot import Pilot
 from rbdtui.workbench.sections import RUN
 from screens.app import RbdTuiApp
 from tests.screens.conftest import settled
-
-LIMIT_S = 120.0
-"""Also of a machine whose processors have five times as much to do as they can."""
+from tests.waiting import LIMIT_S
 
 
 async def until(pilot: Pilot[int], condition: Callable[[], bool], limit_s: float = LIMIT_S) -> None:

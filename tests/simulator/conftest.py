@@ -15,6 +15,7 @@ from rbdtui.spec.loader import load_spec
 from rbdtui.transport.endpoints import endpoints_of
 from rbdtui.transport.hostkeys import KnownHosts
 from rbdtui.transport.pool import HostPool
+from tests.waiting import LIMIT_S
 
 SPEED = 50.0
 
@@ -38,7 +39,7 @@ def log_in(tmp_path: Path) -> Login:
     return opened
 
 
-async def eventually(holds: Callable[[], bool], *, limit_s: float = 60.0) -> None:
+async def eventually(holds: Callable[[], bool], *, limit_s: float = LIMIT_S) -> None:
     """Wait until something holds; fails after a time limit."""
     async with asyncio.timeout(limit_s):
         while not holds():

@@ -10,6 +10,7 @@ from dataclasses import replace
 
 import pytest
 
+from rbdtui.listening import listen
 from rbdtui.transport.base import ConnectTimeoutError, TransportError
 from rbdtui.transport.endpoints import Endpoint
 from rbdtui.transport.gates import Gathering
@@ -60,7 +61,7 @@ async def tarpits(count: int, says: bytes = b"", every_s: float | None = None) -
     them = Tarpits(says, every_s)
     async with AsyncExitStack() as stack:
         for _ in range(count):
-            listener = await asyncio.start_server(them.serve, "127.0.0.1", 0)
+            listener = await listen(them.serve, "127.0.0.1", 0)
             stack.callback(listener.close)
             them.ports.append(listener.sockets[0].getsockname()[1])
         yield them
@@ -166,7 +167,7 @@ async def test_a_host_that_says_much_before_its_line_is_let_in(sshd: RealSshd) -
         far_reader, far_writer = await asyncio.open_connection("127.0.0.1", sshd.port)
         await asyncio.gather(copy(reader, far_writer), copy(far_reader, writer), return_exceptions=True)
 
-    listener = await asyncio.start_server(serve, "127.0.0.1", 0)
+    listener = await listen(serve, "127.0.0.1", 0)
     async with listener:
         port = listener.sockets[0].getsockname()[1]
         known = KnownHosts(sshd.directory / "known_hosts_before")

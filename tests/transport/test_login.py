@@ -15,6 +15,7 @@ from pathlib import Path
 import asyncssh
 import pytest
 
+from rbdtui.listening import listen
 from rbdtui.transport.base import (
     ConnectionLostError,
     ConnectRefusedError,
@@ -299,7 +300,7 @@ async def something_else(answer: bytes | None) -> AsyncIterator[int]:
         finally:
             writer.close()
 
-    listener = await asyncio.start_server(serve, "127.0.0.1", 0)
+    listener = await listen(serve, "127.0.0.1", 0)
     async with listener:
         yield listener.sockets[0].getsockname()[1]
 

@@ -15,6 +15,7 @@ import asyncssh
 import pytest
 from cryptography.hazmat.primitives.serialization import Encoding
 
+from rbdtui.listening import listen
 from rbdtui.probes.wire import Place, WireError, shared_trusting_context, tls_hello
 from rbdtui.transport.base import NotReachedError, Reach
 from rbdtui.transport.channel_stream import channel_stream
@@ -81,7 +82,7 @@ async def test_a_forward_carries_bytes_both_ways_for_many_at_once(host: SshHost)
         await writer.drain()
         writer.close()
 
-    server = await asyncio.start_server(echo, "127.0.0.1", 0)
+    server = await listen(echo, "127.0.0.1", 0)
     far_port = server.sockets[0].getsockname()[1]
 
     async def ask(port: int, question: bytes) -> bytes:
@@ -109,7 +110,7 @@ async def test_a_dialled_stream_carries_bytes_both_ways_for_many_at_once(host: S
         await writer.drain()
         writer.close()
 
-    server = await asyncio.start_server(echo, "127.0.0.1", 0)
+    server = await listen(echo, "127.0.0.1", 0)
     far_port = server.sockets[0].getsockname()[1]
 
     async def ask(question: bytes) -> bytes:
@@ -129,7 +130,7 @@ async def test_a_dialled_stream_carries_bytes_both_ways_for_many_at_once(host: S
 @pytest.mark.parametrize("goes", ["we", "they"])
 async def test_a_dialled_stream_ends_with_either_end(host: SshHost, goes: str) -> None:
     met: asyncio.Queue[tuple[asyncio.StreamReader, asyncio.StreamWriter]] = asyncio.Queue()
-    server = await asyncio.start_server(lambda reader, writer: met.put_nowait((reader, writer)), "127.0.0.1", 0)
+    server = await listen(lambda reader, writer: met.put_nowait((reader, writer)), "127.0.0.1", 0)
     async with server, asyncio.timeout(10):
         ours_reader, ours = await host.dial("127.0.0.1", server.sockets[0].getsockname()[1])
         theirs_reader, theirs = await met.get()
@@ -148,7 +149,7 @@ async def test_tls_that_ends_in_its_handshake_is_an_answer_and_the_login_lives(h
         writer.write(said)
         writer.close()
 
-    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    server = await listen(serve, "127.0.0.1", 0)
     async with server, asyncio.timeout(20):
         place = Place("127.0.0.1", server.sockets[0].getsockname()[1], host)
         before = await host.run(script("clock"))
@@ -267,7 +268,7 @@ async def test_a_forward_serves_nobody_but_us(host: SshHost, uid: int, answer: t
         writer.write(heard[-1])
         writer.close()
 
-    server = await asyncio.start_server(echo, "127.0.0.1", 0)
+    server = await listen(echo, "127.0.0.1", 0)
     async with server, host.forward("127.0.0.1", server.sockets[0].getsockname()[1]) as port:
         asking = await asyncio.create_subprocess_exec(
             sys.executable, "-c", ASK, str(port), str(uid), stdout=asyncio.subprocess.PIPE

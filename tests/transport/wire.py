@@ -8,6 +8,7 @@ import socket
 from types import TracebackType
 from typing import Self
 
+from rbdtui.listening import listen
 from rbdtui.transport.hostkeys import KnownHosts
 from tests.transport.openssh import RealSshd
 
@@ -58,7 +59,7 @@ class Wire:
         """Take connections again, on the same port."""
         self._flowing.set()
         if self._server is None:
-            self._server = await asyncio.start_server(self._serve, "127.0.0.1", self.port)
+            self._server = await listen(self._serve, "127.0.0.1", self.port)
             self.port = self._server.sockets[0].getsockname()[1]
 
     def freeze(self) -> None:

@@ -5,15 +5,12 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Iterator
-from functools import partial
 
 import pytest
 
 from rbdtui.workbench.background import BackgroundLoop
 from rbdtui.workbench.live.asker import Asker
-from tests import waiting
-
-until = partial(waiting.until, limit_s=10.0)
+from tests.waiting import until
 
 
 class Asked:

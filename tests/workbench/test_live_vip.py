@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
-from functools import partial
 from pathlib import Path
 
 import pytest
@@ -19,10 +18,9 @@ from rbdtui.workbench.passphrase import HeldPassphrase
 from rbdtui.workbench.run.run_view import RunFollower
 from rbdtui.workbench.sections import BALANCER, findings_in
 from rbdtui.workbench.workbench import Workbench
-from tests import waiting
 from tests.checks.test_services import PortOpen
+from tests.waiting import until
 
-until = partial(waiting.until, limit_s=30.0)
 SQUATTED = "127.77.0.222"
 
 

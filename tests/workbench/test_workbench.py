@@ -25,9 +25,8 @@ from rbdtui.workbench.sections import BALANCER, HEALTH, NODES, REVIEW, ROLES, RU
 from rbdtui.workbench.site_list import make_site
 from rbdtui.workbench.survey import SurveyStatus
 from rbdtui.workbench.workbench import Workbench
-from tests import waiting
+from tests.waiting import until
 
-until = partial(waiting.until, limit_s=30.0)
 PASSPHRASE = "correct horse"
 
 

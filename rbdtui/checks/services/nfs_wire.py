@@ -201,7 +201,11 @@ def _attributes(*, mode: int | None = None, uid: int | None = None) -> bytes:
 
 
 class ThrowAway:
-    """A marked file in an exported directory, by NFSv3 and as uid 0."""
+    """A marked file in an exported directory, by NFSv3 and as uid 0.
+
+    What gives it a name is awaited to its end, also by somebody who is told to stop: a server may carry out a call
+    that nobody waits for after the one that removes the file.
+    """
 
     def __init__(self, client: RpcClient, directory: bytes) -> None:
         self._client, self._directory = client, directory
@@ -212,7 +216,7 @@ class ThrowAway:
     async def create(self) -> int:
         """Make the file; the status."""
         where = opaque(self._directory) + opaque(self._names[0])
-        answer = await self._call(V3.CREATE, where + u32(1) + _attributes(mode=0o600))
+        answer = await surely(self._call(V3.CREATE, where + u32(1) + _attributes(mode=0o600)))
         status = answer.u32()
         if status == Status.OK and answer.u32():
             self._handle = answer.opaque(_HANDLE_BYTES)
@@ -244,7 +248,7 @@ class ThrowAway:
     async def rename(self) -> int:
         """Give it its second name; the status."""
         first, second = (opaque(self._directory) + opaque(name) for name in self._names)
-        return (await self._call(V3.RENAME, first + second)).u32()
+        return (await surely(self._call(V3.RENAME, first + second))).u32()
 
     async def remove(self) -> int:
         """Remove it under whichever name it has; the status."""

@@ -121,9 +121,9 @@ async def _try_all(kube: KubeSession, storage_class: str) -> ClaimAnswer:
     for mode in (ONE, MANY):
         name = claim_trial.new_name()
         try:
-            await kube.create(CLAIMS, claim_trial.claim(name, storage_class, mode))
+            await surely(kube.create(CLAIMS, claim_trial.claim(name, storage_class, mode)))
             if seat is not None:
-                await kube.create(PODS, claim_trial.pod(name, name, seat))
+                await surely(kube.create(PODS, claim_trial.pod(name, name, seat)))
             answer.trials[mode] = await _follow(kube, name, with_pod=seat is not None)
         except KubeError as error:
             answer.trials[mode] = Trial(evidence=str(error))
