@@ -16,7 +16,7 @@ from rbdtui.probes.hysteresis import Hysteresis
 from rbdtui.probes.model import Health, HealthEvent, HealthSnapshot, ProbeState
 from rbdtui.probes.monitor import HealthMonitor, watch_gateway
 from rbdtui.probes.routes import Limits
-from rbdtui.probes.settings import Cadence, Settings
+from rbdtui.probes.settings import Cadence, Settings, Thresholds
 from rbdtui.profiles import RAINBOND_6, Reach
 from rbdtui.spec.model import ClusterSpec
 from rbdtui.transport.base import ConnectTimeoutError, LoginRefusedError
@@ -44,7 +44,9 @@ QUICK = Settings(
         jitter=0.1,
     ),
     limits=Limits(connect_s=2.0, answer_s=5.0, script_s=10.0),
+    thresholds=Thresholds(certificate_warn_days=0),
 )
+"""The authority of the tests gives certificates for an hour."""
 RAINBOND = (200, json.dumps({"items": [{"metadata": {"name": "rbd-gateway"}}]}).encode())
 
 
@@ -86,7 +88,7 @@ async def scene(authority: Authority, tmp_path: Path, *, rainbond: bool = False)
         follower = targets.http({"/health": (200, b'{"health":"true"}'), "/metrics": (200, follower_metrics)})
         etcd_leader = await stack.enter_async_context(serve(leader))
         etcd_follower = await stack.enter_async_context(serve(follower))
-        shared: Network = {(address, 6443): api for address in (VIP, *list(NODES.values())[:3])}
+        shared: Network = {(address, 6443): api for address in ("127.0.0.1", VIP, *list(NODES.values())[:3])}
         hosts = {name: StandIn(name) for name in NODES}
         built = Scene(shared, hosts, authority.kubeconfig(tmp_path / "kubeconfig"), namespace)
         for name, host in hosts.items():
