@@ -189,6 +189,12 @@ async def _handshake(writer: asyncio.StreamWriter, tls: ssl.SSLContext, server_n
         raise WireError(ProbeFailure.CLOSED, str(error)) from error
 
 
+async def shake_hands(writer: asyncio.StreamWriter, tls: ssl.SSLContext, server_name: str, limit_s: float) -> bytes:
+    """Change an open connection to TLS; the server's certificate, DER, empty when it shows none. Raises `WireError`."""
+    await _handshake(writer, tls, server_name, limit_s)
+    return _certificate(writer.get_extra_info("ssl_object"))
+
+
 def _tls_trouble(error: ssl.SSLError) -> ProbeFailure:
     reason = error.reason or ""
     if isinstance(error, ssl.SSLEOFError) or "UNEXPECTED_EOF" in reason:

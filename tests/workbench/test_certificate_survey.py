@@ -18,6 +18,7 @@ from rbdtui.transport.base import ConnectRefusedError, Host
 from rbdtui.workbench.passphrase import HeldPassphrase
 from rbdtui.workbench.upkeep import certificate_survey
 from rbdtui.workbench.upkeep.certificate_survey import CertificateLine, find_certificates, renew_purpose
+from tests.probes.standin import StandIn
 from tests.screens.conftest import make_site
 
 AT = 1_790_000_000.0
@@ -47,12 +48,12 @@ def answering(
 
     @asynccontextmanager
     async def hosts(_: Session) -> AsyncIterator[Mapping[str, object]]:
-        yield {name: name for name in names}
+        yield {name: StandIn(name) for name in names}
 
     async def ask(host: Host) -> tuple[NodeCertificate, ...]:
-        found = answers.get(str(host))
+        found = answers.get(host.name)
         if found is None:
-            raise ConnectRefusedError(str(host), address="127.88.0.1", port=22)
+            raise ConnectRefusedError(host.name, address="127.88.0.1", port=22)
         return found
 
     monkeypatch.setattr(Session, "hosts", hosts)

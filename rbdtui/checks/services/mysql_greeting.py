@@ -41,6 +41,12 @@ async def greet(place: Place, *, connect_s: float, answer_s: float) -> MysqlAnsw
     return _meaning(head, body)
 
 
+def offers_tls(body: bytes) -> bool:
+    """Whether a first packet, without its head, is a greeting of a server that can change to TLS."""
+    greeting = _greeting(body) if body[:1] == bytes([_PROTOCOL]) else None
+    return greeting is not None and greeting.offers_tls
+
+
 def _meaning(head: bytes, body: bytes) -> MysqlAnswer:
     if body[:1] == bytes([_ERROR]) and len(body) > 3:
         number = int.from_bytes(body[1:3], "little")

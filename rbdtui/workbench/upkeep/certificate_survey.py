@@ -22,6 +22,7 @@ from rbdtui.session import Session
 from rbdtui.site import Site, SiteError
 from rbdtui.transport.base import Host, TransportError
 from rbdtui.words import T, Text
+from rbdtui.workbench.upkeep.served_certificates import served_certificates
 
 SOON_DAYS: Final = 30
 _DAY_S: Final = 86400.0
@@ -33,11 +34,11 @@ class CertificateLine:
     """Certificates of one kind in one place; what is told is the one that ends first."""
 
     node: str
-    """Empty for this machine."""
+    """Empty for this machine; the address and port of a server outside of the site."""
     kind: str
-    """A `CertificateKind`, or `KUBECONFIG`."""
+    """A `CertificateKind`, a `ServedKind`, or `KUBECONFIG`."""
     first: str
-    """The file of the one that ends first."""
+    """The file of the one that ends first, or the address and port that shows it."""
     count: int
     end: float
     """Unix time."""
@@ -85,7 +86,9 @@ async def certificates_of(session: Session, hosts: Mapping[str, Host]) -> Certif
         except TransportError as error:
             return error
 
-    answers = await asyncio.gather(*(ask(hosts[name]) for name in names))
+    answers, served = await asyncio.gather(
+        asyncio.gather(*(ask(hosts[name]) for name in names)), served_certificates(session.spec, hosts)
+    )
     by_node = dict(zip(names, answers, strict=True))
     lines = [
         line
@@ -94,6 +97,9 @@ async def certificates_of(session: Session, hosts: Mapping[str, Host]) -> Certif
     ]
     here = await asyncio.to_thread(_kubeconfig_here, session.site)
     lines += [here] if here is not None else []
+    for each in served:
+        port = f"{each.at.server_name}:{each.at.port}"
+        lines.append(CertificateLine(each.at.where, each.at.kind.value, port, 1, each.end))
     silent = {name: found.text for name, found in by_node.items() if isinstance(found, TransportError)}
     return Certificates(tuple(sorted(lines, key=lambda line: (line.end, line.node, line.kind))), silent)
 
