@@ -134,10 +134,12 @@ def _level(seen: SeenSite, rows: tuple[Row, ...]) -> Level:
     computes = {server.name for server in seen.target.computes}
     (base,) = (row for row in rows if row.id == "C5")
     working = [part.state for part in base.parts if part.node in computes]
-    moved = states["C22"].fits and states["C35"].fits
-    if not moved and seen.manage.container("rbd-lb") is None:
+    way_in = (states["C22"], states["C35"])
+    if not all(state.fits for state in way_in) and seen.manage.container("rbd-lb") is None:
         known = seen.manage.unreached is None and "containers" not in seen.manage.failed
-        return Level(0, certain and known)
+        # A compute node that does not answer leaves open whether the other one takes in all that there is.
+        wrong = RowState.DIFFERS in way_in or RowState.BROKEN in way_in
+        return Level(0, certain and known and wrong)
     if all(state is RowState.OK for state in working):
         return Level(1, certain)
     return Level(0, RowState.UNKNOWN not in working)

@@ -6,15 +6,16 @@ from collections.abc import Callable
 
 import pytest
 
-from rbdtui.audit.audit import Level
+from rbdtui.audit.audit import Level, judge
 from rbdtui.audit.facts import ENVIRONMENT, KEEPALIVED, LB_DEFAULT
 from rbdtui.audit.row import RowState
 from rbdtui.audit.rows import ROWS
 from rbdtui.audit.rows.entrance import COMPOSE
+from rbdtui.audit.seen import SeenHost
 from rbdtui.facts.fact import Output
 from rbdtui.simulator.rainbond_3_6 import OldHost, after, before, gluster_text, keepalived_text
-from rbdtui.words import LANGUAGES, say, use_language
-from tests.audit.samples import audited, row_of, states, target, words
+from rbdtui.words import LANGUAGES, T, say, use_language
+from tests.audit.samples import audited, plan, row_of, seen, states, target, words
 
 Hosts = dict[str, OldHost]
 Change = Callable[[Hosts], object]
@@ -269,3 +270,18 @@ def test_every_row_has_words_and_fills_them(language: str) -> None:
             assert "{" not in words(row)
     finally:
         use_language("en")
+
+
+def test_a_compute_node_that_is_off_leaves_the_level_open() -> None:
+    """A brick that is offline for it is certain, and says nothing of the way in, which the other node may be."""
+    hosts = after(target())
+    hosts[SECOND].gluster = gluster_text(target(), hosts[SECOND].server, entries="5")
+    site = seen(hosts)
+    site.hosts = {
+        **site.hosts,
+        FIRST: SeenHost(hosts[FIRST].server, unreached=T("audit.seen.failed", fact="x", reason="y")),
+    }
+    found = judge(plan(), site)
+    assert row_of(found, "C13").state is RowState.DIFFERS
+    assert row_of(found, "C22").state is RowState.UNKNOWN
+    assert not found.now.certain

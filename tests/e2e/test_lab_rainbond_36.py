@@ -394,6 +394,16 @@ def test_afterwards_it_is_level_2_and_nothing_is_left_to_do_but_what_the_lab_has
     assert set(wrong) <= NOT_OF_THIS_LAB, json.dumps(found, indent=1)
 
 
+def test_the_address_moves_within_four_seconds(old: OldSite) -> None:
+    holder = next(name for name in ("compute01", "compute02") if old.vip in old.on(name, "ip -o -4 address show"))
+    with Asking(old) as asking:
+        old.on(holder, "systemctl stop keepalived")
+        time.sleep(6)
+    assert asking.longest_gap_s < 4
+    old.on(holder, "systemctl start keepalived")
+    assert old.vip not in old.on("manage01", "ip -o -4 address show")
+
+
 @pytest.mark.parametrize("name", ["manage01", "compute01", "compute02"])
 def test_each_host_may_lose_its_power(old: OldSite, name: str) -> None:
     survivor = next(other for other in ("compute02", "compute01") if other != name)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from pathlib import Path
 
@@ -174,9 +175,21 @@ def two_upstreams(old: Old) -> None:
     put(old, "manage01", LB_DEFAULT, "127.0.0.1:5000;", "127.0.0.1:5000;\n    server 10.9.9.9:5000;")
 
 
+OTHER_ROUTER = """\
+vrrp_instance VI_1 {
+    state MASTER
+    interface eth0
+    virtual_router_id 51
+    virtual_ipaddress {
+        192.168.200.16
+    }
+}
+"""
+
+
 def other_router(old: Old) -> None:
-    text = "vrrp_instance OWN {\n  virtual_ipaddress {\n    10.9.9.9/24\n  }\n}\n"
-    old.site.machines["compute01"].files.put(KEEPALIVED, text)
+    old.site.machines["compute01"].files.put(KEEPALIVED, OTHER_ROUTER)
+    old.site.machines["compute01"].start_unit("keepalived")
 
 
 def pasted_identity(old: Old) -> None:
@@ -216,6 +229,7 @@ async def test_what_was_changed_by_hand_or_is_missing_is_told_and_not_guessed(
 ) -> None:
     async with old_site(tmp_path) as old:
         change(old)
+        await asyncio.sleep(0.1)  # what was started runs
         before = shape(old)
         with pytest.raises(StepError) as error:
             await old.plan().step(step).pending(old.context)
@@ -231,3 +245,13 @@ async def test_from_3_7_on_there_is_no_rbd_dns_on_compute_nodes(tmp_path: Path) 
         (entrance,) = (step for step in old.plan(version="3.7").steps if step.id == "convert-entrance@compute01")
         titles = [str(change.title) for change in (await entrance.pending(old.context)).changes]
         assert not any("dns" in title or "base.yaml" in title for title in titles), titles
+
+
+async def test_a_sample_of_the_package_that_nobody_runs_is_replaced_and_kept(tmp_path: Path) -> None:
+    async with old_site(tmp_path) as old:
+        machine = old.site.machines["compute01"]
+        machine.files.put(KEEPALIVED, OTHER_ROUTER)
+        await walk(old.plan("volume", "data", "entrance", "vip"), old.context)
+        assert old.target.vip in machine.files.text(KEEPALIVED)
+        kept = machine.files.text(f"/var/lib/rbdtui/backup/{old.context.run_id}{KEEPALIVED}")
+        assert kept == OTHER_ROUTER

@@ -42,10 +42,14 @@ class OldKeepalived(ConvertStep):
     name: ClassVar[str] = "convert-keepalived"
 
     async def all_resources(self, context: StepContext) -> Sequence[Resource]:
-        """Its files and the daemon; where the site's own carry the address as wanted, they stay."""
+        """Its files and the daemon; where the site's own carry the address as wanted, they stay.
+
+        A file with other addresses is somebody else's while keepalived runs with it; the package of Red Hat brings a
+        sample, which nobody runs.
+        """
         await need_programs(context, self.node, "keepalived", "curl")
         wanted = target(context)
-        facts = ("keepalived_conf", "interfaces")
+        facts = ("keepalived_conf", "interfaces", "audit_units")
         seen = await asyncio.gather(*(look(context, each.name, *facts) for each in wanted.servers))
         hosts = {host.name: host for host in seen}
         own = hosts[self.node]
@@ -57,7 +61,8 @@ class OldKeepalived(ConvertStep):
             block.value for block in own.keepalived_read.root.all("vrrp_instance")
             if block is not instance_with(own, wanted.vip)
         ]  # fmt: skip
-        if others:
+        unit = own.units.get("keepalived")
+        if others and unit is not None and unit.active == "active":
             raise StepError("convert_other_router", node=self.node, path=KEEPALIVED, names=", ".join(others))
         return self._files(context, own)
 
