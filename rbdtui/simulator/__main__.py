@@ -9,7 +9,9 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import os
 import signal
+import stat
 import sys
 from pathlib import Path
 from typing import Final
@@ -82,6 +84,9 @@ async def _serve(arguments: argparse.Namespace) -> None:
 
 
 async def _obey(control: Control) -> None:
+    """Carry commands out until their pipe or terminal ends; /dev/null and files have none, and end nothing."""
+    if not (stat.S_ISFIFO(mode := os.fstat(sys.stdin.fileno()).st_mode) or stat.S_ISSOCK(mode) or sys.stdin.isatty()):
+        await asyncio.Event().wait()
     reader = asyncio.StreamReader()
     await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
     while line := await reader.readline():

@@ -77,13 +77,15 @@ async def test_a_node_that_was_closed_before_stays_closed(tmp_path: Path) -> Non
     async with cluster(tmp_path, 3) as (_, context):
         drain = DrainNode("", leaving="node3")
         await settle(drain, context)
-        step = Uncordon("", leaving="node3")
+        boot = await boot_of(context.hosts["node3"])
+        assert (await Uncordon("", leaving="node3", boot=boot).pending(context)).changes, "it is closed before it goes"
+        step = Uncordon("", leaving="node3", boot="before")
         assert (await step.pending(context)).changes
         assert not any(isinstance(each, Uncordon) for each in plan(context, {"node3": "x"}, "node3").steps)
         await settle(step, context)
         assert (await step.pending(context)).is_done
-        gone = await Uncordon("", leaving="nobody").pending(context)
-        assert gone.is_done, "of a node that is not there nothing is opened"
+        gone = await Uncordon("", leaving="node2", boot="before").pending(context)
+        assert gone.is_done, "what takes pods is not opened"
 
 
 async def test_one_that_does_not_come_back_or_refuses_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-LIMIT_S = 20.0
+from tests.waiting import LIMIT_S
 
 
 @contextmanager
@@ -76,6 +76,32 @@ def test_faults_are_done(tmp_path: Path) -> None:
         state = ask(process, '{"do": "state"}')["answer"]
         assert isinstance(state, dict)
         assert set(state["machines"]) == {"node1", "node2"}
+
+
+def test_it_lives_on_where_there_is_nobody_to_tell_it_anything(tmp_path: Path) -> None:
+    command = [
+        sys.executable,
+        "-P",
+        "-m",
+        "rbdtui.simulator",
+        "--dir",
+        str(tmp_path / "site"),
+        "--nodes",
+        "1",
+        "--empty",
+    ]
+    process = subprocess.Popen(
+        command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    try:
+        assert process.stdout is not None
+        assert "known_hosts" in json.loads(process.stdout.readline())
+        with pytest.raises(subprocess.TimeoutExpired):
+            process.wait(1.0)
+    finally:
+        process.terminate()
+        _, said = process.communicate(timeout=LIMIT_S)
+    assert "Traceback" not in said
 
 
 def test_a_taken_place_is_refused_with_a_sentence(tmp_path: Path) -> None:

@@ -135,8 +135,10 @@ def test_the_registrys_ca_is_looked_at(tmp_path: Path) -> None:
         ("source: node1, replica: node2, username: 'a b'", {("RBD-MYSQL-006", "error", "mysql.username")}),
         ("source: node1, replica: node2, username: 用户", {("RBD-MYSQL-006", "error", "mysql.username")}),
         (f"source: node1, replica: node2, username: {'r' * 33}", {("RBD-MYSQL-006", "error", "mysql.username")}),
+        ("source: node1, replica: node2, username: rbd, port: 22", {("RBD-MYSQL-007", "error", "mysql.port")}),
     ],
 )
 def test_a_pair_is_two_servers_and_an_account_of_its_own(pair: str, expected: set[tuple[str, str, str]]) -> None:
-    on_nodes = {("RBD-MYSQL-004", "warning", f"mysql.{key}") for key in ("source", "replica")}
+    keys = ("source", "replica") if "replica: node2" in pair else ("source",)
+    on_nodes = {("RBD-MYSQL-004", "warning", f"mysql.{key}") for key in keys}
     assert set(found(plan(V6, mysql=f"{{mode: pair, {pair}, password: secret:mysql}}"))) == expected | on_nodes

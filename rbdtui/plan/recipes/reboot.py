@@ -37,7 +37,7 @@ def _build(request: Request) -> Plan:
             steps.append(DrainNode(JUMP_LANE, leaving=name, after=after()))
         steps.append(RebootNode(name, boot=boot, after=after()))
         if moves and name not in closed:
-            steps.append(Uncordon(JUMP_LANE, leaving=name, after=after()))
+            steps.append(Uncordon(JUMP_LANE, leaving=name, boot=boot, after=after()))
         steps.append(AllWell(name, after=after()))
     return Plan(tuple(steps))
 

@@ -66,11 +66,13 @@ class Uncordon(ApiStep):
     """Let pods come to it again."""
 
     name: ClassVar[str] = "uncordon"
+    boot: str
+    """During which boot it was closed; as long as that lasts, it will have to be opened again."""
 
     async def pending(self, context: StepContext) -> Pending[None]:
-        """kubectl's command, while it is closed to new pods; raises `StepError` when no API answers."""
+        """kubectl's command, while it is or will be closed to new pods; raises `StepError` when no API answers."""
         said = await self.on_a_server(context, "kube-uncordon", "look", self.leaving)
-        if said.text.strip() != "yes":
+        if said.text.strip() != "yes" and await boot_of(context.hosts[self.leaving]) != self.boot:
             return Pending(evidence=said.text.strip())
         command = f"kubectl uncordon {self.leaving}"
         return Pending((Change(ChangeKind.COMMAND, T("plan.change.uncordon", node=self.leaving), command),))

@@ -14,6 +14,7 @@ from rbdtui.spec.sections.mysql import MysqlMode
 
 _LONGEST_NAME: Final = 32
 """Characters of a user's name in MySQL 5.7 and 8.0 (reference manual, 6.2.1)."""
+_SSH_PORT: Final = 22
 _NAME: Final = re.compile(rf"[A-Za-z0-9_.-]{{1,{_LONGEST_NAME}}}")
 """What needs no quoting in its statements."""
 _TAKEN: Final = frozenset({"root", "mysql.sys", "mysql.session", "mysql.infoschema", *ACCOUNTS})
@@ -42,10 +43,16 @@ def mysql_pair(rule: RuleInput) -> Iterator[Finding]:
         return
     if mysql.source is not None and mysql.source == mysql.replica:
         yield rule.finding("RBD-MYSQL-005", Severity.ERROR, "mysql.replica", node=mysql.source)
+    told: set[str] = set()
     for key, name in (("source", mysql.source), ("replica", mysql.replica)):
         node = next((node for node in spec.nodes if node.name == name), None)
-        if node is not None and not node.is_outside:
+        if node is None or node.name in told:
+            continue
+        told.add(node.name)
+        if not node.is_outside:
             yield rule.finding("RBD-MYSQL-004", Severity.WARNING, f"mysql.{key}", node=node.name)
+        if mysql.port == (node.ssh.port or spec.ssh.port or _SSH_PORT):
+            yield rule.finding("RBD-MYSQL-007", Severity.ERROR, "mysql.port", node=node.name, port=mysql.port)
     user = mysql.username
     if user is not None and ":" not in user and (user.lower() in _TAKEN or _NAME.fullmatch(user) is None):
         yield rule.finding("RBD-MYSQL-006", Severity.ERROR, "mysql.username", user=user, most=_LONGEST_NAME)
