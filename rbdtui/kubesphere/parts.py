@@ -8,14 +8,33 @@ from __future__ import annotations
 
 from typing import Final
 
-from rbdtui.kubesphere.chart import API_SERVER, CONSOLE, CONTROLLER, RELEASE, several_pods
+from rbdtui.kubesphere.chart import (
+    API_SERVER,
+    CONSOLE,
+    CONTROLLER,
+    RELEASE,
+    SEVERAL,
+    has_other_cache,
+    is_ha,
+    several_pods,
+)
 from rbdtui.rainbond.components import Component, WorkloadKind
 from rbdtui.rainbond.workloads import Json, Seen, name_of, number
 from rbdtui.spec.model import ClusterSpec
 
 OWN: Final = (API_SERVER, CONTROLLER, CONSOLE)
+"""In the order in which one needs the other."""
 _RELEASE_NOTE: Final = "meta.helm.sh/release-name"
 """Annotation by which helm knows what it made (helm/helm@v3.15.4, pkg/action/validate.go)."""
+
+
+def planned_parts(spec: ClusterSpec) -> list[Component]:
+    """Those whose names the plan knows: its own three, and the Redis of several pods where there is one."""
+    parts = [Component(name, WorkloadKind.DEPLOYMENT, several_pods(spec)) for name in OWN]
+    if is_ha(spec) and not has_other_cache(spec):
+        parts.append(Component(f"{RELEASE}-redisha-haproxy", WorkloadKind.DEPLOYMENT, SEVERAL))
+        parts.append(Component(f"{RELEASE}-redisha-server", WorkloadKind.STATEFUL_SET, SEVERAL))
+    return parts
 
 
 def kubesphere_parts(spec: ClusterSpec, seen: Seen) -> list[Component]:

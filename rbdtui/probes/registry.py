@@ -17,6 +17,7 @@ from rbdtui.probes import (
     haproxy,
     hosts,
     image_registry,
+    kubesphere,
     mysql,
     mysql_pair,
     nfs,
@@ -46,6 +47,7 @@ PROBES: Final[tuple[Probe, ...]] = (
     components.PROBE,
     etcd_secret.PROBE,
     admin_port.PROBE,
+    kubesphere.PROBE,
     restarts.PROBE,
 )
 """In the order of asking within a stage."""

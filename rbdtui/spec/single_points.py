@@ -1,7 +1,8 @@
 """What exists only once in a plan: what is highly available here, what is not, and which choice changes that.
 
 Sources: goodrain/rainbond-operator@v6.2.1-release and @v5.17.2-release, controllers/handler (replicas and volumes of
-each component); the class of the volumes is a choice from 6.4 on (commit 8e6f2278).
+each component); the class of the volumes is a choice from 6.4 on (commit 8e6f2278);
+kubesphere/kubesphere@v4.1.3, config/ks-core/templates.
 """
 
 from __future__ import annotations
@@ -56,6 +57,8 @@ def single_points(spec: ClusterSpec) -> list[SinglePoint]:
     found = [*_of_kubernetes(spec), *_of_gateway(spec)]
     if "mysql" in spec.profile.sections:
         found += [*_of_services(spec), *_of_components(spec)]
+    if spec.installs_kubesphere:
+        found += _of_kubesphere(spec)
     return sorted(found, key=lambda point: tuple(Loss).index(point.loss))
 
 
@@ -128,6 +131,13 @@ def _of_components(spec: ClusterSpec) -> Iterator[SinglePoint]:
     if spec.storage.is_on_nfs:
         yield SinglePoint("nfs-client-provisioner", Loss.MOVES)
     yield SinglePoint("rainbond-operator", Loss.MOVES)
+
+
+def _of_kubesphere(spec: ClusterSpec) -> Iterator[SinglePoint]:
+    """With three servers each part runs three times; the museum of extensions never does."""
+    if len(spec.nodes_with(Role.CONTROL_PLANE)) < _MIN_SERVERS:
+        yield SinglePoint("ks-parts", Loss.MOVES, "nodes")
+    yield SinglePoint("ks-museum", Loss.MOVES)
 
 
 def _class_counts(spec: ClusterSpec) -> bool:

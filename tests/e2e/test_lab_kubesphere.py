@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import json
 import shlex
+import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
+from urllib.request import urlopen
 
 import pytest
 
@@ -140,6 +142,50 @@ def test_the_documents_cluster_stands_and_survives(documented: Documented) -> No
         print(f"the API was missed for {gap_s:.1f} s after the first master had lost its power")
         lab.on("n1")
         site.wait_ready("n2", *ALL)
+
+
+def test_kubesphere_is_brought_to_it_and_a_second_run_changes_nothing(documented: Documented) -> None:
+    """Its chart and images are the lab's own, with the vendor's keys; helm, Kubernetes and its NodePorts are real."""
+    site, lab = documented.site, documented.lab
+    with documented.balancer():
+        plan = site.path / "cluster.yaml"
+        text = plan.read_text().replace(str(site.bundle), str(lab.kubesphere_bundle))
+        plan.write_text(f"{text}\nkubesphere: {{install: true}}\n")
+        began_s = time.monotonic()
+        documented.rbdtui("run", "--yes")
+        print(f"KubeSphere was brought and proven within {time.monotonic() - began_s:.0f} s")
+        listed = json.loads(
+            site.kubectl("n2", "-n", "kubesphere-system", "get", "deployments,statefulsets", "-o", "json")
+        )
+        ready = {item["metadata"]["name"]: item["status"].get("readyReplicas") for item in listed["items"]}
+        assert ready == {
+            **dict.fromkeys(("ks-apiserver", "ks-console", "ks-controller-manager"), 3),
+            **dict.fromkeys(("ks-core-redisha-server", "ks-core-redisha-haproxy"), 3),
+            "extensions-museum": 1,
+        }
+        for name in ALL:
+            assert "issuer" in console(lab, name), f"the console answers at {name}"
+        assert "kubesphere-controls-system" in site.kubectl("n2", "get", "namespaces", "-o", "name")
+
+        documented.rbdtui("run", "--yes")
+        assert site.events()[-1]["changed"] == 0
+
+        lab.off("n1")
+        others = [name for name in ALL if name != "n1"]
+        gap_s = wait_for(
+            lambda: all("issuer" in console(lab, name) for name in others), 300, "the consoles of the others"
+        )
+        print(f"all other consoles answered {gap_s:.1f} s after the first master had lost its power")
+        lab.on("n1")
+        site.wait_ready("n2", *ALL)
+
+
+def console(lab: Lab, host: str) -> str:
+    """What the console says at a host's NodePort with the help of its API server; empty when it says nothing."""
+    url = f"http://{lab.hosts[host].address}:30880/.well-known/openid-configuration"
+    with suppress(OSError), urlopen(url, timeout=3) as answer:
+        return str(answer.read().decode())
+    return ""
 
 
 def test_a_lost_balancer_is_told(documented: Documented) -> None:

@@ -17,6 +17,7 @@ from tests.lab.base import base_image, keepalived_image
 from tests.lab.booted import Booted, LoginKeys
 from tests.lab.bundle import existing_bundle, offline_bundle, rainbond_bundle
 from tests.lab.cache import Cache, cache_root
+from tests.lab.kubesphere_bundle import kubesphere_bundle
 from tests.lab.layout import BASTION_USER, JUMP, OP_USER, Host, Plan, bridge_name, check_name, make_plan, squatter_name
 from tests.lab.shell import LabError, Progress, run, to_stderr
 from tests.lab.teardown import clear_abandoned, demolish, lab_directory, take_down, working_on
@@ -151,6 +152,11 @@ class Lab:
     def rainbond_bundle(self, release: str) -> Path:
         """The bundle with a release of Rainbond: 6.2.1, 6.5.2, 6.9.3, 6.9.8 (with the chart of 6.9.3) or 5.17.3."""
         return rainbond_bundle(self._cache, self._progress, release)
+
+    @property
+    def kubesphere_bundle(self) -> Path:
+        """The bundle with KubeSphere's chart and images in place of Rainbond's."""
+        return kubesphere_bundle(self._cache, self._progress)
 
     # Up and down
 

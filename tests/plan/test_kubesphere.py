@@ -22,7 +22,11 @@ from rbdtui.plan.step import StepContext
 from rbdtui.plan.steps.kubesphere.proof import KubesphereProof
 from rbdtui.plan.steps.kubesphere.release import InstallKubesphere
 from rbdtui.plan.steps.rainbond.access import open_api
+from rbdtui.probes.model import ProbeState
+from rbdtui.probes.monitor import HealthMonitor
+from rbdtui.probes.settings import Settings
 from rbdtui.simulator.bundle import write_bundle
+from rbdtui.site import Site
 from rbdtui.spec.model import ClusterSpec
 from tests.plan.support import Bench, bench
 from tests.plan.walk import walk
@@ -55,6 +59,7 @@ async def test_it_ends_proven_and_a_second_run_changes_nothing(tmp_path: Path) -
         sets = await objects(context, "/apis/apps/v1/namespaces/kubesphere-system/statefulsets")
         claims = await objects(context, "/api/v1/namespaces/kubesphere-system/persistentvolumeclaims")
         notes = [str(note) for note in at.heard.notes]
+        well = await health_of(context)
         second = await walk(plan, context)
     assert first["kubesphere-release"].changed
     several = ("ks-apiserver", "ks-console", "ks-controller-manager", "ks-core-redisha-haproxy")
@@ -67,6 +72,20 @@ async def test_it_ends_proven_and_a_second_run_changes_nothing(tmp_path: Path) -
     assert any("30880" in note and "P@88w0rd" in note for note in notes), notes
     assert any("StorageClass" in note for note in notes), notes
     assert [step.step for step in second.values() if step.changed] == []
+    parts = ("ks-apiserver", "ks-console", "ks-controller-manager", "ks-core-redisha-haproxy", "ks-core-redisha-server")
+    places = ("node1", "node2", "node3", "VIP")
+    assert well == {
+        **{f"kubesphere-{name}": ProbeState.OK for name in parts},
+        "kubesphere-api": ProbeState.OK,
+        **{f"kubesphere-console@{place}": ProbeState.OK for place in places},
+    }
+
+
+async def health_of(context: StepContext) -> dict[str, ProbeState]:
+    """What is told of KubeSphere by a look at everything."""
+    kubeconfig = Site(context.site_dir).kubeconfig_file
+    monitor = HealthMonitor(context.spec, context.hosts, kubeconfig, settings=Settings(), straight=False)
+    return {probe.key.id: probe.state for probe in (await monitor.once()).probes if "kubesphere" in probe.key.id}
 
 
 async def test_a_silent_api_server_is_told(tmp_path: Path) -> None:
@@ -79,7 +98,10 @@ async def test_a_silent_api_server_is_told(tmp_path: Path) -> None:
             await api.kube.patch(path, {"spec": {"replicas": 0}})
         while (error := await KubesphereProof("").waiting_for(context)) is None or "healthz" not in error.evidence:
             await asyncio.sleep(0.05)
+        told = await health_of(context)
     assert error.code == "kubesphere_not_proven"
+    wrong = {name for name, state in told.items() if state is ProbeState.DOWN}
+    assert wrong == {"kubesphere-ks-apiserver", "kubesphere-api", "kubesphere-console@node1"}
     assert "node1:30880: HTTP/1.1 502" in error.evidence
     assert "deployment/ks-apiserver: different" in error.evidence
 
@@ -112,6 +134,7 @@ def of_another_chart(packed: str) -> str:
 
 async def test_a_class_that_is_not_there_is_told_before_helm_runs(tmp_path: Path) -> None:
     async with sphere(tmp_path, 3, storage_class="fast") as (_, context):
+        assert set((await health_of(context)).values()) == {ProbeState.EXPECTED}, "nothing is missed before it is there"
         with pytest.raises(ExceptionGroup) as raised:
             await walk(build_plan(context.spec, context.facts), context)
         deployed = await objects(context, "/apis/apps/v1/namespaces/kubesphere-system/deployments")

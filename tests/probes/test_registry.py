@@ -68,7 +68,8 @@ def test_all_kinds_are_asked_of_a_whole_cluster_in_their_order() -> None:
     made = standin.spec_of(storage={"mode": "nfs-server", "node": "node4", "copy_node": "node3", "path": "/data"})
     account = {"username": "rbd", "password": "secret:mysql"}
     databases = standin.spec_of(mysql={"mode": "pair", "source": "node3", "replica": "node4", **account})
-    for spec in (standin.spec_of(**outside), old, made, databases, pair_of()):
+    sphere = standin.spec_of("kubernetes-only", kubesphere={"install": True})
+    for spec in (standin.spec_of(**outside), old, made, databases, sphere, pair_of()):
         asked = [status.key.kind for status in HealthMonitor(spec, {}).snapshot().probes]
         assert asked == sorted(asked, key=lambda kind: kind.rank)
         every |= set(asked)

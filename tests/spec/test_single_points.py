@@ -41,6 +41,15 @@ def test_a_kubernetes_of_three_servers_behind_a_vip_has_none() -> None:
     assert single_points(plan("kubernetes-only")) == []
 
 
+def test_kubesphere_has_each_part_three_times_with_three_servers_alone() -> None:
+    section = "kubesphere: {install: true}\n"
+    assert losses(plan("kubernetes-only", section)) == {"ks-museum": Loss.MOVES}
+    one = plan("kubernetes-only", section, nodes="\n".join(NODES.splitlines()[:1]) + "\n")
+    assert losses(one)["ks-parts"] is Loss.MOVES
+    points = [point for point in single_points(one) if point.part.startswith("ks-")]
+    assert all("single_point" not in say(point.text, language) for point in points for language in LANGUAGES)
+
+
 @pytest.mark.parametrize(
     ("more", "nodes", "gateway", "parts"),
     [
