@@ -22,7 +22,13 @@ from rbdtui.plan.removal.ownership import Ownership
 from rbdtui.plan.removal.residue import Residue, ResidueKind
 from rbdtui.session import Session
 from rbdtui.words import T, Text
-from rbdtui.workbench.review.reset_survey import HostSurvey, nodes_of_old_runs, preview_rainbond, survey
+from rbdtui.workbench.review.reset_survey import (
+    HostSurvey,
+    nodes_of_old_runs,
+    preview_kubesphere,
+    preview_rainbond,
+    survey,
+)
 
 _RUNNING = (ResidueKind.PROCESS, ResidueKind.MOUNT, ResidueKind.LINK, ResidueKind.RULES)
 """Told by their number: a server has hundreds."""
@@ -37,10 +43,11 @@ _RUNNING = (ResidueKind.PROCESS, ResidueKind.MOUNT, ResidueKind.LINK, ResidueKin
         "reset site-a",
         "reset site-a --node node4",
         "reset site-a --only rainbond --keep-secrets",
+        "reset site-a --only kubesphere",
     ),
 )
 @site_argument()
-@click.option("--only", type=Word(("rainbond",)), help=str(T("reset.option.only")))
+@click.option("--only", type=Word(("rainbond", "kubesphere")), help=str(T("reset.option.only")))
 @click.option("--keep-secrets", is_flag=True, help=str(T("reset.option.keep_secrets")))
 @click.option("--node", "named", metavar="NODE", multiple=True, help=str(T("reset.option.node")))
 @click.option("--dry-run", is_flag=True, help=str(T("reset.option.dry_run")))
@@ -62,6 +69,8 @@ def reset(
     except SiteLockedError as error:
         raise CommandError(error.text, remedy=T("reset.stop_first", site=as_typed(site))) from error
     tell_progress(T("reset.looking", count=len(nodes)))
+    if only == "kubesphere":
+        return _only_kubesphere(session, dry_run=dry_run, yes=yes, common=common)
     if only is not None:
         return _only_rainbond(session, nodes, keep_secrets=keep_secrets, dry_run=dry_run, yes=yes, common=common)
     surveys = asyncio.run(survey(session, nodes))
@@ -112,6 +121,30 @@ def _only_rainbond(
     if status in (Exit.GOOD, Exit.FAILED):
         _tell_failures(client)
     return max(status, Exit.FAILED) if silent and status == Exit.GOOD else status
+
+
+def _only_kubesphere(session: Session, *, dry_run: bool, yes: bool, common: Common) -> int:
+    """Take back KubeSphere and leave the cluster; the API has to answer."""
+    (seen,) = asyncio.run(preview_kubesphere(session))
+    if seen.unknown is not None:
+        tell(seen.unknown)
+        return Exit.FINDINGS
+    for change in seen.changes:
+        answer(f"  - {change.title}")
+    if not seen.changes:
+        answer(T("reset.kubesphere.nothing"))
+        return Exit.GOOD
+    answer(styled(T("reset.kubesphere.loss"), bold=True))
+    answer(T("reset.kubesphere.stays"))
+    if dry_run:
+        answer(T("reset.nothing_done"))
+        return Exit.GOOD
+    _confirm(session, (), yes=yes, about=T("reset.kubesphere.about_to"))
+    client = asyncio.run(session.start_reset(Purpose(PurposeKind.RESET, only_kubesphere=True)))
+    status = Follower(client, as_json=False, common=common).follow()
+    if status in (Exit.GOOD, Exit.FAILED):
+        _tell_failures(client)
+    return status
 
 
 def _nodes(session: Session, named: Sequence[str]) -> list[str]:

@@ -13,6 +13,7 @@ from rbdtui.engine.parts import RunParts
 from rbdtui.plan.builder import build_plan
 from rbdtui.plan.recipes import Request, recipe_named
 from rbdtui.plan.removal.builder import build_reset
+from rbdtui.plan.removal.kubesphere import build_kubesphere_reset
 from rbdtui.plan.removal.rainbond import build_rainbond_reset
 from rbdtui.probes.monitor import watch_gateway
 from rbdtui.spec.model import ClusterSpec
@@ -66,6 +67,8 @@ async def _assemble_reset(inputs: RunInputs, secret: Callable[[str], str]) -> As
     async with HostPool(endpoints_of(inputs.spec), known_hosts, secret) as hosts:
         if purpose.only_rainbond:
             plan = build_rainbond_reset(inputs.spec, purpose.nodes, keep_secrets=purpose.keep_secrets)
+        elif purpose.only_kubesphere:
+            plan = build_kubesphere_reset()
         else:
             plan = build_reset(inputs.spec, purpose.nodes, whole=purpose.whole)
         yield RunParts(plan, hosts, open_bundle(inputs.run_dir))

@@ -331,7 +331,7 @@ def unfinished_reset(site: Site) -> RunClient | None:
     if newest is None or not is_reset(newest.run_dir) or newest.alive() or not _is_unfinished(newest):
         return None
     with contextlib.suppress(OSError, ValidationError):
-        if read_purpose(newest.run_dir).only_rainbond:  # a run puts Rainbond back whatever is left of it
+        if read_purpose(newest.run_dir).keeps_cluster:
             return None
     return newest
 

@@ -66,6 +66,8 @@ class Purpose:
     """Of a reset: whether no other node of the cluster remains."""
     only_rainbond: bool = False
     """Of a reset: whether the cluster itself stays."""
+    only_kubesphere: bool = False
+    """The same of KubeSphere."""
     keep_secrets: bool = False
     """Of a reset of Rainbond alone: whether the Secrets stay that go with databases that were kept."""
     recipe: str = ""
@@ -93,8 +95,14 @@ class Purpose:
         return Text(f"purpose.{self._of_three}.done")  # words: purpose.*.done
 
     @property
+    def keeps_cluster(self) -> bool:
+        """Whether a reset takes back only what runs in the cluster; a run puts it back, whatever is left of it."""
+        return self.only_rainbond or self.only_kubesphere
+
+    @property
     def _of_three(self) -> str:
-        return f"{self.kind.value}{'_rainbond' if self.only_rainbond else ''}"
+        platform = "_rainbond" if self.only_rainbond else "_kubesphere" if self.only_kubesphere else ""
+        return f"{self.kind.value}{platform}"
 
 
 _OPTIONS: Final = TypeAdapter(RunOptions)

@@ -14,6 +14,7 @@ EXAMPLES: Final = (
     "three-node",
     "separate-gateways",
     "haproxy-pair",
+    "kubesphere",
     "rainbond-5.17",
     "existing-cluster",
     "rainbond-3.6",

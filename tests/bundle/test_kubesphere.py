@@ -38,7 +38,9 @@ def test_a_whole_bundle_is_good(directory: Path) -> None:
 
 def test_a_bundle_without_it_is_told(tmp_path: Path) -> None:
     plain = write_bundle(tmp_path / "plain", images_bytes=64 * 1024)
-    assert verified(plain, sphere())["RBD-BUNDLE-001"].params["names"] == "ks-core*.tgz"
+    missing = verify_kubesphere(open_bundle(plain), sphere(), ["amd64"])
+    names = [finding.params["names"] for finding in missing if finding.code == "RBD-BUNDLE-001"]
+    assert names == ["ks-core*.tgz", "kubesphere-images-amd64.tar.zst"]
     with pytest.raises(StepError, match="ks-core"):
         open_bundle(plain).kubesphere_chart()
 

@@ -180,6 +180,28 @@ def test_kubesphere_is_brought_to_it_and_a_second_run_changes_nothing(documented
         site.wait_ready("n2", *ALL)
 
 
+def test_health_tells_of_kubesphere_and_a_reset_of_it_leaves_the_cluster(documented: Documented) -> None:
+    site = documented.site
+    with documented.balancer():
+        said = site.rbdtui("health", str(site.path), "--json")
+        probes = {probe["id"]: probe["state"] for probe in json.loads(said.stdout)["probes"]}
+        told = {name: state for name, state in probes.items() if name.startswith("kubesphere")}
+        assert set(told.values()) == {"ok"}, told
+        assert {f"kubesphere-console@{name}" for name in ALL} < told.keys()
+
+        site.kubectl("n2", "create", "namespace", "team")
+        site.kubectl("n2", "label", "namespace", "team", "kubesphere.io/workspace=one")
+        documented.rbdtui("reset", "--only", "kubesphere", "--yes")
+        left = site.kubectl(
+            "n2", "get", "namespaces,crd,clusterrolebindings,validatingwebhookconfigurations", "-o", "name"
+        )
+        assert "kubesphere" not in left
+        assert "namespace/team" in left.split()
+        assert "kubesphere.io" not in site.kubectl("n2", "get", "namespaces", "-o", "json")
+        assert "Nothing of KubeSphere is left" in documented.rbdtui("reset", "--only", "kubesphere", "--yes")
+        assert site.ready_nodes("n2") == list(ALL)
+
+
 def console(lab: Lab, host: str) -> str:
     """What the console says at a host's NodePort with the help of its API server; empty when it says nothing."""
     url = f"http://{lab.hosts[host].address}:30880/.well-known/openid-configuration"

@@ -18,6 +18,7 @@ from rbdtui.errors import StepError
 from rbdtui.kube.releases import read_release
 from rbdtui.kube.session import Json
 from rbdtui.plan.builder import build_plan
+from rbdtui.plan.removal.kubesphere import RemoveKubesphere, build_kubesphere_reset
 from rbdtui.plan.step import StepContext
 from rbdtui.plan.steps.kubesphere.proof import KubesphereProof
 from rbdtui.plan.steps.kubesphere.release import InstallKubesphere
@@ -142,3 +143,51 @@ async def test_a_class_that_is_not_there_is_told_before_helm_runs(tmp_path: Path
     assert isinstance(error, StepError)
     assert error.code == "storage_class_absent"
     assert deployed == {}
+
+
+async def test_it_is_taken_back_and_a_second_time_there_is_nothing(tmp_path: Path) -> None:
+    """What others have stays: their namespaces, which belonged to a workspace, with all that is in them."""
+    async with sphere(tmp_path, 3) as (_, context):
+        await walk(build_plan(context.spec, context.facts), context)
+        before = await objects(context, "/api/v1/namespaces")
+        team = {
+            "name": "team",
+            "labels": {"kubesphere.io/workspace": "one", "owner": "team"},
+            "finalizers": ["finalizers.kubesphere.io/namespaces"],
+            "ownerReferences": [
+                {"apiVersion": "tenant.kubesphere.io/v1beta1", "kind": "Workspace", "name": "one", "uid": "u"}
+            ],
+        }
+        async with open_api(context) as api:
+            await api.kube.create("/api/v1/namespaces", {"apiVersion": "v1", "kind": "Namespace", "metadata": team})
+        first = await walk(build_kubesphere_reset(), context)
+        after = await objects(context, "/api/v1/namespaces")
+        kinds = await objects(context, "/apis/apiextensions.k8s.io/v1/customresourcedefinitions")
+        roles = await objects(context, "/apis/rbac.authorization.k8s.io/v1/clusterrolebindings")
+        hooks = await objects(context, "/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations")
+        second = await walk(build_kubesphere_reset(), context)
+        again = await walk(build_plan(context.spec, context.facts), context)
+    assert {"kubesphere-system", "kubesphere-controls-system"} < before.keys()
+    assert first["kubesphere-remove"].changed
+    assert not second["kubesphere-remove"].changed
+    assert not [
+        name for name in (*kinds, *roles, *hooks, *after) if "kubesphere" in name or name.endswith("app.k8s.io")
+    ]
+    assert after["team"]["metadata"]["labels"] == {"owner": "team"}
+    assert not after["team"]["metadata"].get("ownerReferences")
+    assert not after["team"]["metadata"].get("finalizers")
+    assert again["kubesphere-release"].changed, "it can be installed anew"
+
+
+async def test_nothing_is_taken_back_while_extensions_are_installed(tmp_path: Path) -> None:
+    async with sphere(tmp_path, 1) as (_, context):
+        await walk(build_plan(context.spec, context.facts), context)
+        plan = {
+            "apiVersion": "kubesphere.io/v1alpha1", "kind": "InstallPlan", "metadata": {"name": "devops"},
+            "status": {"state": "Installed"},
+        }  # fmt: skip
+        async with open_api(context) as api:
+            await api.kube.create("/apis/kubesphere.io/v1alpha1/installplans", plan)
+            await api.kube.patch("/apis/kubesphere.io/v1alpha1/installplans/devops/status", {"status": plan["status"]})
+        with pytest.raises(StepError, match="devops"):
+            await RemoveKubesphere("").pending(context)

@@ -210,6 +210,7 @@ def done_to(site: Site, purpose: Purpose) -> Site:
     [
         (Purpose(PurposeKind.RESET, ("server1",), whole=True), "as they were before the installation"),
         (Purpose(PurposeKind.RESET, ("server1",), only_rainbond=True), "Rainbond is removed; the cluster stays"),
+        (Purpose(PurposeKind.RESET, only_kubesphere=True), "KubeSphere is removed; the cluster stays"),
     ],
 )
 async def test_after_a_reset_nothing_is_called_installed(

@@ -8,18 +8,19 @@ docs/installation/uninstall.md.
 from __future__ import annotations
 
 import fnmatch
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Final
 
-from rbdtui.kube.session import KubeAbsentError, KubeSession
+from rbdtui.kube.session import KubeSession
+from rbdtui.plan.removal.objects import delete, items, short, version_of
 from rbdtui.plan.removal.residue import HostResidue, ResidueKind, look
 from rbdtui.plan.removal.steps import DELETE_LIMIT_S, Removal, refuse_left, write_hosts_file
 from rbdtui.plan.step import JUMP_LANE, Change, ChangeKind, Pending, Plan, Step, StepContext, StepError
 from rbdtui.plan.steps.rainbond.access import RELEASE, open_api
 from rbdtui.plan.waiting import wait_for
 from rbdtui.rainbond import provisioner
-from rbdtui.rainbond.workloads import NAMESPACE, OPERATOR, entries, name_of
+from rbdtui.rainbond.workloads import NAMESPACE, OPERATOR, name_of
 from rbdtui.spec.model import ClusterSpec
 from rbdtui.transport.scripts import script
 from rbdtui.words import T
@@ -88,7 +89,7 @@ class RemoveRainbond(Step):
         async with open_api(context) as api:
             found = await self._find(api.kube)
         changes = tuple(
-            Change(ChangeKind.COMMAND, T("reset.rainbond.object", path=_short(path)), f"kubectl delete --raw {path}")
+            Change(ChangeKind.COMMAND, T("reset.rainbond.object", path=short(path)), f"kubectl delete --raw {path}")
             for path in found.paths
         )
         return Pending(changes, "\n".join(found.paths), seen=found)
@@ -98,15 +99,15 @@ class RemoveRainbond(Step):
         found = pending.seen
         async with open_api(context) as api:
             for path in found.first:
-                await _delete(api.kube, path)
+                await delete(api.kube, path)
             if found.namespace and found.kept:
                 await self._empty(api.kube, found.kept)
             elif found.namespace:
-                await _delete(api.kube, _NAMESPACE_PATH)
+                await delete(api.kube, _NAMESPACE_PATH)
             if found.namespace:
                 await wait_for(lambda: self._left(api.kube, found), limit_s=self.wait_s, every_s=self.look_every_s)
             for path in found.last:
-                await _delete(api.kube, path)
+                await delete(api.kube, path)
 
     async def _empty(self, kube: KubeSession, kept: Collection[str]) -> None:
         """Delete everything in the namespace but some Secrets, which must not go with their owner."""
@@ -115,16 +116,16 @@ class RemoveRainbond(Step):
             await kube.patch(secret, {"metadata": {"ownerReferences": None}})
         for collection in _IN_NAMESPACE:
             path = collection.format(NAMESPACE)
-            for item in await _items(kube, path):
+            for item in await items(kube, path):
                 name = name_of(item)
                 if not (path.endswith("/secrets") and name in kept) and name != _OF_EVERY_NAMESPACE:
-                    await _delete(kube, f"{path}/{name}")
+                    await delete(kube, f"{path}/{name}")
 
     async def _left(self, kube: KubeSession, found: Found) -> StepError | None:
         """What still keeps the namespace, as the error that it becomes."""
         if found.kept:
-            pods = [name_of(item) for item in await _items(kube, f"{_NAMESPACE_PATH}/pods")]
-            claims = [name_of(item) for item in await _items(kube, f"{_NAMESPACE_PATH}/persistentvolumeclaims")]
+            pods = [name_of(item) for item in await items(kube, f"{_NAMESPACE_PATH}/pods")]
+            claims = [name_of(item) for item in await items(kube, f"{_NAMESPACE_PATH}/persistentvolumeclaims")]
             what = ", ".join((*pods, *claims))
         else:
             there = await kube.find(_NAMESPACE_PATH)
@@ -135,13 +136,11 @@ class RemoveRainbond(Step):
         return StepError("rainbond_namespace_stays", namespace=NAMESPACE, evidence=what, retryable=True)
 
     async def _find(self, kube: KubeSession) -> Found:
-        definitions = {name_of(item): item for item in await _items(kube, _DEFINITIONS)}
-        volumes = await _items(kube, _VOLUMES)
+        definitions = {name_of(item): item for item in await items(kube, _DEFINITIONS)}
+        volumes = await items(kube, _VOLUMES)
         _refuse_others(volumes)
         namespace = await kube.find(_NAMESPACE_PATH)
-        secrets = (
-            await _items(kube, f"{_NAMESPACE_PATH}/secrets") if namespace is not None and self.keep_secrets else ()
-        )
+        secrets = await items(kube, f"{_NAMESPACE_PATH}/secrets") if namespace is not None and self.keep_secrets else ()
         kept = [name_of(item) for item in secrets if any(fnmatch.fnmatch(name_of(item), one) for one in KEPT_SECRETS)]
         is_left = namespace is not None and (not self.keep_secrets or bool(await self._more_than(kube, kept)))
         first = [_OPERATOR] if await kube.find(_OPERATOR) is not None else []
@@ -156,7 +155,7 @@ class RemoveRainbond(Step):
         """Names of what is in the namespace beside what is kept."""
         names: list[str] = []
         for collection in _IN_NAMESPACE:
-            names += [name_of(item) for item in await _items(kube, collection.format(NAMESPACE))]
+            names += [name_of(item) for item in await items(kube, collection.format(NAMESPACE))]
         return [name for name in names if name not in kept and name != _OF_EVERY_NAMESPACE]
 
 
@@ -179,8 +178,8 @@ async def _custom_objects(kube: KubeSession, definitions: Mapping[str, Mapping[s
     paths = []
     for name, item in definitions.items():
         if name.endswith(".rainbond.io"):
-            collection = f"/apis/rainbond.io/{_version(item)}/namespaces/{NAMESPACE}/{name.partition('.')[0]}"
-            paths += [f"{collection}/{name_of(each)}" for each in await _items(kube, collection)]
+            collection = f"/apis/rainbond.io/{version_of(item)}/namespaces/{NAMESPACE}/{name.partition('.')[0]}"
+            paths += [f"{collection}/{name_of(each)}" for each in await items(kube, collection)]
     return paths
 
 
@@ -194,7 +193,7 @@ async def _own_definitions(kube: KubeSession, definitions: Mapping[str, Mapping[
         if group not in _SHARED_GROUPS or (group == _SHARED_GROUPS[1] and name not in _SHARED_NAMES):
             continue
         is_others = group == _SHARED_GROUPS[1] and f"prometheuses.{group}" in definitions
-        objects = await _items(kube, f"/apis/{group}/{_version(item)}/{plural}")
+        objects = await items(kube, f"/apis/{group}/{version_of(item)}/{plural}")
         used = [each for each in objects if (each.get("metadata") or {}).get("namespace") != NAMESPACE]
         if not used and not is_others:
             own.append(name)
@@ -205,21 +204,21 @@ async def _own_roles(kube: KubeSession) -> list[str]:
     """Cluster roles of the release, and the storage class with its provisioner when that ran in our namespace."""
     paths = []
     for kind in _ROLES:
-        for item in await _items(kube, f"{_RBAC}/{kind}"):
+        for item in await items(kube, f"{_RBAC}/{kind}"):
             notes = (item.get("metadata") or {}).get("annotations") or {}
             is_release = notes.get("meta.helm.sh/release-name") == RELEASE
             if is_release and notes.get("meta.helm.sh/release-namespace") == NAMESPACE:
                 paths.append(f"{_RBAC}/{kind}/{name_of(item)}")
     paths += [
         f"{_CLASSES}/{name_of(item)}"
-        for item in await _items(kube, _CLASSES)
+        for item in await items(kube, _CLASSES)
         if item.get("provisioner") == _OLD_PROVISIONER
     ]
     binding = await kube.find(f"{_RBAC}/clusterrolebindings/{_LOCAL_PATH['clusterrolebindings']}")
     subjects = (binding or {}).get("subjects") or []
     if any(subject.get("namespace") == NAMESPACE for subject in subjects):
         paths += [f"{_RBAC}/{kind}/{name}" for kind, name in _LOCAL_PATH.items()]
-        classes = await _items(kube, _CLASSES)
+        classes = await items(kube, _CLASSES)
         paths += [f"{_CLASSES}/{name_of(item)}" for item in classes if item.get("provisioner") == _PROVISIONER]
     return paths
 
@@ -232,40 +231,14 @@ async def _own_provisioner(kube: KubeSession) -> list[str]:
         path: (item.get("metadata") or {}).get("labels") or {} for path, item in found.items() if item is not None
     }
     paths = [path for path, own in labels.items() if provisioner.LABELS.items() <= own.items()]
-    classes = await _items(kube, _CLASSES)
+    classes = await items(kube, _CLASSES)
     return paths + [
         f"{_CLASSES}/{name_of(item)}" for item in classes if item.get("provisioner") == provisioner.PROVISIONER
     ]
 
 
-async def _items(kube: KubeSession, path: str) -> Sequence[Mapping[str, Any]]:
-    """What a collection holds; nothing where the API does not know the kind."""
-    try:
-        return entries((await kube.get(path)).get("items"))
-    except KubeAbsentError:
-        return ()
-
-
-async def _delete(kube: KubeSession, path: str) -> None:
-    try:
-        await kube.delete(path)
-    except KubeAbsentError:
-        return
-
-
-def _version(definition: Mapping[str, Any]) -> str:
-    """The version of a kind that is served, the stored one first."""
-    versions = [each for each in (definition.get("spec") or {}).get("versions") or [] if each.get("served", True)]
-    stored = [each for each in versions if each.get("storage")]
-    return str((stored or versions or [{"name": "v1"}])[0].get("name", "v1"))
-
-
 def _claimed_by(volume: Mapping[str, Any]) -> str:
     return str(((volume.get("spec") or {}).get("claimRef") or {}).get("namespace", ""))
-
-
-def _short(path: str) -> str:
-    return "/".join(path.rsplit("/", 2)[-2:])
 
 
 @dataclass(frozen=True, slots=True)

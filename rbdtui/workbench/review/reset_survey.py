@@ -15,11 +15,12 @@ from rbdtui.engine.state import RunState, StepStatus
 from rbdtui.errors import StepError
 from rbdtui.plan.cluster import TOKEN_SECRET
 from rbdtui.plan.preview import PreviewedStep, SilentReporter, preview
+from rbdtui.plan.removal.kubesphere import build_kubesphere_reset
 from rbdtui.plan.removal.ownership import Ownership, ownership
 from rbdtui.plan.removal.rainbond import build_rainbond_reset
 from rbdtui.plan.removal.residue import HostResidue, look
 from rbdtui.plan.removal.steps import ForgetHost
-from rbdtui.plan.step import StepContext
+from rbdtui.plan.step import Plan, StepContext
 from rbdtui.session import Session
 from rbdtui.site import Site
 from rbdtui.transport.base import Host, TransportError
@@ -70,12 +71,21 @@ async def survey(session: Session, nodes: Sequence[str]) -> list[HostSurvey]:
 
 async def preview_rainbond(session: Session, nodes: Sequence[str], *, keep_secrets: bool) -> list[PreviewedStep]:
     """What taking back Rainbond alone would change; changes nothing. Raises `SiteError`, `VaultError`."""
+    return await _preview(session, build_rainbond_reset(session.spec, nodes, keep_secrets=keep_secrets))
+
+
+async def preview_kubesphere(session: Session) -> list[PreviewedStep]:
+    """The same of KubeSphere."""
+    return await _preview(session, build_kubesphere_reset())
+
+
+async def _preview(session: Session, plan: Plan) -> list[PreviewedStep]:
     async with session.hosts() as hosts:
         context = StepContext(
             run_id="dry-run", spec=session.spec, facts={}, hosts=hosts, bundle=open_bundle(session.site.path),
             secret=_secret_of(session), report=SilentReporter(), site_dir=session.site.path,
         )  # fmt: skip
-        return await preview(build_rainbond_reset(session.spec, nodes, keep_secrets=keep_secrets), context)
+        return await preview(plan, context)
 
 
 def _secret_of(session: Session) -> Callable[[str], str]:
