@@ -24,6 +24,8 @@ RELEASE, TOOLS = "v4.1.3", "kubectl:v1.27.16"
 _IDLE = ("ks-controller-manager", "ks-extensions-museum", "redis", "haproxy")
 _TAGS = {"ks-extensions-museum": "v1.1.3", "redis": "7.2.4-alpine", "haproxy": "2.9.6-alpine"}
 _SHELL_NAMES = ("sh", "mkdir", "mv", "rm", "printf", "echo", "sleep", "wget", "httpd", "cat")
+_APPROVED = {"api-approved.kubernetes.io": "https://github.com/kubernetes-sigs/application/pull/2"}
+"""Without it the API server refuses a definition of Kubernetes' own groups."""
 _DEFINITIONS = (
     ("User", "users", "iam.kubesphere.io/v1beta1", "Cluster"),
     ("GlobalRole", "globalroles", "iam.kubesphere.io/v1beta1", "Cluster"),
@@ -114,6 +116,6 @@ def _definition(kind: str, plural: str, group_version: str, scope: str) -> objec
     return {
         "apiVersion": "apiextensions.k8s.io/v1",
         "kind": "CustomResourceDefinition",
-        "metadata": {"name": f"{plural}.{group}"},
+        "metadata": {"name": f"{plural}.{group}", "annotations": _APPROVED if group.endswith(".k8s.io") else {}},
         "spec": {"group": group, "names": names, "scope": scope, "versions": [served]},
     }
