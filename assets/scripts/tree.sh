@@ -15,7 +15,7 @@ pack)
 	;;
 put)
 	backup=$3
-	[ -d /var/lib/rbdtui ] || mkdir -m 0700 /var/lib/rbdtui
+	case $backup/ in /var/lib/rbdtui/*) [ -d /var/lib/rbdtui ] || mkdir -m 0700 /var/lib/rbdtui ;; esac
 	mkdir -p -- "$(dirname -- "$path")" "$(dirname -- "$backup$path")"
 	new=$(mktemp -d "$path.rbdtui-XXXXXX")
 	trap 'rm -rf -- "$new"' EXIT

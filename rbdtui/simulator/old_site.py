@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import re
 import shlex
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Final
@@ -62,6 +62,8 @@ class OldSite:
     """What a running kubelet gives to containers."""
     refuses: set[tuple[str, str, str]] = field(default_factory=set)
     """Server, script and action that are refused the next time."""
+    heard: Callable[[tuple[str, str, str]], None] = lambda _: None
+    """Told of every server, script and action before anything is done."""
     spoils: bool = False
     """Whether the volume does not keep what it is given."""
 

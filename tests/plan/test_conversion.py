@@ -255,3 +255,44 @@ async def test_a_sample_of_the_package_that_nobody_runs_is_replaced_and_kept(tmp
         assert old.target.vip in machine.files.text(KEEPALIVED)
         kept = machine.files.text(f"/var/lib/rbdtui/backup/{old.context.run_id}{KEEPALIVED}")
         assert kept == OTHER_ROUTER
+
+
+CUTS = [
+    ("manage01", "hold"), ("manage01", "copy"), ("manage01", "compare"), ("manage01", "mount"), ("compute01", "mount"),
+    ("compute02", "mount"), ("manage01", "release"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("node", "action"), CUTS, ids=[" ".join(cut) for cut in CUTS])
+async def test_a_move_that_is_cut_off_anywhere_is_brought_to_its_end(tmp_path: Path, node: str, action: str) -> None:
+    async with old_site(tmp_path, "replica-2") as old:
+        await walk(old.plan("volume"), old.context)
+        (move,) = (step for step in old.plan().steps if step.name == "convert-data")
+        work = asyncio.create_task(carry_out(move, old.context))
+
+        def cut(asked: tuple[str, str, str]) -> None:
+            if asked == (node, "grdata", action):
+                work.cancel()
+
+        old.site.heard = cut
+        with pytest.raises(asyncio.CancelledError):
+            await work
+        await asyncio.sleep(0.3)  # what was asked of the server is done there all the same
+        old.site.heard = lambda _: None
+        await walk(old.plan(), old.context)
+        assert old.broken() == []
+        assert old.site.on_volume == old.site.data
+        assert (await old.audit()).now == Level(2)
+
+
+async def test_which_of_two_is_newer_is_not_guessed(tmp_path: Path) -> None:
+    """After a boot at which the mount has failed, containers write to what lies beneath it."""
+    async with old_site(tmp_path) as old:
+        await walk(old.plan("volume", "data"), old.context)
+        manage = old.site.hosts["manage01"]
+        manage.mounts = [line for line in manage.mounts if "/grdata" not in line]
+        (move,) = (step for step in old.plan().steps if step.name == "convert-data")
+        with pytest.raises(StepError) as error:
+            await move.pending(old.context)
+        assert error.value.code == "convert_unclear"
+        assert "rbd-hub" in str(error.value)

@@ -134,6 +134,14 @@ def _is_switched(seen: Found, wanted: Target) -> bool:
     return seen.lines[wanted.manage.name].pending.is_done
 
 
+def _refuse_unclear(seen: Found, wanted: Target) -> None:
+    """Raise `StepError` where containers write beneath a mount that is to be there: nobody knows which is newer."""
+    name = wanted.manage.name
+    running = users_on_manage(seen, wanted)
+    if _is_switched(seen, wanted) and not mounted(seen.hosts[name], wanted) and running:
+        raise StepError("convert_unclear", node=name, place=GRDATA, names=", ".join(running))
+
+
 @dataclass(frozen=True, slots=True)
 class MoveData(Step):
     """The shared data is on the volume, on all three servers."""
@@ -146,6 +154,7 @@ class MoveData(Step):
         """Containers that stand still, lines of fstab, mounts; raises `StepError`."""
         wanted = target(context)
         seen = await found(context)
+        _refuse_unclear(seen, wanted)
         changes = [*self._move(seen, wanted)]
         if seen.held and not changes:
             names = " ".join(seen.held)

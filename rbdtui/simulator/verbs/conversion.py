@@ -25,7 +25,9 @@ def _refusing(work: Callable[[Call, OldSite, str], Iterable[str]]) -> Verb:
     async def verb(call: Call) -> int:
         try:
             site, name = _site(call)
-            if (asked := (name, call.script, call.args[0])) in site.refuses:
+            asked = (name, call.script, call.args[0])
+            site.heard(asked)
+            if asked in site.refuses:
                 site.refuses.remove(asked)
                 raise OldError(f"{call.script} {call.args[0]}: Input/output error")
             for line in work(call, site, name):
