@@ -69,7 +69,7 @@ class RsyncDaemon:
         """The directory of its module; raises `RsyncFailed`."""
         machine, settings = self._machine, self.settings
         if str(client.ip) not in settings.get("hosts allow", str(client.ip)).split():
-            raise RsyncFailed(f"5 @ERROR: access denied to nfs from {client.name} ({client.ip})")
+            raise RsyncFailed("5 @ERROR: Unknown module 'nfs'")  # in these words where it is not listed
         secrets = machine.files.get(settings.get("secrets file", ""))
         if secrets is None or secrets.mode & 0o077 or f"{user}:{password}".encode() not in secrets.content.split(b"\n"):
             raise RsyncFailed("5 @ERROR: auth failed on module nfs")
