@@ -30,13 +30,15 @@ class Pair:
 
 
 class Authority:
-    """A CA whose keys follow from a seed, so that two fleets with one seed agree."""
+    """A CA whose keys follow from a seed, so that two fleets with one seed agree; its certificates last as RKE2's."""
 
-    def __init__(self, seed: str, name: str, born_at: float) -> None:
-        self._seed, self._name = seed, name
+    def __init__(
+        self, seed: str, name: str, born_at: float, *, ca_days: int = CA_DAYS, leaf_days: int = LEAF_DAYS
+    ) -> None:
+        self._seed, self._name, self._leaf_days = seed, name, leaf_days
         self._born = dt.datetime.fromtimestamp(born_at, dt.UTC).replace(minute=0, second=0, microsecond=0)
         self._key = _key(f"{seed} {name}")
-        self.certificate = _pem(self._build(name, self._key, CA_DAYS, is_ca=True, addresses=(), names=(), usage=None))
+        self.certificate = _pem(self._build(name, self._key, ca_days, is_ca=True, addresses=(), names=(), usage=None))
 
     @property
     def digest(self) -> str:
@@ -61,7 +63,7 @@ class Authority:
     ) -> Pair:
         key = _key(f"{self._seed} {self._name} {name}")
         certificate = self._build(
-            name, key, LEAF_DAYS, is_ca=False, addresses=addresses, names=names, usage=usage, group=group
+            name, key, self._leaf_days, is_ca=False, addresses=addresses, names=names, usage=usage, group=group
         )
         private = key.private_bytes(
             serialization.Encoding.PEM, serialization.PrivateFormat.TraditionalOpenSSL, serialization.NoEncryption()

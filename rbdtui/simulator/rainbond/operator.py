@@ -33,6 +33,8 @@ from rbdtui.simulator.rainbond.parts import (
 OPERATOR_IMAGE: Final = "rainbond-operator"
 HUB_USER, HUB_PASSWORD = "admin", "admin1234"
 _JOB_TTL_S: Final = 60
+_CERTIFICATES_LAST_DAYS: Final = 99 * 365
+"""goodrain/rainbond-operator, util/commonutil/cert.go."""
 
 
 class Operator:
@@ -245,7 +247,7 @@ class Operator:
         if name == "rbd-db":
             self._secret_once("rbd-db", component, {"mysql-user": "root", "mysql-password": self._word("database")})
         elif name == "rbd-hub" and settings.has_own_hub:
-            authority = Authority(self._word("hub"), BUILTIN_HUB, self._born_at)
+            authority = self._authority("hub", BUILTIN_HUB)
             pair = authority.server(BUILTIN_HUB, [], [BUILTIN_HUB])
             self._secret_once("hub-image-repository", component, {"tls.crt": pair.certificate, "tls.key": pair.key})
             self._secret_once("hub-password", component, {"HTPASSWD": "simulated", "password": ""})
@@ -255,6 +257,10 @@ class Operator:
     @property
     def _born_at(self) -> float:
         return min((node.created_at for node in self._cluster.nodes.values()), default=0.0)
+
+    def _authority(self, label: str, name: str) -> Authority:
+        days = _CERTIFICATES_LAST_DAYS
+        return Authority(self._word(label), name, self._born_at, ca_days=days, leaf_days=days)
 
     def _word(self, purpose: str) -> str:
         """A password or seed of this cluster: from the UID of kube-system, as the real one has it."""
@@ -277,7 +283,7 @@ class Operator:
         known = self._store.find(secrets, NAMESPACE, "rbd-api-server-cert")
         if known is not None and known["metadata"].get("labels", {}).get("availableips") == label:
             return
-        authority = Authority(self._word(label), "region", self._born_at)
+        authority = self._authority(label, "region")
         serving = authority.server("region-api", [IPv4Address(a) for a in addresses], ["rbd-api-api"])
         client = authority.client("region-client")
         for name, key, pair in (("rbd-api-server-cert", "server", serving), ("rbd-api-client-cert", "client", client)):
