@@ -34,7 +34,7 @@ BLOCK = "# BEGIN rbdtui\n10.0.0.2 node2\n# END rbdtui\n"
 NAMES = [kind.name for kind in REPAIRS]
 SWAPPED = (Build(hardware=Hardware(swap_bytes=2**30)),)
 DONE = {"repair-swap", "repair-firewalld", "repair-hosts-lines", "repair-cloud-init", "repair-etcd-user",
-        "repair-web-servers", "repair-time-service"}  # fmt: skip
+        "repair-web-servers", "repair-time-service", "repair-keepalived"}  # fmt: skip
 """A simulated file system knows no attributes: those are tried on a real one below."""
 
 
@@ -43,11 +43,11 @@ async def spoilt(made: Bench) -> StepContext:
     machine = made.machine()
     machine.files.put("/etc/hosts", HOSTS)
     machine.files.put("/etc/passwd", "root:x:0:0:root:/root:/bin/bash\n")
-    for unit in ("firewalld", "nginx", "chrony"):
+    for unit in ("firewalld", "nginx", "chrony", "keepalived"):
         machine.files.put(f"/etc/systemd/system/{unit}.service", "[Service]\nExecStart=/bin/sleep infinity\n")
     host = made.context.hosts["node1"]
     await unit_action(host, "systemd-timesyncd", "stop", "disable")
-    for unit in ("firewalld", "nginx"):
+    for unit in ("firewalld", "nginx", "keepalived"):
         await unit_action(host, unit, "enable", "start")
     facts = made.context.facts["node1"]
     nginx = Listener("tcp", "0.0.0.0", 80, "nginx", 7, "nginx.service")
@@ -58,7 +58,7 @@ def state_of(made: Bench) -> dict[str, object]:
     """All that a repair may touch."""
     machine = made.machine()
     files = ["/etc/hosts", "/etc/fstab", "/etc/passwd", "/proc/swaps", "/etc/cloud/cloud.cfg.d/99-zz-rbdtui.cfg"]
-    units = ["firewalld", "nginx", "chrony"]
+    units = ["firewalld", "nginx", "chrony", "keepalived"]
     return {
         **{path: machine.files.text(path) if machine.files.exists(path) else None for path in files},
         **{unit: (machine.systemd.unit(f"{unit}.service").active.value, machine.enabled(unit)) for unit in units},

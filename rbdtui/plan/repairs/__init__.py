@@ -14,6 +14,7 @@ from rbdtui.plan.repairs.etcd_user import EtcdUser
 from rbdtui.plan.repairs.firewall import FirewalldOff
 from rbdtui.plan.repairs.hosts_lines import StaleHostsLines
 from rbdtui.plan.repairs.repair import Repair as Repair
+from rbdtui.plan.repairs.stale_keepalived import StaleKeepalivedOff
 from rbdtui.plan.repairs.swap import SwapOff
 from rbdtui.plan.repairs.time_service import TimeServiceOn
 from rbdtui.plan.repairs.web_servers import WebServersOff
@@ -22,6 +23,7 @@ from rbdtui.spec.model import ClusterSpec
 
 REPAIRS: Final[tuple[type[Repair], ...]] = (
     AttributesOff, SwapOff, FirewalldOff, TimeServiceOn, StaleHostsLines, HostsFileKept, EtcdUser, WebServersOff,
+    StaleKeepalivedOff,
 )  # fmt: skip
 """In the order in which they are carried out on a node: files must be changeable before they are changed."""
 
