@@ -13,6 +13,7 @@ from rbdtui.engine.client import RunClient
 from rbdtui.engine.events import Choice, QuestionAsked, Record, RunOutcome
 from rbdtui.engine.inputs import PurposeKind, purpose_of
 from rbdtui.engine.state import RunState
+from rbdtui.kubesphere import chart as kubesphere
 from rbdtui.paths import as_typed
 from rbdtui.rainbond.console import console_url
 from rbdtui.spec.loader import load_spec
@@ -100,6 +101,8 @@ class Follower:
         spec = load_spec(site.spec_file).spec
         if spec is not None and (url := console_url(spec)):
             tell(T("cli.run.console", url=url))
+        if spec is not None and (url := kubesphere.console_url(spec)):
+            tell(T("cli.run.kubesphere", url=url))
         if site.kubeconfig_file.is_file():
             tell(T("cli.run.use", file=str(site.kubeconfig_file), site=as_typed(site.path)))
 

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from rbdtui.content import Content
 from rbdtui.rainbond.values import content_of, merged, with_references, without
-from rbdtui.spec.model import ClusterSpec, Role
+from rbdtui.spec.model import ClusterSpec, GatewayMode, Role
 from rbdtui.spec.rules.kubesphere import OURS
 
 CHART: Final = "ks-core"
@@ -76,6 +76,15 @@ def console_port(spec: ClusterSpec) -> int:
     """Where the console answers on every node."""
     port = _at(spec.kubesphere.values, "console").get("nodePort")
     return port if isinstance(port, int) else CONSOLE_PORT
+
+
+def console_url(spec: ClusterSpec) -> str:
+    """Where users open the console: at the VIP where the nodes carry it, else at the first node; empty without it."""
+    if not spec.installs_kubesphere:
+        return ""
+    at_vip = spec.gateway.mode is GatewayMode.KEEPALIVED and spec.has_vip
+    address = spec.gateway_address if at_vip else spec.cluster_nodes[0].cluster_address
+    return f"http://{address}:{console_port(spec)}"
 
 
 def several_pods(spec: ClusterSpec) -> int:

@@ -18,6 +18,7 @@ from rbdtui.engine.journal import JournalError, read_journal
 from rbdtui.facts.model import NodeFacts
 from rbdtui.facts.store import load_all_facts
 from rbdtui.findings import Finding, Severity
+from rbdtui.kubesphere import chart as kubesphere
 from rbdtui.masking import mask
 from rbdtui.paths import as_typed
 from rbdtui.probes.model import HealthSnapshot
@@ -313,6 +314,8 @@ def _next_steps(site: Site, spec: ClusterSpec, parts: Sequence[RunPart]) -> Iter
     if console_url(spec):
         yield Row(T("report.next.console"), T("report.next.console_how", address=_front(spec), port=CONSOLE_PORT))
         yield Row(T("report.next.login"), T("report.next.login_how"))
+    if url := kubesphere.console_url(spec):
+        yield Row(T("report.next.kubesphere"), T("report.next.kubesphere_how", url=url))
     if site.kubeconfig_file.is_file():
         yield Row(T("report.next.kubeconfig"), T("report.next.kubeconfig_how", file=as_typed(site.kubeconfig_file)))
     yield Row(T("report.next.health"), f"rbdtui health {typed} --watch")

@@ -58,6 +58,9 @@ def test_with_them_it_is_installed_and_its_console_is_named(place: Place) -> Non
     said = place.run("run", "--yes").check(Exit.GOOD)
     assert ":30880" in said.out + said.err
     assert "P@88w0rd" in said.out + said.err
+    report = place.site.path / "handed.html"
+    place.run("report", "-o", str(report)).check(Exit.GOOD)
+    assert "KubeSphere" in report.read_text()
     told = json.loads(place.run("health", "--json").out)["probes"]
     assert {each["state"] for each in told if each["id"].startswith("kubesphere")} == {"ok"}
 

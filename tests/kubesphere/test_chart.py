@@ -7,7 +7,7 @@ from typing import Any
 
 import yaml
 
-from rbdtui.kubesphere.chart import console_port, needed_images, registry_among, value_tree
+from rbdtui.kubesphere.chart import console_port, console_url, needed_images, registry_among, value_tree
 from rbdtui.simulator.chart_kubesphere import chart_files
 from rbdtui.spec.model import ClusterSpec
 from tests.plan.support import ALL_IN_ONE, spec_of
@@ -78,6 +78,17 @@ def test_the_registry_is_the_one_that_lacks_least() -> None:
     there = ["docker.io/kubesphere/ks-apiserver:v4.1.3", *(f"hub.corp/ks/{name}" for name in needed)]
     assert registry_among(there, needed) == ("hub.corp/ks", [])
     assert registry_among(there[:1], needed) == ("docker.io", ["kubesphere/ks-console:v4.1.3"])
+
+
+def test_the_console_is_opened_at_the_vip_of_the_nodes_or_else_at_a_node() -> None:
+    assert console_url(sphere()) == "http://10.0.0.100:30880"
+    outside: dict[str, Mapping[str, object]] = {
+        "gateway": {"mode": "external", "address": "10.0.0.9"},
+        "kubernetes": {"api": {"mode": "external", "address": "10.0.0.9"}},
+        "kubesphere": {"install": True},
+    }
+    assert console_url(spec_of(THREE, sections=outside)) == "http://10.0.0.11:30880"
+    assert console_url(spec_of(THREE)) == ""
 
 
 def test_the_console_has_the_port_of_the_values() -> None:

@@ -18,6 +18,7 @@ from rbdtui.kubesphere.chart import (
     RELEASE,
     chart_values,
     console_port,
+    console_url,
     default_registry,
     needed_images,
     registry_among,
@@ -108,9 +109,7 @@ async def _expect_storage_class(kube: KubeSession, name: str | None) -> None:
 async def _tell(context: StepContext, kube: KubeSession) -> None:
     """Once, what the operator has to know: where the console is, its first login, and what the cluster lacks."""
     port, places = console_port(context.spec), console_places(context.spec)
-    ours = [place for place in places if place.is_ours]
-    address = max(ours, key=lambda place: not place.node).target.address
-    context.report.note(T("plan.note.kubesphere_console", url=f"http://{address}:{port}"))
+    context.report.note(T("plan.note.kubesphere_console", url=console_url(context.spec)))
     for place in places:
         if not place.is_ours:
             context.report.note(T("plan.note.kubesphere_balancer", address=place.target.address, port=port))
