@@ -23,7 +23,7 @@ CHART = _SOURCES / "ks-core"
 RELEASE, TOOLS = "v4.1.3", "kubectl:v1.27.16"
 _IDLE = ("ks-controller-manager", "ks-extensions-museum", "redis", "haproxy")
 _TAGS = {"ks-extensions-museum": "v1.1.3", "redis": "7.2.4-alpine", "haproxy": "2.9.6-alpine"}
-_SHELL_NAMES = ("sh", "mkdir", "mv", "rm", "printf", "echo", "sleep", "wget", "httpd", "cat")
+_SHELL_NAMES = ("sh", "mkdir", "mv", "rm", "printf", "echo", "sleep", "nc", "tail", "httpd", "cat")
 _APPROVED = {"api-approved.kubernetes.io": "https://github.com/kubernetes-sigs/application/pull/2"}
 """Without it the API server refuses a definition of Kubernetes' own groups."""
 _DEFINITIONS = (
