@@ -296,3 +296,16 @@ async def test_which_of_two_is_newer_is_not_guessed(tmp_path: Path) -> None:
             await move.pending(old.context)
         assert error.value.code == "convert_unclear"
         assert "rbd-hub" in str(error.value)
+
+
+@pytest.mark.parametrize("group", ["names", "switch"])
+async def test_nobody_is_led_to_an_address_that_nobody_has(tmp_path: Path, group: str) -> None:
+    async with old_site(tmp_path) as old:
+        before = shape(old)
+        for step in old.plan(group).steps:
+            if not (pending := await step.pending(old.context)).is_done:
+                with pytest.raises(StepError) as error:
+                    await step.apply(old.context, pending)
+                assert error.value.code == "convert_too_early", step.id
+        assert shape(old) == before
+        assert old.broken() == []

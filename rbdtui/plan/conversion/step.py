@@ -23,6 +23,7 @@ class ConvertStep(StepOfResources):
 
     async def apply(self, context: StepContext, pending: Pending[tuple[Looked, ...]]) -> None:
         """Note how things are, settle, and prove it; raises what went wrong, after everything was taken back."""
+        await self.ready(context)
         target = Target.of(context, self.node)
         record = Record(context.run_id, self.name)
         await record.note(target, pending.seen)
@@ -32,6 +33,9 @@ class ConvertStep(StepOfResources):
         except (StepError, TransportError):
             await self._take_back(context, target, record, pending)
             raise
+
+    async def ready(self, context: StepContext) -> None:
+        """Raise `StepError`, before anything is changed, where steps that have to come before are not done."""
 
     async def prove(self, context: StepContext) -> None:
         """Raise `StepError` when what was done does not do what it is for."""

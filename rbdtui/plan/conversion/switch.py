@@ -9,7 +9,7 @@ from typing import ClassVar, Final
 from rbdtui.errors import StepError
 from rbdtui.plan.conversion import edits
 from rbdtui.plan.conversion.entrance import LB, LB_FILE, LB_KEPT
-from rbdtui.plan.conversion.looking import do, look, target
+from rbdtui.plan.conversion.looking import do, look, need_way_in, target
 from rbdtui.plan.conversion.resources import COMPOSE_S, Container, OldFile, RegionColumn, command, text_of
 from rbdtui.plan.conversion.step import ConvertStep
 from rbdtui.plan.resources.base import Looked, Resource, Target
@@ -26,6 +26,10 @@ WEB_SOCKET_PORT: Final = 6060
 @dataclass(frozen=True, slots=True)
 class _Region(ConvertStep):
     """A column of console.region_info; the old value comes back when the new one does not stand there."""
+
+    async def ready(self, context: StepContext) -> None:
+        """Users are shown the address only once somebody has it; raises `StepError`."""
+        await need_way_in(context)
 
     async def restore(self, context: StepContext, pending: Pending[tuple[Looked, ...]]) -> None:
         """The value that was there."""
@@ -78,6 +82,10 @@ class EntranceTold(ConvertStep):
             Container(ENTRANCE, has=urls),
         )
 
+    async def ready(self, context: StepContext) -> None:
+        """Both have to answer, else no rule would change any more; raises `StepError`."""
+        await need_way_in(context)
+
     async def restore(self, context: StepContext, pending: Pending[tuple[Looked, ...]]) -> None:
         """The container with its old words."""
         await do(context.hosts[self.node], "old-compose", "up", ENTRANCE, timeout_s=COMPOSE_S)
@@ -109,13 +117,9 @@ class BalancerLeaves(Step):
         return Pending(tuple(changes), seen=there)
 
     async def apply(self, context: StepContext, pending: Pending[bool]) -> None:
-        """Only while both others answer; raises what went wrong, with rbd-lb back where it was."""
-        wanted = target(context)
+        """Only while both others take in the traffic; raises what went wrong, with rbd-lb back where it was."""
+        await need_way_in(context)
         host = context.hosts[self.node]
-        seen = await look(context, self.node, "audit_web")
-        silent = [each.name for each in wanted.computes if seen.web.get(f"{each.name}/api", "000") in ("", "000")]
-        if silent:
-            raise StepError("convert_silent", node=", ".join(silent), name=LB, retryable=True)
         try:
             if pending.seen:
                 await self._renamed(context, LB_FILE, LB_KEPT)

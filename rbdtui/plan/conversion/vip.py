@@ -19,7 +19,8 @@ from rbdtui.errors import StepError
 from rbdtui.plan.cluster import VRRP_SECRET, vip_priority
 from rbdtui.plan.content import SecretRef, fill_asset
 from rbdtui.plan.conversion import edits
-from rbdtui.plan.conversion.looking import look, need_programs, server, target
+from rbdtui.plan.conversion.entrance import DNS
+from rbdtui.plan.conversion.looking import look, need_programs, need_way_in, server, target
 from rbdtui.plan.conversion.resources import KubeletResolvers, OldFile, Runs
 from rbdtui.plan.conversion.step import ConvertStep
 from rbdtui.plan.conversion.volume import HOSTS
@@ -125,6 +126,10 @@ class PlatformNames(ConvertStep):
         names = edits.all_names(wanted, uuid.strip().rpartition("=")[2])
         return (OldFile(HOSTS, lambda text: edits.hosts(text, names)),)
 
+    async def ready(self, context: StepContext) -> None:
+        """A name leads to an address only once somebody has it; raises `StepError`."""
+        await need_way_in(context)
+
     async def prove(self, context: StepContext) -> None:
         """The server itself finds them there; raises `StepError`."""
         wanted = target(context)
@@ -151,6 +156,13 @@ class ContainerResolvers(ConvertStep):
             raise StepError("convert_not_edited", node=self.node, path=ENVIRONMENT, reason=f"HOST_IP={own.value}")
         servers = wanted.dns_servers
         return OldFile(ENVIRONMENT, lambda text: edits.resolvers(text, servers)), KubeletResolvers(servers)
+
+    async def ready(self, context: StepContext) -> None:
+        """Containers are sent to rbd-dns only once it runs on both; raises `StepError`."""
+        await need_way_in(context)
+        for each in target(context).computes:
+            if (await look(context, each.name, "containers")).container(DNS) is None:
+                raise StepError("convert_silent", node=each.name, name=DNS)
 
     async def restore(self, context: StepContext, pending: Pending[tuple[Looked, ...]]) -> None:
         """kubelet reads its old environment."""
