@@ -2,8 +2,8 @@
 
 What a connection tried before the installation can tell: *open* and *refused* both mean that the way is free, since a
 host that nothing listens on refuses by itself; no answer or a rejection means that a packet filter is in between. A
-filter that rejects with a TCP reset or "port unreachable" looks like a refusal and cannot be told from one. UDP 8472
-(VXLAN) cannot be tried at all without a listener; VRRP has them in `rbdtui.checks.services.vrrp_between`.
+filter that rejects with a TCP reset or "port unreachable" looks like a refusal and cannot be told from one. VXLAN and
+VRRP cannot be tried at all without a listener: see `rbdtui.checks.services.between`.
 """
 
 from __future__ import annotations

@@ -59,8 +59,10 @@ class Network(Generic[SimHostT]):
         """Virtual routers of others, each as ``SOURCE VERSION ROUTER_ID PRIORITY ADDRESS``."""
         self.without_vrrp: set[str] = set()
         """Machines whose packet filter drops what comes in of IP protocol 112."""
-        self.vrrp_trials: dict[str, dict[str, str]] = {}
-        """Who takes part in each trial of protocol 112: names of machines by their addresses."""
+        self.without_vxlan: set[str] = set()
+        """Machines whose packet filter drops what comes in for VXLAN's port."""
+        self.trials: dict[str, dict[str, str]] = {}
+        """Who takes part in each trial of packets: names of machines by their addresses."""
         self.speakers: list[Any] = []
         """VRRP instances that run; see `rbdtui.simulator.keepalived`."""
         self.clusters: dict[str, Any] = {}

@@ -66,7 +66,7 @@ class ScriptedHost(StandInHost):
             "etcd-certificates": lambda: "",
             "fsync-try": lambda: self._disk,
             "vrrp-listen": lambda: "interface eth0\nlistened\n",
-            "vrrp-between": lambda: "".join(f"heard {other}\n" for other in args[3:]) + "tried\n",
+            "packets-between": lambda: "".join(f"heard {other}\n" for other in args[4:]) + "tried\n",
         }
         text = answers[script.name]()
         for line in text.splitlines():

@@ -12,6 +12,7 @@ CODE = re.compile(r"RBD-[A-Z]+-\d{3}")
 HERE = Path(__file__).resolve().parent
 PROVOKING = (
     "test_balancer",
+    "test_between",
     "test_disk_speed",
     "test_domain_suffix",
     "test_etcd",
@@ -34,7 +35,6 @@ PROVOKING = (
     "test_services",
     "test_storage_claim",
     "test_vrrp",
-    "test_vrrp_between",
 )
 """Files of tests that name the codes they provoke."""
 CHECKS = Path(__file__).resolve().parents[2] / "rbdtui" / "checks"

@@ -216,7 +216,7 @@ async def test_a_virtual_router_of_somebody_else_is_heard(site: Site, lab: Lab) 
     ("rule", "pairs"),
     [
         ("INPUT -s {n1} -p vrrp -j DROP", "n1 -> n3"),
-        ("INPUT -p vrrp -j REJECT", "n1 -> n3, n2 -> n3"),
+        ("INPUT -p vrrp -j REJECT", "* -> n3"),
         ("OUTPUT -p vrrp -j DROP", "n3 -> n1, n3 -> n2"),
     ],
 )
@@ -233,6 +233,17 @@ async def test_vrrp_that_a_packet_filter_drops_is_told_with_its_ways(
     (finding,) = found["RBD-VIP-115"]
     assert finding.params["pairs"] == pairs
     assert ("not permitted" in finding.evidence) == rule.startswith("OUTPUT")
+
+
+async def test_vxlan_that_a_packet_filter_drops_is_told_with_its_ways(site: Site, lab: Lab) -> None:
+    rule = f"INPUT -s {lab.hosts['n2'].address} -p udp --dport 8472 -j DROP"
+    lab.ssh("n1", f"iptables -A {rule}")
+    try:
+        found = errors(await site.preflight())
+    finally:
+        lab.ssh("n1", f"iptables -D {rule}")
+    assert [finding.params["pairs"] for finding in found.pop("RBD-NET-115")] == ["n2 -> n1"]
+    assert found == {}
 
 
 async def test_a_keepalived_at_work_takes_no_notice_of_the_try(site: Site, lab: Lab) -> None:

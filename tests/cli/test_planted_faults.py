@@ -162,6 +162,7 @@ FAULTS: Final[tuple[tuple[str, str, Planter], ...]] = (
     ("node3", "RBD-NAME-103", holds("/etc/hosts", "10.0.0.99 node3\n", more=True)),
     ("node3", "RBD-TIME-102", lambda ground, node: ground.fleet.skew(node, 30.0)),
     ("", "RBD-VIP-105", lambda ground, _: ground.fleet.squat(str(ground.fleet.vip.ip))),
+    ("", "RBD-NET-115", lambda ground, _: ground.fleet.network.without_vxlan.add("node2")),
     ("", "RBD-VIP-115", lambda ground, _: ground.fleet.network.without_vrrp.add("node3")),
 )  # fmt: skip
 """Server, code, and what is done to it; without a server it shows only when all are seen side by side."""

@@ -36,7 +36,7 @@ LISTENS = (
     "systemd-run --quiet --unit=taker{port} /usr/sbin/sshd -D -p {port}; "
     "for try in 1 2 3 4 5 6 7 8 9; do ss -Hltn | grep -q ':{port} ' && exit; sleep .3; done; exit 1"
 )
-DROPS = "for allowed in tcp icmp vrrp; do iptables -A INPUT -p $allowed -j ACCEPT; done && iptables -P INPUT DROP"
+DROPS = "for allowed in tcp icmp vrrp udp; do iptables -A INPUT -p $allowed -j ACCEPT; done && iptables -P INPUT DROP"
 NOEXEC = "mkdir -p /var/lib/rancher && mount -t tmpfs -o noexec,size=90% tmpfs /var/lib/rancher"
 BY_DHCP = "ip addr change $(ip -4 -o addr show host0 | awk '{print $4}') dev host0 valid_lft 9999 preferred_lft 9999"
 TRUE_OF_THE_LAB: Final = frozenset(
@@ -123,6 +123,7 @@ FAULTS: Final[tuple[tuple[str, str, Planter], ...]] = (
     ("n3", "RBD-TIME-102", lambda lab, host, _: lab.skew(host, 30)),
     ("", "RBD-VIP-105", lambda lab, host, _: lab.squat(lab.vips[0])),
     ("", "RBD-VIP-112", another_router),
+    ("", "RBD-NET-115", runs("iptables -A INPUT -p udp --dport 8472 -j DROP")),
     ("", "RBD-VIP-115", runs("iptables -A INPUT -p vrrp -j DROP")),
     ("n3", "RBD-DISK-108", runs(NOEXEC)),
 )  # fmt: skip

@@ -83,6 +83,12 @@ def uses_canal(spec: ClusterSpec) -> bool:
     return CANAL in _networks(spec)
 
 
+def vxlan_port(spec: ClusterSpec) -> int | None:
+    """The UDP port by which the pods' network goes from node to node; None where it goes otherwise, or nobody knows."""
+    ports = [need.port for network in _networks(spec) for need in _NETWORK.get(network, ()) if need.protocol == "udp"]
+    return ports[0] if ports else None
+
+
 def listening_needs(spec: ClusterSpec, node: Node, version: Rke2Version | None = None) -> tuple[PortNeed, ...]:
     """Everything that will listen on a node, by its roles and the version of RKE2 where it is known."""
     if node.is_balancer:

@@ -22,6 +22,7 @@ from rbdtui.checks.services import (
     vip,
     vrrp,
     vrrp_between,
+    vxlan_between,
 )
 from rbdtui.checks.services.asking import THIS_MACHINE, Asking
 from rbdtui.checks.services.fleet import FleetCheck, ask_fleet
@@ -49,6 +50,7 @@ SERVICE_CHECKS: Final[tuple[AnyServiceCheck, ...]] = (
 """In the order in which their findings are told."""
 FLEET_CHECKS: Final[tuple[FleetCheck[Any, Any], ...]] = (
     vrrp_between.CHECK,
+    vxlan_between.CHECK,
     balancer.CHECK,
     nfs_locks.CHECK,
     storage_claim.CHECK,

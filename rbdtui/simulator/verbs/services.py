@@ -150,18 +150,22 @@ async def vrrp_listen(call: Call) -> int:
     return 0
 
 
-async def vrrp_between(call: Call) -> int:
-    """``vrrp-between OWN SECONDS MARK TARGET...``: all that speak to this machine while it listens."""
-    own, seconds, mark, *targets = call.args
+async def packets_between(call: Call) -> int:
+    """``packets-between WAY OWN SECONDS MARK TARGET...``: all that speak to it; VXLAN's port is the cluster's."""
+    way, own, seconds, mark, *targets = call.args
     network, machine = call.machine.network, call.machine
-    trial = network.vrrp_trials.setdefault(mark, {})
+    names = ("rke2-server.service", "rke2-agent.service")
+    if way != "vrrp" and any(machine.systemd.unit(name).active is Active.ACTIVE for name in names):
+        return 5
+    trial = network.trials.setdefault(mark, {})
     trial[own] = machine.name
     to_all = targets == [_VRRP_GROUP]
     await network.pace.sleep(float(seconds))
     await _begun_together(trial, len(network.machines) if to_all else len(targets) + 1)
     seen = {other.name for other in network.seen_by(machine, network.machines)} - {machine.name}
+    deaf = network.without_vrrp if way == "vrrp" else network.without_vxlan
     for address, name in trial.items():
-        if name in seen and machine.name not in network.without_vrrp and (to_all or address in targets):
+        if name in seen and machine.name not in deaf and (to_all or address in targets):
             call.line(f"heard {address}")
     call.line("tried")
     return 0
@@ -215,7 +219,7 @@ VERBS: Verbs = {
     "balancer-listen": balancer_listen,
     "balancer-stop": balancer_stop,
     "etcd-certificates": etcd_certificates,
-    "vrrp-between": vrrp_between,
+    "packets-between": packets_between,
     "vrrp-listen": vrrp_listen,
     "fsync-try": fsync_try,
     "mysql-server": mysql_server,

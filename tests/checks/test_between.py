@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 
-from rbdtui.checks.services import vrrp_between
+from rbdtui.checks.services import vrrp_between, vxlan_between
 from rbdtui.checks.services.asking import no_secret
-from rbdtui.checks.services.vrrp_between import Between, BetweenQuestion
+from rbdtui.checks.services.between import Between, BetweenQuestion, ways_in_words
 from rbdtui.checks.view import ClusterView
 from rbdtui.findings import Severity
 from rbdtui.paths import asset
@@ -41,9 +41,13 @@ there ip addr add 198.51.100.2/26 dev vb
 ip link set va up
 there ip link set vb up
 [ -z "$STRANGER" ] || there "$PYTHON" "$STRANGER" &
-PATH=$ONLY nsenter -t "$other" -n sh "$TRIER" 198.51.100.2 1.5 "$THEIR_MARK" $THEIR_TARGETS > "$OUT/there" 2>&1 &
+sleep "$LATE"
+{
+    PATH=$ONLY nsenter -t "$other" -n sh "$TRIER" "$WAY" 198.51.100.2 1.5 "$THEIR_MARK" $THEIR_TARGETS ||
+        echo "exit $?"
+} > "$OUT/there" 2>&1 &
 last=$!
-PATH=$ONLY sh "$TRIER" 198.51.100.1 1.5 "$MARK" $TARGETS > "$OUT/here" 2>&1 || echo "exit $?" >> "$OUT/here"
+PATH=$ONLY sh "$TRIER" "$WAY" 198.51.100.1 1.5 "$MARK" $TARGETS > "$OUT/here" 2>&1 || echo "exit $?" >> "$OUT/here"
 wait "$last" || true
 kill "$other"
 """
@@ -51,7 +55,14 @@ kill "$other"
 
 
 def tried(
-    tmp_path: Path, *programs: str, targets: str, their_targets: str, their_mark: str = MARK, stranger: str = ""
+    tmp_path: Path,
+    *programs: str,
+    targets: str,
+    their_targets: str,
+    their_mark: str = MARK,
+    stranger: str = "",
+    way: str = "vrrp",
+    late_s: float = 0.0,
 ) -> tuple[list[str], list[str]]:
     """What the script says at both ends, on hosts that have these programs alone."""
     only = tmp_path / "bin"
@@ -65,9 +76,11 @@ def tried(
     environment = {
         **os.environ,
         "PYTHON": PYTHON,
-        "TRIER": str(asset("scripts", "vrrp-between.sh")),
+        "TRIER": str(asset("scripts", "packets-between.sh")),
         "ONLY": str(only),
         "OUT": str(tmp_path),
+        "WAY": way,
+        "LATE": str(late_s),
         "MARK": MARK,
         "THEIR_MARK": their_mark,
         "TARGETS": targets,
@@ -81,29 +94,31 @@ def tried(
 
 @on_a_wire
 @pytest.mark.parametrize("program", ["python3", "perl"])
-@pytest.mark.parametrize("group", [False, True], ids=["unicast", "multicast"])
-def test_both_ends_hear_each_other(tmp_path: Path, program: str, group: bool) -> None:
+@pytest.mark.parametrize(("way", "group"), [("vrrp", False), ("vrrp", True), ("8472", False)])
+def test_both_ends_hear_each_other(tmp_path: Path, program: str, way: str, group: bool) -> None:
     targets = ("224.0.0.18", "224.0.0.18") if group else ("198.51.100.2", "198.51.100.1")
-    here, there = tried(tmp_path, program, targets=targets[0], their_targets=targets[1])
+    here, there = tried(tmp_path, program, targets=targets[0], their_targets=targets[1], way=way)
     assert here == ["heard 198.51.100.2", "tried"]
     assert there == ["heard 198.51.100.1", "tried"]
 
 
 NOISE = """import socket, time
-speaker = socket.socket(socket.AF_INET, socket.SOCK_RAW, 112)
+port = {port}
+speaker = socket.socket(socket.AF_INET, socket.SOCK_DGRAM if port else socket.SOCK_RAW, 0 if port else 112)
 for number in range(20):
     for packet in (b"!", bytes([0x21, 87, 101, 1, 0, 1, 0, 0, 198, 51, 100, 50]), bytes(1400), bytes(20)):
-        speaker.sendto(packet, ("198.51.100.1", 0))
+        speaker.sendto(packet, ("198.51.100.1", port))
     time.sleep(0.05)
 """
 
 
 @on_a_wire
 @pytest.mark.parametrize("program", ["python3", "perl"])
-def test_what_others_say_is_not_taken_for_an_answer(tmp_path: Path, program: str) -> None:
+@pytest.mark.parametrize("way", ["vrrp", "8472"])
+def test_what_others_say_is_not_taken_for_an_answer(tmp_path: Path, program: str, way: str) -> None:
     here, there = tried(
-        tmp_path, program, targets="198.51.100.2 203.0.113.9",
-        their_targets="198.51.100.1", their_mark="f" * 16, stranger=NOISE,
+        tmp_path, program, targets="198.51.100.2 203.0.113.9", their_targets="198.51.100.1", their_mark="f" * 16,
+        stranger=NOISE.format(port=0 if way == "vrrp" else way), way=way,
     )  # fmt: skip
     assert here == ["unsent 203.0.113.9 Network is unreachable", "tried"]
     assert there == ["tried"]
@@ -113,6 +128,18 @@ def test_what_others_say_is_not_taken_for_an_answer(tmp_path: Path, program: str
 def test_a_host_without_anything_to_try_with_says_so(tmp_path: Path) -> None:
     here, _ = tried(tmp_path, targets="198.51.100.2", their_targets="198.51.100.1")
     assert here == ["exit 3"]
+
+
+@on_a_wire
+@pytest.mark.parametrize("program", ["python3", "perl"])
+def test_a_port_that_is_taken_is_told(tmp_path: Path, program: str) -> None:
+    """As by the kernel of a cluster at work."""
+    taker = "import socket, time\ntaken = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)\n"
+    taker += "taken.bind(('0.0.0.0', 8472))\ntime.sleep(3)\n"
+    _, there = tried(
+        tmp_path, program, targets="198.51.100.2", their_targets="198.51.100.1", way="8472", stranger=taker, late_s=0.5
+    )
+    assert there == ["exit 5"]
 
 
 # --- what it means ---------------------------------------------------------------------------------------------
@@ -143,8 +170,8 @@ class Gateway(StandInHost):
         self.name, self.wire = name, wire
 
     async def run(self, script: Script, *args: str, **_: Any) -> CommandResult:
-        assert script.name == "vrrp-between"
-        own, _seconds, mark, *targets = args
+        assert script.name == "packets-between"
+        _way, own, _seconds, mark, *targets = args
         return self.wire.answer(self.name, own, mark, targets)
 
 
@@ -188,6 +215,7 @@ def judged(view: ClusterView, answer: Between | None) -> dict[str, str]:
         ([("node1", "node2")], "node1 -> node2"),
         ([("node1", "node2"), ("node2", "node1")], "node1 <-> node2"),
         ([("node3", "node1"), ("node3", "node2"), ("node1", "node3")], "node1 <-> node3, node3 -> node2"),
+        ([("node1", "node3"), ("node2", "node3"), ("node3", "node2")], "* -> node3, node3 -> node2"),
     ],
 )
 async def test_each_way_that_is_shut_is_told_after_a_second_try(shut: list[tuple[str, str]], pairs: str | None) -> None:
@@ -224,7 +252,7 @@ NOT_SENT = CommandResult(0, b"unsent 10.0.0.1 Operation not permitted\nheard x\n
         (CommandResult(3, b"", b"", 0), {"RBD-VIP-116": "node2"}),
         (CommandResult(4, b"", b"PermissionError: [Errno 1]", 0), {"RBD-VIP-116": "node2"}),
         (CommandResult(124, b"heard 10.0.0.1\n", b"", 0), {"RBD-VIP-116": "node2"}),
-        (NOT_SENT, {"RBD-VIP-115": "node1 -> node2, node3 -> node2"}),
+        (NOT_SENT, {"RBD-VIP-115": "* -> node2"}),
     ],
 )
 async def test_a_gateway_that_cannot_try_is_named_and_the_others_tell_of_each_other(
@@ -258,3 +286,58 @@ def test_nothing_is_tried_without_a_vip_or_with_one_gateway() -> None:
     spec = spec_of(gateway={"mode": "external", "address": "10.0.0.9"}, api={"mode": "external", "address": "10.0.0.9"})
     bare = ClusterView(spec, {name: good_facts(i) for i, name in enumerate(NAMES, 1)}, place, spec.profile.limits)
     assert vrrp_between.CHECK.question(bare) is None
+
+
+# --- VXLAN --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("settings", "port"),
+    [({}, "8472"), ({"cni": "calico"}, "4789"), ({"cni": "cilium"}, "8472"), ({"cni": "none"}, None)],
+)
+def test_the_port_is_that_of_the_pods_network(settings: dict[str, object], port: str | None) -> None:
+    spec = spec_of(settings=settings)
+    view = ClusterView(spec, {name: good_facts(i) for i, name in enumerate(NAMES, 1)}, place, spec.profile.limits)
+    question = vxlan_between.CHECK.question(view)
+    assert (question.way if question is not None else None) == port
+    if question is not None:
+        assert [str(address) for address in question.addresses.values()] == [address_of(name) for name in NAMES]
+
+
+TAKEN = CommandResult(5, b"", b"", 0)
+
+
+@pytest.mark.parametrize(
+    ("wire", "found"),
+    [
+        (Wire(), {}),
+        (Wire(("node1", "node2")), {"RBD-NET-115": "node1 -> node2"}),
+        (Wire(ends={"node2": TAKEN}), {}),
+        (Wire(("node1", "node3"), ends={"node2": TAKEN}), {"RBD-NET-115": "node1 -> node3"}),
+        (Wire(ends=dict.fromkeys(NAMES, TAKEN)), {}),
+        (Wire(ends={"node2": CommandResult(3, b"", b"", 0)}), {"RBD-NET-116": "node2"}),
+    ],
+)
+async def test_ways_that_vxlan_does_not_pass_are_told_and_a_cluster_at_work_is_left_alone(
+    wire: Wire, found: dict[str, str]
+) -> None:
+    view = view_of()
+    question = vxlan_between.CHECK.question(view)
+    assert question is not None
+    answer = await vxlan_between.CHECK.ask(question, wire.hosts, no_secret)
+    told = list(vxlan_between.CHECK.judge(question, answer, view))
+    assert {each.code: str(each.params.get("pairs") or each.params.get("nodes")) for each in told} == found
+    for each in told:
+        for language in LANGUAGES:
+            words = say(each.message, language) + say(each.remedy, language)
+            assert "8472" in words
+            assert "{" not in words
+
+
+def test_of_many_ways_a_few_are_told() -> None:
+    nodes = [f"n{number}" for number in range(1, 9)]
+    lost = [("n1", other) for other in nodes[1:]]
+    assert ways_in_words(lost, nodes) == ", ".join(f"n1 -> {other}" for other in nodes[1:7]) + " (+1)"
+    assert ways_in_words([(a, b) for a in nodes for b in nodes if a != b], nodes) == (
+        ", ".join(f"* -> {other}" for other in nodes[:6]) + " (+2)"
+    )
