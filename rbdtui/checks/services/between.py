@@ -15,9 +15,8 @@ from typing import Final
 from rbdtui.transport.base import Host, TransportError
 from rbdtui.transport.scripts import script
 
-TRY_S: Final = 2.0
-_ROUNDS: Final = 2
-"""Hosts do not begin at the same moment; what has not come in the first round is tried once more."""
+_ROUNDS_S: Final = (1.0, 3.0)
+"""Hosts do not begin at the same moment; what has not come in the first round is tried once more, for longer."""
 VRRP: Final = "vrrp"
 GROUP: Final = "224.0.0.18"
 _NO_INTERPRETER, _TAKEN = 3, 5
@@ -68,8 +67,8 @@ async def try_between(question: BetweenQuestion, hosts: Mapping[str, Host]) -> B
     taken: set[str] = set()
     addresses = dict(question.addresses)
     lost = {(source, target) for source in addresses for target in addresses if source != target}
-    for _ in range(_ROUNDS):
-        told = await _round(BetweenQuestion(addresses, question.way, question.unicast), hosts)
+    for seconds in _ROUNDS_S:
+        told = await _round(BetweenQuestion(addresses, question.way, question.unicast), hosts, seconds)
         untried |= {name: said.trouble for name, said in told.items() if said.trouble}
         taken |= {name for name, said in told.items() if said.is_taken}
         unsent = {name: said.unsent for name, said in told.items() if said.unsent}
@@ -108,18 +107,18 @@ def evidence_of(question: BetweenQuestion, answer: Between) -> str:
     return "\n".join([*lines, *(f"{name}: {words}" for name, words in answer.unsent.items())])
 
 
-async def _round(question: BetweenQuestion, hosts: Mapping[str, Host]) -> dict[str, _Told]:
+async def _round(question: BetweenQuestion, hosts: Mapping[str, Host], seconds: float) -> dict[str, _Told]:
     mark = secrets.token_hex(8)
-    said = await asyncio.gather(*(_one(name, question, hosts[name], mark) for name in question.addresses))
+    said = await asyncio.gather(*(_one(name, question, hosts[name], mark, seconds) for name in question.addresses))
     return dict(zip(question.addresses, said, strict=True))
 
 
-async def _one(name: str, question: BetweenQuestion, host: Host, mark: str) -> _Told:
+async def _one(name: str, question: BetweenQuestion, host: Host, mark: str, seconds: float) -> _Told:
     own = str(question.addresses[name])
     names = {str(address): other for other, address in question.addresses.items()}
     targets = [address for address in names if address != own] if question.unicast else [GROUP]
     try:
-        result = await host.run(script("packets-between"), question.way, own, f"{TRY_S:g}", mark, *targets)
+        result = await host.run(script("packets-between"), question.way, own, f"{seconds:g}", mark, *targets)
     except TransportError as error:
         return _Told(trouble=f"{type(error).__name__}: {error}")
     lines = [line.split(maxsplit=2) for line in result.text.splitlines()]
