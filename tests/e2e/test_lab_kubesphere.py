@@ -178,6 +178,7 @@ def test_kubesphere_is_brought_to_it_and_a_second_run_changes_nothing(documented
         print(f"all other consoles answered {gap_s:.1f} s after the first master had lost its power")
         lab.on("n1")
         site.wait_ready("n2", *ALL)
+        wait_for(lambda: "issuer" in console(lab, "n1"), 180, "n1 to open its NodePorts again")
 
 
 def test_health_tells_of_kubesphere_and_a_reset_of_it_leaves_the_cluster(documented: Documented) -> None:
