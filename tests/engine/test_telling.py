@@ -53,7 +53,7 @@ async def test_a_step_that_talks_raises_no_alarm(tmp_path: Path) -> None:
     world = World()
 
     async def talking(context: StepContext, attempt: int) -> None:
-        for number in range(15):
+        for number in range(40):
             await asyncio.sleep(0.1)
             match number % 3:
                 case 0:
@@ -64,7 +64,7 @@ async def test_a_step_that_talks_raises_no_alarm(tmp_path: Path) -> None:
                     context.report.progress(UploadProgress(number, 100, 1.0))
 
     world.actions["a@n1"] = talking
-    async with executing(tmp_path, lanes(world, ["n1"], ["a"], stall_s=1.0)) as run:
+    async with executing(tmp_path, lanes(world, ["n1"], ["a"], stall_s=3.0)) as run:
         await run.outcome()
         assert not [event for event in run.events() if isinstance(event, StepStalled)]
 

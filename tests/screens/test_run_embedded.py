@@ -24,6 +24,7 @@ from tests.screens.conftest import Opened, bench, make_site
 from tests.screens.journals import Story, open_ports, spec_text, write_run
 from tests.screens.run_seen import banner, status, title, told
 from tests.screens.waiting import show_run, until
+from tests.waiting import LIMIT_S
 
 RUN_LIMIT_S = 90.0
 QUIET_S = 3.0
@@ -60,6 +61,14 @@ def read_until_quiet(terminal: int, quiet_s: float, limit_s: float) -> bytes:
     return data
 
 
+def read_until(terminal: int, word: bytes) -> None:
+    """Read until a word was written, and then nothing for a moment."""
+    written, end = b"", time.monotonic() + LIMIT_S
+    while word not in written:
+        assert time.monotonic() < end, written[-2000:]
+        written += read_until_quiet(terminal, 1.5, 30.0)
+
+
 @pytest.mark.slow
 def test_an_ended_run_writes_nothing_to_a_real_terminal(home: Path) -> None:
     site = make_site(home / "site-a", spec_text(4))
@@ -73,14 +82,10 @@ def test_an_ended_run_writes_nothing_to_a_real_terminal(home: Path) -> None:
         stdin=theirs, stdout=theirs, stderr=theirs, env=environment, start_new_session=True,
     )  # fmt: skip
     try:
-        first = read_until_quiet(ours, 1.5, 30.0)
+        read_until(ours, b"site-a")
         os.write(ours, b"r")
-        drawn, until = b"", time.monotonic() + 120.0
-        while b"48 of 48" not in drawn and time.monotonic() < until:
-            drawn += read_until_quiet(ours, 1.5, 30.0)
-        assert b"48 of 48" in drawn
+        read_until(ours, b"48 of 48")
         read_until_quiet(ours, 4.0, 60.0)
-        assert first
         assert read_until_quiet(ours, QUIET_S, QUIET_S + 1) == b""
     finally:
         program.kill()
