@@ -332,8 +332,8 @@ class RbdTuiApp(CommandingApp):
             self._take_up_file(self.workbench)
 
     def _tell_of_keeping(self, error: str) -> None:
-        """Say once that the draft cannot be put on the disk, as when that is full; the head says it all the while."""
-        if error == self._keep_error:
+        """Say at every rest that the draft cannot be put on the disk, as when it is full, and once that it is there."""
+        if error == self._keep_error and (not error or self.says_something):
             return
         self._keep_error = error
         self.tell(T("shell.keep_failed", reason=error) if error else T("shell.kept_again"), bad=bool(error))

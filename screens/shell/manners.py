@@ -140,6 +140,12 @@ class TerminalApp(App[int]):
         """Whether a sentence that no key has asked for would be read: nobody is typing."""
         return time.monotonic() - self._last_key_at >= READING_S
 
+    @property
+    def says_something(self) -> bool:
+        """Whether a sentence stands above the keys; also where there is no room for one."""
+        lines = self.screen.query(MessageLine)
+        return not lines or any(line.said for line in lines)
+
     def _fall_silent(self) -> None:
         self._last_key_at = time.monotonic()
         for line in self.screen.query(MessageLine):

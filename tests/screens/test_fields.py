@@ -132,8 +132,7 @@ async def test_sections_are_gone_through_by_their_digits(opened: Opened, site: S
         before = json.dumps(workbench.draft.data)
         for key in ("0", "down", "up", "escape", "1", "0", "3", "0", "9"):
             pilot.app.post_message(key_event(key))
-        await settled(pilot)
-        assert program(pilot).current_mode == REVIEW
+        await until(pilot, lambda: program(pilot).current_mode == REVIEW)
         assert json.dumps(workbench.draft.data) == before
         await pilot.press("0", "down", "down", "f8", "escape")
         program(pilot).show_section(NODES)

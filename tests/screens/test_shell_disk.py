@@ -77,7 +77,7 @@ async def test_who_types_while_the_disk_is_full_reads_of_it_at_the_first_rest(op
         for letter in "typed without a rest":
             await press(pilot, "space" if letter == " " else letter)
             await asyncio.sleep(0.1)
-        await until(pilot, lambda: "not on disk" in said(pilot), limit_s=20)
+        await until(pilot, lambda: "not on disk" in said(pilot))
 
 
 async def test_settings_that_find_no_room_hold_all_the_same(opened: Opened, disk: Path, home: Path) -> None:
