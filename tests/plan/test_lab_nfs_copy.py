@@ -43,7 +43,7 @@ pytestmark = [pytest.mark.lab, pytest.mark.timeout(900)]
 PATH = "/data/rainbond"
 PASSWORD = "5b" * 32
 SOURCE, TAKER = "n2", "n3"
-WAIT_S = 60.0
+WAIT_S = 90.0
 
 
 @pytest.fixture(scope="module")
@@ -88,6 +88,7 @@ async def _story(lab: Lab, spec: ClusterSpec, bundle: Path, site: Path) -> None:
         )  # fmt: skip
         await _make(lab, spec, context)
         await _copied(lab, hosts[SOURCE])
+        _refused(lab)
         await _spared(lab, context)
         await _power_cut(lab, hosts)
         await _taken_back(lab, spec, context)
@@ -137,6 +138,23 @@ async def _copied(lab: Lab, source: Host) -> None:
     assert settled.directories == 5, "the directory itself, v, and a/b/c"
 
 
+def _refused(lab: Lab) -> None:
+    """Nobody else writes there, nobody reads, and nobody without the password."""
+    address = lab.hosts[TAKER].address
+    module, own = f"rsync://rbdtui@{address}/nfs/", f"--password-file={PASSWORD_FILE}"
+    _said(lab, SOURCE, "install -m 600 /dev/null /root/wrong && echo wrong >/root/wrong")
+    words = {
+        f"rsync --password-file=/root/wrong /etc/hostname {module}": "auth failed",
+        f"rsync {own} {module}v/f /root/stolen": "write only",
+    }
+    for command, word in words.items():
+        said = _said(lab, SOURCE, f"{command} 2>&1 || true")
+        assert word in said, said
+    assert _said(lab, SOURCE, f"rsync rsync://{address}/").strip() == "", "its name is not listed"
+    assert "stolen" not in _said(lab, SOURCE, "ls /root")
+    assert "Unknown module" in _said(lab, TAKER, f"rsync /etc/hostname {module} 2>&1 || true")
+
+
 async def _spared(lab: Lab, context: StepContext) -> None:
     """Neither a copy that was made the source is overwritten, nor one emptied by a source without its disk."""
     source = context.hosts[SOURCE]
@@ -173,6 +191,15 @@ async def _power_cut(lab: Lab, hosts: HostPool) -> None:
     lab.on(SOURCE)
     _said(lab, SOURCE, f"echo after >{PATH}/after")
     await _until(lab, f"test -e {PATH}/after")
+
+    lab.off(TAKER)
+    _said(lab, SOURCE, f"echo late >{PATH}/late")
+    source = hosts[SOURCE]
+    alone = await _state(source, lambda state: bool(state.failed))
+    assert alone.push == "active"
+    lab.on(TAKER)
+    await _until(lab, f"test -e {PATH}/late")
+    await _state(source, lambda state: not state.failed and state.behind_s is not None and state.behind_s < 15)
 
 
 async def _taken_back(lab: Lab, spec: ClusterSpec, context: StepContext) -> None:
