@@ -7,11 +7,14 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address
-from typing import Final
+from typing import ClassVar, Final
 
+from rbdtui.checks.services.asking import KnownSecret
+from rbdtui.checks.view import ClusterView
+from rbdtui.findings import Finding, Severity
 from rbdtui.transport.base import Host, TransportError
 from rbdtui.transport.scripts import script
 
@@ -60,6 +63,37 @@ class _Told:
     is_taken: bool = False
 
 
+class BetweenCheck:
+    """What checks of such packets share: one error for all ways that are shut, one note for who could not try."""
+
+    field: str
+    limit_s: float
+    shut_code: ClassVar[str]
+    untried_code: ClassVar[str]
+
+    async def ask(self, question: BetweenQuestion, hosts: Mapping[str, Host], secret: KnownSecret) -> Between:
+        """Have all of them send and listen at once, but those whose port is taken, as in a cluster at work."""
+        del secret
+        return await try_between(question, hosts)
+
+    def judge(self, question: BetweenQuestion, answer: Between | None, view: ClusterView) -> Iterator[Finding]:
+        """One error for all ways that are shut, and who could not try."""
+        if answer is None:
+            answer = Between(untried=dict.fromkeys(question.addresses, f"no answer within {self.limit_s:g} s"))
+        if answer.lost:
+            pairs = ways_in_words(answer.lost, list(question.addresses))
+            evidence = evidence_of(question, answer)
+            yield view.finding(
+                self.shut_code, Severity.ERROR, field=self.field, evidence=evidence, pairs=pairs, port=question.way
+            )
+        if answer.untried:
+            nodes = ", ".join(answer.untried)
+            evidence = "\n".join(f"{name}: {words}" for name, words in answer.untried.items())
+            yield view.finding(
+                self.untried_code, Severity.INFO, field=self.field, evidence=evidence, nodes=nodes, port=question.way
+            )
+
+
 async def try_between(question: BetweenQuestion, hosts: Mapping[str, Host]) -> Between:
     """Have all of them send and listen at once, twice where something did not arrive."""
     untried: dict[str, str] = {}
@@ -103,7 +137,8 @@ def ways_in_words(lost: Iterable[Pair], nodes: Sequence[str]) -> str:
 
 def evidence_of(question: BetweenQuestion, answer: Between) -> str:
     """Every way that is shut, a line each, and what hosts said that cannot send."""
-    lines = [f"{source} ({question.addresses[source]}) -> {target}" for source, target in sorted(answer.lost)]
+    lines = [] if question.unicast else [f"multicast, {GROUP}"]
+    lines += [f"{source} ({question.addresses[source]}) -> {target}" for source, target in sorted(answer.lost)]
     return "\n".join([*lines, *(f"{name}: {words}" for name, words in answer.unsent.items())])
 
 

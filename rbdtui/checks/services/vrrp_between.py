@@ -6,32 +6,20 @@ Where it does not pass, each takes the others for dead, and all of them carry th
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Final
+from typing import ClassVar, Final
 
-from rbdtui.checks.services.asking import KnownSecret
-from rbdtui.checks.services.between import (
-    GROUP,
-    VRRP,
-    Between,
-    BetweenQuestion,
-    evidence_of,
-    try_between,
-    ways_in_words,
-)
+from rbdtui.checks.services.between import VRRP, BetweenCheck, BetweenQuestion
 from rbdtui.checks.view import ClusterView
-from rbdtui.findings import Finding, Severity
-from rbdtui.transport.base import Host
-
-_FIELD: Final = "gateway.vip"
 
 
-class VrrpBetweenCheck:
+class VrrpBetweenCheck(BetweenCheck):
     """Each of those that are to carry the address hears each other one."""
 
     name = "vrrp-between"
-    field = _FIELD
+    field = "gateway.vip"
     limit_s = 40.0
+    shut_code: ClassVar[str] = "RBD-VIP-115"
+    untried_code: ClassVar[str] = "RBD-VIP-116"
 
     def question(self, view: ClusterView) -> BetweenQuestion | None:
         """Those that have answered; None for fewer than two."""
@@ -41,27 +29,6 @@ class VrrpBetweenCheck:
         there = {node.name for node, _ in view.answered()}
         addresses = {node.name: spec.vrrp_address(node) for node in spec.vip_nodes if node.name in there}
         return BetweenQuestion(addresses, VRRP, spec.gateway.unicast) if len(addresses) > 1 else None
-
-    async def ask(self, question: BetweenQuestion, hosts: Mapping[str, Host], secret: KnownSecret) -> Between:
-        """Have all of them send and listen at once."""
-        del secret
-        return await try_between(question, hosts)
-
-    def judge(self, question: BetweenQuestion, answer: Between | None, view: ClusterView) -> Iterator[Finding]:
-        """One error for all ways that are shut, and who could not try."""
-        if answer is None:
-            answer = Between(untried=dict.fromkeys(question.addresses, f"no answer within {self.limit_s:g} s"))
-        if answer.lost:
-            yield view.finding(
-                "RBD-VIP-115", Severity.ERROR, field=_FIELD, evidence=evidence_of(question, answer),
-                pairs=ways_in_words(answer.lost, list(question.addresses)),
-                way="unicast" if question.unicast else f"multicast, {GROUP}",
-            )  # fmt: skip
-        if answer.untried:
-            yield view.finding(
-                "RBD-VIP-116", Severity.INFO, field=_FIELD, nodes=", ".join(answer.untried),
-                evidence="\n".join(f"{name}: {words}" for name, words in answer.untried.items()),
-            )  # fmt: skip
 
 
 CHECK: Final = VrrpBetweenCheck()
