@@ -33,6 +33,7 @@ from rbdtui.workbench.review.repairing import purpose_of, undo_purpose
         "repair site-a --all --dry-run",
         "repair site-a --all --node node2",
         "repair site-a --undo",
+        "repair site-a --undo --of 20260101-0900-1a2b",
     ),
 )
 @site_argument()
@@ -57,6 +58,10 @@ def repair(
     common: Common,
 ) -> int:
     """List what can be repaired; with codes or ``--all``, repair it; with ``--undo`` take a repair back."""
+    if undo and (codes or everything):
+        raise CommandError(T("repair.undo_alone"))
+    if run_id and not undo:
+        raise CommandError(T("repair.of_needs_undo"))
     session = Session.open(site, PromptOrFile(common.passphrase_file), installs=True)
     known = [node.name for node in session.spec.managed_nodes]
     if unknown := [name for name in named if name not in known]:
@@ -65,8 +70,6 @@ def repair(
     if session.site.vault_file.exists():
         session.unlock()
     if undo:
-        if codes or everything:
-            raise CommandError(T("repair.undo_alone"))
         back = undo_purpose(session, run_id, named)
         return carry_out(session, back, {}, dry_run=dry_run, yes=yes, as_json=as_json, common=common)
     seen = _look(session, named)

@@ -107,6 +107,17 @@ def test_what_cannot_be_repaired_is_said_with_what_can(site: Site) -> None:
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
+def test_a_run_that_is_named_is_named_in_the_refusal(site: Site, language: str) -> None:
+    said = say(site, "--undo", "--of", "x", "--yes", language=language)
+    assert said.status == Exit.USAGE
+    assert "x " in said.err
+    assert say(site, "--undo", "--yes", language=language).err.strip() in said.err, "and that there is none at all"
+    alone = say(site, "--of", "x", "--yes", language=language)
+    assert (alone.status, "--undo" in alone.err) == (Exit.USAGE, True)
+    assert "answers" not in alone.err, "no server was asked"
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
 def test_a_repair_is_taken_back_and_then_found_again(site: Site, language: str) -> None:
     say(site, "--undo", "--yes", language=language).check(Exit.FINDINGS)
     assert site.run_ids() == []

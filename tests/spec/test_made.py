@@ -141,6 +141,26 @@ def test_what_dies_with_a_server_of_a_mysql_pair_is_told() -> None:
     assert what_if_dies(judged(PLAN)[0], "n1").database.impact is Impact.UNUSED
 
 
+def test_a_server_of_several_services_tells_for_each_what_helps() -> None:
+    """More roles elsewhere do not help a share or a database; a node may also carry what its roles lose."""
+    text = PLAN.replace("{mode: nfs, server: data1, path: /data}", "{mode: nfs-server, node: data1, path: /data}")
+    text += "mysql: {mode: pair, source: data1, replica: n1, username: rbd, password: secret:mysql}\n"
+    spec, findings = judged(text)
+    told = {
+        finding.code: str(finding.params["losses"])
+        for finding in findings
+        if finding.code.startswith("RBD-LOSS") and finding.place.field == "nodes[3].roles"
+    }
+    assert sorted(told) == ["RBD-LOSS-004", "RBD-LOSS-005"]
+    dead = what_if_dies(spec, "data1")
+    assert told == {"RBD-LOSS-004": str(dead.storage.text), "RBD-LOSS-005": str(dead.database.text)}
+    one_server = PLAN.replace("{mode: nfs, server: data1, path: /data}", "{mode: nfs-server, node: n1, path: /data}")
+    for name in ("n2", "n3"):
+        one_server = "".join(line for line in one_server.splitlines(True) if f"name: {name}," not in line)
+    codes = [finding.code for finding in judged(one_server)[1] if finding.place.field == "nodes[0].roles"]
+    assert {"RBD-LOSS-001", "RBD-LOSS-004"} <= set(codes)
+
+
 def test_the_role_is_given_by_nobody_but_the_operator_and_survives_a_preset() -> None:
     data: dict[str, object] = {"nodes": [{"name": "data1", "roles": ["service"]}, {"name": "n1", "roles": ["worker"]}]}
     assert Role.SERVICE.value not in usual_roles(data, 0)

@@ -22,22 +22,22 @@ def installs_no_rainbond(rule: RuleInput) -> Iterator[Finding]:
 
 
 def deaths(rule: RuleInput) -> Iterator[Finding]:
-    """What is lost with a node, told only where something is."""
+    """What is lost with a node, told only where something is; apart from each other where different things help."""
     for index, survival in enumerate(survivals(rule.spec)):
-        lost = [outcome.text for outcome in survival.outcomes if outcome.impact is Impact.LOST]
-        if not lost:
-            continue
-        if lost == [survival.builds.text]:
-            code, severity = "RBD-LOSS-002", Severity.INFO
-        elif lost == [survival.api.text] and rule.spec.kubernetes.api.mode is ApiMode.FIRST_SERVER:
-            code, severity = "RBD-LOSS-003", Severity.WARNING
-        elif lost == [survival.storage.text]:
-            code, severity = "RBD-LOSS-004", Severity.WARNING
-        elif lost == [survival.database.text]:
-            code, severity = "RBD-LOSS-005", Severity.WARNING
-        else:
-            code, severity = "RBD-LOSS-001", Severity.WARNING
-        yield rule.node_finding(code, severity, index, "roles", losses=reduce(_and, lost))
+        by_roles = [
+            outcome.text
+            for outcome in (survival.etcd, survival.api, survival.gateway, survival.builds)
+            if outcome.impact is Impact.LOST
+        ]
+        if by_roles == [survival.builds.text]:
+            yield rule.node_finding("RBD-LOSS-002", Severity.INFO, index, "roles", losses=by_roles[0])
+        elif by_roles == [survival.api.text] and rule.spec.kubernetes.api.mode is ApiMode.FIRST_SERVER:
+            yield rule.node_finding("RBD-LOSS-003", Severity.WARNING, index, "roles", losses=by_roles[0])
+        elif by_roles:
+            yield rule.node_finding("RBD-LOSS-001", Severity.WARNING, index, "roles", losses=reduce(_and, by_roles))
+        for code, made in (("RBD-LOSS-004", survival.storage), ("RBD-LOSS-005", survival.database)):
+            if made.impact is Impact.LOST:
+                yield rule.node_finding(code, Severity.WARNING, index, "roles", losses=made.text)
 
 
 def _and(first: Text, second: Text) -> Text:

@@ -70,10 +70,11 @@ def undo_purpose(session: Session, run_id: str = "", nodes: Collection[str] = ()
     Raises `NotNowError` where no run repaired anything on these, `SiteError` for one that is none of repair.
     """
     runs = repaired_runs(session.site)
+    if run_id and run_id not in runs:
+        kept = T("undo_repair.known", known=", ".join(runs)) if runs else T("undo_repair.none")
+        raise SiteError(T("undo_repair.no_run", given=run_id, kept=kept))
     if not runs:
         raise NotNowError(T("undo_repair.none"))
-    if run_id and run_id not in runs:
-        raise SiteError(T("undo_repair.no_run", given=run_id, known=", ".join(runs)))
     repaired = purpose_of_run(session.site.run_dir(run_id or runs[0]))
     known = {node.name for node in session.spec.managed_nodes}
     asked = known & set(nodes) if nodes else known
