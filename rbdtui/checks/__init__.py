@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Final
 
-from rbdtui.checks.hosts import addresses, canal, clocks, disks, kernel, listening, names, software, system
+from rbdtui.checks.hosts import addresses, canal, clocks, disks, installed, kernel, listening, names, software, system
 from rbdtui.checks.network import check_network
 from rbdtui.checks.view import ClusterView, NodeView, PackageSource, PlaceOf
 from rbdtui.facts.model import NodeFacts
@@ -74,6 +74,7 @@ NODE_CHECKS: Final[tuple[Callable[[NodeView], Iterable[Finding]], ...]] = (
     software.foreign_claim,
     software.leftovers,
     software.other_runtimes,
+    installed.older_rke2,
     listening.ports_free,
 )
 _OF_KUBERNETES: Final = frozenset({
@@ -82,6 +83,7 @@ _OF_KUBERNETES: Final = frozenset({
     addresses.cluster_networks, addresses.resolver, kernel.control_groups,
     kernel.control_group_version, kernel.modules, kernel.settings, kernel.selinux, kernel.hardening_profile,
     kernel.apparmor, kernel.fapolicyd, software.nfs_client, software.leftovers, software.other_runtimes,
+    installed.older_rke2,
 })  # fmt: skip
 """What only a node of Kubernetes is asked for, and no server beside it."""
 CLUSTER_CHECKS: Final[tuple[Callable[[ClusterView], Iterable[Finding]], ...]] = (

@@ -8,6 +8,8 @@ from ipaddress import IPv4Address, IPv4Interface, IPv4Network
 
 from pydantic import TypeAdapter
 
+from rbdtui.rke2_version import Rke2Version
+
 
 @dataclass(frozen=True, slots=True)
 class OsRelease:
@@ -216,6 +218,8 @@ class NodeFacts:
     """Of the file system under ``/var/lib/rancher``; None where that is no XFS or does not say."""
     turning_disks: tuple[str, ...] = ()
     """Disks with a spindle that ``/opt/rainbond`` lies on, or would."""
+    rke2: Rke2Version | None = None
+    """Which started here last; None where none did, or one that does not tell."""
     users: frozenset[str] = frozenset()
     """Of the users that matter: those that exist with a group of their name."""
     failed: Mapping[str, str] = field(default_factory=dict)

@@ -13,6 +13,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from rbdtui.facts.fact import Fact, sections, shown, words
 from rbdtui.facts.model import Claim, Firewall
+from rbdtui.rke2_version import Rke2Version
 
 UNITS: Final = (
     "chrony.service",
@@ -126,9 +127,11 @@ FILES: Final = (
     SYSTEMD,
 )
 """Files and directories whose presence matters."""
+RKE2_BIN: Final = "/var/lib/rancher/rke2/bin"
 CLAIM_FILE: Final = "/var/lib/rbdtui/claim.json"
 
 _CLAIM: Final = TypeAdapter(Claim)
+_RUNTIME: Final = re.compile(r"/data/(v[\w.-]{1,40})-(rke2r\d{1,3})-[0-9a-f]{12}/bin\s*$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,6 +188,12 @@ def parse_claim(text: str) -> Claim | None:
         return _CLAIM.validate_python(json.loads(text))
     except ValidationError as error:
         raise ValueError(f"{CLAIM_FILE} is damaged") from error
+
+
+def parse_rke2(text: str) -> Rke2Version | None:
+    """The version in the name of the directory that RKE2 has unpacked its programs to; None when it tells none."""
+    match = _RUNTIME.search(text)
+    return Rke2Version.parse("+".join(match.groups())) if match is not None else None
 
 
 def parse_firewall(text: str) -> Firewall:
@@ -287,3 +296,5 @@ fi""",
     frozenset(),
 )
 """Users that exist together with a group of the same name."""
+RKE2_STARTED: Fact[Rke2Version | None] = Fact("rke2", f"readlink {RKE2_BIN} 2>/dev/null || :", parse_rke2, None)
+"""RKE2 links to its programs anew at every start (rancher/rke2, pkg/bootstrap/bootstrap.go `Stage`)."""

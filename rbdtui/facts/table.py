@@ -23,6 +23,7 @@ from rbdtui.facts.software import (
     FIREWALL,
     LEFTOVERS,
     PACKAGES_INSTALLED,
+    RKE2_STARTED,
     SYSTEMD_UNITS,
     TOOLS_FOUND,
     USERS_FOUND,
@@ -68,6 +69,7 @@ FACTS: Final[tuple[Fact[Any], ...]] = (
     IMMUTABLE,
     NETWORKD_KEEPS,
     USERS_FOUND,
+    RKE2_STARTED,
     SYSTEMD_UNITS,
     PACKAGES_INSTALLED,
     SOCKET_OWNERS,
@@ -132,6 +134,7 @@ def assemble(node: str, answers: Answers, *, clock: Clock | None, gathered_at: f
         networkd_keeps=value(NETWORKD_KEEPS),
         xfs_ftype=value(XFS_FTYPE),
         turning_disks=value(TURNING_DISKS),
+        rke2=value(RKE2_STARTED),
         users=value(USERS_FOUND),
         failed=answers.failed,
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from rbdtui.facts.model import Firewall
 from rbdtui.facts.software import FAPOLICYD_RULES, SYSTEMD
+from rbdtui.rke2_version import Rke2Version
 from rbdtui.spec.sections.storage import Storage, StorageMode
 from tests.checks.cases import (
     Case,
@@ -170,4 +171,21 @@ SOFTWARE_CASES = (
     Case("RKE2 from packages", change(packages=frozenset({"keepalived", "rke2-common"})), {"RBD-OLD-101": E}),
     Case("another Kubernetes", running("k3s"), {"RBD-OLD-104": E}),
     Case("docker", running("docker"), {"RBD-OLD-105": W}),
+    *(
+        Case(
+            f"RKE2 1.30.4 runs, the bundle has {planned}",
+            both(claimed, change(rke2=Rke2Version(1, 30, 4, 2))),
+            expected,
+            bundle=Packages(rke2=planned),
+            says=("v1.30.4+rke2r2", planned) if expected else (),
+        )
+        for planned, expected in (
+            ("v1.29.15+rke2r1", {"RBD-UPGRADE-101": E}),
+            ("v1.30.3+rke2r3", {"RBD-UPGRADE-102": W}),
+            ("v1.30.4+rke2r1", {"RBD-UPGRADE-102": W}),
+            ("v1.30.4+rke2r2", {}),
+            ("v1.31.0+rke2r1", {}),
+            ("?", {}),
+        )
+    ),
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import re
 import tarfile
@@ -63,6 +64,25 @@ def test_the_plan_of_what_is_installed_changes_nothing(installed: tuple[Site, co
     assert rows
     assert [line for line in rows if line.startswith("+")] == []
     assert str(T("review.plan.nothing", steps=len(rows), nodes=1)) in said.out.splitlines()
+
+
+def test_an_older_rke2_in_the_bundle_is_found_before_it_is_installed(installed: tuple[Site, console.Said]) -> None:
+    site, _ = installed
+    archive = site.path.parent / "bundle" / "rke2.linux-amd64.tar.gz"
+    whole = archive.read_bytes()
+    words = ("check", site.path, "--json", "--passphrase-file", site.path / "passphrase")
+
+    def codes(minor: str) -> set[str]:
+        older = gzip.decompress(whole).replace(b"v1.30.4+rke2r1", f"v1.{minor}+rke2r1".encode())
+        archive.write_bytes(gzip.compress(older))
+        return {each["code"] for each in json.loads(console.run("en", *words).out)["findings"]}
+
+    try:
+        assert "RBD-UPGRADE-101" in codes("29.4")
+        assert "RBD-UPGRADE-102" in codes("30.3")
+        assert not [code for code in codes("30.4") | codes("31.4") if code.startswith("RBD-UPGRADE")]
+    finally:
+        archive.write_bytes(whole)
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

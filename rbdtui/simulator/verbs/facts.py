@@ -10,7 +10,7 @@ from rbdtui.facts.compose import frame_outputs
 from rbdtui.facts.disks import PATHS
 from rbdtui.facts.fact import Output
 from rbdtui.facts.kernel import MODULES, SYSCTL_KEYS
-from rbdtui.facts.software import CLAIM_FILE, FILES, LEFTOVER_PATHS, PACKAGES, TOOLS, UNITS
+from rbdtui.facts.software import CLAIM_FILE, FILES, LEFTOVER_PATHS, PACKAGES, RKE2_BIN, TOOLS, UNITS
 from rbdtui.simulator.call import Call, Verbs
 from rbdtui.simulator.files import Kind
 from rbdtui.simulator.machine import Machine
@@ -170,6 +170,11 @@ def _lines_of(names: tuple[str, ...], there: Callable[[Machine, str], bool]) -> 
     return lambda machine: "".join(f"{name}\n" for name in names if there(machine, name))
 
 
+def _rke2(machine: Machine) -> str:
+    link = machine.files.get(RKE2_BIN, follow=False)
+    return f"{link.target}\n" if link is not None and link.kind is Kind.LINK else ""
+
+
 def _file(path: str) -> Callable[[Machine], str]:
     return lambda machine: machine.files.text(path)
 
@@ -202,6 +207,7 @@ ANSWERS: Final[Mapping[str, Callable[[Machine], str]]] = {
     "xfs_ftype": lambda _: "",
     "turning_disks": lambda _: "disk 1 vda\npart 1 vda1\n",
     "users": lambda _: "",
+    "rke2": _rke2,
     "apparmor": lambda machine: "Y\n" if "apparmor_parser" in machine.tools else "",
     "tools": _lines_of(TOOLS, lambda machine, name: name in machine.tools),
     "files": _lines_of(FILES, lambda machine, path: machine.files.exists(path)),
