@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import random
 import weakref
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -15,6 +14,7 @@ from rbdtui.probes.hysteresis import Tracker
 from rbdtui.probes.model import Answer, HealthEvent, ProbeKey, ProbeState
 from rbdtui.probes.question import Following, Question
 from rbdtui.probes.settings import Settings
+from rbdtui.probes.turns import Turns
 from rbdtui.transport.base import unexpected
 from rbdtui.words import T
 
@@ -77,10 +77,13 @@ class Board:
 
     async def run(self) -> None:
         """Ask everything at its own pace until cancelled."""
+        questions = [question for stage in self._stages for question in stage]
+        targets = (question.keys[0].target for question in questions)
+        turns = Turns(targets, asyncio.get_running_loop().time(), self._settings.cadence.gateway_s)
         try:
             async with asyncio.TaskGroup() as group:
-                for question in (question for stage in self._stages for question in stage):
-                    group.create_task(self._keep_asking(question))
+                for question in questions:
+                    group.create_task(self._keep_asking(question, turns))
         finally:
             for reader in list(self._readers):
                 reader.end()
@@ -101,17 +104,17 @@ class Board:
         self._readers.add(reader)
         return reader
 
-    async def _keep_asking(self, question: Question) -> None:
-        loop = asyncio.get_running_loop()
-        jitter, follows = self._settings.cadence.jitter, isinstance(question, Following)
+    async def _keep_asking(self, question: Question, turns: Turns) -> None:
+        loop, interval_s, follows = asyncio.get_running_loop(), question.interval_s, isinstance(question, Following)
         while True:
             begin = loop.time()
             await self._ask(question, follows=follows)
-            spread = random.uniform(1 - jitter, 1 + jitter)  # noqa: S311 - nothing depends on its being secret
-            unsettled = any(self.trackers[key].unsettled for key in question.keys)
-            interval_s = question.interval_s * spread / (_HASTE if unsettled else 1)
+            if any(self.trackers[key].unsettled for key in question.keys):
+                due = begin + interval_s / _HASTE
+            else:
+                due = turns.next_s(question.keys[0].target, interval_s, begin)
             # A question that took longer than its interval still leaves the target a moment of peace.
-            await self._pause(max(interval_s - (loop.time() - begin), question.interval_s / 10))
+            await self._pause(max(due - loop.time(), interval_s / 10))
 
     async def _pause(self, pause_s: float) -> None:
         with suppress(TimeoutError):

@@ -23,25 +23,26 @@ class Thresholds:
 
 @dataclass(frozen=True, slots=True)
 class Cadence:
-    """Seconds from the beginning of one round of a question to the beginning of the next."""
+    """Seconds from the beginning of one round of a question to the beginning of the next.
+
+    All are multiples of 2.25, so that questions about the same target meet; see `rbdtui.probes.turns`.
+    """
 
     host_s: float = 9.0
     """Reachability by SSH, disk, clock, names, what a host says of itself."""
-    vip_s: float = 6.5
+    vip_s: float = 6.75
     """Holder of the virtual address, keepalived."""
-    api_s: float = 6.5
-    etcd_s: float = 6.5
-    cluster_s: float = 5.0
+    api_s: float = 6.75
+    etcd_s: float = 6.75
+    cluster_s: float = 4.5
     """Nodes as Kubernetes sees them."""
-    gateway_s: float = 6.5
-    certificates_s: float = 2.1
+    gateway_s: float = 6.75
+    certificates_s: float = 2.25
     """What nodes showed is looked at so often, and asked for when it was seen by nobody for three times as long."""
-    slow_s: float = 60.0
+    slow_s: float = 60.75
     """What changes in days: snapshots, a Secret's certificate."""
-    services_s: float = 30.0
+    services_s: float = 29.25
     """Servers outside of the cluster: the database, the registry."""
-    jitter: float = 0.1
-    """Each pause is longer or shorter by up to this share, so that questions do not march in step."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rbdtui.probes import api, board, certificates, cluster, components, hosts
+from rbdtui.probes import api, board, certificates, cluster, components, hosts, turns
 from rbdtui.probes.hysteresis import HISTORY, Hysteresis, Tracker
 from rbdtui.probes.model import Answer, HealthEvent, ProbeKey, ProbeState
 from rbdtui.probes.settings import Cadence
@@ -158,8 +158,8 @@ def test_shorter_runs_than_the_limits_never_change_a_state(sequence: list[ProbeS
 def test_by_its_pace_a_fault_counts_within_ten_seconds() -> None:
     cadence, hysteresis = Cadence(), Hysteresis()
     for interval_s in (cadence.vip_s, cadence.api_s, cadence.etcd_s, cadence.gateway_s):
-        first_s = interval_s * (1 + cadence.jitter)
+        first_s = interval_s * (1 + turns.NEARNESS)
         assert first_s * (1 + (hysteresis.down_after - 1) / board._HASTE) <= 10.01
     for measured_s in (cadence.host_s, cadence.cluster_s):
-        assert measured_s * (1 + cadence.jitter) <= 10.01
+        assert measured_s * (1 + turns.NEARNESS) <= 10.01
     assert all(kind.is_measured for kind in (hosts.DISK, cluster.NODE, components.COMPONENT, certificates.CERTIFICATE))

@@ -41,7 +41,6 @@ QUICK = Settings(
         etcd_s=0.05,
         cluster_s=0.05,
         gateway_s=0.05,
-        jitter=0.1,
     ),
     limits=Limits(connect_s=2.0, answer_s=5.0, script_s=10.0),
     thresholds=Thresholds(certificate_warn_days=0),
