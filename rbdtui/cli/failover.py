@@ -44,9 +44,8 @@ def failover(site: Path, part: str, dry_run: bool, yes: bool, as_json: bool, com
         return _tell_storage(session, as_json=as_json)
     refuse_when_busy(session)
     planned = asyncio.run(look_at_failover(session))
-    if planned.silent is not None:
-        source = planned.purpose.arguments["source"]
-        tell(T("failover.silent", node=source, reason=planned.silent))
+    if planned.warning is not None:
+        tell(planned.warning)
     return carry_out(session, planned.purpose, {}, dry_run=dry_run, yes=yes, as_json=as_json, common=common)
 
 

@@ -16,7 +16,7 @@ from textual.widget import Widget
 from rbdtui.errors import SentenceError, StepError
 from rbdtui.words import T, Text
 from rbdtui.workbench import sections
-from rbdtui.workbench.draft.operations import is_existing
+from rbdtui.workbench.draft.operations import has_mysql_pair, is_existing
 from rbdtui.workbench.survey import SurveyStatus
 from rbdtui.workbench.upkeep import starting
 from rbdtui.workbench.upkeep.certificate_survey import CertificateLine
@@ -45,7 +45,7 @@ SERVERS: Final = "servers"
 CERTIFICATES: Final = "certificates"
 PAGES: Final = (SNAPSHOTS, SERVERS, CERTIFICATES)
 Row = SnapshotLine | ServerLine | CertificateLine
-_WORK: Final = ("take", "restore", "leave", "reboot", "renew")
+_WORK: Final = ("take", "restore", "leave", "reboot", "failover", "renew")
 """Keys that start a run."""
 
 
@@ -74,6 +74,7 @@ class UpkeepScreen(SectionScreen):
         key("enter", "restore", "restore_snapshot"),
         key("d,delete", "leave", "remove_node"),
         key("b", "reboot", "reboot_node"),
+        key("m", "failover", "failover_mysql"),
         key("n", "renew", "renew_certificates"),
         key("v,right", "turn(1)", "next_page"),
         key("left", "turn(-1)", "next_page", show=False),
@@ -283,6 +284,7 @@ class UpkeepScreen(SectionScreen):
             "restore": isinstance(row, SnapshotLine) and row.can_be_restored,
             "leave": isinstance(row, ServerLine),
             "reboot": isinstance(row, ServerLine) and row.silent is None,
+            "failover": self._page == SERVERS and has_mysql_pair(self.workbench.draft.data),
             "renew": self._page == CERTIFICATES and bool(self._rows),
             "turn": known,
         }
@@ -330,6 +332,13 @@ class UpkeepScreen(SectionScreen):
         if isinstance(row := self._row, ServerLine):
             self._carry_out(lambda: starting.prepare_reboot(self.workbench, row.node))
 
+    def action_failover(self) -> None:
+        """Make the replica of the MySQL pair the source."""
+        if self.workbench.draft.dirty:
+            self.tell(T("upkeep.save_first"), bad=True)
+        else:
+            self._carry_out(lambda: starting.prepare_failover(self.workbench))
+
     def action_renew(self) -> None:
         """Have RKE2 make new certificates, one node after the other."""
         self._carry_out(lambda: starting.prepare_renewal(self.workbench))
@@ -355,5 +364,7 @@ class UpkeepScreen(SectionScreen):
     def _consent(self, prepared: Prepared) -> RecipeDialog:
         purpose = prepared.purpose
         weighs = Text(f"recipe.{purpose.recipe}.weighs", dict(purpose.arguments))  # words: recipe.*.weighs
+        if prepared.told is not None:
+            weighs = T("upkeep.told_and_weighed", told=prepared.told, weighs=weighs)
         name = self.workbench.session.spec.name if prepared.by_name else ""
         return RecipeDialog(T("upkeep.question", work=purpose.title), weighs, prepared.steps, type_name=name)

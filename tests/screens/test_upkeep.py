@@ -10,15 +10,16 @@ import pytest
 from textual.pilot import Pilot
 
 from rbdtui.engine.inputs import Purpose, PurposeKind
+from rbdtui.paths import asset
 from rbdtui.plan.kube import EtcdMember, EtcdView
 from rbdtui.plan.preview import PreviewedStep
-from rbdtui.plan.recipes import reboot, remove, renew, restore, snapshot
+from rbdtui.plan.recipes import failover, reboot, remove, renew, restore, snapshot
 from rbdtui.plan.snapshots import SnapshotState
 from rbdtui.plan.step import Change, ChangeKind
 from rbdtui.plan.steps.restore import HaltServer
 from rbdtui.site import Site
 from rbdtui.spec.model import Role
-from rbdtui.words import T
+from rbdtui.words import T, Text
 from rbdtui.workbench.rail import section_statuses
 from rbdtui.workbench.sections import UPKEEP, SectionState
 from rbdtui.workbench.survey import SurveyStatus
@@ -184,6 +185,55 @@ async def test_the_server_under_the_cursor_is_rebooted_once_agreed_to_and_a_sile
     assert asked.names == ["reboot"]
 
 
+PAIR = "mysql: {mode: pair, source: node1, replica: node2, username: rainbond, password: secret:mysql}\n"
+
+
+def with_pair(site: Site) -> Workbench:
+    """A site of Rainbond that makes a source and a replica of MySQL."""
+    before, _, rest = asset("examples", "three-node.yaml").read_text(encoding="utf-8").partition("mysql:")
+    site.spec_file.write_text(before + PAIR + "rainbond:" + rest.partition("rainbond:")[2], encoding="utf-8")
+    return bench(site)
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+async def test_a_failover_of_mysql_says_what_a_silent_source_costs_and_wants_the_name(
+    opened: Opened, site: Site, monkeypatch: pytest.MonkeyPatch, language: str
+) -> None:
+    asked = Asked(monkeypatch)
+    asked.told = T("failover.silent", node="server1", reason=T("upkeep.silent"))
+    async with opened(with_pair(site), language=language) as pilot:
+        screen = await show(pilot, well())
+        name = program(pilot).workbench.session.spec.name  # type: ignore[union-attr]
+        assert not screen.check_action("failover", ()), "it is about servers"
+        await press(pilot, "v")
+        assert "m MySQL" in " ".join(program(pilot).text_on_screen().split())
+        await press(pilot, "m")
+        await until(pilot, lambda: isinstance(pilot.app.screen, RecipeDialog))
+        shown = "".join(program(pilot).text_on_screen().split())
+        assert "".join(str(asked.told).split())[:14] in shown
+        await press(pilot, *name, "enter")
+        await until(pilot, lambda: bool(asked.begun))
+    assert asked.asked == [("failover",)]
+    assert asked.names == ["failover"]
+
+
+async def test_nothing_is_failed_over_without_a_pair_or_with_a_plan_that_is_not_saved(
+    opened: Opened, site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked, workbench = Asked(monkeypatch), bench(site)
+    async with opened(workbench) as pilot:
+        screen = await show(pilot, well())
+        await press(pilot, "v", "m")
+        assert not screen.check_action("failover", ())
+    workbench = with_pair(site)
+    async with opened(workbench) as pilot:
+        screen = await show(pilot, well())
+        workbench.change(lambda data: data.update(name="another"))
+        await press(pilot, "v", "m")
+        assert "save them with s first" in said(screen)
+    assert asked.asked == []
+
+
 async def test_before_there_is_a_cluster_it_says_what_comes_first(opened: Opened, site: Site) -> None:
     workbench = bench(site)
     async with opened(workbench) as pilot:
@@ -236,6 +286,7 @@ class Asked:
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.asked: list[tuple[object, ...]] = []
         self.begun: list[Purpose] = []
+        self.told: Text | None = None
         taken = {snapshot.NODE: "server1"}
         restored = {restore.NAME: COPIED, restore.TAKEN: "2026-09-21 13:56"}
         for name, recipe, arguments in (
@@ -244,6 +295,7 @@ class Asked:
             ("prepare_removal", remove.RECIPE.name, {remove.NODE: "server3"}),
             ("prepare_renewal", renew.RECIPE.name, {}),
             ("prepare_reboot", reboot.RECIPE.name, {}),
+            ("prepare_failover", failover.RECIPE.name, {failover.SOURCE: "server1", failover.REPLICA: "server2"}),
         ):
             monkeypatch.setattr(starting, name, self._prepare(recipe, arguments))
         monkeypatch.setattr(starting, "begin", self._begin)
@@ -253,7 +305,8 @@ class Asked:
             self.asked.append((recipe, *wanted))
             change = Change(ChangeKind.SERVICE, T("plan.change.unit_stop", unit="rke2-server.service"))
             steps = (PreviewedStep(HaltServer("server1"), satisfied=False, changes=(change,)),)
-            return finished(Prepared(Purpose(PurposeKind.RECIPE, recipe=recipe, arguments=arguments), steps))
+            told = self.told if recipe == failover.RECIPE.name else None
+            return finished(Prepared(Purpose(PurposeKind.RECIPE, recipe=recipe, arguments=arguments), steps, told))
 
         return prepare
 

@@ -17,6 +17,7 @@ from rbdtui.roles import OUTSIDE
 from rbdtui.spec.fields import steps_of
 from rbdtui.spec.model import Distribution, GatewayMode, Role, made_sections
 from rbdtui.spec.section_at import default_at, is_used, modes_at
+from rbdtui.spec.sections.mysql import MysqlMode
 from rbdtui.spec.values import MAX_NODES, is_ipv4
 from rbdtui.workbench.draft.draft import Data
 
@@ -325,6 +326,11 @@ def mode_in(data: Data, section: str) -> str:
 def is_existing(data: Data) -> bool:
     """Whether the cluster of a draft is there already, so that nobody logs in to its servers."""
     return text_at(data, "kubernetes.distribution") == Distribution.EXISTING.value
+
+
+def has_mysql_pair(data: Data) -> bool:
+    """Whether a draft makes a source and a replica of MySQL."""
+    return text_at(data, "mysql.mode") == MysqlMode.PAIR.value
 
 
 def set_mode(data: Data, section: str, mode: str, aside: Stash) -> None:

@@ -23,6 +23,11 @@ class Failover:
     silent: Text | None
     """Why the source does not answer; None when it does, and nothing is lost."""
 
+    @property
+    def warning(self) -> Text | None:
+        """What is lost with a source that does not answer; None when it does."""
+        return T("failover.silent", node=self.purpose.arguments[SOURCE], reason=self.silent) if self.silent else None
+
 
 async def look_at_failover(session: Session) -> Failover:
     """Ask both servers.

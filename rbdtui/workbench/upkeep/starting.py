@@ -11,7 +11,8 @@ from rbdtui.engine.inputs import Purpose, RunOptions
 from rbdtui.plan.preview import PreviewedStep
 from rbdtui.plan.recipes import recipe_named
 from rbdtui.session import Session
-from rbdtui.workbench.upkeep import certificate_survey, leaving, rebooting, snapshot_survey
+from rbdtui.words import Text
+from rbdtui.workbench.upkeep import certificate_survey, failover_survey, leaving, rebooting, snapshot_survey
 from rbdtui.workbench.workbench import Workbench
 
 
@@ -21,6 +22,8 @@ class Prepared:
 
     purpose: Purpose
     steps: tuple[PreviewedStep, ...]
+    told: Text | None = None
+    """What was found by looking, and has to be known before it is agreed to."""
 
     @property
     def by_name(self) -> bool:
@@ -70,6 +73,18 @@ def prepare_renewal(workbench: Workbench) -> Future[Prepared]:
 def prepare_reboot(workbench: Workbench, node: str) -> Future[Prepared]:
     """Starting a server anew; raises as `rebooting.reboot_purpose` through the future."""
     return _prepared(workbench, lambda session: rebooting.reboot_purpose(session, [node]))
+
+
+def prepare_failover(workbench: Workbench) -> Future[Prepared]:
+    """The replica of the MySQL pair becomes the source; raises as `failover_survey.look_at_failover`."""
+
+    async def prepare() -> Prepared:
+        workbench.session.refuse_audit_only()
+        looked = await failover_survey.look_at_failover(workbench.session)
+        steps = tuple(await workbench.session.preview_recipe(looked.purpose, {}))
+        return Prepared(looked.purpose, steps, looked.warning)
+
+    return workbench.background.submit(prepare())
 
 
 def _prepared(workbench: Workbench, purpose_of: Callable[[Session], Awaitable[Purpose]]) -> Future[Prepared]:
