@@ -75,6 +75,7 @@ NODE_CHECKS: Final[tuple[Callable[[NodeView], Iterable[Finding]], ...]] = (
     software.leftovers,
     software.other_runtimes,
     installed.older_rke2,
+    installed.older_rainbond,
     listening.ports_free,
 )
 _OF_KUBERNETES: Final = frozenset({
@@ -83,7 +84,7 @@ _OF_KUBERNETES: Final = frozenset({
     addresses.cluster_networks, addresses.resolver, kernel.control_groups,
     kernel.control_group_version, kernel.modules, kernel.settings, kernel.selinux, kernel.hardening_profile,
     kernel.apparmor, kernel.fapolicyd, software.nfs_client, software.leftovers, software.other_runtimes,
-    installed.older_rke2,
+    installed.older_rke2, installed.older_rainbond,
 })  # fmt: skip
 """What only a node of Kubernetes is asked for, and no server beside it."""
 CLUSTER_CHECKS: Final[tuple[Callable[[ClusterView], Iterable[Finding]], ...]] = (

@@ -10,6 +10,7 @@ from typing import Protocol
 from rbdtui.facts.model import Interface, NodeFacts
 from rbdtui.findings import Finding, Place, Severity
 from rbdtui.profiles.limits import Limits
+from rbdtui.rainbond.releases import Release, release_of
 from rbdtui.rke2_version import Rke2Version
 from rbdtui.spec.model import ClusterSpec, Node, Role
 from rbdtui.words import Text
@@ -36,6 +37,10 @@ class PackageSource(Protocol):
 
     def rke2_version(self, arch: str) -> Rke2Version | None:
         """The version of RKE2 for an architecture; None when it cannot be told. Never raises."""
+        ...
+
+    def rainbond_releases(self) -> tuple[str, ...]:
+        """Tags of the releases of Rainbond that it can install. Never raises."""
         ...
 
 
@@ -65,6 +70,13 @@ class NodeView:
     def rke2_version(self) -> Rke2Version | None:
         """The version that the bundle brings; None when nobody can tell."""
         return self.bundle.rke2_version(self.facts.arch) if self.bundle is not None else None
+
+    @property
+    def rainbond(self) -> Release | None:
+        """The release that the plan names, else the only one of the bundle; None when nobody can tell."""
+        named = self.spec.rainbond.version
+        tags = (named,) if named is not None else self.bundle.rainbond_releases() if self.bundle is not None else ()
+        return release_of(tags[0]) if len(tags) == 1 else None
 
     @property
     def ours(self) -> bool:

@@ -220,6 +220,8 @@ class NodeFacts:
     """Disks with a spindle that ``/opt/rainbond`` lies on, or would."""
     rke2: Rke2Version | None = None
     """Which started here last; None where none did, or one that does not tell."""
+    rainbond: str = ""
+    """The release that the cluster of a server was told to have, as it is written there; empty where none is known."""
     users: frozenset[str] = frozenset()
     """Of the users that matter: those that exist with a group of their name."""
     failed: Mapping[str, str] = field(default_factory=dict)

@@ -128,6 +128,7 @@ FILES: Final = (
 )
 """Files and directories whose presence matters."""
 RKE2_BIN: Final = "/var/lib/rancher/rke2/bin"
+_ADMIN: Final = "/etc/rancher/rke2/rke2.yaml"
 CLAIM_FILE: Final = "/var/lib/rbdtui/claim.json"
 
 _CLAIM: Final = TypeAdapter(Claim)
@@ -298,3 +299,13 @@ fi""",
 """Users that exist together with a group of the same name."""
 RKE2_STARTED: Fact[Rke2Version | None] = Fact("rke2", f"readlink {RKE2_BIN} 2>/dev/null || :", parse_rke2, None)
 """RKE2 links to its programs anew at every start (rancher/rke2, pkg/bootstrap/bootstrap.go `Stage`)."""
+RAINBOND_INSTALLED: Fact[str] = Fact(
+    "rainbond",
+    f"""[ -x {RKE2_BIN}/kubectl ] && [ -s {_ADMIN} ] || exit 0
+{RKE2_BIN}/kubectl --kubeconfig {_ADMIN} --request-timeout=3s -n rbd-system \
+  get rainbondclusters.rainbond.io rainbondcluster -o 'jsonpath={{.spec.installVersion}}' 2>/dev/null || :""",
+    str.strip,
+    "",
+)
+"""The chart writes its ``Cluster.installVersion`` there (goodrain/rainbond-chart, templates/rainbondcluster_helm.yaml);
+an API that does not answer tells nothing, which no finding is made of."""

@@ -23,6 +23,7 @@ from rbdtui.facts.software import (
     FIREWALL,
     LEFTOVERS,
     PACKAGES_INSTALLED,
+    RAINBOND_INSTALLED,
     RKE2_STARTED,
     SYSTEMD_UNITS,
     TOOLS_FOUND,
@@ -73,6 +74,7 @@ FACTS: Final[tuple[Fact[Any], ...]] = (
     SYSTEMD_UNITS,
     PACKAGES_INSTALLED,
     SOCKET_OWNERS,
+    RAINBOND_INSTALLED,
     PATH_SPACES,
     HOSTNAME_ADDRESSES,
     XFS_FTYPE,
@@ -135,6 +137,7 @@ def assemble(node: str, answers: Answers, *, clock: Clock | None, gathered_at: f
         xfs_ftype=value(XFS_FTYPE),
         turning_disks=value(TURNING_DISKS),
         rke2=value(RKE2_STARTED),
+        rainbond=value(RAINBOND_INSTALLED),
         users=value(USERS_FOUND),
         failed=answers.failed,
     )

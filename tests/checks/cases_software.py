@@ -188,4 +188,22 @@ SOFTWARE_CASES = (
             ("?", {}),
         )
     ),
+    *(
+        Case(
+            f"Rainbond {present} is installed, {planned} is planned",
+            both(claimed, change(rainbond=present)),
+            {code: E} if code else {},
+            bundle=Packages(rainbond=planned),
+            says=(present, planned) if code else (),
+        )
+        for present, planned, code in (
+            ("v6.9.3-release", "v6.2.1-release", "RBD-UPGRADE-103"),
+            ("v6.9.3-release", "v5.17.3-release", "RBD-UPGRADE-104"),
+            ("v6.9.3-release", "v6.9.3-release", ""),
+            ("v6.9.3-release", "v6.9.8-release", ""),
+            ("our-own-build", "v6.9.8-release", ""),
+            ("v6.9.3-release", "v6.2.1-release v6.9.8-release", ""),
+            ("", "v6.2.1-release", ""),
+        )
+    ),
 )

@@ -136,12 +136,18 @@ class UnreadablePackages:
     def rke2_version(self, arch: str) -> Rke2Version | None:
         return None
 
+    def rainbond_releases(self) -> tuple[str, ...]:
+        return ()
+
 
 class Packages:
     """A bundle that has host packages for some systems."""
 
-    def __init__(self, *systems: str, rke2: str = "v1.30.4+rke2r1") -> None:
-        self._systems, self._rke2 = systems, rke2
+    def __init__(self, *systems: str, rke2: str = "v1.30.4+rke2r1", rainbond: str = "") -> None:
+        self._systems, self._rke2, self._rainbond = systems, rke2, rainbond
+
+    def rainbond_releases(self) -> tuple[str, ...]:
+        return tuple(self._rainbond.split())
 
     def rke2_version(self, arch: str) -> Rke2Version | None:
         return Rke2Version.parse(self._rke2)

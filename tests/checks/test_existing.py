@@ -16,6 +16,7 @@ from rbdtui.checks.services.existing_findings import ClusterAnswer, NodeSeen
 from rbdtui.checks.view import ClusterView
 from rbdtui.findings import Finding, Place
 from rbdtui.paths import asset
+from rbdtui.rainbond.workloads import CLUSTER_PATH
 from rbdtui.spec.loader import parse_spec
 from rbdtui.words import LANGUAGES, say
 from tests.kube.api import Api, refusal
@@ -178,6 +179,20 @@ async def test_a_cluster_with_a_containerd_of_its_own_is_told_of(authority: Auth
     assert codes(answer, view(EXAMPLE + there)) == []
     assert codes(answer, view(EXAMPLE + "rainbond: {version: v6.2.1-release}\n")) == ["RBD-EXISTING-117"]
     assert codes(answer, view(EXAMPLE + "rainbond: {version: v6.5.0-release}\n")) == []
+
+
+@pytest.mark.parametrize(
+    ("planned", "expected"),
+    [("v6.2.1", "RBD-UPGRADE-103"), ("v5.17.3", "RBD-UPGRADE-104"), ("v6.9.3", ""), ("v6.9.8", ""), ("", "")],
+)
+async def test_what_cannot_follow_the_rainbond_of_the_cluster_is_told(
+    authority: Authority, tmp_path: Path, planned: str, expected: str
+) -> None:
+    there = {("GET", CLUSTER_PATH): (200, {"spec": {"installVersion": "v6.9.3-release"}})}
+    version = f"rainbond: {{version: {planned}-release}}\n" if planned else ""
+    text = EXAMPLE.replace("profile: rainbond-6 ", "profile: rainbond-5.17 ") if planned.startswith("v5") else EXAMPLE
+    found = codes(await asked(authority, tmp_path, there), view(text + version))
+    assert [code for code in found if code.startswith("RBD-UPGRADE")] == ([expected] if expected else [])
 
 
 def test_a_version_beyond_those_named_is_a_warning() -> None:

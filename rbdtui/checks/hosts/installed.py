@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from rbdtui.checks.view import NodeView
 from rbdtui.findings import Finding, Severity
+from rbdtui.rainbond.releases import Release, release_of
+from rbdtui.rainbond.upgrades import Refusal, Upgrade
 
 
 def older_rke2(view: NodeView) -> Iterator[Finding]:
@@ -19,3 +21,20 @@ def older_rke2(view: NodeView) -> Iterator[Finding]:
     same_minor = planned.at_least(present.major, present.minor)
     code, severity = ("RBD-UPGRADE-102", Severity.WARNING) if same_minor else ("RBD-UPGRADE-101", Severity.ERROR)
     yield view.finding(code, severity, field="bundle", present=str(present), planned=str(planned))
+
+
+def older_rainbond(view: NodeView) -> Iterator[Finding]:
+    """The plan's Rainbond can follow the one that is installed, as far as both are known."""
+    if not view.ours or not view.spec.installs_rainbond:
+        return
+    for code, params in refused_upgrade(view.facts.rainbond, view.rainbond):
+        yield view.finding(code, Severity.ERROR, field="rainbond.version", **params)
+
+
+def refused_upgrade(tag: str, planned: Release | None) -> Iterator[tuple[str, Mapping[str, str]]]:
+    """The code and the words' params where a release cannot follow that of a tag; none where one is not known."""
+    present = release_of(tag)
+    if present is None or planned is None or (refusal := Upgrade(present, planned).refusal) is None:
+        return
+    code = "RBD-UPGRADE-103" if refusal is Refusal.DOWNGRADE else "RBD-UPGRADE-104"
+    yield code, {"present": present.tag, "planned": planned.tag}

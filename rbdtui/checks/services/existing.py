@@ -19,7 +19,7 @@ from rbdtui.findings import Finding
 from rbdtui.kube.access import ClusterAccess, read_access
 from rbdtui.kube.kubeconfig import KubeconfigError
 from rbdtui.kube.session import Json, KubeError, KubeSession, KubeSilentError, load_client, open_session
-from rbdtui.rainbond.workloads import NAMESPACE, OPERATOR, is_ready
+from rbdtui.rainbond.workloads import CLUSTER_PATH, NAMESPACE, OPERATOR, is_ready
 from rbdtui.spec.model import ClusterSpec
 from rbdtui.transport.answers import UNREADABLE
 
@@ -108,6 +108,7 @@ async def _look(question: ClusterQuestion, access: ClusterAccess) -> ClusterAnsw
             kube.get("/version"), kube.get("/api/v1/nodes"), kube.get("/apis/storage.k8s.io/v1/storageclasses")
         )
         found = await asyncio.gather(*(kube.find(path) for _, path in _LEFTOVERS))
+        own = await kube.find(CLUSTER_PATH)
         taken = [port for node in question.nodes for port in await _ports_of_pods(kube, node)]
     return ClusterAnswer(
         server=access.url,
@@ -118,6 +119,7 @@ async def _look(question: ClusterQuestion, access: ClusterAccess) -> ClusterAnsw
         default_classes=tuple(str(item["metadata"]["name"]) for item in classes["items"] if _is_default(item)),
         leftovers=tuple(name for (name, _), item in zip(_LEFTOVERS, found, strict=True) if item is not None),
         taken=tuple(taken),
+        rainbond=str(((own or {}).get("spec") or {}).get("installVersion", "")),
     )
 
 

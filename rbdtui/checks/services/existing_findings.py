@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from rbdtui.checks.hosts.installed import refused_upgrade
 from rbdtui.checks.view import ClusterView
 from rbdtui.findings import Finding, Severity
 from rbdtui.rainbond.releases import release_of
@@ -54,6 +55,8 @@ class ClusterAnswer:
     leftovers: tuple[str, ...] = ()
     taken: tuple[tuple[str, int, str], ...] = ()
     """Node, port and pod of ports of hosts that pods have."""
+    rainbond: str = ""
+    """The release that its RainbondCluster names; empty without one."""
 
 
 def judge_cluster(answer: ClusterAnswer, file: str, view: ClusterView) -> Iterator[Finding]:
@@ -75,6 +78,9 @@ def judge_cluster(answer: ClusterAnswer, file: str, view: ClusterView) -> Iterat
         yield from _containerd(answer.version, view)
         yield from _nodes(answer, view)
         yield from _classes(answer, view)
+        named = view.spec.rainbond.version
+        for code, params in refused_upgrade(answer.rainbond, release_of(named) if named is not None else None):
+            yield view.finding(code, Severity.ERROR, field="rainbond.version", **params)
         if answer.leftovers:
             found = ", ".join(answer.leftovers)
             yield view.finding("RBD-EXISTING-115", Severity.WARNING, field=_FIELD, found=found)

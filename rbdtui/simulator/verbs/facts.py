@@ -13,6 +13,9 @@ from rbdtui.facts.kernel import MODULES, SYSCTL_KEYS
 from rbdtui.facts.software import CLAIM_FILE, FILES, LEFTOVER_PATHS, PACKAGES, RKE2_BIN, TOOLS, UNITS
 from rbdtui.simulator.call import Call, Verbs
 from rbdtui.simulator.files import Kind
+from rbdtui.simulator.kubernetes.cluster import cluster_of
+from rbdtui.simulator.kubernetes.layout import KUBECONFIG
+from rbdtui.simulator.kubernetes.store import StatusError
 from rbdtui.simulator.machine import Machine
 from rbdtui.simulator.network import Listening
 from rbdtui.simulator.verbs.system import MODULES_ON_DISK, sysctl_value, unit_properties
@@ -175,6 +178,19 @@ def _rke2(machine: Machine) -> str:
     return f"{link.target}\n" if link is not None and link.kind is Kind.LINK else ""
 
 
+def _rainbond(machine: Machine) -> str:
+    cluster = cluster_of(machine)
+    if cluster is None or not machine.files.exists(KUBECONFIG) or not cluster.serves(machine):
+        return ""
+    try:
+        found = cluster.store.find(
+            cluster.store.kind("rainbond.io", "rainbondclusters"), "rbd-system", "rainbondcluster"
+        )
+    except StatusError:
+        return ""
+    return str((found or {}).get("spec", {}).get("installVersion", ""))
+
+
 def _file(path: str) -> Callable[[Machine], str]:
     return lambda machine: machine.files.text(path)
 
@@ -208,6 +224,7 @@ ANSWERS: Final[Mapping[str, Callable[[Machine], str]]] = {
     "turning_disks": lambda _: "disk 1 vda\npart 1 vda1\n",
     "users": lambda _: "",
     "rke2": _rke2,
+    "rainbond": _rainbond,
     "apparmor": lambda machine: "Y\n" if "apparmor_parser" in machine.tools else "",
     "tools": _lines_of(TOOLS, lambda machine, name: name in machine.tools),
     "files": _lines_of(FILES, lambda machine, path: machine.files.exists(path)),
