@@ -9,7 +9,19 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Final
 
-from rbdtui.checks.hosts import addresses, canal, clocks, disks, installed, kernel, listening, names, software, system
+from rbdtui.checks.hosts import (
+    addresses,
+    canal,
+    ceph,
+    clocks,
+    disks,
+    installed,
+    kernel,
+    listening,
+    names,
+    software,
+    system,
+)
 from rbdtui.checks.network import check_network
 from rbdtui.checks.view import ClusterView, NodeView, PackageSource, PlaceOf
 from rbdtui.facts.model import NodeFacts
@@ -38,6 +50,9 @@ NODE_CHECKS: Final[tuple[Callable[[NodeView], Iterable[Finding]], ...]] = (
     disks.changeable,
     disks.local_file_systems,
     disks.symbolic_links,
+    ceph.ceph_disks,
+    ceph.mounts_ceph,
+    ceph.memory_for_ceph,
     names.host_name,
     names.host_name_resolves,
     names.stale_host_lines,
@@ -85,6 +100,7 @@ _OF_KUBERNETES: Final = frozenset({
     kernel.control_group_version, kernel.modules, kernel.settings, kernel.selinux, kernel.hardening_profile,
     kernel.apparmor, kernel.fapolicyd, software.nfs_client, software.leftovers, software.other_runtimes,
     installed.older_rke2, installed.older_rainbond,
+    ceph.ceph_disks, ceph.mounts_ceph, ceph.memory_for_ceph,
 })  # fmt: skip
 """What only a node of Kubernetes is asked for, and no server beside it."""
 CLUSTER_CHECKS: Final[tuple[Callable[[ClusterView], Iterable[Finding]], ...]] = (
@@ -95,6 +111,7 @@ CLUSTER_CHECKS: Final[tuple[Callable[[ClusterView], Iterable[Finding]], ...]] = 
     names.unique_macs,
     clocks.skew,
     clocks.jump_host_clock,
+    ceph.clocks_of_ceph,
     addresses.equal_mtu,
     addresses.vip_held_once,
     canal.pods_network_elsewhere,

@@ -9,6 +9,7 @@ from rbdtui.facts.fact import Fact, sections, words
 
 MODULES: Final = (
     "br_netfilter",
+    "ceph",
     "ip_tables",
     "iptable_filter",
     "iptable_nat",
@@ -16,9 +17,10 @@ MODULES: Final = (
     "nf_tables",
     "nft_compat",
     "overlay",
+    "rbd",
     "vxlan",
 )
-"""Kernel modules that containers, their network and its rules are made of."""
+"""Kernel modules that containers, their network and its rules are made of, and those that mount Ceph's volumes."""
 SYSCTL_KEYS: Final = (
     "net.ipv4.ip_forward",
     "net.bridge.bridge-nf-call-iptables",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
 from ipaddress import IPv4Address, IPv4Interface, IPv4Network
 
 from pydantic import TypeAdapter
@@ -53,6 +54,83 @@ class Mount:
     def used_percent(self) -> float:
         """How full the file system is, as kubelet counts it: what is not available, of the size."""
         return 100.0 * (1 - self.available_bytes / self.size_bytes) if self.size_bytes else 0.0
+
+
+class DiskUse(StrEnum):
+    """What a disk is in use for, as far as it can be seen from outside."""
+
+    NOTHING = "nothing"
+    MOUNTED = "mounted"
+    """It holds a file system in use, or swap: the system's, or somebody's data."""
+    MULTIPATH = "multipath"
+    LVM = "lvm"
+    RAID = "raid"
+    CEPH = "ceph"
+    """A disk of Ceph's, of this cluster or of another."""
+    LEFTOVERS = "leftovers"
+    """A signature that nothing uses now: a file system, a table of partitions, an encrypted volume."""
+
+
+@dataclass(frozen=True, slots=True)
+class OnDisk:
+    """Something on a disk: its own signature, a partition, or what is made of one."""
+
+    name: str
+    """The kernel's, e.g. ``sdb``, ``sdb1``, ``dm-0``."""
+    kind: str
+    """``disk``, ``part``, ``lvm``, ``mpath``, ``raid1``, ``crypt``…"""
+    signature: str = ""
+    """E.g. ``ext4``, ``LVM2_member``, ``ceph_bluestore``, ``gpt``."""
+    mounted_at: str = ""
+    """A path, or ``[SWAP]``."""
+
+    def __str__(self) -> str:
+        return " ".join(part for part in (self.name, self.kind, self.signature, self.mounted_at) if part)
+
+
+@dataclass(frozen=True, slots=True)
+class Disk:
+    """A disk of a host."""
+
+    name: str
+    """The kernel's, which may be another after the next boot."""
+    size_bytes: int
+    model: str = ""
+    serial: str = ""
+    """Empty where nothing tells it, as with many virtual disks."""
+    turns: bool = False
+    """What the kernel says; a virtual disk says so whatever is behind it."""
+    read_only: bool = False
+    removable: bool = False
+    links: tuple[str, ...] = ()
+    """All its names below /dev/disk/by-id and /dev/disk/by-path."""
+    holds: tuple[OnDisk, ...] = ()
+
+    @property
+    def use(self) -> DiskUse:
+        """The strongest reason to leave it alone."""
+        kinds, signatures = {each.kind for each in self.holds}, {each.signature for each in self.holds}
+        if any(each.mounted_at for each in self.holds):
+            return DiskUse.MOUNTED
+        if "mpath" in kinds or "mpath_member" in signatures:
+            return DiskUse.MULTIPATH
+        if "lvm" in kinds or "LVM2_member" in signatures:
+            return DiskUse.LVM
+        if any(kind.startswith(("raid", "md", "linear")) for kind in kinds) or any(
+            signature.endswith("_raid_member") or signature in ("zfs_member", "bcache", "drbd")
+            for signature in signatures
+        ):
+            return DiskUse.RAID
+        if "ceph_bluestore" in signatures:
+            return DiskUse.CEPH
+        return DiskUse.LEFTOVERS if self.holds else DiskUse.NOTHING
+
+    @property
+    def stable_name(self) -> str:
+        """A link that leads to it after every boot: one with its serial at best, else one of its place; or none."""
+        by_id = [link for link in self.links if link.startswith("/dev/disk/by-id/")]
+        told = [link for link in by_id if self.serial and self.serial.replace(" ", "_") in link]
+        return min(told or by_id or self.links, key=lambda link: (len(link), link), default="")
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,6 +243,8 @@ class NodeFacts:
     cpu_count: int = 0
     memory: Memory = Memory()
     mounts: tuple[Mount, ...] = ()
+    disks: tuple[Disk, ...] = ()
+    """All of the host's, in use or not; none where nobody can list them."""
     paths: Mapping[str, PathState] = field(default_factory=dict)
     """By path as we write it, e.g. ``/var/lib/rancher``."""
     interfaces: tuple[Interface, ...] = ()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from rbdtui.facts.block_devices import DISKS
 from rbdtui.facts.disks import MOUNT_TABLE, PATH_SPACES, TURNING_DISKS, XFS_FTYPE, place_on_mounts
 from rbdtui.facts.fact import Answers, Fact
 from rbdtui.facts.kernel import APPARMOR, CGROUPS, KERNEL_MODULES, SELINUX, SYSCTL
@@ -79,6 +80,7 @@ FACTS: Final[tuple[Fact[Any], ...]] = (
     HOSTNAME_ADDRESSES,
     XFS_FTYPE,
     TURNING_DISKS,
+    DISKS,
     CLOCK_SYNCHRONISED,
 )
 """In the order in which they are asked: those that can hang come last."""
@@ -105,6 +107,7 @@ def assemble(node: str, answers: Answers, *, clock: Clock | None, gathered_at: f
         cpu_count=value(CPU_COUNT),
         memory=value(MEMORY),
         mounts=mounts,
+        disks=value(DISKS),
         paths=paths,
         interfaces=value(INTERFACES),
         routes=value(ROUTES),

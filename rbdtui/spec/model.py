@@ -22,7 +22,7 @@ from rbdtui.spec.sections.kubesphere import Kubesphere
 from rbdtui.spec.sections.mysql import Mysql, MysqlMode
 from rbdtui.spec.sections.rainbond import Rainbond
 from rbdtui.spec.sections.registry import Registry
-from rbdtui.spec.sections.storage import Storage, StorageMode
+from rbdtui.spec.sections.storage import CephDisk, Storage, StorageMode
 from rbdtui.spec.types import (
     Address,
     AddressWithPrefix,
@@ -366,6 +366,18 @@ class ClusterSpec(Section):
         if node := self.nfs_node:
             return str(node.cluster_address)
         return (self.storage.server or "") if self.storage.mode is StorageMode.NFS else ""
+
+    @property
+    def ceph_disks(self) -> list[CephDisk]:
+        """The disks that the plan gives to Ceph."""
+        used = "storage" in self.profile.sections and self.storage.mode is StorageMode.ROOK_CEPH
+        return self.storage.disks if used else []
+
+    @property
+    def ceph_nodes(self) -> list[Node]:
+        """Nodes of Kubernetes with such disks, in the order of the file."""
+        named = {disk.node for disk in self.ceph_disks}
+        return [node for node in self.cluster_nodes if node.name in named]
 
     @property
     def mysql_pair(self) -> tuple[Node, Node] | None:

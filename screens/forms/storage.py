@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from rbdtui.profiles import profile_named
 from rbdtui.roles import Role
 from rbdtui.spec.sections.storage import ON_NFS
 from rbdtui.workbench import sections
 from rbdtui.workbench.draft.operations import field_of, mode_in, nodes_in, text_at
+from rbdtui.workbench.live.disk_offers import PATH as DISKS
+from rbdtui.workbench.live.disk_offers import chosen_disks
 from rbdtui.workbench.live.service_words import Advice
 from rbdtui.workbench.roles import roles_of
 from screens.shell.form import FormScreen
-from screens.widgets.declared_form import DeclaredForm
-from screens.widgets.form_fields import Entries, FormField, Line, Mode, Offered
+from screens.widgets.declared_form import DeclaredForm, Whole
+from screens.widgets.form_fields import Block, Entries, FormField, Line, Mode, Offered
 
 _CLASS = "storage.storage_class"
 _NODE, _COPY = "storage.node", "storage.copy_node"
@@ -40,13 +44,30 @@ class StorageForm(DeclaredForm):
         nodes.sort(key=lambda node: Role.SERVICE.value not in roles_of(node))
         return tuple(name for node in nodes if (name := field_of(node, "name")) and name != other)
 
+    def names_within(self, path: str) -> Sequence[str]:
+        """Each disk by its server and its name."""
+        if path != DISKS:
+            return super().names_within(path)
+        chosen = chosen_disks(self.data)
+        return [f"{each.get('node', '')} {each.get('device', '').rpartition('/')[2]}" for each in chosen]
+
+    async def edited(self, declared: FormField) -> Whole | None:
+        """Disks are chosen from those that the servers have."""
+        from screens.dialogs.disks import DisksDialog
+
+        if declared.path != DISKS:
+            return await super().edited(declared)
+        return await self.program.ask(DisksDialog())
+
     def advice(self, declared: FormField) -> Advice | None:
         """How to find the name of a class is said only where one has to be found."""
+        if declared.path == DISKS:
+            return Advice(declared.hint) if declared.hint is not None and not chosen_disks(self.data) else None
         return None if declared.path == _CLASS and self._made else super().advice(declared)
 
 
 class StorageScreen(FormScreen):
-    """Built in, a StorageClass, or NFS, from a server that is there or one that is made."""
+    """Built in, a StorageClass, NFS from a server that is there or one that is made, or Ceph on disks of the nodes."""
 
     SECTION = sections.STORAGE
     FORM = StorageForm
@@ -58,4 +79,5 @@ class StorageScreen(FormScreen):
         Line(_CLASS),
         Entries("storage.mount_options"),
         Offered(_COPY),
+        Block(DISKS),
     )

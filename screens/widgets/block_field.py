@@ -1,4 +1,4 @@
-"""A field that holds a mapping: how much stands in it; Enter opens it as text."""
+"""A field that holds more than a line: what stands in it; Enter opens it."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from screens.widgets.field import Label, Verdict
 
 
 class BlockLine(Widget, can_focus=True):
-    """The keys of a mapping; Enter opens it."""
+    """The names of what is in it; Enter opens it."""
 
     BINDINGS: ClassVar[list[BindingType]] = [key("enter", "open", "edit")]
     names: reactive[tuple[str, ...]] = reactive(())
@@ -38,7 +38,7 @@ class BlockLine(Widget, can_focus=True):
         self.path = path
 
     def render(self) -> RenderResult:
-        """The keys at its top."""
+        """The names, one after the other."""
         if not self.names:
             return Line(str(T("form.no_block")), style="dim")
         return Line(clean_line(", ".join(self.names)), style=rich_colour(self.app, "foreground"), no_wrap=True)
@@ -56,14 +56,14 @@ class BlockField(Widget):
         self._label, self.path = label, path
 
     def compose(self) -> Iterable[Widget]:
-        """Label, keys and verdict."""
+        """Label, names and verdict."""
         yield Label(self._label)
         yield BlockLine(self.path)
         yield Verdict()
 
-    def show(self, value: object, findings: Sequence[Finding]) -> None:
+    def show(self, names: Sequence[str], findings: Sequence[Finding]) -> None:
         """Show what stands in it, and what is wrong with it."""
-        self.query_one(BlockLine).names = tuple(map(str, value)) if isinstance(value, dict) else ()
+        self.query_one(BlockLine).names = tuple(names)
         self.query_one(Verdict).findings = tuple(findings)
 
     def advise(self, hint: Text | None, *, good: bool = False) -> None:

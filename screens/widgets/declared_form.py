@@ -53,6 +53,8 @@ if TYPE_CHECKING:
 _BETWEEN: Final = re.compile(r"[\s,;，、；]+")
 """What stands between several texts in one line."""
 
+Whole = dict[str, object] | list[dict[str, str]]
+"""A value that is no line of text."""
 Part = shown.Field | shown.Choice | SecretField | BlockField
 
 
@@ -140,6 +142,17 @@ class DeclaredForm(shown.Form):
             return Advice(price) if price is not None else None
         return Advice(declared.hint) if declared.hint is not None and value == "" else None
 
+    def names_within(self, path: str) -> Sequence[str]:
+        """What is said of a value that is no line of text: the keys of a mapping."""
+        value = value_at(self.data, path)
+        return tuple(map(str, value)) if isinstance(value, dict) else ()
+
+    async def edited(self, declared: FormField) -> Whole | None:
+        """Such a value after it was edited in a dialog; None when it was left alone."""
+        from screens.dialogs.yaml_text import YamlDialog
+
+        return await self.program.ask(YamlDialog(declared.label, value_at(self.data, declared.path)))
+
     def foot(self) -> Iterable[Widget]:
         """What stands below the fields."""
         return ()
@@ -221,7 +234,7 @@ class DeclaredForm(shown.Form):
         if isinstance(part, SecretField):
             part.show(self.workbench, self.paths(path), findings)
         elif isinstance(part, BlockField):
-            part.show(value_at(self.data, path), findings)
+            part.show(self.names_within(path), findings)
         elif isinstance(part, shown.Choice):
             part.show(value or self.usual_value(path) if value is not None else "", findings)
         else:
@@ -308,12 +321,9 @@ class DeclaredForm(shown.Form):
 
     @work(group="dialog", exit_on_error=False)
     async def on_block_line_wanted(self, event: BlockLine.Wanted) -> None:
-        """Edit a mapping as text."""
-        from screens.dialogs.yaml_text import YamlDialog
-
+        """Edit what is no line of text."""
         path = event.path
-        before = value_at(self.data, path)
-        answer = await self.program.ask(YamlDialog(self._declared(path).label, before))
+        answer = await self.edited(self._declared(path))
         if answer is not None:
             self.workbench.change(lambda data: put(data, path, answer or ""))
 

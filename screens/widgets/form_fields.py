@@ -110,7 +110,7 @@ class Secret(FormField):
 
 @dataclass(frozen=True, slots=True)
 class Block(FormField):
-    """A mapping, edited as YAML text in a dialog of its own."""
+    """More than a line of text, edited in a dialog of its own: a mapping as YAML text, unless its form has another."""
 
 
 Declared = Heading | FormField

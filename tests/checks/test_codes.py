@@ -13,6 +13,7 @@ HERE = Path(__file__).resolve().parent
 PROVOKING = (
     "test_balancer",
     "test_between",
+    "test_ceph_clocks",
     "test_disk_speed",
     "test_domain_suffix",
     "test_etcd",

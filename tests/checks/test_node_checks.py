@@ -10,12 +10,13 @@ from rbdtui.checks import NODE_CHECKS, check_node
 from rbdtui.findings import Finding
 from rbdtui.words import LANGUAGES, say
 from tests.checks.cases import RAINBOND, Case
+from tests.checks.cases_ceph import CEPH_CASES
 from tests.checks.cases_network import NETWORK_CASES
 from tests.checks.cases_software import SOFTWARE_CASES
 from tests.checks.cases_system import SYSTEM_CASES
 from tests.checks.support import good_facts, place
 
-CASES = (*SYSTEM_CASES, *NETWORK_CASES, *SOFTWARE_CASES)
+CASES = (*SYSTEM_CASES, *NETWORK_CASES, *SOFTWARE_CASES, *CEPH_CASES)
 
 
 def found(case: Case) -> list[Finding]:

@@ -28,6 +28,7 @@ from rbdtui.workbench.passphrase import HeldPassphrase
 from rbdtui.workbench.workbench import Workbench
 from screens.dialogs.changes import ChangesDialog
 from screens.dialogs.confirm import ConfirmDialog
+from screens.dialogs.disks import DisksDialog
 from screens.dialogs.faults import FaultsDialog
 from screens.dialogs.found_by_typing import FoundByTyping
 from screens.dialogs.leave import LeaveDialog
@@ -131,6 +132,7 @@ DIALOGS: dict[type[Dialog[Any]], Callable[[Workbench, BaseScreen[Any]], Dialog[A
     ChangesDialog: lambda bench, _: _changes(bench),
     ConfirmDialog: lambda *_: ConfirmDialog(T("leave.title"), SENTENCE, type_name="demo"),
     DamagedDialog: lambda bench, _: _damaged(bench),
+    DisksDialog: lambda *_: DisksDialog(),
     FaultsDialog: lambda *_: FaultsDialog(FAULTS),
     HelpScreen: lambda _, behind: HelpScreen(behind),
     RecipeDialog: lambda bench, _: _repairs(bench),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 
@@ -66,6 +67,10 @@ def test_all_keys_of_the_model_are_in_an_example_of_each_profile(example: str, p
     known = profile_named(profile)
     assert known is not None
     left_out = {name.title() for name in optional_sections() if name not in known.sections}
+    within = {name: set(re.findall(r"#/\$defs/(\w+)", json.dumps(part))) for name, part in parts.items()}
+    left_out |= {
+        name for name in parts if (users := {each for each in parts if name in within[each]}) and users <= left_out
+    }
     keys = {key for name, part in parts.items() if name not in left_out for key in part.get("properties", {})}
     assert [key for key in sorted(keys) if f"{key}:" not in text] == []
 

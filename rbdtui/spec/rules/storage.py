@@ -53,10 +53,10 @@ def storage_class(rule: RuleInput) -> Iterator[Finding]:
             yield rule.finding("RBD-STORAGE-001", Severity.ERROR, "storage.mode", profile=str(spec.profile))
         elif version is not None and version < CLASS_HONOURED_SINCE:
             yield rule.finding("RBD-STORAGE-002", Severity.ERROR, "storage.mode", version=str(version))
-    elif spec.storage.is_on_nfs and _ever_honours_a_class(spec.profile):
+    elif spec.storage.is_made and _ever_honours_a_class(spec.profile):
         if version is not None and version < CLASS_HONOURED_SINCE:
             yield rule.finding("RBD-STORAGE-003", Severity.WARNING, "storage.mode", version=str(version))
-    elif version is not None and version >= LARGE_CLAIMS_SINCE:
+    elif spec.storage.mode is StorageMode.BUILTIN and version is not None and version >= LARGE_CLAIMS_SINCE:
         claims = _large_claims(spec)
         named, gib = ", ".join(f"{name} {size}" for name, size in claims.items()), sum(claims.values())
         yield rule.finding(

@@ -8,7 +8,7 @@ from typing import ClassVar, Final
 
 from pydantic import Field
 
-from rbdtui.spec.types import Domain, FilledText, HostAddress, ModalSection, ModeKeys, Name, RemotePath
+from rbdtui.spec.types import Domain, FilledText, HostAddress, ModalSection, ModeKeys, Name, RemotePath, Section
 
 
 class StorageMode(StrEnum):
@@ -22,10 +22,22 @@ class StorageMode(StrEnum):
     """An NFS server that is there already, with a provisioner in the cluster."""
     NFS_SERVER = "nfs-server"
     """An NFS server that the plan makes of a node, with the same provisioner."""
+    ROOK_CEPH = "rook-ceph"
+    """Ceph on disks of the nodes, three copies on three of them, run by Rook in the cluster."""
 
 
 ON_NFS: Final = frozenset({StorageMode.NFS, StorageMode.NFS_SERVER})
 """Where volumes are directories on an NFS server."""
+
+
+class CephDisk(Section):
+    """A whole disk of a node that is given to Ceph."""
+
+    node: Name
+    device: RemotePath
+    """Its name below /dev/disk/by-id, which is the same after every boot."""
+    serial: FilledText | None = None
+    """What the disk itself says; another disk under that name is then refused."""
 
 
 class Storage(ModalSection):
@@ -38,6 +50,7 @@ class Storage(ModalSection):
         StorageMode.NFS_SERVER: ModeKeys(
             needed=("node", "path"), optional=("storage_class", "mount_options", "copy_node")
         ),
+        StorageMode.ROOK_CEPH: ModeKeys(needed=("disks",)),
     }
     ALIKE: ClassVar[frozenset[str]] = frozenset({"path", "mount_options"})
     MADE_ON: ClassVar[Mapping[str, tuple[str, ...]]] = {StorageMode.NFS_SERVER: ("node", "copy_node")}
@@ -54,8 +67,15 @@ class Storage(ModalSection):
     """The exported directory."""
     mount_options: list[FilledText] = Field(default_factory=list)
     """For the clients, e.g. ``nfsvers=4.1``; what belongs to the server's export is refused."""
+    disks: list[CephDisk] = Field(default_factory=list)
+    """What Ceph gets; nothing else is touched."""
 
     @property
     def is_on_nfs(self) -> bool:
         """Whether volumes are directories on an NFS server, whoever's it is."""
         return self.mode in ON_NFS
+
+    @property
+    def is_made(self) -> bool:
+        """Whether the plan makes the class itself."""
+        return self.is_on_nfs or self.mode is StorageMode.ROOK_CEPH

@@ -51,7 +51,7 @@ def text_at(data: Data, path: str) -> str:
     return "" if value is None or isinstance(value, dict | list) else str(value)
 
 
-def put(data: Data, path: str, value: Value | list[str] | dict[str, object]) -> None:
+def put(data: Data, path: str, value: Value | list[str] | list[dict[str, str]] | dict[str, object]) -> None:
     """Give a field a value and make the sections on the way; an empty text takes it out, with emptied sections."""
     *sections, last = steps_of(path)
     parents: list[tuple[object, str | int]] = []
