@@ -22,6 +22,7 @@ from rbdtui.engine.client import (
     RunClient,
     can_resume,
     half_failover,
+    half_move,
     half_restore,
     installs_now,
     latest_of_plan,
@@ -38,7 +39,7 @@ from rbdtui.paths import as_typed
 from rbdtui.plan.builder import build_plan
 from rbdtui.plan.cluster import AGENT_TOKEN_SECRET, TOKEN_SECRET, VRRP_SECRET
 from rbdtui.plan.preview import PreviewedStep, SilentReporter, preview
-from rbdtui.plan.recipes import Request, convert, failover, recipe_named, restore
+from rbdtui.plan.recipes import Request, convert, failover, move_storage, recipe_named, restore
 from rbdtui.plan.step import Plan, Reporter, StepContext
 from rbdtui.plan.steps.claim import cluster_id
 from rbdtui.probes.history import HealthHistory
@@ -281,12 +282,13 @@ class Session:
 
     @property
     def half_done(self) -> Text | None:
-        """What was cut off and has to be ended first: a reset, a restore or a failover; None when nothing was."""
+        """What was cut off and has to be ended first, a reset, restore, failover or move; None when nothing was."""
         source = self.loaded.spec.mysql.source if self.loaded.spec is not None else None
         found = {
             "reset": unfinished_reset(self.site),
             "restore": half_restore(self.site),
             "failover": half_failover(self.site, source),
+            "move": half_move(self.site),
         }
         for name, cut_off in found.items():
             if cut_off is not None:
@@ -319,7 +321,7 @@ class Session:
         """Start a recipe in a process of its own; raises as `start`. What ends one that was cut off may."""
         if purpose.recipe != convert.RECIPE.name:
             self.refuse_audit_only()
-        if purpose.recipe not in (restore.RECIPE.name, failover.RECIPE.name):
+        if purpose.recipe not in (restore.RECIPE.name, failover.RECIPE.name, move_storage.RECIPE.name):
             self.refuse_half_done()
         return await start_run(
             self.site, spec_text=self._spec_text, facts=facts, secrets=self._secrets_there(), options=options,

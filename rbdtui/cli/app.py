@@ -54,6 +54,7 @@ VERBS: Final[Mapping[str, tuple[str, str]]] = {
     "certs": ("rbdtui.cli.certs", "certs"),
     "renew": ("rbdtui.cli.certs", "renew"),
     "failover": ("rbdtui.cli.failover", "failover"),
+    "move-storage": ("rbdtui.cli.move_storage", "move_storage"),
     "reboot": ("rbdtui.cli.reboot", "reboot"),
     "reset": ("rbdtui.cli.reset", "reset"),
     "demo": ("rbdtui.cli.demo", "demo"),

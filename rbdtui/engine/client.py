@@ -48,7 +48,8 @@ from rbdtui.engine.state import RunState, StepStatus
 from rbdtui.errors import SentenceError
 from rbdtui.facts.model import NodeFacts
 from rbdtui.paths import as_typed
-from rbdtui.plan.recipes import failover, restore
+from rbdtui.plan.recipes import failover, move_storage, restore
+from rbdtui.plan.steps.moving.copy import CopyBefore
 from rbdtui.plan.steps.restore import ResetCluster, SetAside
 from rbdtui.site import Site
 from rbdtui.words import T, Text, current_language
@@ -371,10 +372,24 @@ def half_failover(site: Site, source: str | None) -> RunClient | None:
     return None
 
 
-def _has_begun(run: RunClient) -> bool:
-    """Whether any step may have changed something."""
+def half_move(site: Site) -> RunClient | None:
+    """The newest move of Rainbond's volumes, when it has begun and not come to its end: parts may stand still."""
+    for run_id in reversed(site.run_ids()):
+        run = RunClient(site.run_dir(run_id))
+        with contextlib.suppress(OSError, ValidationError):
+            purpose = read_purpose(run.run_dir)
+            if purpose.name == move_storage.RECIPE.name:
+                half = not run.alive() and _is_unfinished(run) and _has_begun(run, but=CopyBefore.name)
+                return run if half else None
+            if purpose.kind is PurposeKind.RESET:
+                return None
+    return None
+
+
+def _has_begun(run: RunClient, *, but: str = "") -> bool:
+    """Whether any step may have changed something; one that stops nothing does not count."""
     try:
-        return any(step.attempts for step in run.state().steps.values())
+        return any(step.attempts for name, step in run.state().steps.items() if name != but)
     except JournalError:
         return True
 

@@ -29,7 +29,7 @@ VERBS = (
     "attach", "pause", "resume", "retry", "stop", "health", "bundle",
     "demo", "drill", "reset", "completion", "schema", "runs", "logs", "kubeconfig", "version", "import",
     "export", "report", "support-bundle", "repair", "snapshot", "snapshots", "restore", "remove", "certs", "renew",
-    "failover", "reboot",
+    "failover", "move-storage", "reboot",
 )  # fmt: skip
 
 

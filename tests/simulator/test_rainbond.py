@@ -22,7 +22,7 @@ from rbdtui.simulator.chart import chart_files
 from rbdtui.simulator.control import Control
 from rbdtui.simulator.fleet import SimulatedFleet
 from rbdtui.simulator.kubernetes.cluster import Cluster
-from rbdtui.simulator.kubernetes.controllers import is_ready
+from rbdtui.simulator.kubernetes.telling import is_ready
 from tests.simulator.conftest import eventually
 from tests.simulator.kubernetes_api import Api, bare_cluster, client_of, working
 

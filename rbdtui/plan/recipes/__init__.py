@@ -6,13 +6,25 @@ from collections.abc import Mapping
 from typing import Final
 
 from rbdtui.errors import StepError
-from rbdtui.plan.recipes import convert, failover, reboot, remove, renew, repair, restore, snapshot, undo_repair
+from rbdtui.plan.recipes import (
+    convert,
+    failover,
+    move_storage,
+    reboot,
+    remove,
+    renew,
+    repair,
+    restore,
+    snapshot,
+    undo_repair,
+)
 from rbdtui.plan.recipes.recipe import Recipe as Recipe
 from rbdtui.plan.recipes.recipe import Request as Request
 
 RECIPES: Final[tuple[Recipe, ...]] = (
     repair.RECIPE, undo_repair.RECIPE, snapshot.RECIPE, restore.RECIPE, remove.RECIPE, renew.RECIPE,
     reboot.RECIPE, failover.RECIPE, convert.RECIPE,
+    move_storage.RECIPE, move_storage.DROP,
 )  # fmt: skip
 
 

@@ -13,29 +13,23 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Final
 
-from rbdtui.kube.session import KubeSession
 from rbdtui.plan.step import Change, ChangeKind, Pending, Step, StepContext, StepError
 from rbdtui.plan.steps.mysql_pair import CLOSED, OPENED, changes_of, pair_of, send, server_state
 from rbdtui.plan.steps.rainbond.access import has_api, open_api
+from rbdtui.plan.steps.scaling import LOOK_EVERY_S, STOP_S, Workload, scaled, start, stop, workloads
 from rbdtui.plan.waiting import wait_for
 from rbdtui.probes.gtid import count_gtids, missing_gtids, shown_gtids
 from rbdtui.probes.mysql_own import MysqlServerState, Statement
-from rbdtui.probes.namespace import look
-from rbdtui.rainbond.workloads import CLUSTER_PATH, LISTS, NAMESPACE, OPERATOR, Json, Seen, name_of
+from rbdtui.rainbond.workloads import CLUSTER_PATH, OPERATOR, Json, Seen
 from rbdtui.site import Site
 from rbdtui.spec.edit import EditError, SetField, apply_edits, save, unified_diff
 from rbdtui.spec.loader import load_spec
 from rbdtui.words import T
 
-KEPT: Final = "rbdtui/replicas"
-"""Annotation: how many pods a workload had before it was stopped."""
-_SCALED: Final = ("Deployment", "StatefulSet")
 _DATABASES: Final = ("regionDatabase", "uiDatabase")
 _DSN: Final = re.compile(r"@tcp\(([^():]+):")
-_STOP_S: Final = 180.0
 _START_S: Final = 900.0
 _CATCH_UP_S: Final = 300.0
-_LOOK_EVERY_S: Final = 2.0
 
 
 def database_hosts(workload: Json) -> set[str]:
@@ -46,43 +40,6 @@ def database_hosts(workload: Json) -> set[str]:
         found |= set(_DSN.findall(json.dumps([container.get("args"), container.get("command")])))
         found |= {str(each.get("value")) for each in container.get("env") or () if each.get("name") == "MYSQL_HOST"}
     return found
-
-
-def _replicas(workload: Json) -> int:
-    return int((workload.get("spec") or {}).get("replicas", 1))
-
-
-def _kept(workload: Json) -> int | None:
-    text = ((workload.get("metadata") or {}).get("annotations") or {}).get(KEPT)
-    return int(text) if text is not None else None
-
-
-@dataclass(frozen=True, slots=True)
-class Workload:
-    """One that can be stopped."""
-
-    kind: str
-    name: str
-    item: Json
-
-    @property
-    def path(self) -> str:
-        """In the API."""
-        return f"{LISTS[self.kind]}/{self.name}"
-
-    def change(self, replicas: int) -> Change:
-        """Having so many pods of it."""
-        title = T("plan.change.scaled", name=self.name, count=replicas)
-        what = f"{self.kind.lower()}/{self.name}"
-        return Change(ChangeKind.SERVICE, title, f"kubectl -n {NAMESPACE} scale {what} --replicas={replicas}")
-
-
-def _workloads(seen: Seen) -> list[Workload]:
-    return [Workload(kind, name_of(item), item) for kind in _SCALED for item in seen.of(kind)]
-
-
-async def _seen(kube: KubeSession) -> Seen:
-    return await look(kube, *_SCALED, "Pod")
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,40 +60,27 @@ class StopWriters(_Failover):
     """Rainbond's operator and whatever has connections to the databases stand still."""
 
     name: ClassVar[str] = "failover-stop"
-    time_limit_s: ClassVar[float] = 2 * _STOP_S + 60.0
-    stall_s: ClassVar[float] = _STOP_S
+    time_limit_s: ClassVar[float] = 2 * STOP_S + 60.0
+    stall_s: ClassVar[float] = STOP_S
 
     async def pending(self, context: StepContext) -> Pending[list[Workload]]:
         """Those that run and look at the old source; the operator first."""
         if not has_api(context):
             return Pending(seen=[])
         async with open_api(context) as api:
-            running = _writers(await _seen(api.kube), self.addresses(context)[0])
+            running = _writers(await scaled(api.kube), self.addresses(context)[0])
         return Pending(tuple(each.change(0) for each in running), seen=running)
 
     async def apply(self, context: StepContext, pending: Pending[list[Workload]]) -> None:
         """One after the other, each until its pods are gone; raises `StepError`."""
         async with open_api(context) as api:
-            for each in pending.seen:
-                note = {"metadata": {"annotations": {KEPT: str(_replicas(each.item))}}, "spec": {"replicas": 0}}
-                await api.kube.patch(each.path, note)
-                if each.name == OPERATOR:
-                    await self._gone(context, api.kube, [each])
-            await self._gone(context, api.kube, pending.seen)
-
-    async def _gone(self, context: StepContext, kube: KubeSession, stopped: Sequence[Workload]) -> None:
-        async def left() -> StepError | None:
-            seen = await _seen(kube)
-            pods = [name_of(pod) for each in stopped for pod in seen.pods_of(each.kind, each.name)]
-            return StepError("failover_pods", pods=", ".join(pods), retryable=True) if pods else None
-
-        await wait_for(left, limit_s=_STOP_S, every_s=_LOOK_EVERY_S)
+            await stop(api.kube, pending.seen, "failover_pods")
 
 
 def _writers(seen: Seen, old: str) -> list[Workload]:
-    writers = [each for each in _workloads(seen) if old in database_hosts(each.item)]
-    operator = [each for each in _workloads(seen) if each.name == OPERATOR] if writers else []
-    return [each for each in (*operator, *writers) if _replicas(each.item)]
+    writers = [each for each in workloads(seen) if old in database_hosts(each.item)]
+    operator = [each for each in workloads(seen) if each.name == OPERATOR] if writers else []
+    return [each for each in (*operator, *writers) if each.replicas]
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,7 +106,7 @@ class CloseSource(_Failover):
         """Close it, and wait for the replica; raises `StepError`."""
         if pending.seen:
             await send(context, pair_of(context.spec)[0].name, pending.seen)
-        await wait_for(lambda: self._behind(context), limit_s=_CATCH_UP_S, every_s=_LOOK_EVERY_S)
+        await wait_for(lambda: self._behind(context), limit_s=_CATCH_UP_S, every_s=LOOK_EVERY_S)
 
     async def _behind(self, context: StepContext) -> StepError | None:
         source, replica = pair_of(context.spec)
@@ -249,10 +193,10 @@ class StartWriters(_Failover):
             return Pending(seen=[])
         old, _ = self.addresses(context)
         async with open_api(context) as api:
-            seen = await _seen(api.kube)
-        stopped = [each for each in _workloads(seen) if _kept(each.item) is not None and not _replicas(each.item)]
+            seen = await scaled(api.kube)
+        stopped = [each for each in workloads(seen) if each.kept is not None and not each.replicas]
         planned = {each.path: each for each in (*stopped, *_writers(seen, old))}
-        changes = tuple(each.change(_kept(each.item) or _replicas(each.item)) for each in planned.values())
+        changes = tuple(each.change(each.kept or each.replicas) for each in planned.values())
         waits = None if planned or self._is_up(seen, old) is None else self._is_up(seen, old)
         return Pending(changes, waits=waits, seen=list(planned.values()))
 
@@ -260,36 +204,28 @@ class StartWriters(_Failover):
         """The operator first; then whatever it has not started itself. Raises `StepError`."""
         old, _ = self.addresses(context)
         async with open_api(context) as api:
-            await self._start(api.kube, [each for each in pending.seen if each.name == OPERATOR])
+            await start(api.kube, [each for each in pending.seen if each.name == OPERATOR])
 
             async def carried() -> StepError | None:
-                late = [each.name for each in _workloads(await _seen(api.kube)) if old in database_hosts(each.item)]
+                late = [each.name for each in workloads(await scaled(api.kube)) if old in database_hosts(each.item)]
                 return StepError("failover_address", names=", ".join(late), retryable=True) if late else None
 
             async def up() -> StepError | None:
-                return self._is_up(await _seen(api.kube), old)
+                return self._is_up(await scaled(api.kube), old)
 
-            await wait_for(carried, limit_s=_START_S, every_s=_LOOK_EVERY_S)
-            seen = await _seen(api.kube)
-            await self._start(api.kube, [each for each in _workloads(seen) if _kept(each.item) is not None])
-            await wait_for(up, limit_s=_START_S, every_s=_LOOK_EVERY_S)
-
-    @staticmethod
-    async def _start(kube: KubeSession, stopped: Sequence[Workload]) -> None:
-        for each in stopped:
-            body: dict[str, object] = {"metadata": {"annotations": {KEPT: None}}}
-            if not _replicas(each.item):
-                body["spec"] = {"replicas": _kept(each.item) or 1}
-            await kube.patch(each.path, body)
+            await wait_for(carried, limit_s=_START_S, every_s=LOOK_EVERY_S)
+            seen = await scaled(api.kube)
+            await start(api.kube, [each for each in workloads(seen) if each.kept is not None])
+            await wait_for(up, limit_s=_START_S, every_s=LOOK_EVERY_S)
 
     @staticmethod
     def _is_up(seen: Seen, old: str) -> StepError | None:
-        users = [each for each in _workloads(seen) if database_hosts(each.item) or each.name == OPERATOR]
+        users = [each for each in workloads(seen) if database_hosts(each.item) or each.name == OPERATOR]
         late = [
             each.name
             for each in users
             if old in database_hosts(each.item)
-            or int((each.item.get("status") or {}).get("readyReplicas") or 0) < max(1, _replicas(each.item))
+            or int((each.item.get("status") or {}).get("readyReplicas") or 0) < max(1, each.replicas)
         ]
         return StepError("failover_not_up", names=", ".join(late), retryable=True) if late else None
 

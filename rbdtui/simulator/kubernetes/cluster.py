@@ -95,6 +95,12 @@ class Faults:
 
     nfs_silent: bool = False
     """Whether no NFS server answers a node that mounts something anew."""
+    staying: set[str] = field(default_factory=set)
+    """Names of components whose pods do not end."""
+    torn: set[str] = field(default_factory=set)
+    """Claims whose data is never written as it was read."""
+    room_kib: int = 1 << 30
+    """What a new volume has room for."""
     lost_images: list[tuple[str, str, str]] = field(default_factory=list)
     """Machine, name and digest of images that were taken away."""
 

@@ -6,64 +6,17 @@ import copy
 import hashlib
 import json
 import re
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any, Final
 
 from rbdtui.simulator.kubernetes.cluster import Cluster
 from rbdtui.simulator.kubernetes.selectors import Object, matches_labels
 from rbdtui.simulator.kubernetes.store import Kind, Store
+from rbdtui.simulator.kubernetes.telling import condition, event, is_ready, now
+from rbdtui.simulator.kubernetes.volumes import Volumes, binds_at_once, claims_of, is_bound
 
 HASH: Final = "pod-template-hash"
 """The label that tells pods of a workload's newest form from older ones."""
-
-
-def now() -> str:
-    """The moment as objects have it."""
-    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
-
-
-def event(store: Store, about: Object, reason: str, message: str, *, warning: bool = True) -> None:
-    """Tell of an object; the same words again are counted."""
-    metadata = about["metadata"]
-    namespace = metadata.get("namespace", "default")
-    digest = hashlib.sha256(f"{metadata['uid']} {reason} {message}".encode()).hexdigest()[:16]
-    kind, name = store.kind("", "events"), f"{metadata['name']}.{digest}"
-    known = store.find(kind, namespace, name)
-    body = {
-        "metadata": {"name": name, "namespace": namespace},
-        "involvedObject": {
-            "apiVersion": about["apiVersion"], "kind": about["kind"], "name": metadata["name"],
-            "namespace": namespace, "uid": metadata["uid"],
-        },
-        "reason": reason,
-        "message": message,
-        "type": "Warning" if warning else "Normal",
-        "count": (known["count"] if known else 0) + 1,
-        "firstTimestamp": known["firstTimestamp"] if known else now(),
-        "lastTimestamp": now(),
-        "source": {"component": "simulated"},
-    }  # fmt: skip
-    if known is not None:
-        store.put(kind, body)
-    elif store.find(store.kind("", "namespaces"), "", namespace) is not None:
-        store.create(kind, namespace, body)
-
-
-def condition(kind: str, holds: bool | None, reason: str = "", message: str = "") -> Object:
-    """A condition of a status."""
-    status = "Unknown" if holds is None else str(holds)
-    return {"type": kind, "status": status} | ({"reason": reason} if reason else {}) | _said(message)
-
-
-def _said(message: str) -> Object:
-    return {"message": message} if message else {}
-
-
-def is_ready(pod: Object) -> bool:
-    """Whether a pod's Ready condition holds."""
-    conditions = pod.get("status", {}).get("conditions", [])
-    return any(each["type"] == "Ready" and each["status"] == "True" for each in conditions)
 
 
 def owned(store: Store, kind: Kind, owner: Object) -> list[Object]:
@@ -86,7 +39,7 @@ class Controllers:
         self._cluster, self._store = cluster, cluster.store
         kind = self._store.kind
         self._pods, self._claims = kind("", "pods"), kind("", "persistentvolumeclaims")
-        self._volumes, self._sets = kind("", "persistentvolumes"), kind("apps", "replicasets")
+        self._sets, self._storage = kind("apps", "replicasets"), Volumes(self._store)
 
     def step(self) -> None:
         """One pass over everything."""
@@ -111,10 +64,7 @@ class Controllers:
                 store.delete(self._pods, pod["metadata"]["namespace"], pod["metadata"]["name"])
             else:
                 self._notice_lost_node(pod)
-        for claim in store.listed(self._claims):
-            self._bind(claim)
-        for volume in store.listed(self._volumes):
-            self._reclaim(volume)
+        self._storage.step()
 
     # --- workloads -------------------------------------------------------------------------------------------
 
@@ -271,7 +221,8 @@ class Controllers:
 
     def _remove(self, pods: list[Object]) -> None:
         for pod in pods:
-            self._store.delete(self._pods, pod["metadata"]["namespace"], pod["metadata"]["name"])
+            if pod["metadata"].get("labels", {}).get("name") not in self._cluster.faults.staying:
+                self._store.delete(self._pods, pod["metadata"]["namespace"], pod["metadata"]["name"])
 
     # --- scheduling ------------------------------------------------------------------------------------------
 
@@ -279,11 +230,11 @@ class Controllers:
         store, namespace = self._store, pod["metadata"]["namespace"]
         nodes = sorted(self._cluster.nodes)
         for claim in claims_of(store, pod):
-            if claim is None or (_binds_at_once(store, claim) and not _is_bound(claim)):
+            if claim is None or (binds_at_once(store, claim) and not is_bound(claim)):
                 words = "pod has unbound immediate PersistentVolumeClaims"
                 self._unplaced(pod, f"0/{len(nodes)} nodes are available: {words}.")
                 return
-        tied = {node for claim in claims_of(store, pod) if claim and (node := self._tied_to(claim))}
+        tied = {node for claim in claims_of(store, pod) if claim and (node := self._storage.tied_to(claim))}
         fits = [n for n in nodes if self._suits(pod["spec"], n) and (not tied or tied == {n})]
         if not fits:
             words = f"{len(nodes)} node(s) didn't match Pod's node affinity/selector"
@@ -321,11 +272,6 @@ class Controllers:
         terms = affinity.get("requiredDuringSchedulingIgnoredDuringExecution", {}).get("nodeSelectorTerms", [])
         return not terms or any(_term_holds(term, node.labels) for term in terms)
 
-    def _tied_to(self, claim: Object) -> str:
-        volume = claim["spec"].get("volumeName", "")
-        found = self._store.find(self._store.kind("", "persistentvolumes"), "", volume)
-        return str((found or {"metadata": {}})["metadata"].get("annotations", {}).get("simulated/node", ""))
-
     def _notice_lost_node(self, pod: Object) -> None:
         if is_ready(pod) and self._cluster.ready(self._cluster.nodes[pod["spec"]["nodeName"]]) == "Unknown":
             status = copy.deepcopy(pod["status"])
@@ -334,137 +280,6 @@ class Controllers:
             ]
             self._store.set_status(self._pods, pod["metadata"]["namespace"], pod["metadata"]["name"], status)
             event(self._store, pod, "NodeNotReady", "Node is not ready")
-
-    # --- volumes ---------------------------------------------------------------------------------------------
-
-    def _bind(self, claim: Object) -> None:
-        if _is_bound(claim):
-            return
-        store, metadata = self._store, claim["metadata"]
-        if not claim.get("status"):
-            store.set_status(self._claims, metadata["namespace"], metadata["name"], {"phase": "Pending"})
-        if claim["spec"].get("volumeName"):
-            self._bind_to_its_volume(claim)
-            return
-        found = _class_of(store, claim)
-        if found is None:
-            name = claim["spec"].get("storageClassName", "")
-            event(store, claim, "ProvisioningFailed", f'storageclass.storage.k8s.io "{name}" not found')
-            return
-        node = self._first_consumer(claim)
-        if not node and not _binds_at_once(store, claim):
-            words = "waiting for first consumer to be created before binding"
-            event(store, claim, "WaitForFirstConsumer", words, warning=False)
-            return
-        served_by = self._provisioner(found["provisioner"])
-        if served_by is None:
-            words = (
-                f"Waiting for a volume to be created either by the external provisioner '{found['provisioner']}' or "
-                "manually by the system administrator."
-            )
-            event(store, claim, "ExternalProvisioning", words, warning=False)
-            return
-        self._provision(claim, found, node, _nfs_of(served_by))
-
-    def _bind_to_its_volume(self, claim: Object) -> None:
-        """A claim that names a volume which somebody has made for it."""
-        store, name = self._store, claim["spec"]["volumeName"]
-        volumes = store.kind("", "persistentvolumes")
-        volume = store.find(volumes, "", name)
-        if volume is None:
-            words = f'volume "{name}" not found'
-            event(store, claim, "FailedBinding", words)
-            return
-        store.set_status(volumes, "", name, {"phase": "Bound"})
-        status = {"phase": "Bound", "capacity": volume["spec"].get("capacity", {})}
-        store.set_status(self._claims, claim["metadata"]["namespace"], claim["metadata"]["name"], status)
-
-    def _provision(self, claim: Object, storage_class: Object, node: str, nfs: Object) -> None:
-        store, metadata = self._store, claim["metadata"]
-        name = f"pvc-{metadata['uid']}"
-        reference = {"kind": "PersistentVolumeClaim", "namespace": metadata["namespace"], "name": metadata["name"]}
-        tied = {"annotations": {"simulated/node": node}} if node else {}
-        volume = {
-            "metadata": {"name": name, **tied},
-            "spec": {
-                "capacity": claim["spec"].get("resources", {}).get("requests", {}),
-                "accessModes": claim["spec"].get("accessModes", []),
-                "claimRef": reference,
-                "storageClassName": storage_class["metadata"]["name"],
-                "persistentVolumeReclaimPolicy": storage_class.get("reclaimPolicy", "Delete"),
-                **({"nfs": nfs | {"path": f"{nfs['path']}/{name}"}} if nfs else {}),
-            },
-        }
-        volumes = store.kind("", "persistentvolumes")
-        store.create(volumes, "", volume)
-        store.set_status(volumes, "", name, {"phase": "Bound"})
-        bound = copy.deepcopy(claim)
-        bound["spec"]["volumeName"] = name
-        bound["status"] = {"phase": "Bound", "capacity": volume["spec"]["capacity"]}
-        store.put(self._claims, bound)
-        event(store, claim, "ProvisioningSucceeded", f"Successfully provisioned volume {name}", warning=False)
-
-    def _reclaim(self, volume: Object) -> None:
-        """A volume whose claim is gone goes as well, by the hand of whoever made it, or is kept."""
-        store, spec, name = self._store, volume["spec"], volume["metadata"]["name"]
-        claim, phase = spec.get("claimRef", {}), volume.get("status", {}).get("phase")
-        if phase not in ("Bound", "Released") or store.find(self._claims, claim["namespace"], claim["name"]):
-            return
-        found = store.find(store.kind("storage.k8s.io", "storageclasses"), "", spec.get("storageClassName", ""))
-        maker = self._provisioner(found["provisioner"]) if found is not None else None
-        if spec.get("persistentVolumeReclaimPolicy") == "Delete" and maker is not None:
-            store.delete(self._volumes, "", name)
-        elif phase == "Bound":
-            store.set_status(self._volumes, "", name, {"phase": "Released"})
-
-    def _first_consumer(self, claim: Object) -> str:
-        """The node of the first pod with a claim; empty when none has one."""
-        for pod in self._store.listed(self._pods, claim["metadata"]["namespace"]):
-            names = [v.get("persistentVolumeClaim", {}).get("claimName") for v in pod["spec"].get("volumes", [])]
-            if claim["metadata"]["name"] in names and pod["spec"].get("nodeName"):
-                return str(pod["spec"]["nodeName"])
-        return ""
-
-    def _provisioner(self, provisioner: str) -> Object | None:
-        """The pod that makes volumes of a class, if it is ready: told by its name, or by what it was given."""
-        for pod in self._store.listed(self._pods):
-            words = json.dumps(pod["spec"]["containers"])
-            local = provisioner == "rancher.io/local-path" and "local-path-provisioner" in words
-            if is_ready(pod) and (local or provisioner in words):
-                return pod
-        return None
-
-
-def _nfs_of(pod: Object) -> Object:
-    """The directory in which a provisioner makes volumes; empty for one that has none on a server."""
-    env = {each["name"]: each.get("value", "") for each in pod["spec"]["containers"][0].get("env", [])}
-    return {"server": env["NFS_SERVER"], "path": env["NFS_PATH"]} if "NFS_SERVER" in env else {}
-
-
-def claims_of(store: Store, pod: Object) -> Iterator[Object | None]:
-    """The claims that a pod names; None for one that is not there."""
-    kind = store.kind("", "persistentvolumeclaims")
-    for volume in pod["spec"].get("volumes", []):
-        if claim := volume.get("persistentVolumeClaim"):
-            yield store.find(kind, pod["metadata"]["namespace"], claim["claimName"])
-
-
-def _class_of(store: Store, claim: Object) -> Object | None:
-    kind = store.kind("storage.k8s.io", "storageclasses")
-    if name := claim["spec"].get("storageClassName"):
-        return store.find(kind, "", name)
-    key = "storageclass.kubernetes.io/is-default-class"
-    marked = (each for each in store.listed(kind) if each["metadata"].get("annotations", {}).get(key) == "true")
-    return next(marked, None)
-
-
-def _binds_at_once(store: Store, claim: Object) -> bool:
-    found = _class_of(store, claim)
-    return found is None or found.get("volumeBindingMode", "Immediate") == "Immediate"
-
-
-def _is_bound(claim: Object) -> bool:
-    return bool(claim.get("status", {}).get("phase") == "Bound")
 
 
 def _term_holds(term: Object, labels: dict[str, str]) -> bool:

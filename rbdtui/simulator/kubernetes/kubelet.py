@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
 
 from rbdtui.simulator.kubernetes.cluster import Cluster
-from rbdtui.simulator.kubernetes.controllers import claims_of, condition, event, is_ready, now
 from rbdtui.simulator.kubernetes.selectors import Object
+from rbdtui.simulator.kubernetes.telling import condition, event, is_ready, now
+from rbdtui.simulator.kubernetes.volumes import claims_of
 from rbdtui.simulator.machine import Machine
 from rbdtui.simulator.nfs import serves
 
@@ -210,6 +211,8 @@ class Kubelet:
         self._say(pod, container, *behaviour.lines)
         life.running, life.started, life.began_s = True, now(), self._pace.now_s
         event(self._store, pod, "Started", f"Started container {container['name']}", warning=False)
+        if behaviour.done is None:
+            self._write(pod, container)
         if crash := self._cluster.faults.crash(pod):
             self._say(pod, container, crash)
             self._end(pod, container, life, 1)
@@ -252,6 +255,13 @@ class Kubelet:
         said = self._store.logs.setdefault(key, [])
         said.extend(lines)
         del said[:-_LOG_LINES]
+
+    def _write(self, pod: Object, container: Object) -> None:
+        """Each start of a container is seen in its volumes."""
+        for claim in filter(None, claims_of(self._store, pod)):
+            files = self._store.contents.setdefault(claim["spec"].get("volumeName", ""), {})
+            name = f"{container['name']}.starts"
+            files[name] = f"{files.get(name, '')}{pod['metadata']['uid']}\n"
 
     def _end(self, pod: Object, container: Object, life: _Container, status: int) -> None:
         """A container ends with a status and is started again after a while, longer each time."""

@@ -9,6 +9,7 @@ from ipaddress import IPv4Address
 from typing import Final, NoReturn
 from urllib.parse import urlsplit
 
+from rbdtui.simulator.copying import BEHAVIOURS as COPYING
 from rbdtui.simulator.kubernetes import ports
 from rbdtui.simulator.kubernetes import settings as config
 from rbdtui.simulator.kubernetes.api import api_server
@@ -110,7 +111,7 @@ class Rke2:
         unit.ready()
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._live(cluster, node))
-            tasks.create_task(Kubelet(cluster, self._machine, node.name, {**BEHAVIOURS, **KUBESPHERE}).run())
+            tasks.create_task(Kubelet(cluster, self._machine, node.name, {**BEHAVIOURS, **KUBESPHERE, **COPYING}).run())
             tasks.create_task(NodePorts(cluster, self._machine).run())
             if self._has_api:
                 tasks.create_task(self._control(cluster))

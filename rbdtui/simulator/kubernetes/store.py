@@ -137,6 +137,8 @@ class Store:
         """What containers said: by namespace, pod and container."""
         self.logs_before: dict[tuple[str, str, str], list[str]] = {}
         """The same of the container's run before."""
+        self.contents: dict[str, dict[str, str]] = {}
+        """What is in volumes: by the volume's name, files by their paths."""
         self.ended_jobs: dict[str, float] = {}
         """When Jobs ended, in simulated seconds, by UID."""
         for name in _NAMESPACES:

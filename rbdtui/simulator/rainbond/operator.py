@@ -15,10 +15,11 @@ from typing import Final
 from rbdtui.simulator.chart import numbers
 from rbdtui.simulator.kubernetes.certificates import Authority
 from rbdtui.simulator.kubernetes.cluster import Cluster
-from rbdtui.simulator.kubernetes.controllers import condition, event, is_ready, now, owner_of
+from rbdtui.simulator.kubernetes.controllers import owner_of
 from rbdtui.simulator.kubernetes.kubelet import image_name
 from rbdtui.simulator.kubernetes.selectors import Object, matches_labels
 from rbdtui.simulator.kubernetes.store import StatusError
+from rbdtui.simulator.kubernetes.telling import condition, event, is_ready, now
 from rbdtui.simulator.rainbond import parts_old, stages
 from rbdtui.simulator.rainbond.parts import (
     BUILTIN_HUB,

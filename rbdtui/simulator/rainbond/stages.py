@@ -11,9 +11,9 @@ from collections.abc import Iterator
 from typing import Final
 
 from rbdtui.simulator.kubernetes.cluster import Cluster
-from rbdtui.simulator.kubernetes.controllers import condition
 from rbdtui.simulator.kubernetes.selectors import Object
 from rbdtui.simulator.kubernetes.store import Store
+from rbdtui.simulator.kubernetes.telling import condition
 from rbdtui.simulator.rainbond.parts import BUILTIN_HUB, NAMESPACE
 from rbdtui.simulator.rainbond.parts_old import NFS_CLASS, NFS_PROVISIONER, ready_replicas
 

@@ -16,6 +16,7 @@ from rbdtui.kube.releases import HelmRelease
 from rbdtui.kube.session import KubeSession
 from rbdtui.plan.step import Change, Pending, Step, StepContext, StepError
 from rbdtui.plan.steps.helm_release import Place, Wanted, evidence_of, healing, settled, upgrade, upgrading
+from rbdtui.plan.steps.moving.looking import look_at
 from rbdtui.plan.steps.rainbond.access import RELEASE, has_api, open_api, rainbond_release
 from rbdtui.plan.steps.rainbond.gateway_config import operator_rests, wake_operator
 from rbdtui.plan.steps.rainbond.upgrade import upgrade_of
@@ -54,6 +55,8 @@ class InstallRelease(Step):
             release = await _PLACE.newest(api.kube)
             has_cluster = await api.kube.find(CLUSTER_PATH) is not None
             rests = await operator_rests(api.kube)
+            if release is not None:
+                await refuse_unmoved(api.kube, _class_in(wanted.tree), _class_in(release.values))
         step_up = await upgrade_of(context, release)
         seen = _Seen(wanted, release)
         if release is None:
@@ -88,15 +91,29 @@ def _wanted(context: StepContext) -> Wanted:
     return Wanted.of(chart, chart_values(context.spec, release, context.secret))
 
 
+def _class_in(values: Mapping[str, object]) -> str:
+    """The class that the operator is told; empty where it is told none."""
+    operator = values.get("operator")
+    given = operator.get("env") if isinstance(operator, Mapping) else None
+    named = [each for each in entries(given) if each.get("name") == "STORAGE_CLASS_NAME"]
+    return str(named[-1].get("value") or "") if named else ""
+
+
+async def refuse_unmoved(kube: KubeSession, wanted: str, told: str) -> None:
+    """Raise `StepError` for another class while volumes are of the old one: the operator moves none of them."""
+    if wanted == told or not wanted:
+        return
+    looked = await look_at(kube, wanted)
+    if left := [each.name for each in looked.found.moving]:
+        evidence = "\n".join(each.line for each in looked.found.moving)
+        raise StepError("storage_not_moved", name=wanted, claims=", ".join(left), evidence=evidence)
+
+
 async def _expect_storage_class(kube: KubeSession, wanted: Wanted) -> None:
     """The class that Rainbond's volumes are to have must be there by now. Raises `StepError`."""
-    operator = wanted.tree.get("operator")
-    given = operator.get("env") if isinstance(operator, Mapping) else None
-    for variable in entries(given):
-        if variable.get("name") == "STORAGE_CLASS_NAME":
-            name = str(variable.get("value"))
-            if await kube.find(f"/apis/storage.k8s.io/v1/storageclasses/{name}") is None:
-                raise StepError("storage_class_absent", name=name, retryable=True)
+    name = _class_in(wanted.tree)
+    if name and await kube.find(f"/apis/storage.k8s.io/v1/storageclasses/{name}") is None:
+        raise StepError("storage_class_absent", name=name, retryable=True)
 
 
 async def _expect_no_earlier_database(kube: KubeSession) -> None:

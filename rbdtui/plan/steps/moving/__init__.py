@@ -1,0 +1,1 @@
+"""Rainbond's own volumes on their way to another StorageClass."""

@@ -1,0 +1,187 @@
+"""The data goes over: copied while it is used, then once more and compared by sums while its users stand still.
+
+Until all of it was found to be equal nothing of the old is touched; when anything goes wrong the users run again.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any, ClassVar, Final
+
+from rbdtui.kube.session import KubeAbsentError, KubeConflictError, KubeSession
+from rbdtui.plan.step import Change, ChangeKind, LetGoError, Pending, StepContext, StepError
+from rbdtui.plan.steps.moving import pods
+from rbdtui.plan.steps.moving.looking import VOLUMES, Looked, MoveStep, look_at, refuse_strangers
+from rbdtui.plan.steps.rainbond.access import has_api, open_api
+from rbdtui.plan.steps.scaling import start, stop
+from rbdtui.rainbond.moving import BECOMES, MOVED_FROM, RECLAIM, Moving, Object, reclaim_of
+from rbdtui.rainbond.workloads import LISTS, name_of
+from rbdtui.surely import surely
+from rbdtui.words import T
+
+CLAIMS: Final = LISTS["PersistentVolumeClaim"]
+CLASSES: Final = "/apis/storage.k8s.io/v1/storageclasses"
+_SPARE: Final = 1.05
+"""How much more room there has to be than is used now."""
+
+
+@dataclass(frozen=True, slots=True)
+class CopyBefore(MoveStep):
+    """Each claim has a second one of the new class, with nearly all of its data, while its users run."""
+
+    name: ClassVar[str] = "move-copy"
+    time_limit_s: ClassVar[float] = pods.TASK_S + 3600.0
+    stall_s: ClassVar[float] = 3600.0
+
+    async def pending(self, context: StepContext) -> Pending[Looked | None]:
+        """A claim and a copy for each, as long as its users run; raises `StepError` for what stands against it."""
+        if not has_api(context):
+            return Pending()
+        async with open_api(context) as api:
+            if await api.kube.find(f"{CLASSES}/{self.storage_class}") is None:
+                raise StepError("storage_class_absent", name=self.storage_class)
+            looked = await look_at(api.kube, self.storage_class)
+        refuse_strangers(looked.found.moving)
+        left = self._left(looked)
+        changes = tuple(_copy_change(each, self.storage_class) for each in left)
+        return Pending(changes, "\n".join(each.line for each in looked.found.moving), seen=looked)
+
+    @staticmethod
+    def _left(looked: Looked) -> list[Moving]:
+        return [each for each in looked.found.moving if not looked.settled(each)] if looked.running else []
+
+    async def apply(self, context: StepContext, pending: Pending[Looked | None]) -> None:
+        """Make the claims, see that the data fits, and copy; raises `StepError` after its claims were taken away."""
+        looked = pending.seen
+        assert looked is not None
+        left = self._left(looked)
+        async with open_api(context) as api:
+            try:
+                for each in left:
+                    with suppress(KubeConflictError):
+                        await api.kube.create(CLAIMS, _temporary(each, self.storage_class))
+                await self._fits(context, api.kube, looked, left)
+                for each in left:
+                    said = await pods.run(context, api.kube, each, looked.seen, "live")
+                    if said.all("moving"):
+                        context.report.line(f"{each.name}: it changes while it is copied")
+            except StepError as error:
+                if error.code.startswith("move_"):  # else it is the way to the API that failed
+                    await surely(remove_temporary(api.kube, [each for each in left if not each.is_compared]))
+                raise
+
+    async def verify(self, context: StepContext) -> None:
+        """It goes out of date at once: the next step copies the rest, and compares all."""
+
+    @staticmethod
+    async def _fits(context: StepContext, kube: KubeSession, looked: Looked, left: Sequence[Moving]) -> None:
+        """Raise `StepError` where the new file systems have less room than the data takes, all on one together."""
+        needed: dict[str, int] = {}
+        free: dict[str, int] = {}
+        for each in left:
+            said = await pods.run(context, kube, each, looked.seen, "measure")
+            device = said.all("device")[0]
+            needed[device] = needed.get(device, 0) + said.number("used_kib")
+            free[device] = said.number("free_kib")
+        for device, kib in needed.items():
+            if kib * _SPARE > free[device]:
+                raise StepError("move_no_room", device=device, needed_kib=kib, free_kib=free[device])
+
+
+def _copy_change(moving: Moving, storage_class: str) -> Change:
+    title = T("plan.change.move_copy", claim=moving.name, size=moving.asked, storage_class=storage_class)
+    return Change(ChangeKind.COMMAND, title, moving.line)
+
+
+def _temporary(moving: Moving, storage_class: str) -> Object:
+    wanted = moving.wanted(storage_class)
+    metadata: Object = {"name": moving.temporary, "namespace": wanted["metadata"]["namespace"]}
+    return wanted | {"metadata": metadata}
+
+
+async def remove_temporary(kube: KubeSession, moving: Sequence[Moving]) -> None:
+    """Take second claims away, and with them their volumes; raises `KubeError`."""
+    for each in moving:
+        for path in (f"{LISTS['Pod']}/{each.temporary}?gracePeriodSeconds=0", f"{CLAIMS}/{each.temporary}"):
+            with suppress(KubeAbsentError):
+                await kube.delete(path)
+
+
+@dataclass(frozen=True, slots=True)
+class CopyCompared(MoveStep):
+    """All users stand still, and both volumes of each claim are equal, by the sum of every file."""
+
+    name: ClassVar[str] = "move-compare"
+    time_limit_s: ClassVar[float] = 2 * pods.TASK_S
+    stall_s: ClassVar[float] = 3600.0
+
+    async def pending(self, context: StepContext) -> Pending[Looked | None]:
+        """Who is stopped, and what is compared."""
+        if not has_api(context):
+            return Pending()
+        async with open_api(context) as api:
+            looked = await look_at(api.kube, self.storage_class)
+        left = [each for each in looked.found.moving if not looked.settled(each)]
+        changes = [each.change(0) for each in looked.running] if left else []
+        for each in left:
+            title = T("plan.change.move_compare", claim=each.name)
+            changes.append(Change(ChangeKind.COMMAND, title, "copy-volume copy; copy-volume compare"))
+        return Pending(tuple(changes), "\n".join(each.line for each in left), seen=looked)
+
+    async def apply(self, context: StepContext, pending: Pending[Looked | None]) -> None:
+        """Stop, copy the rest, compare, and note what was equal; what fails lets the users run again, and is raised."""
+        looked = pending.seen
+        assert looked is not None
+        async with open_api(context) as api:
+            refuse_strangers(looked.found.moving)
+            try:
+                await stop(api.kube, looked.running, "move_pods")
+                looked = await look_at(api.kube, self.storage_class)
+                for each in looked.found.moving:
+                    if not looked.settled(each):
+                        await self._equal(context, api.kube, each, looked)
+            except (StepError, LetGoError):
+                await surely(self._let_go(context))
+                raise
+
+    async def _equal(self, context: StepContext, kube: KubeSession, moving: Moving, looked: Looked) -> None:
+        with suppress(KubeConflictError):
+            await kube.create(CLAIMS, _temporary(moving, self.storage_class))
+        await pods.run(context, kube, moving, looked.seen, "copy")
+        said = await pods.run(context, kube, moving, looked.seen, "compare")
+        if said.number("differences"):
+            # Written to within the second that its time tells, while it was copied: the sums have found it.
+            await pods.run(context, kube, moving, looked.seen, "repair")
+            said = await pods.run(context, kube, moving, looked.seen, "compare")
+        if said.number("differences"):
+            evidence = "\n".join(said.all("different"))
+            raise StepError("move_differs", claim=moving.name, count=said.number("differences"), evidence=evidence)
+        context.report.note(T("plan.note.move_equal", claim=moving.name, count=said.number("files")))
+        await self._note(kube, moving)
+
+    async def _note(self, kube: KubeSession, moving: Moving) -> None:
+        """Write on both volumes what is to become of them; from now on neither goes with its claim."""
+        claim = await kube.get(f"{CLAIMS}/{moving.temporary}")
+        name = str(claim["spec"]["volumeName"])
+        volume = await kube.get(f"{VOLUMES}/{name}")
+        assert moving.old is not None
+        keep: dict[str, Any] = {"persistentVolumeReclaimPolicy": "Retain"}
+        old_note = {MOVED_FROM: moving.name, RECLAIM: reclaim_of(moving.old)}
+        await kube.patch(f"{VOLUMES}/{name_of(moving.old)}", {"metadata": {"annotations": old_note}, "spec": keep})
+        becomes = json.dumps(moving.wanted(self.storage_class), sort_keys=True)
+        note = {BECOMES: becomes, RECLAIM: reclaim_of(volume)}
+        await kube.patch(f"{VOLUMES}/{name}", {"metadata": {"annotations": note}, "spec": keep})
+
+    async def _let_go(self, context: StepContext) -> None:
+        """Have those that were stopped run again, by a way of its own: the one before may be what failed."""
+        try:
+            async with open_api(context) as api:
+                looked = await look_at(api.kube, self.storage_class)
+                await start(api.kube, looked.held)
+        except StepError as error:
+            context.report.note(T("plan.note.move_not_started", reason=error.text))
+        else:
+            context.report.note(T("plan.note.move_started"))

@@ -1,0 +1,155 @@
+"""A pod that has the old volume and the new one, and copies or compares them with its own shell; then it goes.
+
+What it runs is ``assets/pods/copy-volume.sh``, by an image with alpine's shell that its node has already: Rainbond's
+own alpine, or RKE2's klipper-helm. Nothing is pulled, and nothing of it needs the offline packages.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any, Final
+
+from rbdtui.checks.services.claim_trial import Seat, seats
+from rbdtui.kube.session import Json, KubeAbsentError, KubeSession
+from rbdtui.paths import asset
+from rbdtui.plan.step import StepContext, StepError
+from rbdtui.plan.waiting import wait_for
+from rbdtui.rainbond.moving import LABEL, Moving, node_of
+from rbdtui.rainbond.workloads import LISTS, NAMESPACE, Seen, name_of
+from rbdtui.surely import surely
+
+CONTAINER: Final = "rbdtui-copy"
+START_S: Final = 300.0
+"""A volume is made, attached and mounted before a pod begins; a server that does not answer is given up after 120 s."""
+TASK_S: Final = 12 * 3600.0
+EVERY_S: Final = 1.0
+_GONE_S: Final = 60.0
+_SAID: Final = 20
+_LINES: Final = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What a pod has said, by the first word of its lines."""
+
+    lines: Mapping[str, Sequence[str]]
+
+    def number(self, word: str) -> int:
+        """The number after a word; raises `StepError` when there is none."""
+        values = self.lines.get(word, ())
+        if len(values) != 1 or not values[0].strip().isdecimal():
+            raise StepError("move_odd", word=word, evidence=str(dict(self.lines)))
+        return int(values[0])
+
+    def all(self, word: str) -> Sequence[str]:
+        """All that stood after a word."""
+        return self.lines.get(word, ())
+
+
+async def run(context: StepContext, kube: KubeSession, moving: Moving, seen: Seen, task: str) -> Said:
+    """Have a pod do one task to its end, and take it away whatever comes; raises `StepError`, `KubeError`."""
+    name = moving.temporary
+    seat = _seat(moving, seen, await kube.get("/api/v1/nodes"))
+    await _away(kube, name)
+    await kube.create(LISTS["Pod"], _pod(moving, seat, task))
+    try:
+        async with context.waiting():
+            await wait_for(lambda: _unbegun(kube, name), limit_s=START_S, every_s=EVERY_S)
+            await wait_for(lambda: _unended(kube, name), limit_s=TASK_S, every_s=EVERY_S)
+        text = await kube.log(NAMESPACE, name, CONTAINER, tail_lines=_LINES)
+    finally:
+        await surely(_gone_quietly(kube, name))
+    for line in text.splitlines():
+        context.report.line(f"{moving.name}: {line}")
+    return _understood(moving, task, text)
+
+
+def _understood(moving: Moving, task: str, text: str) -> Said:
+    found: dict[str, list[str]] = {}
+    for line in text.splitlines():
+        word, _, rest = line.partition(" ")
+        found.setdefault(word, []).append(rest)
+    if odd := found.get("name"):
+        raise StepError("move_name", claim=moving.name, name=odd[0])
+    if task not in found.get("done", ()):
+        raise StepError("move_failed", claim=moving.name, evidence="\n".join(text.splitlines()[-_SAID:]))
+    return Said(found)
+
+
+def _seat(moving: Moving, seen: Seen, nodes: Json) -> Seat:
+    """A node that can have the old volume: where it is tied to, else where somebody has it now, else any."""
+    tied = node_of(moving.old) if moving.old is not None else ""
+    pods = [pod for user in moving.users for pod in seen.pods_of(user.kind, user.name)]
+    there = [str((pod.get("spec") or {}).get("nodeName") or "") for pod in pods]
+    places = [tied] if tied else [place for place in there if place]
+    able = [seat for seat in seats(nodes) if seat.writes and (not places or seat.node in places)]
+    if not able:
+        raise StepError("move_no_seat", claim=moving.name, nodes=", ".join(places) or "-")
+    return max(able)
+
+
+def _pod(moving: Moving, seat: Seat, task: str) -> dict[str, Any]:
+    text = asset("pods", "copy-volume.sh").read_text(encoding="utf-8")
+    volumes = {"old": moving.name, "new": moving.temporary}
+    mounts = [{"name": name, "mountPath": f"/{name}"} for name in volumes]
+    mounts[0]["readOnly"] = True  # type: ignore[assignment]
+    container = {
+        "name": CONTAINER,
+        "image": seat.image,
+        "imagePullPolicy": "Never",
+        "command": ["sh", "-c", text, "copy-volume", task],
+        "securityContext": {"runAsUser": 0},
+        "env": [{"name": "WORK", "value": "/work"}],
+        "volumeMounts": [*mounts, {"name": "work", "mountPath": "/work"}],
+    }
+    claims = [{"name": name, "persistentVolumeClaim": {"claimName": claim}} for name, claim in volumes.items()]
+    return {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": moving.temporary, "namespace": NAMESPACE, "labels": {LABEL: moving.name}},
+        "spec": {
+            "restartPolicy": "Never",
+            "terminationGracePeriodSeconds": 0,
+            "nodeSelector": {"kubernetes.io/hostname": seat.node},
+            "tolerations": [{"operator": "Exists"}],
+            "containers": [container],
+            "volumes": [*claims, {"name": "work", "emptyDir": {}}],
+        },
+    }
+
+
+async def _unbegun(kube: KubeSession, name: str) -> StepError | None:
+    pod = await kube.get(f"{LISTS['Pod']}/{name}")
+    if (pod.get("status") or {}).get("phase") in ("Running", "Succeeded", "Failed"):
+        return None
+    query = f"{LISTS['Event']}?fieldSelector=involvedObject.name%3D{name}"
+    told = (await kube.get(query)).get("items") or []
+    lines = dict.fromkeys(f"{event.get('reason', '')}: {event.get('message', '')}" for event in told)
+    return StepError("move_pod_waits", pod=name, evidence="\n".join(lines), retryable=True)
+
+
+async def _unended(kube: KubeSession, name: str) -> StepError | None:
+    pod = await kube.get(f"{LISTS['Pod']}/{name}")
+    ended = (pod.get("status") or {}).get("phase") in ("Succeeded", "Failed")
+    return None if ended else StepError("move_pod_slow", pod=name, hours=round(TASK_S / 3600))
+
+
+async def _away(kube: KubeSession, name: str) -> None:
+    """Take a pod of an earlier try away, and wait until it is gone; raises `StepError`."""
+    path = f"{LISTS['Pod']}/{name}"
+    with suppress(KubeAbsentError):
+        await kube.delete(f"{path}?gracePeriodSeconds=0")
+
+    async def there() -> StepError | None:
+        found = await kube.find(path)
+        return None if found is None else StepError("move_pods", pods=name_of(found), retryable=True)
+
+    await wait_for(there, limit_s=_GONE_S, every_s=EVERY_S)
+
+
+async def _gone_quietly(kube: KubeSession, name: str) -> None:
+    with suppress(Exception):  # what went wrong before is what is told
+        await asyncio.wait_for(_away(kube, name), _GONE_S)

@@ -1,0 +1,285 @@
+"""Rainbond's own volumes moved to another class on simulated hosts: whole, cut off anywhere, refused, and put back."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from rbdtui.errors import StepError
+from rbdtui.kube.session import KubeSession
+from rbdtui.plan.builder import build_plan
+from rbdtui.plan.recipes.move_storage import BACK, CLASS, DROP, RECIPE, TELLS
+from rbdtui.plan.recipes.recipe import Request
+from rbdtui.plan.step import Step, StepContext
+from rbdtui.plan.steps import scaling
+from rbdtui.plan.steps.moving import pods
+from rbdtui.plan.steps.moving.looking import look_at
+from rbdtui.plan.steps.rainbond.access import open_api
+from rbdtui.plan.steps.rainbond.release import InstallRelease
+from rbdtui.rainbond.workloads import LISTS, name_of
+from rbdtui.simulator.kubernetes.cluster import Cluster
+from rbdtui.simulator.kubernetes.store import Store
+from rbdtui.site import Site
+from rbdtui.spec.model import ClusterSpec
+from tests.plan.support import Bench, bench
+from tests.plan.walk import walk
+
+CLAIMS = {"minio-data-minio-0", "rbd-app-ui-data", "rbd-db-rbd-db-0", "rbd-hub", "data-rbd-monitor-0"}
+SHARED, OTHER = "shared", "other"
+CLASSES = "/apis/storage.k8s.io/v1/storageclasses"
+VOLUMES = "/api/v1/persistentvolumes"
+
+
+def storage_class(name: str, provisioner: str = "rancher.io/local-path") -> dict[str, object]:
+    kind: dict[str, object] = {"apiVersion": "storage.k8s.io/v1", "kind": "StorageClass", "metadata": {"name": name}}
+    return kind | {"provisioner": provisioner, "reclaimPolicy": "Delete"}
+
+
+@asynccontextmanager
+async def rainbond(tmp_path: Path) -> AsyncIterator[tuple[Bench, StepContext]]:
+    """A whole Rainbond with all built in, and two more classes in its cluster."""
+    async with bench(tmp_path, 3) as at:
+        data = at.context.spec.model_dump(mode="json", exclude_unset=True)
+        nodes = [{**node, "roles": [*node["roles"], "build"]} for node in data["nodes"]]
+        spec = ClusterSpec.model_validate({**data, "profile": "rainbond-6", "nodes": nodes})
+        context = replace(at.context, spec=spec)
+        await walk(build_plan(spec, context.facts), context)
+        async with open_api(context) as api:
+            for name in (SHARED, OTHER):
+                await api.kube.create(CLASSES, storage_class(name))
+        yield at, context
+
+
+def cluster_of(at: Bench) -> Cluster:
+    cluster = next(iter(at.fleet.network.clusters.values()))
+    assert isinstance(cluster, Cluster)
+    return cluster
+
+
+def store_of(at: Bench) -> Store:
+    return cluster_of(at).store
+
+
+def steps(context: StepContext, to: str = SHARED, **arguments: str) -> tuple[Step, ...]:
+    return RECIPE.build(Request(context.spec, {}, {CLASS: to, **arguments})).steps
+
+
+async def carried(context: StepContext, planned: tuple[Step, ...]) -> list[str]:
+    """What a run does; the names of the steps that did something."""
+    did = []
+    for step in planned:
+        pending = await step.pending(context)
+        if not pending.is_done:
+            await step.apply(context, pending)
+            await step.verify(context)
+            did.append(step.name)
+    return did
+
+
+async def standing(context: StepContext) -> dict[str, Any]:
+    """Classes of the claims, the volume of each, and how many pods each workload has."""
+    async with open_api(context) as api:
+        claims = (await api.kube.get(LISTS["PersistentVolumeClaim"]))["items"]
+        volumes = {name_of(each): each for each in (await api.kube.get(VOLUMES))["items"]}
+        sets = (await api.kube.get(LISTS["StatefulSet"]))["items"] + (await api.kube.get(LISTS["Deployment"]))["items"]
+        pods_there = (await api.kube.get(LISTS["Pod"]))["items"]
+    return {
+        "class": {name_of(each): each["spec"]["storageClassName"] for each in claims},
+        "volume": {name_of(each): each["spec"]["volumeName"] for each in claims},
+        "policy": {name: each["spec"]["persistentVolumeReclaimPolicy"] for name, each in volumes.items()},
+        "phase": {name: each["status"]["phase"] for name, each in volumes.items()},
+        "pods": {name_of(each): each["status"].get("readyReplicas", 0) for each in sets},
+        "kept": [name_of(each) for each in sets if "rbdtui/replicas" in each["metadata"].get("annotations", {})],
+        "copying": [name_of(each) for each in pods_there if name_of(each).startswith("rbdtui-move-")],
+    }
+
+
+class KilledError(BaseException):
+    """The runner is gone: nothing of its own cleans up."""
+
+
+@contextmanager
+def killed_after(monkeypatch: pytest.MonkeyPatch, changes: int) -> Any:
+    """After so many requests that change something, nothing comes through any more."""
+    real = {name: getattr(KubeSession, name) for name in ("create", "patch", "delete", "get", "find")}
+    left = [changes]
+
+    def counted(name: str) -> Any:
+        async def ask(self: KubeSession, path: str, *rest: Any) -> Any:
+            if name in ("create", "patch", "delete"):
+                left[0] -= 1
+            if left[0] < 0:
+                raise KilledError
+            return await real[name](self, path, *rest)
+
+        return ask
+
+    with monkeypatch.context() as patched:
+        for name in real:
+            patched.setattr(KubeSession, name, counted(name))
+        yield
+
+
+@pytest.mark.timeout(600)
+async def test_all_claims_move_with_what_they_hold_and_a_second_time_nothing_changes(tmp_path: Path) -> None:
+    async with rainbond(tmp_path) as (at, context):
+        store = store_of(at)
+        before = await standing(context)
+        for claim in CLAIMS:
+            store.contents[before["volume"][claim]]["deep/file"] = f"of {claim}"
+        held = {claim: dict(store.contents[before["volume"][claim]]) for claim in CLAIMS}
+        file = Site(context.site_dir).spec_file
+        file.write_text(f"{file.read_text()}\n# where all is kept\nstorage: {{mode: builtin}}  # for now\n")
+        shown = [str(change.title) for step in steps(context) for change in (await step.pending(context)).changes]
+        assert all(any(claim in title for title in shown) for claim in CLAIMS)
+        assert await standing(context) == before, "looking changes nothing"
+
+        wanted = replace(context, spec=context.spec.model_copy(update={"storage": _storage(context, SHARED)}))
+        with pytest.raises(StepError) as refused:
+            await InstallRelease("").pending(wanted)
+        assert (refused.value.code, "rbd-hub" in str(refused.value)) == ("storage_not_moved", True)
+        did = await carried(context, steps(context, **{TELLS: "yes"}))
+        assert did == ["move-copy", "move-compare", "move-exchange", "move-operator", "move-start", "move-plan"]
+        after = await standing(context)
+        assert {claim: after["class"][claim] for claim in after["class"]} == dict.fromkeys(CLAIMS, SHARED)
+        assert after["pods"] == before["pods"]
+        assert (after["kept"], after["copying"]) == ([], [])
+        for claim in CLAIMS:
+            old, new = before["volume"][claim], after["volume"][claim]
+            assert old != new
+            assert store.contents[old] == held[claim], "nothing of the old is touched"
+            assert store.contents[new].items() >= {("deep/file", f"of {claim}")}
+            assert (after["phase"][old], after["policy"][old]) == ("Released", "Retain")
+            began = next(name for name in held[claim] if name.endswith(".starts"))
+            assert store.contents[new][began].startswith(held[claim][began]), "it goes on from what it held"
+            assert len(store.contents[new][began]) > len(held[claim][began]), "and in the new volume"
+            assert after["policy"][new] == "Delete", "as its class has it"
+        text = file.read_text()
+        assert f"storage: {{mode: storage-class, storage_class: {SHARED}}}  # for now" in text
+        assert "# where all is kept" in text
+        assert await carried(wanted, steps(wanted, **{TELLS: "yes"})) == []
+        await _nothing_else_changes(wanted)
+        await _old_goes_when_told(at, context, before, after)
+
+
+def _storage(context: StepContext, name: str) -> Any:
+    return context.spec.storage.model_copy(update={"mode": "storage-class", "storage_class": name})
+
+
+async def _nothing_else_changes(context: StepContext) -> None:
+    """A run of the plan that names the class finds Rainbond as it wants it, but for what helm notes, and proves it."""
+    done = await walk(build_plan(context.spec, context.facts), context)
+    assert {one.step for one in done.values() if one.changed} <= {"rainbond-release", "rainbond-trial"}
+
+
+async def _old_goes_when_told(at: Bench, context: StepContext, before: Any, after: Any) -> None:
+    drop = DROP.build(Request(context.spec, {}, {})).steps
+    assert await carried(context, drop) == ["move-drop"]
+    left = await standing(context)
+    assert set(left["phase"]) == set(after["volume"].values())
+    assert not {before["volume"][claim] for claim in CLAIMS} & store_of(at).contents.keys()
+    assert await carried(context, drop) == []
+
+
+@pytest.mark.timeout(900)
+async def test_killed_anywhere_it_is_brought_to_its_end_and_no_file_is_lost(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each cut is one of a move of its own, there and back again between two classes."""
+    async with rainbond(tmp_path) as (at, context):
+        store = store_of(at)
+        for turn, changes in enumerate((3, 14, 33, 41, 52, 55, 60, 61, 62, 63, 64, 66, 71, 88, 92)):
+            target = (SHARED, OTHER)[turn % 2]
+            before = await standing(context)
+            mark = f"turn {turn}"
+            for claim in CLAIMS:
+                store.contents[before["volume"][claim]]["mark"] = mark
+            cut = False
+            try:
+                with killed_after(monkeypatch, changes):
+                    await carried(context, steps(context, target))
+            except KilledError:
+                cut = True
+            assert cut, f"a move makes more than {changes} changes"
+            await carried(context, steps(context, target))
+            after = await standing(context)
+            assert set(after["class"].values()) == {target}, changes
+            assert after["pods"] == before["pods"], changes
+            assert (after["kept"], after["copying"]) == ([], []), changes
+            for claim in CLAIMS:
+                assert store.contents[after["volume"][claim]]["mark"] == mark, (changes, claim)
+
+
+async def _as_before(context: StepContext, before: Any) -> None:
+    after = await standing(context)
+    for what in ("volume", "pods", "kept"):
+        assert {key: after[what][key] for key in before[what]} == before[what] if before[what] else not after[what]
+
+
+@pytest.mark.timeout(600)
+async def test_what_goes_wrong_leaves_all_running_with_what_it_had(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(scaling, "STOP_S", 2.0)
+    async with rainbond(tmp_path) as (at, context):
+        faults, before = cluster_of(at).faults, await standing(context)
+
+        async def refused(code: str, word: str) -> None:
+            with pytest.raises(StepError) as caught:
+                await carried(context, steps(context))
+            assert caught.value.code == code
+            assert word in f"{caught.value}{caught.value.evidence}"
+            async with open_api(context) as api:
+                looked = await look_at(api.kube, SHARED)
+            while (await standing(context))["pods"] != before["pods"]:
+                pass
+            await _as_before(context, before)
+            assert {each.name for each in looked.found.moving} == CLAIMS
+
+        faults.room_kib = 10
+        await refused("move_no_room", "/dev/simulated")
+        assert set((await standing(context))["class"]) == CLAIMS, "second claims are gone"
+        faults.room_kib = 1 << 30
+        faults.torn = {"rbd-hub"}
+        await refused("move_differs", "rbd-hub")
+        faults.torn = set()
+        faults.staying = {"rbd-monitor"}
+        await refused("move_pods", "rbd-monitor-0")
+        faults.staying = set()
+        assert set((await standing(context))["policy"].values()) == {"Delete", "Retain"}, "some were equal"
+
+        assert await carried(context, steps(context, **{BACK: "yes"})) == ["move-back"]
+        back = await standing(context)
+        assert (set(back["class"]), set(back["policy"].values())) == (CLAIMS, {"Delete"})
+        await _as_before(context, before)
+        assert await carried(context, steps(context, **{BACK: "yes"})) == []
+
+
+@pytest.mark.timeout(600)
+async def test_a_stranger_with_a_volume_a_missing_class_and_a_silent_provisioner_are_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pods, "START_S", 1.0)
+    async with rainbond(tmp_path) as (_, context):
+        with pytest.raises(StepError) as caught:
+            await steps(context, "nowhere")[0].pending(context)
+        assert caught.value.code == "storage_class_absent"
+        async with open_api(context) as api:
+            await api.kube.create(CLASSES, storage_class("unserved", "nobody.example"))
+        with pytest.raises(StepError) as caught:
+            await carried(context, steps(context, "unserved"))
+        assert caught.value.code == "move_pod_waits"
+        assert (await standing(context))["kept"] == [], "nobody was stopped for it"
+        async with open_api(context) as api:
+            volume = {"name": "data", "persistentVolumeClaim": {"claimName": "rbd-hub"}}
+            spec = {"containers": [{"name": "c", "image": "rancher/mirrored-pause:3.6"}], "volumes": [volume]}
+            pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "somebodys"}, "spec": spec}
+            await api.kube.create(LISTS["Pod"], pod)
+        with pytest.raises(StepError) as caught:
+            await steps(context)[0].pending(context)
+        assert (caught.value.code, "somebodys" in str(caught.value)) == ("move_strangers", True)
