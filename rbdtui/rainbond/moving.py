@@ -163,14 +163,20 @@ def reclaim_of(volume: Json) -> str:
 def place_of(volume: Json) -> str:
     """Where a volume is, raw: a directory with its node, or of what kind it is."""
     spec = volume.get("spec") or {}
-    for kind in ("hostPath", "local"):
-        if isinstance(spec.get(kind), Mapping):
-            return f"{node_of(volume) or '-'}:{spec[kind].get('path')}"
+    if path := directory_of(volume):
+        return f"{node_of(volume) or '-'}:{path}"
     if isinstance(spec.get("nfs"), Mapping):
         return f"{spec['nfs'].get('server')}:{spec['nfs'].get('path')}"
     if isinstance(spec.get("csi"), Mapping):
         return f"{spec['csi'].get('driver')}:{spec['csi'].get('volumeHandle')}"
     return name_of(volume)
+
+
+def directory_of(volume: Json) -> str:
+    """The directory of its node that a volume is; empty for one of another kind."""
+    spec = volume.get("spec") or {}
+    found: Json = next((spec[kind] for kind in ("hostPath", "local") if isinstance(spec.get(kind), Mapping)), {})
+    return str(found.get("path") or "")
 
 
 def node_of(volume: Json) -> str:

@@ -19,6 +19,7 @@ from rbdtui.simulator.verbs import (
     support,
     system,
     transfer,
+    volumes,
 )
 
 VERBS: Verbs = {
@@ -37,4 +38,5 @@ VERBS: Verbs = {
     **support.VERBS,
     **system.VERBS,
     **transfer.VERBS,
+    **volumes.VERBS,
 }

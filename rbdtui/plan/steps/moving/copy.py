@@ -5,6 +5,7 @@ Until all of it was found to be equal nothing of the old is touched; when anythi
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Sequence
 from contextlib import suppress
@@ -17,9 +18,12 @@ from rbdtui.plan.steps.moving import pods
 from rbdtui.plan.steps.moving.looking import VOLUMES, Looked, MoveStep, look_at, refuse_strangers
 from rbdtui.plan.steps.rainbond.access import has_api, open_api
 from rbdtui.plan.steps.scaling import start, stop
-from rbdtui.rainbond.moving import BECOMES, MOVED_FROM, RECLAIM, Moving, Object, reclaim_of
+from rbdtui.rainbond.moving import BECOMES, MOVED_FROM, RECLAIM, Moving, Object, directory_of, node_of, reclaim_of
 from rbdtui.rainbond.workloads import LISTS, name_of
+from rbdtui.sizes import size_of
 from rbdtui.surely import surely
+from rbdtui.transport.base import TransportError
+from rbdtui.transport.scripts import script
 from rbdtui.words import T
 
 CLAIMS: Final = LISTS["PersistentVolumeClaim"]
@@ -46,7 +50,8 @@ class CopyBefore(MoveStep):
             looked = await look_at(api.kube, self.storage_class)
         refuse_strangers(looked.found.moving)
         left = self._left(looked)
-        changes = tuple(_copy_change(each, self.storage_class) for each in left)
+        used = await asyncio.gather(*(_used(context, each) for each in left))
+        changes = tuple(_copy_change(*pair, self.storage_class) for pair in zip(left, used, strict=True))
         return Pending(changes, "\n".join(each.line for each in looked.found.moving), seen=looked)
 
     @staticmethod
@@ -91,8 +96,22 @@ class CopyBefore(MoveStep):
                 raise StepError("move_no_room", device=device, needed_kib=kib, free_kib=free[device])
 
 
-def _copy_change(moving: Moving, storage_class: str) -> Change:
+async def _used(context: StepContext, moving: Moving) -> str:
+    """How much a claim's volume holds, as far as a server of the plan can tell without anything being changed."""
+    node, path = (node_of(moving.old), directory_of(moving.old)) if moving.old is not None else ("", "")
+    if not path or not context.takes_part(node):
+        return ""
+    try:
+        said = (await context.hosts[node].run(script("volume-used"), path, timeout_s=60.0)).text.strip()
+    except TransportError:
+        return ""
+    return size_of(int(said) * 1024) if said.isdecimal() else ""
+
+
+def _copy_change(moving: Moving, used: str, storage_class: str) -> Change:
     title = T("plan.change.move_copy", claim=moving.name, size=moving.asked, storage_class=storage_class)
+    if used:
+        title = T("plan.change.move_copy_of", claim=moving.name, used=used, storage_class=storage_class)
     return Change(ChangeKind.COMMAND, title, moving.line)
 
 
