@@ -15,14 +15,16 @@ from textual import work
 from textual.binding import BindingType
 from textual.screen import Screen
 from textual.timer import Timer
+from textual.widget import AwaitMount
 from textual.worker import Worker, WorkerState
 
 from rbdtui.findings import Finding
 from rbdtui.site import SiteError
 from rbdtui.words import T, Text
 from rbdtui.workbench.sections import section_of
-from screens.shell.base import BaseScreen, SectionScreen, css, key
+from screens.shell.base import BaseScreen, Dialog, SectionScreen, css, key
 from screens.shell.commands import CommandingApp
+from screens.shell.key_order import LOOK_EVERY_S
 from screens.shell.messages import Changed
 from screens.shell.sections import SECTION_SCREENS, entry_of
 from screens.shell.settling import messages_handled
@@ -42,6 +44,8 @@ FAILED: Final = 3
 """Exit status when what was to be shown could not be."""
 KEEP_EVERY_S: Final = 0.5
 """How often a changed draft is put on the disk."""
+DIALOG_S: Final = 2.0
+"""How long the question for the passphrase may take to come up."""
 SETTLED_S: Final = 1.0
 """After which a new section is complete."""
 
@@ -98,6 +102,8 @@ class RbdTuiApp(CommandingApp):
         first = self.start.workbench
         self.DEFAULT_MODE = _first_section(first) if first is not None else self._first_mode()  # type: ignore[misc]
         super().__init__(settings, self.start.kept or settings, self.start.settings_file)
+        if self.DEFAULT_MODE == OPENING:
+            self.key_order.hold()
         self.stylesheet = OnceParsed(variables=self.get_css_variables())
         self._damage: tuple[Path, SiteError] | None = None
         self._keep_error = ""
@@ -160,15 +166,27 @@ class RbdTuiApp(CommandingApp):
         site = self.start.site
         opener = self.start.opener or partial(self._open, site or Path())
         try:
-            self._show(await asyncio.to_thread(opener))
+            await self._show(await asyncio.to_thread(opener))
+            await self._release_keys()
         except SiteError as error:
             if site is None:
                 self._give_up(error.text)
                 return
             self._damage = (site.absolute(), error)
-            self.switch_mode(START)
+            await self.switch_mode(START)
+            self.key_order.release(dropped=True)
         except Exception as error:  # the demo's servers could not start: nothing is left to be shown
             self._give_up(self.sentence(error))
+
+    async def _release_keys(self) -> None:
+        """What was typed meanwhile acts now; none of it where the vault is asked for: it may be the passphrase."""
+        workbench = self.workbench
+        locked = workbench is not None and workbench.needs_secrets and workbench.has_vault
+        until = time.monotonic() + DIALOG_S
+        while locked and not isinstance(self.screen, Dialog) and time.monotonic() < until:
+            await asyncio.sleep(LOOK_EVERY_S)
+            locked = self.workbench is not None and not self.workbench.unlocked
+        self.key_order.release(dropped=locked)
 
     def _give_up(self, reason: Text) -> None:
         self.farewell.append(reason)
@@ -184,10 +202,11 @@ class RbdTuiApp(CommandingApp):
         """Open a site and show it; raises `SiteError`."""
         self._show(self._open(path))
 
-    def _show(self, workbench: Workbench) -> None:
+    def _show(self, workbench: Workbench) -> AwaitMount:
         self._take_over(workbench)
-        self.switch_mode(_first_section(workbench))
+        shown = self.switch_mode(_first_section(workbench))
         self._begin(workbench)
+        return shown
 
     def _take_over(self, workbench: Workbench) -> None:
         """Have a site open from now on."""

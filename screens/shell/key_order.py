@@ -2,7 +2,8 @@
 
 A slow line delivers several keys in one packet, and a terminal without bracketed paste a whole text. A key goes to
 what has the focus when it is handed on; so the next is handed on only once all that the one before has led to, such as
-a cell that is done, a dialog that comes up or another section, has come about.
+a cell that is done, a dialog that comes up or another section, has come about. Keys that are pressed while a site is
+being opened wait for it: of two, the second alone may mean something else.
 """
 
 from __future__ import annotations
@@ -27,6 +28,10 @@ LIMIT_S: Final = 1.0
 DIALOG_LIMIT_S: Final = 0.3
 """How long a dialog may take to come up before keys go elsewhere."""
 LOOK_EVERY_S: Final = 0.01
+MOST_HELD: Final = 64
+"""A key that was leant on is not a wish."""
+_LEAVING: Final = frozenset({"q", "ctrl+q", "ctrl+c"})
+"""What acts although keys are held."""
 
 
 class KeyOrder:
@@ -36,6 +41,7 @@ class KeyOrder:
         self._app, self._hand_on = app, hand_on
         self._waiting: deque[tuple[events.Event, bool]] = deque()
         self._handing: asyncio.Task[None] | None = None
+        self._held = False
         self.at_a_stroke = False
         """Whether the key in hand came together with others, as those of a text that was pasted do."""
 
@@ -44,8 +50,27 @@ class KeyOrder:
         """Whether what a key has led to is still to come about."""
         return self._handing is not None
 
+    def hold(self) -> None:
+        """Keep keys from now on, but those that leave; what is pasted is dropped, as it may be anything."""
+        self._held = True
+
+    def release(self, *, dropped: bool = False) -> None:
+        """Hand on what was kept, and what comes from now on; without what was kept where it would meet a question."""
+        self._held = False
+        if dropped:
+            self._waiting.clear()
+        elif self._waiting and self._handing is None:
+            self._handing = asyncio.create_task(self._hand_on_all())
+
     def take(self, event: events.Event) -> None:
         """Take the next event; it is handed on at once when nothing is under way."""
+        if self._held and not (isinstance(event, events.Key) and event.key in _LEAVING):
+            if isinstance(event, events.Key) and len(self._waiting) < MOST_HELD:
+                self._waiting.append((event, False))
+            return
+        if self._held:
+            self._hand_on(event)
+            return
         self._waiting.append((event, self._handing is not None))
         if self._handing is None:
             self._handing = asyncio.create_task(self._hand_on_all())
