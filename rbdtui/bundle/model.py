@@ -30,12 +30,12 @@ class BundleFile:
 
 @dataclass(frozen=True, slots=True)
 class Chart:
-    """A chart of Rainbond or of KubeSphere: an archive, or a directory as it was before it was packed."""
+    """A chart of Rainbond, of KubeSphere or of Rook: an archive, or a directory as it was before it was packed."""
 
     file: BundleFile
     """Of a directory the digest is over names and contents of all its files."""
     name: str
-    """``rainbond``, ``rainbond-cluster`` of 5.17, ``ks-core`` of KubeSphere."""
+    """``rainbond``, ``rainbond-cluster`` of 5.17, ``ks-core`` of KubeSphere, ``rook-ceph``."""
     version: str
     """Of the chart, which may be older than the release that it installs."""
     values: Mapping[str, Any] = field(default_factory=dict, repr=False)
@@ -90,6 +90,18 @@ class Bundle(Protocol):
 
         None where the plan names a registry that has them.
         """
+        ...
+
+    def rook_chart(self) -> Chart:
+        """The chart of Rook's operator, the newest of a series that is maintained; raises `StepError` without one."""
+        ...
+
+    def rook_images(self, arch: str) -> list[BundleFile]:
+        """The archives that hold Rook's images and Ceph's own; raises `StepError` when an image is missing."""
+        ...
+
+    def ceph_image(self, arch: str) -> str:
+        """The whole name of Ceph's own image; raises `StepError` when there is none."""
         ...
 
     def rainbond_releases(self) -> tuple[str, ...]:

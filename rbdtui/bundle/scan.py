@@ -10,7 +10,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Final
 
-from rbdtui.bundle import kubesphere, rainbond
+from rbdtui.bundle import kubesphere, rainbond, rook
 from rbdtui.bundle.archives import Format
 from rbdtui.bundle.images import KINDS, RKE2, RKE2_IMAGES, image_sets, names_of
 from rbdtui.bundle.inspection import Inspected, Inspector
@@ -21,6 +21,7 @@ from rbdtui.errors import StepError, reason_of
 from rbdtui.kubesphere.chart import needed_images
 from rbdtui.plain_file import NotPlainError, list_plain
 from rbdtui.rke2_version import Rke2Version
+from rbdtui.rook.chart import ceph_image
 from rbdtui.spec.model import ClusterSpec
 from rbdtui.spec.sections.registry import RegistryMode
 
@@ -187,6 +188,36 @@ class OfflineBundle:
             raise StepError("kubesphere_images", images=", ".join(missing), arch=arch)
         return good
 
+    def rook_chart(self) -> Chart:
+        """The chart of Rook's operator; raises `StepError`."""
+        self._refuse_bad_lists()
+        charts = self.rook.charts()
+        chart = rook.newest_chart(charts)
+        if chart is None and charts:
+            raise StepError("rook_chart", charts=", ".join(chart_names(charts)))
+        if chart is None:
+            raise StepError("bundle_missing", names=rook.CHART_NAMES, path=str(self.directory))
+        return chart
+
+    def rook_images(self, arch: str) -> list[BundleFile]:
+        """The archives of Rook's images and of Ceph's own; raises `StepError`."""
+        self._refuse_bad_lists()
+        judged = [self.judge_archive(path, arch) for path in self.rook.image_paths(arch)]
+        if not judged:
+            raise StepError("bundle_missing", names=f"rook-images-{arch}.tar.zst", path=str(self.directory))
+        good = [self._good(each, arch) for each in judged]
+        if missing := rook.missing_images(self.rook.archives(arch), self.rook_chart(), arch):
+            raise StepError("rook_images", images=", ".join(missing), arch=arch)
+        return good
+
+    def ceph_image(self, arch: str) -> str:
+        """Ceph's own image; raises `StepError`."""
+        self._refuse_bad_lists()
+        found = ceph_image(rook.names_in(self.rook.archives(arch), arch))
+        if found is None:
+            raise StepError("rook_images", images=rook.CEPH_IMAGE, arch=arch)
+        return found
+
     def rainbond_releases(self) -> tuple[str, ...]:
         """Tags of the releases that it can install. Never raises; reads archives whole the first time."""
         return self.rainbond.releases()
@@ -200,6 +231,11 @@ class OfflineBundle:
     def kubesphere(self) -> PlatformFiles:
         """Its files of KubeSphere."""
         return PlatformFiles(self.directory, self.inspector, self.sums, kubesphere.NAMES)
+
+    @property
+    def rook(self) -> PlatformFiles:
+        """Its files of Rook and of Ceph."""
+        return PlatformFiles(self.directory, self.inspector, self.sums, rook.NAMES)
 
     def judge_helm(self, arch: str) -> Judged | None:
         """Look at helm, whatever its faults; None when the bundle has none."""

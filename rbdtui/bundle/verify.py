@@ -12,6 +12,7 @@ from rbdtui.bundle.scan import Judged, JudgedPackages, OfflineBundle
 from rbdtui.bundle.verify_files import CODES, finding_of, verify_file, version_of
 from rbdtui.bundle.verify_kubesphere import verify_kubesphere
 from rbdtui.bundle.verify_rainbond import verify_rainbond
+from rbdtui.bundle.verify_rook import verify_rook
 from rbdtui.errors import StepError
 from rbdtui.facts.model import NodeFacts
 from rbdtui.findings import Finding, Place, Severity
@@ -39,6 +40,8 @@ def verify_bundle(bundle: OfflineBundle, spec: ClusterSpec, facts: Iterable[Node
         findings += verify_rainbond(bundle, spec, arches)
     if spec.installs_kubesphere:
         findings += verify_kubesphere(bundle, spec, arches)
+    if spec.ceph_disks and not spec.is_existing:
+        findings += verify_rook(bundle, arches)
     return findings
 
 

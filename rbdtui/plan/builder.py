@@ -18,7 +18,7 @@ from rbdtui.plan.steps.claim import ClaimHost
 from rbdtui.plan.steps.finish import ClusterProof, LabelNode
 from rbdtui.plan.steps.gates import VipToServer, VipUp
 from rbdtui.plan.steps.haproxy import GatewaysBalanced, Haproxy, ServersBalanced
-from rbdtui.plan.steps.images import ImportImages, ImportKubesphereImages
+from rbdtui.plan.steps.images import ImportImages, ImportKubesphereImages, ImportRookImages
 from rbdtui.plan.steps.keepalived import (
     Keepalived,
     KeepalivedBalancer,
@@ -54,6 +54,9 @@ from rbdtui.plan.steps.rainbond.trial import RainbondTrial
 from rbdtui.plan.steps.rainbond.upgrade import UpgradeAllowed
 from rbdtui.plan.steps.rke2_config import ConfigureRke2
 from rbdtui.plan.steps.rke2_start import ApiReached, StartAgent, StartFirstServer, StartServer
+from rbdtui.plan.steps.rook.ceph import CephReady, MakeCeph
+from rbdtui.plan.steps.rook.proof import CephBlockProof, CephFilesProof
+from rbdtui.plan.steps.rook.release import InstallRook, MakeRookNamespace, RookReady
 from rbdtui.plan.steps.ship import InstallHostPackages, ShipBundle, UnpackRke2
 from rbdtui.rainbond import provisioner
 from rbdtui.rainbond.values import needs_etcd_secret
@@ -196,6 +199,8 @@ def _images(lanes: _Lanes, spec: ClusterSpec) -> list[str]:
     if spec.installs_kubesphere:
         for node in spec.cluster_nodes:
             lanes.add(ImportKubesphereImages, node.name)
+    for node in spec.cluster_nodes if spec.ceph_disks else ():
+        lanes.add(ImportRookImages, node.name)
     if not spec.installs_rainbond:
         return []
     if spec.registry.mode is RegistryMode.EXTERNAL:
@@ -231,6 +236,8 @@ def rainbond_steps(spec: ClusterSpec) -> Iterator[type[Step]]:
         yield EtcdSecret
     if provisioner.is_used(spec):
         yield from (MakeProvisioner, ProvisionerReady, StorageProof)
+    if spec.ceph_disks:
+        yield from (MakeRookNamespace, InstallRook, RookReady, MakeCeph, CephReady, CephFilesProof, CephBlockProof)
     yield from (
         RenewDefinitions,
         AdoptGatewayConfig,

@@ -34,6 +34,8 @@ CLIENT_PACKAGES: Final = ("nfs-common", "nfs-utils", "nfs-client")
 """What brings it: Debian's, Red Hat's and SUSE's."""
 MAKERS_IMAGE: Final = "registry.k8s.io/sig-storage/nfs-subdir-external-provisioner:v4.0.2"
 """Where its maker has it (values.yaml of the chart 4.0.18)."""
+CEPH_CLASS: Final = "rook-cephfs"
+"""Of Ceph's volumes that several nodes write to, as Rook's own examples call it."""
 _RBAC: Final = "rbac.authorization.k8s.io"
 _MOUNTED_AT: Final = "/persistentvolumes"
 """Where the program looks for the exported directory."""
@@ -55,6 +57,8 @@ def class_name(spec: ClusterSpec) -> str:
     """The class that is there or that the provisioner serves; empty where Rainbond keeps its own."""
     if spec.storage.mode is StorageMode.BUILTIN:
         return ""
+    if spec.storage.mode is StorageMode.ROOK_CEPH:
+        return CEPH_CLASS
     return spec.storage.storage_class or (spec.profile.storage_class if is_used(spec) else "")
 
 

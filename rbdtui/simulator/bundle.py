@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Final
 
-from rbdtui.simulator import chart, chart_kubesphere, chart_old
+from rbdtui.simulator import chart, chart_kubesphere, chart_old, chart_rook
 from rbdtui.simulator.kubernetes.cluster import RKE2_VERSION
 from rbdtui.simulator.launcher import HELM_MACHINES, helm_program, own_architecture
 
@@ -35,9 +35,10 @@ def write_bundle(
     old: bool = False,
     release: str = chart.CHART_VERSION,
     kubesphere: bool = False,
+    rook: bool = False,
 ) -> Path:
     """Make the bundle in a directory; ``images_bytes`` is about the size of the image archive; ``old`` has 5.17,
-    and with ``kubesphere`` there is KubeSphere as well."""
+    with ``kubesphere`` there is KubeSphere as well, with ``rook`` Rook and Ceph."""
     directory.mkdir(parents=True, exist_ok=True)
     files = {
         f"rke2.linux-{arch}.tar.gz": _compressed(_program_archive(arch)),
@@ -45,6 +46,8 @@ def write_bundle(
     }
     if kubesphere:
         files |= _kubesphere(arch, max(1, images_bytes // 80))
+    if rook:
+        files |= _rook(arch, max(1, images_bytes // 80))
     files |= _rainbond(arch, max(1, images_bytes // 80), release, old=old)
     for name, content in files.items():
         (directory / name).write_bytes(content)
@@ -87,6 +90,15 @@ def _kubesphere(arch: str, image_bytes: int) -> dict[str, bytes]:
     return {
         f"ks-core-{chart_kubesphere.CHART_VERSION}.tgz": _compressed(packed),
         f"kubesphere-images-{arch}.tar.gz": _compressed(_saved_images(arch, chart_kubesphere.images(), image_bytes)),
+    }
+
+
+def _rook(arch: str, image_bytes: int) -> dict[str, bytes]:
+    """The chart of Rook, and an archive of its images and of Ceph's own."""
+    packed = _tar({name: (text.encode(), 0o644) for name, text in chart_rook.chart_files().items()})
+    return {
+        f"rook-ceph-{chart_rook.CHART_VERSION}.tgz": _compressed(packed),
+        f"rook-images-{arch}.tar.gz": _compressed(_saved_images(arch, chart_rook.images(), image_bytes)),
     }
 
 

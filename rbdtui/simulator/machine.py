@@ -84,6 +84,9 @@ class System:
 class Machine:
     """A server; created switched off, with an operating system on its disk."""
 
+    disk_signature = ""
+    """Of its second disk, see `rbdtui.simulator.disks`."""
+
     def __init__(
         self,
         name: str,

@@ -89,6 +89,15 @@ class NoBundle:
     def kubesphere_images(self, spec: ClusterSpec, arch: str) -> list[BundleFile]:
         return []
 
+    def rook_chart(self) -> Chart:
+        raise NotImplementedError
+
+    def rook_images(self, arch: str) -> list[BundleFile]:
+        return []
+
+    def ceph_image(self, arch: str) -> str:
+        raise NotImplementedError
+
     def rainbond_releases(self) -> tuple[str, ...]:
         return ()
 

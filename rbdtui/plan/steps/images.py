@@ -13,7 +13,7 @@ from typing import ClassVar, Final
 from rbdtui.bundle.archives import ArchivedImage
 from rbdtui.plan.resources.images import IMAGES_DIR
 from rbdtui.plan.step import BundleFile, Change, ChangeKind, Pending, Step, StepContext, StepError
-from rbdtui.plan.steps.ship import kubesphere_archives, rainbond_archives
+from rbdtui.plan.steps.ship import kubesphere_archives, rainbond_archives, rook_archives
 from rbdtui.rainbond.images import full_name
 from rbdtui.transport.base import Host
 from rbdtui.transport.jobs import JobResult, run_job
@@ -111,6 +111,17 @@ class ImportKubesphereImages(ImportImages):
     def archives(self, context: StepContext) -> list[BundleFile]:
         """Those of KubeSphere."""
         return kubesphere_archives(context, self.node)
+
+
+@dataclass(frozen=True, slots=True)
+class ImportRookImages(ImportImages):
+    """Have every image of Rook and of Ceph in a node's containerd."""
+
+    name: ClassVar[str] = "rook-images"
+
+    def archives(self, context: StepContext) -> list[BundleFile]:
+        """Those of Rook."""
+        return rook_archives(context, self.node)
 
 
 def _change(missing: MissingImages) -> Change:

@@ -79,6 +79,11 @@ def kubesphere_archives(context: StepContext, node: str) -> list[BundleFile]:
     return context.bundle.kubesphere_images(context.spec, facts_of(context, node).arch)
 
 
+def rook_archives(context: StepContext, node: str) -> list[BundleFile]:
+    """The archives that bring Rook's and Ceph's images to a node, whichever registry the plan has."""
+    return context.bundle.rook_images(facts_of(context, node).arch) if context.spec.ceph_disks else []
+
+
 @dataclass(frozen=True, slots=True)
 class InstallHostPackages(ResourceStep):
     """Give a node keepalived, HAProxy, and the programs of NFS where it needs them, from the bundle."""
@@ -117,7 +122,8 @@ class ShipBundle(ResourceStep):
         """The program's archive, and the images of this plan where RKE2 looks for them."""
         program = rke2_archive(context, self.node)
         arch = facts_of(context, self.node).arch
-        platform = [*rainbond_archives(context, self.node), *kubesphere_archives(context, self.node)]
+        of_platforms = (rainbond_archives, kubesphere_archives, rook_archives)
+        platform = [file for archives in of_platforms for file in archives(context, self.node)]
         archives = [*context.bundle.images(context.spec, arch), *platform]
         images = {file.path.name: file for file in archives}
         return (

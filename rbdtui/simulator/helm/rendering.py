@@ -9,7 +9,7 @@ from typing import Any
 
 import yaml
 
-from rbdtui.simulator import chart_kubesphere, chart_old
+from rbdtui.simulator import chart_kubesphere, chart_old, chart_rook
 from rbdtui.simulator.chart import Chart, Tree, render
 from rbdtui.simulator.helm.api import HelmError
 from rbdtui.simulator.kubernetes.patches import merged
@@ -53,6 +53,8 @@ def rendered(chart: Chart, values: Tree, namespace: str) -> list[Tree]:
     """What the chart's templates make; raises `ChartError`."""
     if chart.about["name"] == chart_kubesphere.NAME:
         return chart_kubesphere.render(values, namespace)
+    if chart.about["name"] == chart_rook.NAME:
+        return chart_rook.render(values, namespace)
     if chart.about["name"] == chart_old.NAME:
         return chart_old.render(values, namespace)
     return render(values, namespace, str(chart.about["version"]))

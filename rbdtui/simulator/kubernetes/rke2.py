@@ -48,6 +48,7 @@ from rbdtui.simulator.kubesphere import BEHAVIOURS as KUBESPHERE
 from rbdtui.simulator.machine import Machine
 from rbdtui.simulator.rainbond.behaviours import BEHAVIOURS
 from rbdtui.simulator.rainbond.operator import Operator
+from rbdtui.simulator.rook import Rook
 from rbdtui.simulator.units import ServiceFailed, Unit
 
 RETRY_S: Final = 2.0
@@ -118,13 +119,14 @@ class Rke2:
 
     async def _control(self, cluster: Cluster) -> None:
         """Controllers and operators, which work on one of the servers at a time."""
-        controllers, operator = Controllers(cluster), Operator(cluster)
+        controllers, operators = Controllers(cluster), (Operator(cluster), Rook(cluster))
         while True:
             version = cluster.store.version
             leader = next((m for m in self._machine.network.machines if cluster.serves(m)), None)
             if leader is self._machine:
                 controllers.step()
-                operator.step()
+                for operator in operators:
+                    operator.step()
             await cluster.store.wait(version, CONTROL_S * 4 / self._pace.speed)
             await self._pace.sleep(CONTROL_S)
 

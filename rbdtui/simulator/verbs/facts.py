@@ -12,6 +12,7 @@ from rbdtui.facts.fact import Output
 from rbdtui.facts.kernel import MODULES, SYSCTL_KEYS
 from rbdtui.facts.software import CLAIM_FILE, FILES, LEFTOVER_PATHS, PACKAGES, RKE2_BIN, TOOLS, UNITS
 from rbdtui.simulator.call import Call, Verbs
+from rbdtui.simulator.disks import listed
 from rbdtui.simulator.files import Kind
 from rbdtui.simulator.kubernetes.cluster import cluster_of
 from rbdtui.simulator.kubernetes.layout import KUBECONFIG
@@ -69,23 +70,6 @@ def _path_spaces(machine: Machine) -> str:
         blocks, free = disk.size_bytes // _BLOCK_BYTES, disk.available_bytes // _BLOCK_BYTES
         lines.append(f"{path}\t{real}\t{access}\t{_BLOCK_BYTES} {blocks} {free} {_INODES} {_INODES * 9 // 10}\n")
     return "".join(lines)
-
-
-def _disks(machine: Machine) -> str:
-    """The system's disk, and an empty one as Ceph may be given."""
-    size, serial = machine.hardware.disk_bytes, f"SIM-{machine.identity('disk')[:12].upper()}"
-    devices = [
-        ("sda", "", "disk", "", "", "SIM SYSTEM", f"SYS-{serial}"),
-        ("sda1", "sda", "part", "ext4", "/", "", ""),
-        ("sdb", "", "disk", "", "", "SIM DATA", serial),
-    ]
-    rows = [
-        f'KNAME="{name}" PKNAME="{parent}" TYPE="{kind}" SIZE="{size}" ROTA="0" RO="0" RM="0" FSTYPE="{signature}" '
-        f'MOUNTPOINT="{mounted}" MODEL="{model}" SERIAL="{own}" PTTYPE="{"gpt" if name == "sda" else ""}"\n'
-        for name, parent, kind, signature, mounted, model, own in devices
-    ]
-    links = f"/dev/disk/by-id/scsi-{serial}\t/dev/sdb\n/dev/disk/by-path/pci-0000:00:05.0-scsi-0:0:0:1\t/dev/sdb\n"
-    return f"== devices\n{''.join(rows)}== links\n/dev/disk/by-id/scsi-SYS-{serial}\t/dev/sda\n{links}"
 
 
 def _interfaces(machine: Machine) -> str:
@@ -238,7 +222,7 @@ ANSWERS: Final[Mapping[str, Callable[[Machine], str]]] = {
     "immutable": lambda _: "--------------e------- /etc/hosts\n",
     "networkd_keeps": lambda _: "",
     "xfs_ftype": lambda _: "",
-    "disks": _disks,
+    "disks": listed,
     "turning_disks": lambda _: "disk 1 vda\npart 1 vda1\n",
     "users": lambda _: "",
     "rke2": _rke2,

@@ -26,10 +26,10 @@ def ceph(rule: RuleInput) -> Iterator[Finding]:
     spec, disks = rule.spec, rule.spec.ceph_disks
     if "storage" not in spec.profile.sections or spec.storage.mode is not StorageMode.ROOK_CEPH:
         return
-    yield rule.finding("RBD-CEPH-009", Severity.ERROR, "storage.mode")
     if spec.is_existing:
         yield rule.finding("RBD-CEPH-006", Severity.ERROR, "storage.mode")
         return
+    yield rule.finding("RBD-CEPH-010", Severity.WARNING, "storage.mode")
     servers = {disk.node for disk in disks}
     if disks and len(servers) < LEAST_SERVERS:
         yield rule.finding(

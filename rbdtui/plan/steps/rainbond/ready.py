@@ -112,6 +112,7 @@ class ComponentsReady(Gate):
         # words: error.rainbond_not_ready.*
         # words: error.provisioner_not_ready.*
         # words: error.kubesphere_not_ready.*
+        # words: error.rook_not_ready.*
         return StepError(
             self.error_code, evidence="\n".join(lines), retryable=True, count=len(unready), cause=told.text,
             remedy=told.remedy,

@@ -54,7 +54,7 @@ class MakeProvisioner(Step):
             there = {path: await api.kube.find(path) for path in wanted}
             outdated = await _outdated(api.kube, wanted)
         _refuse_foreign_class(there)
-        differing = {path: body for path, body in wanted.items() if not _holds(there[path], body)}
+        differing = {path: body for path, body in wanted.items() if not holds(there[path], body)}
         return _pending(_Seen(differing, outdated))
 
     async def apply(self, context: StepContext, pending: Pending[_Seen]) -> None:
@@ -103,12 +103,14 @@ def _archived(context: StepContext) -> list[str]:
 
 def _pending(seen: _Seen) -> Pending[_Seen]:
     changes = [
-        Change(ChangeKind.COMMAND, T("plan.change.storage_object", object=_short(path)), yaml_block(body, _plain))
+        Change(ChangeKind.COMMAND, T("plan.change.storage_object", object=short_path(path)), object_text(body))
         for path, body in seen.differing.items()
     ]
     changes += [
         Change(
-            ChangeKind.COMMAND, T("plan.change.storage_outdated", object=_short(path)), f"kubectl delete --raw {path}"
+            ChangeKind.COMMAND,
+            T("plan.change.storage_outdated", object=short_path(path)),
+            f"kubectl delete --raw {path}",
         )
         for path in seen.outdated
     ]
@@ -130,15 +132,15 @@ def _refuse_foreign_class(there: Mapping[str, Json | None]) -> None:
             raise StepError("storage_class_taken", name=name_of(found), provisioner=str(found.get("provisioner")))
 
 
-def _holds(there: object, wanted: object) -> bool:
+def holds(there: object, wanted: object) -> bool:
     """Whether all that is wanted is there; the API adds what was left out."""
     if isinstance(wanted, Mapping):
-        return isinstance(there, Mapping) and all(_holds(there.get(key), value) for key, value in wanted.items())
+        return isinstance(there, Mapping) and all(holds(there.get(key), value) for key, value in wanted.items())
     if isinstance(wanted, list):
         return (
             isinstance(there, list)
             and len(there) == len(wanted)
-            and all(_holds(*pair) for pair in zip(there, wanted, strict=True))
+            and all(holds(*pair) for pair in zip(there, wanted, strict=True))
         )
     return there == wanted
 
@@ -147,5 +149,11 @@ def _plain(value: object) -> Scalar:
     return value if isinstance(value, str | int | float | bool | None) else str(value)
 
 
-def _short(path: str) -> str:
+def object_text(body: Json) -> str:
+    """An object as it is shown."""
+    return yaml_block(body, _plain)
+
+
+def short_path(path: str) -> str:
+    """Kind and name of the object at a path."""
     return "/".join(path.rsplit("/", 2)[-2:])
