@@ -44,7 +44,7 @@ def certs(site: Path, as_json: bool, common: Common) -> int:
             answer(line)
         for node, reason in found.silent.items():
             tell(T("certs.silent", node=node, reason=reason))
-        if not found.lines:
+        if not found.lines and not found.silent:
             tell(T("certs.none"))
     well = found.lines and not found.silent and not any(line.is_soon(at) for line in found.lines)
     return Exit.GOOD if well else Exit.FINDINGS

@@ -13,6 +13,7 @@ from rbdtui.cli.options import DRAWS, PASSPHRASE, SLOW_LINK, Command, Common, js
 from rbdtui.cli.output import Exit, answer, answer_json, styled, tell, tell_progress
 from rbdtui.cli.passphrases import PromptOrFile
 from rbdtui.cli.recipes import carry_out, refuse_when_busy
+from rbdtui.paths import as_typed
 from rbdtui.plan.cluster import etcd_nodes
 from rbdtui.plan.snapshots import Snapshot, SnapshotState
 from rbdtui.session import Session
@@ -90,7 +91,7 @@ def snapshots(site: Path, as_json: bool, common: Common) -> int:
             if isinstance(error, TransportError):
                 tell(T("snapshots.silent", node=node, reason=error.text))
         if not any(each.is_good for each in found.all):
-            tell(T("snapshots.none", site=str(site)))
+            tell(T("snapshots.none", site=as_typed(site)))
     for words in late.values() if not as_json else ():
         tell(words)
     return Exit.GOOD if found.is_well and not late else Exit.FINDINGS

@@ -91,7 +91,7 @@ def build_report(session: Session, asked: Asked, *, now: float, redactor: Redact
         made_at=now,
         simulated=site.simulated_servers is not None,
         problem=_problem(session, spec, inputs),
-        installed=tuple(_installed(shown, files, inputs)) if shown is not None else (),
+        installed=tuple(_installed(shown, files, facts, inputs)) if shown is not None else (),
         files=tuple(files),
         images=asked.images,
         topology=_topology(shown, nodes) if shown is not None else None,
@@ -241,14 +241,22 @@ def _files(site: Site, journals: Iterable[Sequence[Record]]) -> list[ShippedFile
     return sorted(files, key=lambda file: file.name)
 
 
-def _installed(spec: ClusterSpec, files: Sequence[ShippedFile], inputs: RunInputs | None) -> Iterable[Row]:
+def _rainbond_of(spec: ClusterSpec, facts: Mapping[str, NodeFacts]) -> str:
+    """What the cluster was told to have, else what the plan names; empty where only the bundle knows."""
+    told = (facts[node.name].rainbond for node in spec.nodes if node.name in facts)
+    return next(filter(None, told), "") or spec.rainbond.version or ""
+
+
+def _installed(
+    spec: ClusterSpec, files: Sequence[ShippedFile], facts: Mapping[str, NodeFacts], inputs: RunInputs | None
+) -> Iterable[Row]:
     yield Row(T("report.installed.profile"), spec.profile.name)
     versions = sorted({file.version for file in files if file.version and file.name.startswith("rke2")})
     yield Row(
         T("report.installed.kubernetes"), f"RKE2 {', '.join(versions)}".strip() if versions else T("report.unknown")
     )
     if spec.profile.versions is not None:
-        yield Row(T("report.installed.rainbond"), spec.rainbond.version or T("report.unknown"))
+        yield Row(T("report.installed.rainbond"), _rainbond_of(spec, facts) or T("report.unknown"))
     if spec.has_vip and spec.gateway.vip is not None:
         kind = "vip_balanced" if spec.has_balancers else "vip"
         balancers = ", ".join(node.name for node in spec.balancers)

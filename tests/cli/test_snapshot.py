@@ -11,15 +11,17 @@ from jsonschema import Draft202012Validator
 
 from rbdtui.cli.output import Exit
 from rbdtui.engine.inputs import read_purpose
-from rbdtui.paths import asset
+from rbdtui.paths import as_typed, asset
 from rbdtui.plan.snapshots import COPIES
 from rbdtui.simulator.bundle import write_bundle
 from rbdtui.simulator.demo_site import write_demo_site
 from rbdtui.simulator.fleet import SimulatedFleet
 from rbdtui.simulator.kubernetes.snapshots import DIRECTORY
 from rbdtui.words import LANGUAGES, T, say
+from tests.cli import console
 from tests.cli.hosts import FleetThread, fill_vault
 from tests.cli.test_reset import Place
+from tests.screens.conftest import make_site
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
@@ -39,7 +41,7 @@ def test_without_a_cluster_nobody_can_take_one(place: Place) -> None:
     assert said.status == Exit.FINDINGS
     assert "node1" in said.err
     said = place.run("snapshots").check(Exit.FINDINGS)
-    assert say(T("snapshots.none", site=str(place.site.path)), "en") in said.err
+    assert say(T("snapshots.none", site=as_typed(place.site.path)), "en") in said.err
     assert place.site.run_ids() == []
 
 
@@ -118,3 +120,16 @@ def test_a_copy_that_is_a_link_is_refused(place: Place, tmp_path: Path) -> None:
     link.symlink_to(tmp_path)
     assert place.run("snapshots").status == Exit.USAGE
     link.unlink()
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_of_silent_servers_nothing_is_denied(tmp_path: Path, language: str) -> None:
+    site = make_site(tmp_path / "site a")
+    said = console.run(language, "restore", site.path, "nightly", "--yes").check(Exit.FINDINGS)
+    assert "nightly" in said.err
+    assert "server1, server2, server3" in said.err
+    assert ": -" not in said.err
+    listed = console.run(language, "snapshots", site.path).check(Exit.FINDINGS)
+    assert f"`rbdtui snapshot '{site.path}'`" in listed.err, "it can be copied into a shell"
+    certificates = console.run(language, "certs", site.path).check(Exit.FINDINGS)
+    assert say(T("certs.none"), language) not in certificates.err, "nobody has answered"

@@ -81,6 +81,18 @@ def test_what_keeps_the_data_is_told_with_its_class(tmp_path: Path) -> None:
     assert "nfs nas.lan:/data, nfs-storage" in [str(row.value) for row in report_of(site).installed]
 
 
+def test_the_rainbond_that_is_there_is_told_although_the_plan_names_none(tmp_path: Path) -> None:
+    site = site_with(tmp_path / "site")
+    site.spec_file.write_text(spec_text(3, profile="rainbond-6"))
+    silent = NodeFacts("node2", gathered_at=1_772_460_000.0)
+    told = {"node1": dataclasses.replace(silent, node="node1", rainbond="v6.9.3-release"), "node2": silent}
+    versions = {str(row.label): str(row.value) for row in report_of(site, facts=told).installed}
+    label = str(T("report.installed.rainbond"))
+    assert versions[label] == "v6.9.3-release"
+    site.spec_file.write_text(site.spec_file.read_text() + "rainbond: {version: v6.9.8-release}\n")
+    assert {str(row.label): str(row.value) for row in report_of(site).installed}[label] == "v6.9.8-release"
+
+
 def test_nothing_is_loaded_and_nothing_runs(tmp_path: Path) -> None:
     text = html_report(report_of(site_with(tmp_path / "site"), health=health()))
     assert Page(text).wrong == []

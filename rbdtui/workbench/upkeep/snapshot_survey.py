@@ -167,7 +167,11 @@ def _chosen(found: Found, name: str, first: str) -> tuple[Snapshot, str]:
             if each.name == name and each.state is SnapshotState.WHOLE:
                 return each, source
     known = dict.fromkeys(each.name for each in found.all if each.state is SnapshotState.WHOLE)
-    raise NotNowError(T("restore.not_known", given=name, known=", ".join(known) or "-"))
+    kept = T("restore.known", names=", ".join(known)) if known else T("restore.none")
+    silent = [node for node, on_server in found.servers.items() if isinstance(on_server, TransportError)]
+    if silent:
+        kept = T("restore.unasked", kept=kept, nodes=", ".join(silent))
+    raise NotNowError(T("restore.not_known", given=name, kept=kept))
 
 
 async def silent_nodes(session: Session, *, without: Sequence[str] = ()) -> list[str]:
