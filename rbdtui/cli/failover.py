@@ -10,8 +10,9 @@ from pathlib import Path
 
 import click
 
+from rbdtui.cli.commands import answer_commands
 from rbdtui.cli.options import DRAWS, PASSPHRASE, SLOW_LINK, Command, Common, json_option, site_argument
-from rbdtui.cli.output import Exit, answer, answer_json, styled, tell
+from rbdtui.cli.output import Exit, answer, answer_json, tell
 from rbdtui.cli.passphrases import PromptOrFile
 from rbdtui.cli.recipes import carry_out, refuse_when_busy
 from rbdtui.session import Session
@@ -57,9 +58,5 @@ def _tell_storage(session: Session, *, as_json: bool) -> int:
         answer_json({"loss": checklist.loss.to_json(), "steps": steps})
         return Exit.GOOD
     answer(checklist.loss)
-    for number, step in enumerate(checklist.steps, 1):
-        answer()
-        answer(styled(f"{number}. {step.what}", bold=True))
-        for line in step.commands.splitlines():
-            answer(f"    {line}")
+    answer_commands(checklist.steps)
     return Exit.GOOD

@@ -7,12 +7,14 @@ from pathlib import Path
 
 import click
 
+from rbdtui.cli.commands import answer_commands
 from rbdtui.cli.options import DRAWS, PASSPHRASE, SLOW_LINK, Command, Common, json_option, site_argument
-from rbdtui.cli.output import CommandError, tell
+from rbdtui.cli.output import CommandError, Exit, answer, answer_json, tell
 from rbdtui.cli.passphrases import PromptOrFile
 from rbdtui.cli.recipes import carry_out, refuse_when_busy
 from rbdtui.session import Session
 from rbdtui.words import T
+from rbdtui.workbench.upkeep.nfs_move import nfs_move
 from rbdtui.workbench.upkeep.storage_move import drop_purpose, left_alone, look_at_move
 
 
@@ -25,10 +27,12 @@ from rbdtui.workbench.upkeep.storage_move import drop_purpose, left_alone, look_
         "move-storage site-a --to ceph-block --dry-run",
         "move-storage site-a --to ceph-block",
         "move-storage site-a --drop-old",
+        "move-storage site-a --to-node node2",
     ),
 )
 @site_argument()
 @click.option("--to", "storage_class", default="", metavar="CLASS", help=str(T("move.option.to")))
+@click.option("--to-node", default="", metavar="NODE", help=str(T("move.option.to_node")))
 @click.option("--back", is_flag=True, help=str(T("move.option.back")))
 @click.option("--drop-old", is_flag=True, help=str(T("move.option.drop_old")))
 @click.option("--dry-run", is_flag=True, help=str(T("move.option.dry_run")))
@@ -37,6 +41,7 @@ from rbdtui.workbench.upkeep.storage_move import drop_purpose, left_alone, look_
 def move_storage(
     site: Path,
     storage_class: str,
+    to_node: str,
     back: bool,
     drop_old: bool,
     dry_run: bool,
@@ -45,11 +50,25 @@ def move_storage(
     common: Common,
 ) -> int:
     """Move them, go back from a half of it, or throw old volumes away."""
-    if drop_old and (back or storage_class):
+    if (drop_old and (back or storage_class or to_node)) or (to_node and (back or storage_class)):
         raise CommandError(T("move.drop_alone"))
     session = Session.open(site, PromptOrFile(common.passphrase_file), installs=True)
+    if to_node:
+        return _tell_nfs(session, to_node, as_json=as_json)
     refuse_when_busy(session)
     purpose = drop_purpose() if drop_old else asyncio.run(look_at_move(session, storage_class, back=back))
     if (text := left_alone(purpose)) is not None:
         tell(text)
     return carry_out(session, purpose, {}, dry_run=dry_run, yes=yes, as_json=as_json, common=common)
+
+
+def _tell_nfs(session: Session, node: str, *, as_json: bool) -> int:
+    """Each step with its commands, as they are to be typed."""
+    told = asyncio.run(nfs_move(session, node))
+    if as_json:
+        steps = [{"what": step.what.to_json(), "commands": step.commands} for step in told.steps]
+        answer_json({"from": told.source, "to": node, "steps": steps})
+        return Exit.GOOD
+    answer(T("nfs_move.head", source=told.source, node=node))
+    answer_commands(told.steps)
+    return Exit.GOOD

@@ -12,8 +12,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, ClassVar, Final
 
-from rbdtui.kube.session import KubeAbsentError, KubeConflictError, KubeSession
-from rbdtui.plan.step import Change, ChangeKind, LetGoError, Pending, StepContext, StepError
+from rbdtui.kube.session import KubeAbsentError, KubeConflictError, KubeError, KubeSession
+from rbdtui.plan.step import Change, ChangeKind, LetGoError, Pending, RetryPolicy, StepContext, StepError
 from rbdtui.plan.steps.moving import pods
 from rbdtui.plan.steps.moving.looking import VOLUMES, Looked, MoveStep, look_at, refuse_strangers
 from rbdtui.plan.steps.rainbond.access import has_api, open_api
@@ -134,6 +134,8 @@ class CopyCompared(MoveStep):
     """All users stand still, and both volumes of each claim are equal, by the sum of every file."""
 
     name: ClassVar[str] = "move-compare"
+    retry: ClassVar[RetryPolicy] = RetryPolicy(attempts=1)
+    """Each try takes Rainbond away from its users for a while: whether there is another one, somebody decides."""
     time_limit_s: ClassVar[float] = 2 * pods.TASK_S
     stall_s: ClassVar[float] = 3600.0
 
@@ -162,7 +164,7 @@ class CopyCompared(MoveStep):
                 for each in looked.found.moving:
                     if not looked.settled(each):
                         await self._equal(context, api.kube, each, looked)
-            except (StepError, LetGoError):
+            except (StepError, LetGoError, KubeError):
                 await surely(self._let_go(context))
                 raise
 

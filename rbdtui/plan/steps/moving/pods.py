@@ -7,13 +7,14 @@ own alpine, or RKE2's klipper-helm. Nothing is pulled, and nothing of it needs t
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final
 
 from rbdtui.checks.services.claim_trial import Seat, seats
-from rbdtui.kube.session import Json, KubeAbsentError, KubeSession
+from rbdtui.kube.session import Json, KubeAbsentError, KubeSession, KubeSilentError
 from rbdtui.paths import asset
 from rbdtui.plan.step import StepContext, StepError
 from rbdtui.plan.waiting import wait_for
@@ -25,6 +26,8 @@ CONTAINER: Final = "rbdtui-copy"
 START_S: Final = 300.0
 """A volume is made, attached and mounted before a pod begins; a server that does not answer is given up after 120 s."""
 TASK_S: Final = 12 * 3600.0
+SILENT_S: Final = 120.0
+"""A pod copies on while the API is away for as long."""
 EVERY_S: Final = 1.0
 _GONE_S: Final = 60.0
 _SAID: Final = 20
@@ -58,7 +61,8 @@ async def run(context: StepContext, kube: KubeSession, moving: Moving, seen: See
     try:
         async with context.waiting():
             await wait_for(lambda: _unbegun(kube, name), limit_s=START_S, every_s=EVERY_S)
-            await wait_for(lambda: _unended(kube, name), limit_s=TASK_S, every_s=EVERY_S)
+            silence = _Silence()
+            await wait_for(lambda: _unended(kube, name, silence), limit_s=TASK_S, every_s=EVERY_S)
         text = await kube.log(NAMESPACE, name, CONTAINER, tail_lines=_LINES)
     finally:
         await surely(_gone_quietly(kube, name))
@@ -131,10 +135,28 @@ async def _unbegun(kube: KubeSession, name: str) -> StepError | None:
     return StepError("move_pod_waits", pod=name, evidence="\n".join(lines), retryable=True)
 
 
-async def _unended(kube: KubeSession, name: str) -> StepError | None:
-    pod = await kube.get(f"{LISTS['Pod']}/{name}")
-    ended = (pod.get("status") or {}).get("phase") in ("Succeeded", "Failed")
-    return None if ended else StepError("move_pod_slow", pod=name, hours=round(TASK_S / 3600))
+@dataclass(slots=True)
+class _Silence:
+    """For how long the API has not answered."""
+
+    since: float | None = None
+
+    def is_too_long(self) -> bool:
+        """Whether it is more than a server needs that starts anew; to be asked each time that no answer came."""
+        self.since = self.since or time.monotonic()
+        return time.monotonic() - self.since > SILENT_S
+
+
+async def _unended(kube: KubeSession, name: str, silence: _Silence) -> StepError | None:
+    slow = StepError("move_pod_slow", pod=name, hours=round(TASK_S / 3600))
+    try:
+        pod = await kube.get(f"{LISTS['Pod']}/{name}")
+    except KubeSilentError:
+        if silence.is_too_long():
+            raise
+        return slow
+    silence.since = None
+    return None if (pod.get("status") or {}).get("phase") in ("Succeeded", "Failed") else slow
 
 
 async def _away(kube: KubeSession, name: str) -> None:
