@@ -74,6 +74,12 @@ _OWN_SECRETS: Final = {
 """Those that every installation has, with what makes them."""
 
 
+_ENDING: Final = frozenset(
+    recipe.name for recipe in (restore.RECIPE, failover.RECIPE, move_storage.RECIPE, move_storage.BACK)
+)
+"""Recipes that end what was cut off."""
+
+
 class PassphraseSource(Protocol):
     """Where the vault's passphrase comes from."""
 
@@ -321,7 +327,7 @@ class Session:
         """Start a recipe in a process of its own; raises as `start`. What ends one that was cut off may."""
         if purpose.recipe != convert.RECIPE.name:
             self.refuse_audit_only()
-        if purpose.recipe not in (restore.RECIPE.name, failover.RECIPE.name, move_storage.RECIPE.name):
+        if purpose.recipe not in _ENDING:
             self.refuse_half_done()
         return await start_run(
             self.site, spec_text=self._spec_text, facts=facts, secrets=self._secrets_there(), options=options,

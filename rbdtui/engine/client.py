@@ -378,7 +378,7 @@ def half_move(site: Site) -> RunClient | None:
         run = RunClient(site.run_dir(run_id))
         with contextlib.suppress(OSError, ValidationError):
             purpose = read_purpose(run.run_dir)
-            if purpose.name == move_storage.RECIPE.name:
+            if purpose.name in (move_storage.RECIPE.name, move_storage.BACK.name):
                 half = not run.alive() and _is_unfinished(run) and _has_begun(run, but=CopyBefore.name)
                 return run if half else None
             if purpose.kind is PurposeKind.RESET:

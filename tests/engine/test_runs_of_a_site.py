@@ -21,6 +21,7 @@ from rbdtui.engine.client import (
     can_resume,
     current_run,
     half_failover,
+    half_move,
     half_restore,
     latest_of_plan,
     latest_run,
@@ -31,6 +32,7 @@ from rbdtui.engine.client import (
 from rbdtui.engine.events import (
     Outcome,
     RunCreated,
+    RunFinished,
     RunOutcome,
     StepFailed,
     StepFinished,
@@ -232,6 +234,7 @@ async def cut_off(site: Site, purpose: Purpose, names: tuple[str, ...], events: 
         journal.append(
             StepStarted(step, 1) if word == "started"
             else StepFinished(step, Outcome.CHANGED, 1.0) if word == "done"
+            else RunFinished(RunOutcome.DONE, 1, 1.0) if word == "ended"
             else StepFailed(step, 1, "x", T("vault.damaged"), T("vault.damaged"), "", None)
         )  # fmt: skip
     await journal.close()
@@ -256,6 +259,28 @@ async def test_a_failover_that_was_cut_off_is_remembered(site: Site, events: lis
     reset = create_run_dir(site, SPEC_TEXT.encode(), FACTS, RunOptions(), Purpose(PurposeKind.RESET, nodes=("n1",)))
     (reset / "events.jsonl").touch()
     assert half_failover(site, "n1") is None, "all was taken back since"
+
+
+@pytest.mark.parametrize(
+    ("events", "half"),
+    [
+        ([], False),
+        (["started move-copy", "failed move-copy"], False),
+        (["started move-copy", "done move-copy", "started move-compare"], True),
+        (["started move-copy", "done move-copy", "started move-compare", "failed move-compare"], True),
+    ],
+)
+async def test_a_move_that_stopped_anybody_is_remembered_until_it_is_ended_or_taken_back(
+    site: Site, events: list[str], half: bool
+) -> None:
+    purpose = Purpose(PurposeKind.RECIPE, recipe="move-storage", arguments={"storage_class": "shared"})
+    await cut_off(site, purpose, ("move-copy", "move-compare"), events)
+    assert (half_move(site) is not None) == half
+    await cut_off(site, Purpose(PurposeKind.RECIPE, recipe="snapshot"), ("snapshot-save",), ["started snapshot-save"])
+    assert (half_move(site) is not None) == half, "another recipe ends nothing"
+    back = Purpose(PurposeKind.RECIPE, recipe="move-storage-back", arguments={"storage_class": "shared"})
+    await cut_off(site, back, ("move-back",), ["started move-back", "done move-back", "ended"])
+    assert half_move(site) is None, "it was taken back"
 
 
 async def test_what_was_cut_off_is_told_and_nothing_but_its_end_may_begin(site: Site) -> None:

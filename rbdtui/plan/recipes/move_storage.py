@@ -16,16 +16,17 @@ CLASS: Final = "storage_class"
 """The argument: where all is to be."""
 TELLS: Final = "tells"
 """The argument: not empty when cluster.yaml does not name the class yet."""
-BACK: Final = "back"
-"""The argument: not empty to go back."""
 
 
-def _build(request: Request) -> Plan:
+def _class_of(request: Request) -> str:
     name = request.arguments.get(CLASS, "")
     if not name:
         raise StepError("move_no_class")
-    if request.arguments.get(BACK):
-        return Plan((PutBack(JUMP_LANE, storage_class=name),))
+    return name
+
+
+def _build(request: Request) -> Plan:
+    name = _class_of(request)
     steps: list[Step] = []
     for kind in (CopyBefore, CopyCompared, Exchange, TellOperator, StartAgain):
         steps.append(kind(JUMP_LANE, storage_class=name, after=tuple(step.id for step in steps[-1:])))
@@ -35,9 +36,14 @@ def _build(request: Request) -> Plan:
     return Plan(tuple(steps))
 
 
+def _build_back(request: Request) -> Plan:
+    return Plan((PutBack(JUMP_LANE, storage_class=_class_of(request)),))
+
+
 def _build_drop(request: Request) -> Plan:
     return Plan((DropOld(JUMP_LANE),))
 
 
 RECIPE: Final = Recipe("move-storage", _build, by_name=True)
+BACK: Final = Recipe("move-storage-back", _build_back, by_name=True)
 DROP: Final = Recipe("drop-storage", _build_drop, by_name=True)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from rbdtui.engine.inputs import Purpose, PurposeKind
 from rbdtui.errors import NotNowError
 from rbdtui.plan.preview import SilentReporter
-from rbdtui.plan.recipes.move_storage import BACK, CLASS, DROP, RECIPE, TELLS
+from rbdtui.plan.recipes import move_storage
+from rbdtui.plan.recipes.move_storage import CLASS, TELLS
 from rbdtui.plan.steps.moving.finish import installed
 from rbdtui.plan.steps.moving.looking import Looked, look_at
 from rbdtui.plan.steps.rainbond.access import has_api, open_api
@@ -43,14 +44,13 @@ async def look_at_move(session: Session, storage_class: str, *, back: bool) -> P
     arguments = {CLASS: wanted, **_words(looked)}
     if wanted != planned:
         arguments[TELLS] = "yes"
-    if back:
-        arguments[BACK] = "yes"
-    return Purpose(PurposeKind.RECIPE, recipe=RECIPE.name, arguments=arguments)
+    recipe = move_storage.BACK if back else move_storage.RECIPE
+    return Purpose(PurposeKind.RECIPE, recipe=recipe.name, arguments=arguments)
 
 
 def drop_purpose() -> Purpose:
     """Old volumes thrown away."""
-    return Purpose(PurposeKind.RECIPE, recipe=DROP.name, arguments={})
+    return Purpose(PurposeKind.RECIPE, recipe=move_storage.DROP.name, arguments={})
 
 
 def _words(looked: Looked) -> dict[str, str]:
@@ -68,4 +68,5 @@ def _words(looked: Looked) -> dict[str, str]:
 def left_alone(purpose: Purpose) -> Text | None:
     """Whose volumes stay in the old class; None when there are none."""
     others = purpose.arguments.get("others", "-")
-    return T("move.left_alone", others=others) if others != "-" else None
+    is_move = purpose.recipe == move_storage.RECIPE.name
+    return T("move.left_alone", others=others) if is_move and others != "-" else None

@@ -18,6 +18,7 @@ from rbdtui.plan.steps.moving import pods
 from rbdtui.plan.steps.moving.looking import VOLUMES, Looked, MoveStep, look_at, refuse_strangers
 from rbdtui.plan.steps.rainbond.access import has_api, open_api
 from rbdtui.plan.steps.scaling import start, stop
+from rbdtui.plan.waiting import wait_for
 from rbdtui.rainbond.moving import BECOMES, MOVED_FROM, RECLAIM, Moving, Object, directory_of, node_of, reclaim_of
 from rbdtui.rainbond.workloads import LISTS, name_of
 from rbdtui.sizes import size_of
@@ -28,6 +29,8 @@ from rbdtui.words import T
 
 CLAIMS: Final = LISTS["PersistentVolumeClaim"]
 CLASSES: Final = "/apis/storage.k8s.io/v1/storageclasses"
+_GONE_S: Final = 120.0
+_EVERY_S: Final = 0.5
 _SPARE: Final = 1.05
 """How much more room there has to be than is used now."""
 
@@ -75,7 +78,7 @@ class CopyBefore(MoveStep):
                         context.report.line(f"{each.name}: it changes while it is copied")
             except StepError as error:
                 if error.code.startswith("move_"):  # else it is the way to the API that failed
-                    await surely(remove_temporary(api.kube, [each for each in left if not each.is_compared]))
+                    await surely(_drop(context, api.kube, [each for each in left if not each.is_compared]))
                 raise
 
     async def verify(self, context: StepContext) -> None:
@@ -121,12 +124,33 @@ def _temporary(moving: Moving, storage_class: str) -> Object:
     return wanted | {"metadata": metadata}
 
 
+async def _drop(context: StepContext, kube: KubeSession, moving: Sequence[Moving]) -> None:
+    """Take second claims away after something else went wrong, which is what is to be told."""
+    try:
+        await remove_temporary(kube, moving)
+    except (StepError, KubeError) as error:
+        context.report.line(f"second claims: {error}")
+
+
+async def delete_claim(kube: KubeSession, claim: str) -> None:
+    """Take a claim away and wait until it is gone: while a pod has it, Kubernetes keeps it. Raises `StepError`."""
+    path = f"{CLAIMS}/{claim}"
+    with suppress(KubeAbsentError):
+        await kube.delete(path)
+
+    async def there() -> StepError | None:
+        found = await kube.find(path)
+        return None if found is None else StepError("move_claim_stays", claim=claim, retryable=True)
+
+    await wait_for(there, limit_s=_GONE_S, every_s=_EVERY_S)
+
+
 async def remove_temporary(kube: KubeSession, moving: Sequence[Moving]) -> None:
-    """Take second claims away, and with them their volumes; raises `KubeError`."""
+    """Take second claims away, and with them their volumes; raises `StepError`, `KubeError`."""
     for each in moving:
-        for path in (f"{LISTS['Pod']}/{each.temporary}?gracePeriodSeconds=0", f"{CLAIMS}/{each.temporary}"):
-            with suppress(KubeAbsentError):
-                await kube.delete(path)
+        with suppress(KubeAbsentError):
+            await kube.delete(f"{LISTS['Pod']}/{each.temporary}?gracePeriodSeconds=0")
+        await delete_claim(kube, each.temporary)
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,9 +13,9 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, ClassVar, Final
 
-from rbdtui.kube.session import KubeAbsentError, KubeConflictError, KubeSession
+from rbdtui.kube.session import KubeConflictError, KubeSession
 from rbdtui.plan.step import Change, ChangeKind, Pending, StepContext, StepError
-from rbdtui.plan.steps.moving.copy import CLAIMS
+from rbdtui.plan.steps.moving.copy import CLAIMS, delete_claim
 from rbdtui.plan.steps.moving.looking import VOLUMES, MoveStep, look_at
 from rbdtui.plan.steps.rainbond.access import has_api, open_api
 from rbdtui.plan.waiting import wait_for
@@ -23,7 +23,6 @@ from rbdtui.rainbond.moving import BECOMES, RECLAIM, Moving, notes_of, reclaim_o
 from rbdtui.rainbond.workloads import NAMESPACE, name_of
 from rbdtui.words import T
 
-_GONE_S: Final = 120.0
 _BOUND_S: Final = 120.0
 _EVERY_S: Final = 0.5
 
@@ -71,7 +70,7 @@ class Exchange(MoveStep):
         name = name_of(new)
         if ((moving.claim or {}).get("spec") or {}).get("volumeName") != name:
             for claim in (moving.name, moving.temporary):
-                await _deleted(kube, claim)
+                await delete_claim(kube, claim)
             await self._reserve(kube, name, moving.name)
             body = json.loads(notes_of(new)[BECOMES])
             body["spec"]["volumeName"] = name
@@ -90,19 +89,6 @@ class Exchange(MoveStep):
             "uid": None, "resourceVersion": None,
         }  # fmt: skip
         await kube.patch(f"{VOLUMES}/{volume}", {"spec": {"claimRef": reference}})
-
-
-async def _deleted(kube: KubeSession, claim: str) -> None:
-    """Take a claim away and wait until it is gone: while a pod has it, Kubernetes keeps it. Raises `StepError`."""
-    path = f"{CLAIMS}/{claim}"
-    with suppress(KubeAbsentError):
-        await kube.delete(path)
-
-    async def there() -> StepError | None:
-        found = await kube.find(path)
-        return None if found is None else StepError("move_claim_stays", claim=claim, retryable=True)
-
-    await wait_for(there, limit_s=_GONE_S, every_s=_EVERY_S)
 
 
 async def _unbound(kube: KubeSession, claim: str, volume: str) -> StepError | None:
