@@ -11,8 +11,6 @@ from ipaddress import IPv4Address, IPv4Interface, IPv4Network
 from types import TracebackType
 from typing import Final, Self
 
-import asyncssh
-
 from rbdtui.simulator.call import Verbs
 from rbdtui.simulator.files import Disk
 from rbdtui.simulator.haproxy import Haproxy
@@ -30,6 +28,7 @@ from rbdtui.simulator.nfs_copy import COPY, PUSH, Push, RsyncDaemon
 from rbdtui.simulator.pace import Pace
 from rbdtui.simulator.sshd import Sshd
 from rbdtui.simulator.verbs import VERBS
+from rbdtui.transport.library import asyncssh
 
 SUBNET: Final = IPv4Network("127.77.0.0/24")
 """Where simulated machines live. Linux answers on all of 127/8 without set-up; other systems only on 127.0.0.1."""

@@ -9,13 +9,12 @@ from collections.abc import Awaitable, Callable
 from typing import Final, cast
 from weakref import WeakSet
 
-import asyncssh
-
 from rbdtui.simulator.call import Verbs
 from rbdtui.simulator.link import Cable, Link
 from rbdtui.simulator.machine import Machine
 from rbdtui.simulator.network import Listening
 from rbdtui.simulator.shell import Session, run_command
+from rbdtui.transport.library import asyncssh
 
 MAX_SESSIONS: Final = 10
 """As OpenSSH's ``MaxSessions``: more at a time on one connection are refused."""

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 from typing import Any, Final, TypeAlias
 
-import asyncssh
+from rbdtui.transport.library import asyncssh
 
 Stream: TypeAlias = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 _READ_LIMIT_BYTES: Final = 64 * 1024

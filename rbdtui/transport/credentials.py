@@ -9,8 +9,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
-import asyncssh
-
 from rbdtui.plain_file import NotPlainError, read_named
 from rbdtui.redact import Redactor
 from rbdtui.transport.base import (
@@ -21,6 +19,7 @@ from rbdtui.transport.base import (
     TransportError,
 )
 from rbdtui.transport.endpoints import Endpoint
+from rbdtui.transport.library import asyncssh
 from rbdtui.words import T
 
 MOST_KEYS: Final = 4

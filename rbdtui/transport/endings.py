@@ -13,9 +13,8 @@ import secrets
 from collections.abc import Iterable
 from typing import Final
 
-import asyncssh
-
 from rbdtui.transport.exchange import Exchange
+from rbdtui.transport.library import asyncssh
 
 TAG_NAME: Final = "RBDTUI_TRY"
 """Stands with the tag in the command line of what cannot have it elsewhere."""

@@ -8,9 +8,8 @@ import time
 from collections.abc import Callable
 from typing import cast
 
-import asyncssh
-
 from rbdtui.transport.base import CommandResult, TransportError
+from rbdtui.transport.library import asyncssh
 from rbdtui.transport.scripts import OUTPUT_MARK
 
 _MOST_ERROR_BYTES = 256 * 1024

@@ -14,9 +14,8 @@ from collections import defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any, Final, cast
 
-import asyncssh
-
 from rbdtui.transport.endpoints import Endpoint
+from rbdtui.transport.library import asyncssh
 from rbdtui.transport.limits import Limits
 
 _FIRST_LINE: Final = re.compile(rb"(?:\A|\n)SSH-[^\n]*\n")

@@ -8,10 +8,9 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Final
 
-import asyncssh
-
 from rbdtui.atomic import write_atomic
 from rbdtui.transport.base import HostKeyFileError, SimulatedOnlyError, TransportError
+from rbdtui.transport.library import asyncssh
 
 ALGORITHMS_BY_KEY_TYPE: Final = {
     "ssh-ed25519": ("ssh-ed25519",),

@@ -9,8 +9,6 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from typing import Any, Final, TypeVar
 
-import asyncssh
-
 from rbdtui.errors import reason_of
 from rbdtui.transport.base import (
     BastionError,
@@ -26,6 +24,7 @@ from rbdtui.transport.base import (
 from rbdtui.transport.endings import end_on_host
 from rbdtui.transport.endpoints import Endpoint
 from rbdtui.transport.exchange import Exchange
+from rbdtui.transport.library import asyncssh
 from rbdtui.transport.limits import Limits
 from rbdtui.transport.routes import Routes, SharedConnection
 from rbdtui.transport.shells import shells_of

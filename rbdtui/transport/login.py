@@ -7,10 +7,6 @@ import socket
 from collections.abc import Sequence
 from typing import Any, Final, cast
 
-import asyncssh
-from asyncssh.auth import PasswordChangeResponse
-from asyncssh.misc import MaybeAwait
-
 from rbdtui.terminal_text import clean_line
 from rbdtui.transport.base import (
     BastionError,
@@ -29,6 +25,7 @@ from rbdtui.transport.credentials import Credentials
 from rbdtui.transport.endpoints import Endpoint
 from rbdtui.transport.gates import LoginPlaces
 from rbdtui.transport.hostkeys import KnownHosts, fingerprint, signature_algorithms
+from rbdtui.transport.library import asyncssh
 from rbdtui.transport.limits import Limits
 from rbdtui.words import T
 
@@ -91,7 +88,9 @@ class _Client(asyncssh.SSHClient):
             self._note("password")
         return self._take_password()
 
-    def password_change_requested(self, prompt: str, lang: str) -> MaybeAwait[PasswordChangeResponse]:
+    def password_change_requested(
+        self, prompt: str, lang: str
+    ) -> asyncssh.misc.MaybeAwait[asyncssh.auth.PasswordChangeResponse]:
         self._note("password-change")
         return super().password_change_requested(prompt, lang)
 

@@ -9,11 +9,10 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any, Final
 
-import asyncssh
-
 from rbdtui.listening import listen
 from rbdtui.transport.base import NotReachedError, Reach, ReachResult, TransportError
 from rbdtui.transport.channel_stream import Stream, channel_stream
+from rbdtui.transport.library import asyncssh
 
 _BLOCK_BYTES: Final = 64 * 1024
 _NO_INODE: Final = "0"

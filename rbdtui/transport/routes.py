@@ -8,8 +8,6 @@ import random
 from collections.abc import Awaitable, Callable
 from typing import Final
 
-import asyncssh
-
 from rbdtui.transport.base import (
     BastionError,
     ConnectionLostError,
@@ -22,6 +20,7 @@ from rbdtui.transport.credentials import Credentials
 from rbdtui.transport.endpoints import Endpoint
 from rbdtui.transport.gates import LoginPlaces
 from rbdtui.transport.hostkeys import KnownHosts
+from rbdtui.transport.library import asyncssh
 from rbdtui.transport.limits import Limits
 from rbdtui.transport.login import log_in
 

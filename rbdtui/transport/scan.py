@@ -7,8 +7,6 @@ import contextlib
 from collections.abc import Callable, Iterable
 from typing import Final
 
-import asyncssh
-
 from rbdtui.transport.base import TransportError
 from rbdtui.transport.credentials import Credentials
 from rbdtui.transport.endpoints import Endpoint
@@ -22,6 +20,7 @@ from rbdtui.transport.hostkeys import (
     public_text,
     signature_algorithms,
 )
+from rbdtui.transport.library import asyncssh
 from rbdtui.transport.limits import Limits
 from rbdtui.transport.login import explain, shown_key
 from rbdtui.transport.routes import Routes

@@ -11,8 +11,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-import asyncssh
-
 from rbdtui.transport.answers import parse_answer
 from rbdtui.transport.base import (
     DEFAULT_TIMEOUT_S,
@@ -33,6 +31,7 @@ from rbdtui.transport.endings import TAG_NAME, new_tag
 from rbdtui.transport.endpoints import Endpoint
 from rbdtui.transport.exchange import Exchange, LinkLostError, OutputLimitError
 from rbdtui.transport.failures import check
+from rbdtui.transport.library import asyncssh
 from rbdtui.transport.limits import Limits
 from rbdtui.transport.link import Link
 from rbdtui.transport.meter import Meter

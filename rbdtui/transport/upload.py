@@ -14,8 +14,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-import asyncssh
-
 from rbdtui.plain_file import open_plain
 from rbdtui.transport.answers import whole_number
 from rbdtui.transport.base import (
@@ -28,6 +26,7 @@ from rbdtui.transport.base import (
 )
 from rbdtui.transport.exchange import Exchange
 from rbdtui.transport.failures import check, is_disk_trouble
+from rbdtui.transport.library import asyncssh
 from rbdtui.transport.meter import Meter
 from rbdtui.words import T
 
