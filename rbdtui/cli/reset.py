@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shlex
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -20,7 +21,9 @@ from rbdtui.engine.state import StepStatus
 from rbdtui.paths import as_typed
 from rbdtui.plan.removal.ownership import Ownership
 from rbdtui.plan.removal.residue import Residue, ResidueKind
+from rbdtui.rook.objects import DATA_DIRECTORY
 from rbdtui.session import Session
+from rbdtui.spec.model import ClusterSpec
 from rbdtui.words import T, Text
 from rbdtui.workbench.review.reset_survey import (
     HostSurvey,
@@ -176,10 +179,22 @@ def _lines(session: Session, surveys: Sequence[HostSurvey]) -> Iterator[str]:
         yield ""
         yield styled(T("reset.loss"), bold=True)
         yield str(T("reset.stays"))
+        yield from ceph_lines(session.spec, [each.node for each in resets])
         if len(resets) < len(session.spec.nodes):
             yield str(T("reset.others_go_on"))
     if old := nodes_of_old_runs(session):
         yield str(T("reset.old_nodes", nodes=", ".join(old)))
+
+
+def ceph_lines(spec: ClusterSpec, nodes: Sequence[str]) -> Iterator[str]:
+    """What stays on disks of Ceph, and with which commands it goes: nothing of it is done here."""
+    own = [disk for disk in spec.ceph_disks if disk.node in nodes]
+    if not own:
+        return
+    yield str(T("reset.ceph_stays", count=len(own), directory=DATA_DIRECTORY))
+    for node in dict.fromkeys(disk.node for disk in own):
+        devices = " ".join(shlex.quote(disk.device) for disk in own if disk.node == node)
+        yield f"  {node}: wipefs --all {devices} && rm -rf {DATA_DIRECTORY}"
 
 
 def _verdict(each: HostSurvey, site: str) -> Text:

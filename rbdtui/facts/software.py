@@ -113,6 +113,7 @@ LEFTOVER_PATHS: Final = (
     "/var/lib/etcd",
     "/var/lib/kubelet",
     "/var/lib/rancher",
+    "/var/lib/rook",
 )
 """What installations of Kubernetes, Docker and Rainbond leave behind; directories count when they hold anything."""
 SYSTEMD: Final = "/run/systemd/system"

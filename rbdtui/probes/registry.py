@@ -7,6 +7,7 @@ from typing import Final
 from rbdtui.probes import (
     admin_port,
     api,
+    ceph,
     certificates,
     clocks,
     cluster,
@@ -41,6 +42,7 @@ PROBES: Final[tuple[Probe, ...]] = (
     mysql_pair.PROBE,
     nfs.PROBE,
     nfs_copy.PROBE,
+    ceph.PROBE,
     image_registry.PROBE,
     haproxy.PROBE,
     gateway.PROBE,

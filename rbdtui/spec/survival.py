@@ -187,7 +187,22 @@ def _builds(roster: _Roster, node: Node) -> Outcome:
     return Outcome(Impact.LOST, T("survival.builds.lost"))
 
 
+_COPIES_NEEDED: Final = 2
+"""Of Ceph's three: with one alone it neither reads nor writes."""
+
+
+def _ceph(spec: ClusterSpec, node: Node) -> Outcome:
+    left = [each for each in spec.ceph_nodes if each is not node]
+    if node not in spec.ceph_nodes:
+        return Outcome(Impact.UNTOUCHED, T("survival.storage.ceph_on", count=len(left)))
+    if len(left) < _COPIES_NEEDED:
+        return Outcome(Impact.LOST, T("survival.storage.ceph_lost", count=len(left)))
+    return Outcome(Impact.HOLDS, T("survival.storage.ceph_holds", count=len(left)))
+
+
 def _storage(spec: ClusterSpec, node: Node) -> Outcome:
+    if spec.ceph_disks:
+        return _ceph(spec, node)
     server = spec.nfs_node
     if server is None:
         return Outcome(Impact.UNUSED, T("survival.storage.unused"))

@@ -69,6 +69,7 @@ CEPH_CASES = (
         lambda facts: replace(ready(facts), modules_available=facts.modules_available | {"ceph"}),
         {"RBD-CEPH-110": E}, CEPH, says=("lacks rbd",),
     ),
+    Case("what an earlier Ceph left", both(ready, change(leftovers=("/var/lib/rook",))), {"RBD-CEPH-113": E}, CEPH),
     Case(
         "12 GiB with a disk for Ceph", both(ready, change(memory=Memory(12 * GIB))),
         {"RBD-CEPH-111": W, "RBD-HW-107": W}, CEPH,

@@ -17,8 +17,12 @@ from rbdtui.plan.builder import build_plan
 from rbdtui.plan.step import Plan, StepContext
 from rbdtui.plan.steps.rainbond.access import open_api
 from rbdtui.plan.steps.rook.ceph import CephReady, MakeCeph
+from rbdtui.probes.model import ProbeState
+from rbdtui.probes.monitor import HealthMonitor
+from rbdtui.probes.settings import Settings
 from rbdtui.simulator.bundle import write_bundle
 from rbdtui.simulator.disks import links, serial
+from rbdtui.site import Site
 from rbdtui.spec.model import ClusterSpec
 from tests.plan.support import Bench, bench
 from tests.plan.walk import walk
@@ -70,6 +74,11 @@ async def test_it_ends_proven_and_a_second_run_changes_nothing(tmp_path: Path) -
             cluster = await api.kube.get(CLUSTER)
             left = (await api.kube.get("/api/v1/namespaces/default/persistentvolumeclaims"))["items"]
         second = await walk(plan, context)
+        monitor = HealthMonitor(
+            context.spec, context.hosts, Site(context.site_dir).kubeconfig_file, settings=Settings(), straight=False
+        )
+        told = {probe.key.id: probe.state for probe in (await monitor.once()).probes if "ceph" in probe.key.id}
+    assert told == dict.fromkeys(("ceph", "ceph-disks", "ceph-room"), ProbeState.OK)
     assert all(first[name].changed for name in ("rook-release", "ceph", "ceph-files-proof", "ceph-block-proof"))
     assert {name for name in deployed if "osd" in name} == {"rook-ceph-osd-0", "rook-ceph-osd-1", "rook-ceph-osd-2"}
     used = cluster["spec"]["storage"]

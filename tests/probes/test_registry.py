@@ -69,7 +69,9 @@ def test_all_kinds_are_asked_of_a_whole_cluster_in_their_order() -> None:
     account = {"username": "rbd", "password": "secret:mysql"}
     databases = standin.spec_of(mysql={"mode": "pair", "source": "node3", "replica": "node4", **account})
     sphere = standin.spec_of("kubernetes-only", kubesphere={"install": True})
-    for spec in (standin.spec_of(**outside), old, made, databases, sphere, pair_of()):
+    disks = [{"node": f"node{i}", "device": f"/dev/disk/by-id/scsi-D{i}", "serial": f"D{i}"} for i in (1, 2, 3)]
+    ceph = standin.spec_of(storage={"mode": "rook-ceph", "disks": disks})
+    for spec in (standin.spec_of(**outside), old, made, databases, sphere, ceph, pair_of()):
         asked = [status.key.kind for status in HealthMonitor(spec, {}).snapshot().probes]
         assert asked == sorted(asked, key=lambda kind: kind.rank)
         every |= set(asked)

@@ -6,10 +6,12 @@ from typing import Any
 
 import pytest
 
+from rbdtui.cli.reset import ceph_lines
 from rbdtui.rke2_version import Rke2Version
 from rbdtui.rook.chart import ceph_image, chart_images, fits, makes_drivers, series_of
 from rbdtui.rook.objects import CLUSTER_PATH, objects
 from rbdtui.rook.standing import not_ready, standing_of
+from tests.checks.cases import RAINBOND
 from tests.checks.cases_ceph import CEPH
 
 IMAGE = "quay.io/ceph/ceph:v20.2.4"
@@ -119,3 +121,12 @@ def test_what_is_not_there_yet_is_not_well(cluster: Any) -> None:
     assert standing.lacks(3)[0] == "disks: 0 of 3 serve, 0 taken"
     assert standing.used_percent == 0.0
     assert not_ready([("CephBlockPool", cluster)])[0].startswith("CephBlockPool: ")
+
+
+def test_a_reset_says_what_stays_on_which_disk_and_how_it_goes() -> None:
+    lines = list(ceph_lines(CEPH, ["node1", "node3"]))
+    assert "2 disks" in lines[0]
+    assert lines[1:] == [
+        f"  node{i}: wipefs --all /dev/disk/by-id/scsi-D{i} && rm -rf /var/lib/rook" for i in (1, 3)
+    ]  # fmt: skip
+    assert list(ceph_lines(RAINBOND, ["node1"])) == []

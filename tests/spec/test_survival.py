@@ -123,3 +123,18 @@ def test_an_unknown_node_is_refused() -> None:
     assert spec is not None
     with pytest.raises(KeyError):
         what_if_dies(spec, "nobody")
+
+
+@pytest.mark.parametrize(
+    ("count", "dead", "impact"),
+    [(3, "n0", Impact.HOLDS), (3, "n3", Impact.UNTOUCHED), (2, "n0", Impact.LOST)],
+)
+def test_ceph_goes_on_while_two_servers_with_copies_are_left(count: int, dead: str, impact: Impact) -> None:
+    """With one copy alone it serves nothing."""
+    data = spec_of(ALL, ALL, ALL, ALL).model_dump(mode="json", exclude_unset=True)
+    disks = [{"node": f"n{i}", "device": f"/dev/disk/by-id/D{i}", "serial": f"D{i}"} for i in range(count)]
+    spec = ClusterSpec.model_validate({**data, "storage": {"mode": "rook-ceph", "disks": disks}})
+    outcome = what_if_dies(spec, dead).storage
+    assert outcome.impact is impact
+    for language in LANGUAGES:
+        assert "{" not in say(outcome.text, language)

@@ -17,6 +17,7 @@ from rbdtui.checks.view import ClusterView, NodeView
 from rbdtui.facts.model import Disk, DiskUse
 from rbdtui.findings import Finding, Severity
 from rbdtui.profiles.limits import GIB
+from rbdtui.rook.objects import DATA_DIRECTORY
 from rbdtui.spec.sections.storage import CephDisk
 from rbdtui.words import T, Text
 
@@ -84,6 +85,13 @@ def _contents(view: NodeView, disk: Disk, field: str, said: dict[str, str]) -> I
 def use_text(use: DiskUse) -> Text:
     """What a disk is in use for, in words."""
     return T(f"disk_use.{use.value}")  # words: disk_use.*
+
+
+def earlier_monitors(view: NodeView) -> Iterator[Finding]:
+    """Nothing is left of an earlier Ceph's monitors, whose keys a new one would not know."""
+    named = any(disk.node == view.node.name for disk in view.spec.ceph_disks)
+    if named and DATA_DIRECTORY in view.facts.leftovers and not view.ours:
+        yield view.finding("RBD-CEPH-113", Severity.ERROR, directory=DATA_DIRECTORY, evidence=DATA_DIRECTORY)
 
 
 def line_of(disk: Disk) -> str:

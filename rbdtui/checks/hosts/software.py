@@ -20,6 +20,7 @@ from rbdtui.host_programs import (
     RSYNC,
 )
 from rbdtui.rainbond.provisioner import CLIENT, CLIENT_PACKAGES, needs_client
+from rbdtui.rook.objects import DATA_DIRECTORY
 
 _NEEDED_TOOLS: Final = ("gzip", "iptables", "mount", "sha256sum", "systemctl", "systemd-run", "tar", "timeout")
 """RKE2 asks for systemd and iptables; the others are what our own steps call."""
@@ -207,7 +208,9 @@ def leftovers(view: NodeView) -> Iterator[Finding]:
     facts = view.facts
     if view.ours:
         return
-    found = [*facts.leftovers, *sorted(facts.packages & _OLD_PACKAGES)]
+    # What a Ceph left behind is in the way of another Ceph alone: `rbdtui.checks.hosts.ceph` judges it.
+    paths = [path for path in facts.leftovers if path != DATA_DIRECTORY]
+    found = [*paths, *sorted(facts.packages & _OLD_PACKAGES)]
     if found and set(found) <= _PODMAN_PATHS:
         yield view.finding("RBD-OLD-106", Severity.INFO, found=", ".join(found), evidence="\n".join(found))
     elif found:
