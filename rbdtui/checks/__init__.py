@@ -53,6 +53,7 @@ NODE_CHECKS: Final[tuple[Callable[[NodeView], Iterable[Finding]], ...]] = (
     ceph.ceph_disks,
     ceph.mounts_ceph,
     ceph.memory_for_ceph,
+    ceph.udev_runs,
     ceph.earlier_monitors,
     names.host_name,
     names.host_name_resolves,
@@ -101,7 +102,8 @@ _OF_KUBERNETES: Final = frozenset({
     kernel.control_group_version, kernel.modules, kernel.settings, kernel.selinux, kernel.hardening_profile,
     kernel.apparmor, kernel.fapolicyd, software.nfs_client, software.leftovers, software.other_runtimes,
     installed.older_rke2, installed.older_rainbond,
-    ceph.ceph_disks, ceph.mounts_ceph, ceph.memory_for_ceph, ceph.earlier_monitors,
+    ceph.ceph_disks, ceph.mounts_ceph, ceph.memory_for_ceph, ceph.udev_runs,
+    ceph.earlier_monitors,
 })  # fmt: skip
 """What only a node of Kubernetes is asked for, and no server beside it."""
 CLUSTER_CHECKS: Final[tuple[Callable[[ClusterView], Iterable[Finding]], ...]] = (

@@ -2,6 +2,7 @@
 
 What the columns are called and which values they take: util-linux, misc-utils/lsblk.c and lsblk(8); which signatures
 have which name: its libblkid/src/superblocks. CentOS 7 has lsblk 2.23, which knows no PTTYPE.
+lsblk takes signatures from udev: what udev has not seen is read from the disks themselves, by ``blkid -p``.
 """
 
 from __future__ import annotations
@@ -26,10 +27,11 @@ _LIMIT_BYTES: Final = 256 * KIB
 
 
 def parse_disks(text: str) -> tuple[Disk, ...]:
-    """Read what `DISKS` prints: lines of ``lsblk -P``, then links with the device that each leads to."""
+    """Read what `DISKS` prints: lines of ``lsblk -P``, signatures that were read, links with what each leads to."""
     parts = sections(text)
+    read = dict(line.split("\t", 1) for line in parts.get("read", ()) if line.strip())
     rows = list(dict.fromkeys(tuple(_fields(line).items()) for line in parts.get("devices", ()) if line.strip()))
-    devices = [dict(row) for row in rows]
+    devices = [_with_signature(dict(row), read) for row in rows]
     links: dict[str, list[str]] = {}
     for line in parts.get("links", ()):
         link, real = line.split("\t")
@@ -43,6 +45,11 @@ def _fields(line: str) -> dict[str, str]:
     if "KNAME" not in found:
         raise ValueError(f"no device: {line[:80]}")
     return {key: value.strip() for key, value in found.items()}
+
+
+def _with_signature(device: dict[str, str], read: Mapping[str, str]) -> dict[str, str]:
+    told = device.get("FSTYPE") or device.get("PTTYPE")
+    return device if told else device | {"FSTYPE": read.get(device["KNAME"], "").strip()}
 
 
 def _is_disk(device: Mapping[str, str]) -> bool:
@@ -83,6 +90,14 @@ DISKS: Fact[tuple[Disk, ...]] = Fact(
     f"""command -v lsblk >/dev/null || exit 0
 echo '== devices'
 lsblk -b -P -o {_COLUMNS},PTTYPE 2>/dev/null || lsblk -b -P -o {_COLUMNS} 2>/dev/null || exit 0
+echo '== read'
+if command -v blkid >/dev/null; then
+  lsblk -dnro KNAME,TYPE 2>/dev/null | while read -r name type; do
+    [ "$type" = disk ] && [ -b "/dev/$name" ] || continue
+    found=$(blkid -p -o value -s TYPE -s PTTYPE "/dev/$name" 2>/dev/null | head -n 1)
+    [ -z "$found" ] || printf '%s\\t%s\\n' "$name" "$found"
+  done
+fi
 echo '== links'
 for dir in {" ".join(_LINKS)}; do
   [ -d "$dir" ] || continue

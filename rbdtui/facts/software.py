@@ -120,11 +120,14 @@ SYSTEMD: Final = "/run/systemd/system"
 """Is there when systemd is in charge."""
 FAPOLICYD_RULES: Final = "/etc/fapolicyd/rules.d/80-rke2.rules"
 """Where RKE2's own install script allows its directories (rancher/rke2, install.sh)."""
+UDEV: Final = "/run/udev/control"
+"""Is there while udev runs."""
 FILES: Final = (
     FAPOLICYD_RULES,
     "/etc/NetworkManager/conf.d/rke2-canal.conf",
     "/etc/haproxy/haproxy.cfg",
     "/etc/keepalived/keepalived.conf",
+    UDEV,
     SYSTEMD,
 )
 """Files and directories whose presence matters."""

@@ -268,6 +268,7 @@ class Machine:
             self.files.mkdir(directory, mode=0o755 if directory == "/run" else 0o1777)
         self.systemd.write("init.scope", "Reached target multi-user.target - Multi-User System.")
         self.files.mkdir("/run/systemd/system")
+        self.files.put("/run/udev/control", "")
         self.files.put("/run/systemd/timesync/synchronized", b"")
         if self.files.is_dir(WANTS):
             for unit in self.files.listdir(WANTS):

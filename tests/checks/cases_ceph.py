@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from rbdtui.facts.model import Disk, Memory, NodeFacts, OnDisk
+from rbdtui.facts.software import UDEV
 from rbdtui.spec.model import ClusterSpec
 from tests.checks.cases import RAINBOND, Case, E, Spoil, W, both, change
 from tests.checks.support import GIB, claimed
@@ -32,7 +33,8 @@ def disk(**changed: object) -> Disk:
 def ready(facts: NodeFacts) -> NodeFacts:
     """A server that can have Ceph."""
     available = facts.modules_available | CLIENTS
-    return replace(facts, disks=(disk(),), modules_available=available, memory=Memory(32 * GIB, 30 * GIB))
+    memory, files = Memory(32 * GIB, 30 * GIB), facts.files | {UDEV}
+    return replace(facts, disks=(disk(),), modules_available=available, memory=memory, files=files)
 
 
 def having(*holds: OnDisk, **changed: object) -> Spoil:
@@ -68,6 +70,9 @@ CEPH_CASES = (
         "a kernel without rbd",
         lambda facts: replace(ready(facts), modules_available=facts.modules_available | {"ceph"}),
         {"RBD-CEPH-110": E}, CEPH, says=("lacks rbd",),
+    ),
+    Case(
+        "no udev", lambda facts: replace(ready(facts), files=facts.files), {"RBD-CEPH-114": E}, CEPH, says=("udev",)
     ),
     Case("what an earlier Ceph left", both(ready, change(leftovers=("/var/lib/rook",))), {"RBD-CEPH-113": E}, CEPH),
     Case(

@@ -16,8 +16,10 @@ def row(name: str, kind: str = "disk", parent: str = "", **columns: object) -> s
     return " ".join(f'{key}="{value}"' for key, value in fields.items())
 
 
-def read(*rows: str, links: tuple[tuple[str, str], ...] = ()) -> dict[str, Disk]:
-    text = "\n".join(["== devices", *rows, "== links", *(f"{link}\t{real}" for link, real in links), ""])
+def read(*rows: str, links: tuple[tuple[str, str], ...] = (), signatures: tuple[str, ...] = ()) -> dict[str, Disk]:
+    text = "\n".join(
+        ["== devices", *rows, "== read", *signatures, "== links", *(f"{link}\t{real}" for link, real in links), ""]
+    )
     return {disk.name: disk for disk in DISKS.parse(text)}
 
 
@@ -92,6 +94,12 @@ def test_a_disk_behind_two_paths_is_listed_with_what_both_lead_to() -> None:
 def test_the_name_that_stays_the_same(links: tuple[str, ...], serial: str, name: str) -> None:
     disks = read(row("sdb", SERIAL=serial), links=tuple((link, "/dev/sdb") for link in links))
     assert disks["sdb"].stable_name == name
+
+
+def test_what_udev_has_not_seen_is_read_from_the_disk() -> None:
+    disks = read(row("sdb"), row("sdc"), row("sdd", FSTYPE="LVM2_member"), signatures=("sdb\text4", "sdd\tother"))
+    assert (disks["sdb"].use, disks["sdc"].use, disks["sdd"].use) == (DiskUse.LEFTOVERS, DiskUse.NOTHING, DiskUse.LVM)
+    assert str(disks["sdb"].holds[0]) == "sdb disk ext4"
 
 
 def test_no_lsblk_and_no_disks_are_no_disks() -> None:

@@ -15,6 +15,7 @@ from typing import Final
 
 from rbdtui.checks.view import ClusterView, NodeView
 from rbdtui.facts.model import Disk, DiskUse
+from rbdtui.facts.software import UDEV
 from rbdtui.findings import Finding, Severity
 from rbdtui.profiles.limits import GIB
 from rbdtui.rook.objects import DATA_DIRECTORY
@@ -85,6 +86,13 @@ def _contents(view: NodeView, disk: Disk, field: str, said: dict[str, str]) -> I
 def use_text(use: DiskUse) -> Text:
     """What a disk is in use for, in words."""
     return T(f"disk_use.{use.value}")  # words: disk_use.*
+
+
+def udev_runs(view: NodeView) -> Iterator[Finding]:
+    """Rook finds disks by what udev knows of them (Documentation/Getting-Started/Prerequisites, "udev")."""
+    named = any(disk.node == view.node.name for disk in view.spec.ceph_disks)
+    if named and "files" not in view.facts.failed and UDEV not in view.facts.files:
+        yield view.finding("RBD-CEPH-114", Severity.ERROR)
 
 
 def earlier_monitors(view: NodeView) -> Iterator[Finding]:
