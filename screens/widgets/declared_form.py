@@ -250,7 +250,7 @@ class DeclaredForm(shown.Form):
         if differs:
             return str(T("login.differs"))
         value = self.usual_value(declared.path)
-        usual = declared.usual(value) if isinstance(declared, Line) and value else None
+        usual = declared.usual(value) if isinstance(declared, Line) else None
         return str(usual) if usual is not None else value
 
     def _as_typed(self, path: str, value: str) -> str:

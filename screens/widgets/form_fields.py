@@ -54,8 +54,14 @@ class Line(FormField):
     """One line of text."""
 
     def usual(self, value: str) -> Text | None:
-        """What holds while it is empty; ``value`` is the default of the model, or what stands for it."""
-        return _said(Text(f"form.usual.{self._key}", {"value": value}))  # words: form.usual.*
+        """What holds while it is empty; ``value`` is the default of the model, or what stands for it.
+
+        Without a value there is something to say only where the words need none.
+        """
+        key = f"form.usual.{self._key}"  # words: form.usual.*
+        if not is_said(key) or (not value and str(Text(key, {"value": "1"})) != str(Text(key, {"value": "2"}))):
+            return None
+        return Text(key, {"value": value})
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from rich.cells import cell_len
 from textual.pilot import Pilot
 
 from rbdtui.checks.services import SERVICE_CHECKS
@@ -35,7 +36,7 @@ from screens.shell.form import FormScreen
 from screens.shell.sections import entry_of
 from screens.widgets.declared_form import DeclaredForm
 from screens.widgets.field import Choice as ShownChoice
-from screens.widgets.field import Field, Verdict
+from screens.widgets.field import Field, TextLine, Verdict
 from screens.widgets.form_fields import Block, Choice, FormField, Heading, Line, Mode
 from tests.screens.conftest import LOOKS, Opened, Picture, bench, make_site, settled, show_live
 from tests.screens.pilot import key_event
@@ -70,6 +71,10 @@ def declared_fields() -> Iterator[FormField]:
         yield from (field for field in screen.FIELDS if isinstance(field, FormField))
     yield from (field for field in LOGIN_FIELDS if isinstance(field, FormField))
     yield from NODE_FIELDS
+
+
+LABEL_CELLS = 18
+"""As the stylesheet has the column of labels."""
 
 
 @pytest.mark.parametrize("section", SECTIONS, ids=lambda section: section.name)
@@ -137,6 +142,24 @@ def test_words_of_forms_belong_to_a_field_and_every_field_has_its_own() -> None:
         there = {key for key in catalogue(language) if key.startswith(kinds)}
         assert wanted <= there
         assert there <= wanted | allowed
+
+
+def test_no_label_is_cut() -> None:
+    for language in LANGUAGES:
+        labels = {key: said for key, said in catalogue(language).items() if key.startswith("form.label.")}
+        assert {key: said for key, said in labels.items() if cell_len(said) > LABEL_CELLS} == {}
+
+
+async def test_what_holds_while_a_field_is_empty_is_said_although_the_model_has_no_default(
+    opened: Opened, home: Path
+) -> None:
+    workbench = plan_with(home, "kubesphere: {install: true}", profile="kubernetes-only")
+    async with opened(workbench) as pilot:
+        await show(pilot, "platform", "kubesphere.storage_class")
+        shown = [line.placeholder for line in pilot.app.screen.query(TextLine)]
+        assert shown.count(str(T("form.usual.kubesphere_storage_class"))) == 1
+        assert shown.count(str(T("form.usual.kubesphere_image_registry"))) == 1
+        assert not [text for text in shown if "{" in text]
 
 
 @pytest.mark.parametrize(
