@@ -69,7 +69,7 @@ class AuditList(EventList, inherit_bindings=False):
     def _line(self, index: int, width: int) -> Spans:
         row = self._rows[index]
         sign, look = _LOOKS[row.state]
-        mark = "~" if signs(self).dash == "-" else "…"
+        mark = signs(self).cut
         state = str(T(f"audit.state.{row.state.value}"))  # words: audit.state.*
         x = 3 + _STATE_CELLS
         return (

@@ -86,7 +86,7 @@ class FindingList(EventList, inherit_bindings=False):
     def _line(self, index: int, width: int) -> Spans:
         row = self._rows[index]
         glyphs = signs(self)
-        mark = "~" if glyphs.dash == "-" else "…"
+        mark = glyphs.cut
         if isinstance(row, str):
             return (Span(1, cut(row, width - 2, mark), "bold accent", width - 2),)
         code = row.first.code if width >= _WIDE else ""

@@ -106,7 +106,7 @@ class NodeChips(Canvas):
             Verdict.GOOD: (glyphs.ok, "success"),
             Verdict.UNKNOWN: (glyphs.off, "muted"),
         }[chip.verdict]
-        mark = "~" if glyphs.dash == "-" else "…"
+        mark = glyphs.cut
         name_look = "" if chip.verdict in (Verdict.BAD, Verdict.WARNED, Verdict.GOOD) else "muted"
         room = cell_len(glyphs.ok) + 1
         name = cut_name(chip.name, cells - room - 1, mark)

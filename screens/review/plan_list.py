@@ -53,7 +53,7 @@ class PlanList(EventList, inherit_bindings=False):
 
     def _line(self, index: int, width: int) -> Spans:
         row = self._rows[index]
-        mark = "~" if signs(self).dash == "-" else "…"
+        mark = signs(self).cut
         title = _WIDE_TITLE_CELLS if width >= _WIDE else _TITLE_CELLS
         what = max(cell_len(what_words(other)[0]) for other in self._rows)
         slow = str(T("review.slow_word"))

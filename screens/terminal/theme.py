@@ -105,7 +105,7 @@ class Glyphs:
         self.bad = "x" if ascii_only else "✗"
         self.warn = "!"
         self.dash = "-" if ascii_only else "–"
-        self.busy = "~" if ascii_only else "…"
+        self.busy = self.cut = "~" if ascii_only else "…"
         self.on = "x" if ascii_only else "■"
         self.off = "." if ascii_only else "·"
         self.chosen = "*" if ascii_only else "■"

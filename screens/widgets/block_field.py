@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import ClassVar
 
+from rich.cells import cell_len
 from rich.text import Text as Line
 from textual.app import RenderResult
 from textual.binding import BindingType
@@ -17,7 +18,9 @@ from rbdtui.terminal_text import clean_line
 from rbdtui.words import T, Text
 from screens.shell.base import key
 from screens.terminal.theme import rich_colour
+from screens.widgets.canvas import cut
 from screens.widgets.field import Label, Verdict
+from screens.widgets.frame import signs
 
 
 class BlockLine(Widget, can_focus=True):
@@ -38,10 +41,14 @@ class BlockLine(Widget, can_focus=True):
         self.path = path
 
     def render(self) -> RenderResult:
-        """The names, one after the other."""
+        """The names, one after the other; how many there are where not all have room."""
         if not self.names:
             return Line(str(T("form.no_block")), style="dim")
-        return Line(clean_line(", ".join(self.names)), style=rich_colour(self.app, "foreground"), no_wrap=True)
+        text = clean_line(", ".join(self.names))
+        if cell_len(text) > self.size.width:
+            count = str(T("form.block_count", count=len(self.names)))
+            text = cut(text, max(1, self.size.width - cell_len(count)), signs(self).cut) + count
+        return Line(text, style=rich_colour(self.app, "foreground"), no_wrap=True)
 
     def action_open(self) -> None:
         """Ask for it to be opened."""

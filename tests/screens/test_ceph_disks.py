@@ -115,3 +115,24 @@ async def test_pictures(
         await pilot.press("enter")
         await settled(pilot)
         picture(pilot, name="chosen")
+
+
+@pytest.mark.parametrize(
+    ("size", "ascii_only", "end"),
+    [
+        ((80, 24), False, "server2 scsi-DAT… (3)"),
+        ((80, 24), True, "server2 scsi-DATA~ (3)"),
+        ((120, 40), False, "server2 scsi-DATA2, server3 scsi-DATA3"),
+    ],
+)
+async def test_more_disks_than_a_line_has_room_for_are_counted(
+    opened: Opened, home: Path, size: tuple[int, int], ascii_only: bool, end: str
+) -> None:
+    workbench, live = site(home)
+    chosen = [dict(each.entry) for each in offered_disks(workbench.draft.data, live.facts) if each.refusal is None]
+    workbench.change(lambda data: data["storage"].update(disks=chosen))
+    async with opened(workbench, size=size, ascii_only=ascii_only) as pilot:
+        await show(pilot, "storage", "storage.disks")
+        show_live(workbench, live)
+        await drawn(pilot)
+        assert f"server1 scsi-DATA1, {end}" in program(pilot).text_on_screen()

@@ -21,7 +21,7 @@ from rbdtui.simulator.units import Active, Systemd
 
 MODULES_ON_DISK: Final = frozenset(
     {"overlay", "br_netfilter", "vxlan", "nf_conntrack", "nf_tables", "nft_compat", "ip_tables", "iptable_filter"}
-    | {"iptable_nat", "ip_vs", "dummy", "tun"}
+    | {"iptable_nat", "ip_vs", "dummy", "tun", "rbd", "ceph"}
 )
 _SQUATTER_MAC: Final = "02:00:5e:00:53:01"
 _LOG_LINES: Final = 15

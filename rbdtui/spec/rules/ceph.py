@@ -30,7 +30,7 @@ def ceph(rule: RuleInput) -> Iterator[Finding]:
         yield rule.finding("RBD-CEPH-006", Severity.ERROR, "storage.mode")
         return
     yield rule.finding("RBD-CEPH-010", Severity.WARNING, "storage.mode")
-    servers = {disk.node for disk in disks}
+    servers = list(dict.fromkeys(disk.node for disk in disks))
     if disks and len(servers) < LEAST_SERVERS:
         yield rule.finding(
             "RBD-CEPH-001", Severity.ERROR, _DISKS, count=len(servers), wanted=LEAST_SERVERS, nodes=", ".join(servers)
