@@ -17,6 +17,7 @@ from rbdtui.cli.passphrases import PromptOrFile, read_secret_value
 from rbdtui.paths import as_typed, asset
 from rbdtui.session import Session
 from rbdtui.site import Site
+from rbdtui.spec.loader import parse_spec
 from rbdtui.spec.template import EXAMPLES, fill_example, profile_of
 from rbdtui.transport.base import TransportError
 from rbdtui.transport.endpoints import endpoints_of
@@ -47,8 +48,9 @@ def init(site: Path, example: str, common: Common) -> None:
     text = fill_example(asset("examples", f"{example}.yaml").read_text(encoding="utf-8"), site_name=made.path.name)
     made.begin(text)
     answer(T("cli.init.done", file=str(made.spec_file)))
-    answer(T("cli.init.next", site=as_typed(site)))
-    profile = profile_of(text)
+    profile, spec = profile_of(text), parse_spec(text).spec
+    way = "next_audit" if profile.audit_only else "next_existing" if spec is not None and spec.is_existing else "next"
+    answer(Text(f"cli.init.{way}", {"site": as_typed(site)}))  # words: cli.init.*
     if profile.audit_only:
         tell(T("audit.only", profile=profile.name, site=as_typed(site)))
     elif not profile.is_complete:
@@ -92,7 +94,7 @@ def trust(site: Path, yes: bool, replace: tuple[str, ...], common: Common) -> in
         nodes = ", ".join(dict.fromkeys(host.node for host in kept_out))
         tell(T("cli.trust.replace_how", nodes=nodes, site=as_typed(site), options=options))
     elif not chosen and not failed:
-        tell(T("cli.trust.all_pinned"))
+        tell(T("cli.trust.all_pinned") if hosts else T("cli.trust.nobody"))
     for remedy in common_remedies([host.error for host in failed if host.error is not None]):
         tell(remedy)
     return Exit.FINDINGS if failed or kept_out else Exit.GOOD

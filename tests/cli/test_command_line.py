@@ -18,8 +18,9 @@ from jsonschema import Draft202012Validator
 from rbdtui import profiles
 from rbdtui.cli.app import run_command_line
 from rbdtui.cli.output import Exit
+from rbdtui.spec.template import EXAMPLES
 from rbdtui.vault import Vault
-from rbdtui.words import LANGUAGES, use_language
+from rbdtui.words import LANGUAGES, T, say, use_language
 from tests.cli import console
 from tests.screens.terminal import Terminal, terminal
 from tests.spec.samples import in_part
@@ -61,6 +62,20 @@ def test_a_new_site_installs_what_this_version_can_and_says_of_others_that_it_ca
         other = console.say(capsys, language, "init", tmp_path / example, "--example", example).check(Exit.GOOD)
         assert f"profile: {profile}" in (tmp_path / example / "cluster.yaml").read_text()
         assert ("Rainbond" in other.err) is is_told
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("example", EXAMPLES)
+def test_a_new_site_names_commands_that_fit_it(
+    example: str, language: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    made = console.say(capsys, language, "init", tmp_path / "site a", "--example", example).check(Exit.GOOD)
+    named = {verb for verb in ("trust", "check", "audit") if f"`rbdtui {verb} '{tmp_path}/site a'`" in made.out}
+    fits = {"rainbond-3.6": {"trust", "audit"}, "existing-cluster": {"check"}}
+    assert named == fits.get(example, {"trust", "check"})
+    if "trust" not in named:
+        trusted = console.say(capsys, language, "trust", tmp_path / "site a").check(Exit.GOOD)
+        assert say(T("cli.trust.nobody"), language) in trusted.err
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
