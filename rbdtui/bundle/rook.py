@@ -12,7 +12,7 @@ from typing import Final
 
 from rbdtui.bundle.model import Chart
 from rbdtui.bundle.rainbond import FileNames, FoundChart, FoundImages
-from rbdtui.rook.chart import CHART, KUBERNETES, ceph_image, chart_images, series_of
+from rbdtui.rook.chart import CHART, ceph_image, chart_images, is_maintained
 
 CHART_NAMES: Final = "rook-ceph*.tgz"
 CEPH_IMAGE: Final = "quay.io/ceph/ceph:v20.2.4"
@@ -32,7 +32,7 @@ def own_charts(charts: Iterable[FoundChart]) -> list[Chart]:
 
 def newest_chart(charts: Iterable[FoundChart]) -> Chart | None:
     """The newest of the series that are maintained; None without one."""
-    own = [chart for chart in own_charts(charts) if series_of(chart.version) in KUBERNETES]
+    own = [chart for chart in own_charts(charts) if is_maintained(chart.version)]
     return max(own, key=lambda chart: tuple(map(int, _NUMBER.findall(chart.version)[:4])), default=None)
 
 

@@ -10,7 +10,7 @@ from rbdtui.bundle.scan import OfflineBundle, chart_names
 from rbdtui.bundle.verify_files import finding_of, verify_file
 from rbdtui.bundle.verify_rainbond import verify_charts
 from rbdtui.findings import Finding, Severity
-from rbdtui.rook.chart import KUBERNETES, Series, fits, series_of
+from rbdtui.rook.chart import KUBERNETES, SINCE, Series, fits, series_of
 
 
 def verify_rook(bundle: OfflineBundle, arches: Sequence[str]) -> list[Finding]:
@@ -23,7 +23,7 @@ def verify_rook(bundle: OfflineBundle, arches: Sequence[str]) -> list[Finding]:
     if chart is None:
         if any(found.chart is not None for found in charts):
             named = ", ".join(chart_names(charts))
-            series = ", ".join(map(_said, KUBERNETES))
+            series = ", ".join(f"{_said(each)}.{patch}" for each, patch in SINCE.items())
             findings.append(finding_of("RBD-BUNDLE-033", Severity.ERROR, charts=named, series=series))
         return findings
     findings += _kubernetes(bundle, chart, arches)

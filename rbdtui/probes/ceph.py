@@ -70,8 +70,9 @@ def judge_ceph(standing: CephStanding, disks: int) -> Iterator[Answer]:
     if not standing.health:
         silent = T("probe.ceph.silent", phase=standing.phase or "-")
         yield Answer(health, ProbeState.DOWN, silent, None, asked, evidence)
-    elif standing.health == HEALTHY:
-        yield Answer(health, ProbeState.OK, T("probe.ceph.healthy"), None, asked)
+    elif standing.is_healthy:
+        text = T("probe.ceph.healthy") if standing.health == HEALTHY else T("probe.ceph.older_keys", said=said)
+        yield Answer(health, ProbeState.OK, text, None, asked)
     else:
         state = ProbeState.DOWN if standing.health == _BROKEN else ProbeState.DEGRADED
         unwell = T("probe.ceph.unwell", health=standing.health, said=said)

@@ -27,6 +27,8 @@ KUBERNETES: Final[Mapping[Series, tuple[Series, Series]]] = {
     (1, 20): ((1, 31), (1, 36)),
 }
 """The series of Rook that are maintained, and the oldest and the newest Kubernetes that each is made for."""
+SINCE: Final[Mapping[Series, int]] = {(1, 19): 9, (1, 20): 5}
+"""From which patch of a series on the key of the drivers can be of a kind that today's kernels know (``keyType``)."""
 _DRIVERS_APART: Final = (1, 20)
 """From here on Rook no longer makes the drivers that mount volumes itself."""
 _CEPH: Final = re.compile(r"(?:.*/)?ceph/ceph:v(\d+)\.(\d+)\.(\d+)(?:-[\w.-]+)?")
@@ -59,6 +61,15 @@ def series_of(version: str) -> Series | None:
     """Of a chart's version, ``v1.20.6``; None where it has none."""
     match = re.match(r"v?(\d+)\.(\d+)\.", version)
     return (int(match[1]), int(match[2])) if match else None
+
+
+def is_maintained(version: str) -> bool:
+    """Whether a chart is of a series, and so late in it, that the plan's objects are made for it."""
+    match = re.match(r"v?(\d+)\.(\d+)\.(\d+)", version)
+    if match is None:
+        return False
+    since = SINCE.get((int(match[1]), int(match[2])))
+    return since is not None and int(match[3]) >= since
 
 
 def fits(series: Series, kubernetes: Rke2Version) -> bool:

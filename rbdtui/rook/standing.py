@@ -13,6 +13,17 @@ from typing import Any, Final
 from rbdtui.rainbond.workloads import Json, number
 
 HEALTHY: Final = "HEALTH_OK"
+WARNED: Final = "HEALTH_WARN"
+EXPECTED: Final = frozenset(
+    {
+        "AUTH_INSECURE_ROTATING_SERVICE_KEY_TYPE",
+        "AUTH_INSECURE_CLIENT_KEY_TYPE",
+        "AUTH_INSECURE_KEYS_ALLOWED",
+        "AUTH_INSECURE_KEYS_CREATABLE",
+    }
+)
+"""Warnings that last as long as kernels before 7.0 mount volumes, which know the older kind of key alone; they may be
+ignored (rook/rook@v1.20.6, Documentation/Storage-Configuration/Advanced/cephx-key-rotation.md)."""
 READY: Final = "Ready"
 DISKS_SELECTOR: Final = "app%3Drook-ceph-osd"
 """Of the Deployments that each serve one disk, as a query of the API has it."""
@@ -40,6 +51,12 @@ class CephStanding:
         """How full it is."""
         return 100.0 * self.used_bytes / self.total_bytes if self.total_bytes else 0.0
 
+    @property
+    def is_healthy(self) -> bool:
+        """Whether Ceph finds nothing wrong, but for what kernels of today bring with them."""
+        codes = {line.partition(":")[0] for line in self.details}
+        return self.health == HEALTHY or (self.health == WARNED and bool(codes) and codes <= EXPECTED)
+
     def lacks(self, disks: int) -> list[str]:
         """What keeps it from being well with so many disks, raw; nothing when it is."""
         wrong = []
@@ -47,7 +64,7 @@ class CephStanding:
             wrong.append(f"disks: {self.disks_ready} of {disks} serve, {self.disks_made} taken")
         if self.phase != READY:
             wrong.append(f"CephCluster: {self.phase or '-'} {self.message}".rstrip())
-        if self.health != HEALTHY:
+        if not self.is_healthy:
             wrong += [f"health: {self.health or '-'}", *self.details]
         return wrong
 

@@ -25,9 +25,14 @@ OK, DEGRADED, DOWN, UNKNOWN = ProbeState.OK, ProbeState.DEGRADED, ProbeState.DOW
         ),
         (CephStanding("Failure", "", "HEALTH_ERR", (), 600 * GIB, 0, 0, 3), (DOWN, DOWN, OK), "0 of 3 disks"),
         (CephStanding("Ready", "", "HEALTH_OK", (), 600 * GIB, 480 * GIB, 3, 3), (OK, OK, DEGRADED), "80 % used"),
+        (
+            CephStanding("Ready", "", "HEALTH_WARN", ("AUTH_INSECURE_KEYS_ALLOWED: x",), 600 * GIB, 0, 3, 3),
+            (OK, OK, OK),
+            "older keys",
+        ),
         (CephStanding(), (DOWN, DOWN, UNKNOWN), "says nothing"),
     ],
-    ids=["well", "a disk is away", "broken", "nearly full", "nothing is there"],
+    ids=["well", "a disk is away", "broken", "nearly full", "older keys", "nothing is there"],
 )
 def test_what_is_told(standing: CephStanding, states: tuple[ProbeState, ...], said: str) -> None:
     answers = list(judge_ceph(standing, 3))

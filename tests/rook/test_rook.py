@@ -8,7 +8,7 @@ import pytest
 
 from rbdtui.cli.reset import ceph_lines
 from rbdtui.rke2_version import Rke2Version
-from rbdtui.rook.chart import ceph_image, chart_images, fits, makes_drivers, series_of
+from rbdtui.rook.chart import ceph_image, chart_images, fits, is_maintained, makes_drivers, series_of
 from rbdtui.rook.objects import CLUSTER_PATH, objects
 from rbdtui.rook.standing import not_ready, standing_of
 from tests.checks.cases import RAINBOND
@@ -113,6 +113,30 @@ def test_what_keeps_it_from_being_well() -> None:
         "health: HEALTH_WARN",
         "OSD_DOWN: 1 osds down",
     ]
+
+
+@pytest.mark.parametrize(
+    ("codes", "is_healthy"),
+    [
+        (("AUTH_INSECURE_CLIENT_KEY_TYPE", "AUTH_INSECURE_KEYS_ALLOWED"), True),
+        (("AUTH_INSECURE_CLIENT_KEY_TYPE", "OSD_DOWN"), False),
+        (("AUTH_INSECURE_SERVICE_TICKETS",), False),
+        ((), False),
+    ],
+)
+def test_warnings_of_older_keys_are_those_of_kernels_before_7(codes: tuple[str, ...], is_healthy: bool) -> None:
+    details = {code: {"message": "words"} for code in codes}
+    ceph = {"health": "HEALTH_WARN", "details": details}
+    standing = standing_of({"status": {"phase": "Ready", "ceph": ceph}}, disks(1, 1, 1))
+    assert (standing.is_healthy, standing.lacks(3) == []) == (is_healthy, is_healthy)
+
+
+@pytest.mark.parametrize(
+    ("version", "does"),
+    [("v1.19.9", True), ("v1.19.8", False), ("v1.20.5", True), ("v1.20.4", False), ("v1.8.10", False), ("main", False)],
+)
+def test_which_rook_the_objects_are_made_for(version: str, does: bool) -> None:
+    assert is_maintained(version) is does
 
 
 @pytest.mark.parametrize("cluster", [None, {}, {"status": None}, {"status": {"ceph": [], "phase": 7}}])
