@@ -49,7 +49,7 @@ def write_demo_site(
     key = site.demo_key_file
     key.touch(mode=0o600)
     key.write_bytes(fleet.client_key.export_private_key())
-    place = bundle or write_bundle(site.path / "bundle", old=profile == RAINBOND_OLD)
+    place = bundle or write_bundle(site.path / "bundle", old=profile == RAINBOND_OLD, kubesphere=True, rook=True)
     text = cluster_yaml(fleet, name=name, key=key, bundle=place, profile=profile)
     if empty:
         text = text.partition("nodes:\n")[0] + "nodes: []\n"
