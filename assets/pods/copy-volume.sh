@@ -4,7 +4,8 @@
 #   copy     make /new the same as /old, by what the directories say of each file: size, time, owner, mode, links
 #   compare  the same question with the sum of every file, and nothing is changed
 #   repair   copy what compare finds
-# It prints one "word value" a line, the last of them "done"; without that it has failed, and said why before.
+# It prints one "word value" a line, the last of them "done"; without that it has failed, and said why before. While it
+# works it prints "at" and "summed" now and then.
 # Sockets are left out, as tar leaves them out; so is lost+found, which belongs to the file system.
 set -u
 LC_ALL=C; export LC_ALL
@@ -92,12 +93,22 @@ bring() { # what differs
     own_links && linked && sync
 }
 
-rm -f "$work/failed"
+tell() { # now and then, for whoever waits: KiB in use on the new file system, files summed
+    while sleep "${EVERY_S:-30}" >/dev/null 2>&1; do
+        echo "at $(df -kP "$new" | awk 'NR == 2 { print $3 }')"
+        if [ -e "$work/sums" ]; then echo "summed $(wc -l <"$work/sums")"; fi
+    done
+}
+
+rm -f "$work/failed" "$work/sums"
 name=$(odd)
 if [ -n "$name" ]; then
     echo "name $name"
     exit 0
 fi
+tell &
+teller=$!
+trap 'kill "$teller" 2>/dev/null' EXIT
 case $1 in
 measure)
     echo "used_kib $(du -sk "$old" | cut -f1)"

@@ -50,6 +50,7 @@ from rbdtui.facts.model import NodeFacts
 from rbdtui.paths import as_typed
 from rbdtui.plan.recipes import failover, move_storage, restore
 from rbdtui.plan.steps.moving.copy import CopyBefore
+from rbdtui.plan.steps.moving.finish import WellBefore
 from rbdtui.plan.steps.restore import ResetCluster, SetAside
 from rbdtui.site import Site
 from rbdtui.words import T, Text, current_language
@@ -379,17 +380,19 @@ def half_move(site: Site) -> RunClient | None:
         with contextlib.suppress(OSError, ValidationError):
             purpose = read_purpose(run.run_dir)
             if purpose.name in (move_storage.RECIPE.name, move_storage.BACK.name):
-                half = not run.alive() and _is_unfinished(run) and _has_begun(run, but=CopyBefore.name)
+                half = (
+                    not run.alive() and _is_unfinished(run) and _has_begun(run, but=(WellBefore.name, CopyBefore.name))
+                )
                 return run if half else None
             if purpose.kind is PurposeKind.RESET:
                 return None
     return None
 
 
-def _has_begun(run: RunClient, *, but: str = "") -> bool:
-    """Whether any step may have changed something; one that stops nothing does not count."""
+def _has_begun(run: RunClient, *, but: Sequence[str] = ()) -> bool:
+    """Whether any step may have changed something; ``but`` for those that stop nothing."""
     try:
-        return any(step.attempts for name, step in run.state().steps.items() if name != but)
+        return any(step.attempts for name, step in run.state().steps.items() if name not in but)
     except JournalError:
         return True
 

@@ -120,6 +120,16 @@ def test_a_name_with_a_line_break_is_told_and_nothing_is_done(tmp_path: Path, do
     assert list((tmp_path / "new").iterdir()) == []
 
 
+def test_who_waits_is_told_how_far_it_is(tmp_path: Path, do: Do, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("EVERY_S", "0.05")
+    for number in range(300):
+        (tmp_path / "old" / str(number)).write_text("x" * 1000)
+    said = do("live")
+    assert said["done"] == ["live"]
+    assert all(int(each) > 0 for each in said["at"])
+    assert do("compare")["differences"] == ["0"]
+
+
 def test_what_cannot_be_written_is_no_success(tmp_path: Path, do: Do) -> None:
     fill(tmp_path / "old")
     shutil.rmtree(tmp_path / "new")

@@ -18,9 +18,11 @@ from rbdtui.plan.recipes.recipe import Request
 from rbdtui.plan.step import Step, StepContext
 from rbdtui.plan.steps import scaling
 from rbdtui.plan.steps.moving import finish, pods
+from rbdtui.plan.steps.moving.copy import CopyCompared
 from rbdtui.plan.steps.moving.looking import look_at
 from rbdtui.plan.steps.rainbond.access import open_api
 from rbdtui.plan.steps.rainbond.release import InstallRelease
+from rbdtui.rainbond.provisioner import class_name
 from rbdtui.rainbond.workloads import LISTS, name_of
 from rbdtui.simulator.kubernetes.cluster import Cluster
 from rbdtui.simulator.kubernetes.store import Store
@@ -111,6 +113,39 @@ async def standing(context: StepContext) -> dict[str, Any]:
         "kept": [name_of(each) for each in sets if "rbdtui/replicas" in each["metadata"].get("annotations", {})],
         "copying": [name_of(each) for each in pods_there if name_of(each).startswith("rbdtui-move-")],
     }
+
+
+@pytest.mark.timeout(600)
+async def test_from_built_in_to_the_nfs_of_the_plan_a_run_makes_the_class_and_stops_until_all_is_moved(
+    tmp_path: Path,
+) -> None:
+    async with rainbond(tmp_path) as (at, context):
+        before = await standing(context)
+        for claim in CLAIMS:
+            store_of(at).contents[before["volume"][claim]]["file"] = claim
+        nfs = {"mode": "nfs", "server": "198.51.100.9", "path": "/data"}
+        data = {**context.spec.model_dump(mode="json", exclude_unset=True), "storage": nfs}
+        planned = replace(context, spec=ClusterSpec.model_validate(data))
+        plan = build_plan(planned.spec, planned.facts)
+        with pytest.raises(ExceptionGroup) as stopped:
+            await walk(plan, planned)
+        (error,) = stopped.value.exceptions
+        assert isinstance(error, StepError)
+        assert error.code == "storage_not_moved"
+        meanwhile = await standing(context)
+        assert meanwhile["volume"].items() >= before["volume"].items(), "what was there runs as it did"
+
+        await carried(planned, steps(planned, class_name(planned.spec)))
+        await walk(plan, planned)
+
+        after = await standing(planned)
+        assert {after["class"][claim] for claim in CLAIMS} == {class_name(planned.spec)}
+        assert all(store_of(at).contents[after["volume"][claim]]["file"] == claim for claim in CLAIMS)
+        async with open_api(planned) as api:
+            volumes = {name_of(each): each for each in (await api.kube.get(VOLUMES))["items"]}
+        assert {volumes[after["volume"][claim]]["spec"]["nfs"]["server"] for claim in CLAIMS} == {"198.51.100.9"}
+        again = await walk(plan, planned)
+        assert [step.step for step in again.values() if step.changed] == []
 
 
 class KilledError(BaseException):
@@ -271,7 +306,7 @@ async def test_what_goes_wrong_leaves_all_running_with_what_it_had(
         faults.staying = set()
         with monkeypatch.context() as silent:
             silent.setattr(KubeSession, "log", _never_answers)
-            step = steps(context)[1]
+            (step,) = (step for step in steps(context) if isinstance(step, CopyCompared))
             with pytest.raises(StepError) as caught:
                 await step.apply(context, await step.pending(context))
             assert caught.value.code == "kube_silent"
@@ -295,7 +330,7 @@ async def test_a_stranger_with_a_volume_a_missing_class_and_a_silent_provisioner
     monkeypatch.setattr(pods, "START_S", 1.0)
     async with rainbond(tmp_path) as (_, context):
         with pytest.raises(StepError) as caught:
-            await steps(context, "nowhere")[0].pending(context)
+            await steps(context, "nowhere")[1].pending(context)
         assert caught.value.code == "storage_class_absent"
         async with open_api(context) as api:
             await api.kube.create(CLASSES, storage_class("unserved", "nobody.example"))
@@ -309,5 +344,5 @@ async def test_a_stranger_with_a_volume_a_missing_class_and_a_silent_provisioner
             pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "somebodys"}, "spec": spec}
             await api.kube.create(LISTS["Pod"], pod)
         with pytest.raises(StepError) as caught:
-            await steps(context)[0].pending(context)
+            await steps(context)[1].pending(context)
         assert (caught.value.code, "somebodys" in str(caught.value)) == ("move_strangers", True)

@@ -10,7 +10,7 @@ from rbdtui.plan.step import JUMP_LANE, Plan, Step
 from rbdtui.plan.steps.moving.aside import DropOld, PutBack
 from rbdtui.plan.steps.moving.copy import CopyBefore, CopyCompared
 from rbdtui.plan.steps.moving.exchange import Exchange
-from rbdtui.plan.steps.moving.finish import MoveProof, PlanTold, StartAgain, TellOperator
+from rbdtui.plan.steps.moving.finish import MoveProof, PlanTold, StartAgain, TellOperator, WellBefore
 
 CLASS: Final = "storage_class"
 """The argument: where all is to be."""
@@ -27,7 +27,7 @@ def _class_of(request: Request) -> str:
 
 def _build(request: Request) -> Plan:
     name = _class_of(request)
-    steps: list[Step] = []
+    steps: list[Step] = [WellBefore(JUMP_LANE, storage_class=name)]
     for kind in (CopyBefore, CopyCompared, Exchange, TellOperator, StartAgain):
         steps.append(kind(JUMP_LANE, storage_class=name, after=tuple(step.id for step in steps[-1:])))
     steps.append(MoveProof(JUMP_LANE, after=(steps[-1].id,)))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import copy
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, Final
 
 from rbdtui.kube.releases import newest_release
@@ -159,6 +159,27 @@ class MoveProof(RainbondProof):
         section = context.spec.rainbond.model_copy(update={"version": release.tag})
         named = replace(context, spec=context.spec.model_copy(update={"rainbond": section}))
         return await RainbondProof.waiting_for(self, named)
+
+
+@dataclass(frozen=True, slots=True)
+class WellBefore(MoveProof):
+    """Nothing is begun on a Rainbond that is not well: at the end nobody could tell what the move has broken."""
+
+    name: ClassVar[str] = "move-before"
+    wait_s: ClassVar[float] = 60.0
+
+    storage_class: str = field(kw_only=True)
+    """Where all is to be."""
+
+    async def waiting_for(self, context: StepContext) -> StepError | None:
+        """All that does not hold; of a move that was cut off nothing is asked, as it has stopped what it had to."""
+        if not has_api(context):
+            return None
+        async with open_api(context) as api:
+            looked = await look_at(api.kube, self.storage_class)
+        if looked.held or not looked.found.moving or any(each.is_compared for each in looked.found.moving):
+            return None
+        return await MoveProof.waiting_for(self, context)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,11 +10,11 @@ import asyncio
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from rbdtui.checks.services.claim_trial import Seat, seats
-from rbdtui.kube.session import Json, KubeAbsentError, KubeSession, KubeSilentError
+from rbdtui.kube.session import Json, KubeAbsentError, KubeError, KubeSession, KubeSilentError
 from rbdtui.paths import asset
 from rbdtui.plan.step import StepContext, StepError
 from rbdtui.plan.waiting import wait_for
@@ -28,6 +28,8 @@ START_S: Final = 300.0
 TASK_S: Final = 12 * 3600.0
 SILENT_S: Final = 120.0
 """A pod copies on while the API is away for as long."""
+TOLD_S: Final = 60.0
+"""A pod that works for long says how far it is."""
 EVERY_S: Final = 1.0
 _GONE_S: Final = 60.0
 _SAID: Final = 20
@@ -61,8 +63,8 @@ async def run(context: StepContext, kube: KubeSession, moving: Moving, seen: See
     try:
         async with context.waiting():
             await wait_for(lambda: _unbegun(kube, name), limit_s=START_S, every_s=EVERY_S)
-            silence = _Silence()
-            await wait_for(lambda: _unended(kube, name, silence), limit_s=TASK_S, every_s=EVERY_S)
+            watched = _Watched(context, moving.name)
+            await wait_for(lambda: _unended(kube, name, watched), limit_s=TASK_S, every_s=EVERY_S)
         text = await kube.log(NAMESPACE, name, CONTAINER, tail_lines=_LINES)
     finally:
         await surely(_gone_quietly(kube, name))
@@ -136,27 +138,42 @@ async def _unbegun(kube: KubeSession, name: str) -> StepError | None:
 
 
 @dataclass(slots=True)
-class _Silence:
-    """For how long the API has not answered."""
+class _Watched:
+    """A pod at work, as it was seen last."""
 
-    since: float | None = None
+    context: StepContext
+    claim: str
+    silent_since: float | None = None
+    told_at: float = field(default_factory=time.monotonic)
 
-    def is_too_long(self) -> bool:
-        """Whether it is more than a server needs that starts anew; to be asked each time that no answer came."""
-        self.since = self.since or time.monotonic()
-        return time.monotonic() - self.since > SILENT_S
+    def is_silent_too_long(self) -> bool:
+        """Whether the API is away for longer than a server needs to start anew; to be asked when no answer came."""
+        self.silent_since = self.silent_since or time.monotonic()
+        return time.monotonic() - self.silent_since > SILENT_S
+
+    async def tell(self, kube: KubeSession, name: str) -> None:
+        """Pass on what the pod said last, now and then."""
+        self.silent_since = None
+        if time.monotonic() - self.told_at < TOLD_S:
+            return
+        self.told_at = time.monotonic()
+        with suppress(KubeError):
+            for line in (await kube.log(NAMESPACE, name, CONTAINER, tail_lines=1)).splitlines():
+                self.context.report.line(f"{self.claim}: {line}")
 
 
-async def _unended(kube: KubeSession, name: str, silence: _Silence) -> StepError | None:
+async def _unended(kube: KubeSession, name: str, watched: _Watched) -> StepError | None:
     slow = StepError("move_pod_slow", pod=name, hours=round(TASK_S / 3600))
     try:
         pod = await kube.get(f"{LISTS['Pod']}/{name}")
     except KubeSilentError:
-        if silence.is_too_long():
+        if watched.is_silent_too_long():
             raise
         return slow
-    silence.since = None
-    return None if (pod.get("status") or {}).get("phase") in ("Succeeded", "Failed") else slow
+    if (pod.get("status") or {}).get("phase") in ("Succeeded", "Failed"):
+        return None
+    await watched.tell(kube, name)
+    return slow
 
 
 async def _away(kube: KubeSession, name: str) -> None:
