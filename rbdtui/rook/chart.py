@@ -13,7 +13,6 @@ from typing import Any, Final
 from rbdtui.content import Content
 from rbdtui.rainbond.values import content_of
 from rbdtui.rke2_version import Rke2Version
-from rbdtui.spec.model import ClusterSpec
 
 CHART: Final = "rook-ceph"
 RELEASE: Final = "rook-ceph"
@@ -31,6 +30,8 @@ SINCE: Final[Mapping[Series, int]] = {(1, 19): 9, (1, 20): 5}
 """From which patch of a series on the key of the drivers can be of a kind that today's kernels know (``keyType``)."""
 _DRIVERS_APART: Final = (1, 20)
 """From here on Rook no longer makes the drivers that mount volumes itself."""
+EVERYWHERE: Final = [{"operator": "Exists"}]
+"""For what mounts volumes: on nodes with taints, too, where somebody's pods may tolerate them."""
 _CEPH: Final = re.compile(r"(?:.*/)?ceph/ceph:v(\d+)\.(\d+)\.(\d+)(?:-[\w.-]+)?")
 _CEPH_SINCE: Final = {19: (19, 2, 0), 20: (20, 2, 1)}
 """By major version the first release that these series take and recommend."""
@@ -47,14 +48,15 @@ _IMAGES: Final = (
 """Where the chart's values name an image that a plan's pods run."""
 
 
-def chart_values(spec: ClusterSpec) -> Content:
-    """The values file for helm, YAML; it holds no secrets."""
-    return content_of(value_tree(spec), lambda name: name)
+def chart_values(version: str) -> Content:
+    """The values file for helm, YAML, by the chart's version; it holds no secrets."""
+    return content_of(value_tree(version), lambda name: name)
 
 
-def value_tree(spec: ClusterSpec) -> dict[str, object]:
+def value_tree(version: str) -> dict[str, object]:
     """The same as a tree: the maker's own choices, written down where another would take other disks than ours."""
-    return {"crds": {"enabled": True}, "allowLoopDevices": False, "enableDiscoveryDaemon": False}
+    own: dict[str, object] = {"crds": {"enabled": True}, "allowLoopDevices": False, "enableDiscoveryDaemon": False}
+    return own | ({"csi": {"pluginTolerations": EVERYWHERE}} if makes_drivers(version) else {})
 
 
 def series_of(version: str) -> Series | None:

@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from rbdtui.rainbond.provisioner import CEPH_CLASS
-from rbdtui.rook.chart import NAMESPACE
-from rbdtui.spec.model import ClusterSpec
+from rbdtui.rook.chart import EVERYWHERE, NAMESPACE
+from rbdtui.spec.model import ClusterSpec, Node
 
 Object = dict[str, Any]
 
@@ -79,7 +79,11 @@ _DRIVERS: Final[Object] = {
     "fsGroupPolicy": "File",
     "deployCsiAddons": False,
     "cephFsClientType": "kernel",
-    "nodePlugin": {"priorityClassName": "system-node-critical", "kubeletDirPath": "/var/lib/kubelet"},
+    "nodePlugin": {
+        "priorityClassName": "system-node-critical",
+        "kubeletDirPath": "/var/lib/kubelet",
+        "tolerations": EVERYWHERE,
+    },
     "controllerPlugin": {"priorityClassName": "system-cluster-critical"},
 }
 
@@ -109,7 +113,7 @@ def _cluster(spec: ClusterSpec, image: str) -> Object:
             "mgr": "system-cluster-critical",
         },
         "disruptionManagement": {"managePodBudgets": True, "osdMaintenanceTimeout": 30},
-        "placement": {"all": _placement([node.name for node in spec.ceph_nodes])},
+        "placement": {"all": _placement(spec.ceph_nodes)},
         "storage": {
             "useAllNodes": False,
             "useAllDevices": False,
@@ -125,10 +129,13 @@ def _devices(spec: ClusterSpec, node: str) -> list[str]:
     return [disk.device for disk in spec.ceph_disks if disk.node == node]
 
 
-def _placement(names: list[str]) -> Object:
-    """On the servers with disks alone, whose clocks were compared; there also beside the control plane."""
+def _placement(nodes: list[Node]) -> Object:
+    """On the servers with disks alone, whose clocks were compared; there also against taints of the plan's own."""
+    names = [node.name for node in nodes]
     term = {"matchExpressions": [{"key": "kubernetes.io/hostname", "operator": "In", "values": names}]}
-    keys = ("node-role.kubernetes.io/control-plane", "node-role.kubernetes.io/etcd", "CriticalAddonsOnly")
+    own = [taint.partition(":")[0].partition("=")[0] for node in nodes for taint in node.taints]
+    of_servers = ("node-role.kubernetes.io/control-plane", "node-role.kubernetes.io/etcd", "CriticalAddonsOnly")
+    keys = dict.fromkeys((*of_servers, *own))
     return {
         "nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": [term]}},
         "tolerations": [{"key": key, "operator": "Exists"} for key in keys],

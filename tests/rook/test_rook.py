@@ -8,7 +8,7 @@ import pytest
 
 from rbdtui.cli.reset import ceph_lines
 from rbdtui.rke2_version import Rke2Version
-from rbdtui.rook.chart import ceph_image, chart_images, fits, is_maintained, makes_drivers, series_of
+from rbdtui.rook.chart import ceph_image, chart_images, fits, is_maintained, makes_drivers, series_of, value_tree
 from rbdtui.rook.objects import CLUSTER_PATH, objects
 from rbdtui.rook.standing import not_ready, standing_of
 from tests.checks.cases import RAINBOND
@@ -82,11 +82,20 @@ def test_only_the_named_disks_are_given_away_and_nothing_is_ever_wiped() -> None
     }
 
 
+def test_a_server_that_the_plan_taints_for_storage_takes_what_it_is_for() -> None:
+    nodes = [CEPH.nodes[0].model_copy(update={"taints": ["storage=ceph:NoSchedule"]}), *CEPH.nodes[1:]]
+    made = objects(CEPH.model_copy(update={"nodes": nodes}), IMAGE, with_drivers=True)
+    tolerated = made[CLUSTER_PATH]["spec"]["placement"]["all"]["tolerations"]
+    assert {"key": "storage", "operator": "Exists"} in tolerated
+
+
 def test_an_older_rook_makes_its_drivers_itself() -> None:
     assert makes_drivers("v1.19.10")
     assert not makes_drivers("v1.20.0")
     kinds = [each["kind"] for each in objects(CEPH, IMAGE, with_drivers=False).values()]
     assert kinds[0] == "CephCluster"
+    assert value_tree("v1.19.10")["csi"] == {"pluginTolerations": [{"operator": "Exists"}]}
+    assert "csi" not in value_tree("v1.20.6")
     assert "Driver" not in kinds
 
 

@@ -67,8 +67,9 @@ class InstallRook(Step):
 
 
 def _wanted(context: StepContext) -> Wanted:
-    """From the bundle and the spec; raises `StepError`."""
-    return Wanted.of(context.bundle.rook_chart(), chart_values(context.spec))
+    """From the bundle; raises `StepError`."""
+    chart = context.bundle.rook_chart()
+    return Wanted.of(chart, chart_values(chart.version))
 
 
 @dataclass(frozen=True, slots=True)
