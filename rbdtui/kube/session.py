@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import ssl
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, Final
@@ -58,6 +59,10 @@ class KubeConflictError(KubeError):
 
 class KubeSilentError(KubeError):
     """No answer came, or one that is none: `KubeError.status` is 0."""
+
+
+class KubeCertificateError(KubeSilentError):
+    """Who answers does not prove to be this API; `KubeError.message` is OpenSSL's reason."""
 
 
 class KubeSession:
@@ -270,6 +275,9 @@ def _silent(error: Exception, limit_s: float) -> KubeError:
         return error
     if isinstance(error, TimeoutError):
         return KubeSilentError(0, "TimeoutError", f"no answer within {limit_s:g} s")
+    cause = getattr(error, "certificate_error", error)
+    if isinstance(cause, ssl.SSLCertVerificationError):
+        return KubeCertificateError(0, "Certificate", cause.verify_message or str(cause))
     return KubeSilentError(0, type(error).__name__, str(error))
 
 

@@ -20,6 +20,8 @@ API: Final = ProbeKind("api", 60, column="api", is_brought=True)
 """The Kubernetes API, on a server or through an address."""
 _FOR_THE_KNOWN: Final = "/api/v1/nodes?limit=1"
 _ROUNDS_PER_USE: Final = 6
+_OF_TIME: Final = ("certificate is not yet valid", "certificate has expired")
+"""OpenSSL's words (x509_txt.c)."""
 _UP_WITHOUT_CREDENTIALS: Final = (401, 403)
 """Statuses that prove a running API server to somebody whom it does not know."""
 
@@ -94,7 +96,8 @@ def refusal(reply: Reply[HttpAnswer]) -> Text | None:
         status = reply.value.status
         return T("probe.kubeconfig.refused", status=status) if status in _UP_WITHOUT_CREDENTIALS else None
     if reply.trouble in (ProbeFailure.CERTIFICATE, ProbeFailure.TLS_REFUSED):
-        return T("probe.kubeconfig.foreign", reason=reply.evidence[:200])
+        key = "dated" if reply.evidence in _OF_TIME else "foreign"
+        return Text(f"probe.kubeconfig.{key}", {"reason": reply.evidence[:200]})  # words: probe.kubeconfig.*
     return None
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -12,6 +13,7 @@ import pytest
 from rbdtui.kube.kubeconfig import read_kubeconfig
 from rbdtui.kube.session import (
     KubeAbsentError,
+    KubeCertificateError,
     KubeConflictError,
     KubeError,
     KubeSession,
@@ -91,6 +93,16 @@ async def test_a_silent_api_and_one_of_another_name_are_no_answer(authority: Aut
             await kube.get(MAPS)
     async with session(authority, tmp_path, Api({}), name="198.51.100.51") as kube:
         with pytest.raises(KubeSilentError, match="ertificate"):
+            await kube.get(MAPS)
+
+
+@pytest.mark.parametrize(("hours", "reason"), [(3, "not yet valid"), (-3, "expired")])
+async def test_a_certificate_of_another_time_is_told_with_the_reason(
+    authority: Authority, tmp_path: Path, hours: int, reason: str
+) -> None:
+    authority.ahead = datetime.timedelta(hours=hours)
+    async with session(authority, tmp_path, Api({})) as kube:
+        with pytest.raises(KubeCertificateError, match=reason):
             await kube.get(MAPS)
 
 

@@ -6,6 +6,7 @@ import asyncio
 import base64
 import gzip
 import json
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -94,6 +95,15 @@ async def test_an_api_that_is_silent_or_refuses_is_a_step_error_with_its_words(
         with pytest.raises(StepError) as caught:
             await MakeNamespace("").pending(there.context)
         assert (caught.value.code, caught.value.retryable) == ("kube_silent", True)
+
+
+async def test_an_api_of_another_time_is_no_silent_one(authority: Authority, tmp_path: Path) -> None:
+    authority.ahead = timedelta(hours=3)
+    async with stage(authority, tmp_path, Api({})) as there:
+        with pytest.raises(StepError) as caught:
+            await MakeNamespace("").pending(there.context)
+    assert (caught.value.code, caught.value.retryable) == ("kube_certificate", True)
+    assert caught.value.params["reason"] == "certificate is not yet valid"
 
 
 async def test_before_there_is_a_cluster_the_plan_shows_the_values_without_secrets(

@@ -156,6 +156,8 @@ class Authority:
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
+        self.ahead = datetime.timedelta()
+        """How far its clock is ahead for what it signs from now on."""
         self._key = ec.generate_private_key(ec.SECP256R1())
         self._name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "test authority")])
         self._certificate = self._sign(self._name, self._key, [], authority=True)
@@ -181,7 +183,7 @@ class Authority:
     def _sign(
         self, subject: x509.Name, key: ec.EllipticCurvePrivateKey, names: list[x509.GeneralName], *, authority: bool
     ) -> x509.Certificate:
-        now = datetime.datetime.now(datetime.UTC)
+        now = datetime.datetime.now(datetime.UTC) + self.ahead
         builder = (
             x509.CertificateBuilder()
             .subject_name(subject)

@@ -16,7 +16,9 @@ from rbdtui.probes.api import ask_api
 from rbdtui.probes.cluster import ClusterView, KubeNode, ask_cluster, judge_node, read_kubectl_lines, read_nodes
 from rbdtui.probes.model import ProbeKey, ProbeState
 from rbdtui.probes.routes import Limits, ProbeRoutes, Readiness, Reply, Target
+from rbdtui.probes.wire import ProbeFailure
 from rbdtui.transport.base import CommandResult, Reach
+from rbdtui.words import LANGUAGES, say
 from tests.probes import targets
 from tests.probes.standin import Network, StandIn
 from tests.probes.targets import Authority, serve
@@ -256,3 +258,19 @@ async def test_api_that_is_not_there() -> None:
     assert answer.state is DOWN
     no_way = await ask_api(ProbeRoutes({}, Readiness(), LIMITS, straight=False), API_KEY, API, None, LIMITS)
     assert no_way.state is ProbeState.UNKNOWN
+
+
+@pytest.mark.parametrize(
+    ("evidence", "key"),
+    [
+        ("certificate is not yet valid", "dated"),
+        ("certificate has expired", "dated"),
+        ("self-signed certificate in certificate chain", "foreign"),
+    ],
+)
+def test_a_certificate_of_another_time_is_not_called_foreign(evidence: str, key: str) -> None:
+    refused = api.refusal(Reply(trouble=ProbeFailure.CERTIFICATE, evidence=evidence))
+    assert refused is not None
+    assert refused.key == f"probe.kubeconfig.{key}"
+    for language in LANGUAGES:
+        assert evidence in say(refused, language)

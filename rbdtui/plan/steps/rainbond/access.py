@@ -11,7 +11,7 @@ from typing import Final
 from rbdtui.bundle.model import planned_release
 from rbdtui.kube.access import access_of
 from rbdtui.kube.kubeconfig import Kubeconfig, KubeconfigError, read_kubeconfig
-from rbdtui.kube.session import KubeError, KubeSession, KubeSilentError, open_session
+from rbdtui.kube.session import KubeCertificateError, KubeError, KubeSession, KubeSilentError, open_session
 from rbdtui.masking import mask
 from rbdtui.plan.cluster import API_PORT, api_url
 from rbdtui.plan.site_kubeconfig import kubeconfig_file
@@ -104,6 +104,8 @@ def _url(context: StepContext) -> str:
 def refused(context: StepContext, error: KubeError) -> StepError:
     """What the API's answer means for a step."""
     evidence = mask(str(error))
+    if isinstance(error, KubeCertificateError):
+        return StepError("kube_certificate", url=_url(context), reason=mask(error.message), retryable=True)
     if isinstance(error, KubeSilentError):
         return StepError("kube_silent", url=_url(context), evidence=evidence, retryable=True)
     busy = error.status in _BUSY or error.status >= 500
