@@ -17,6 +17,7 @@ import yaml
 from rbdtui.bundle.tar_members import Stream, TarError, members
 from rbdtui.bundle.unpacking import UnpackError, gunzipped
 from rbdtui.plain_file import list_plain, open_plain
+from rbdtui.rainbond.values import merged
 
 LARGEST_BYTES: Final = 16 << 20
 _LARGEST_YAML_BYTES: Final = 512 << 10
@@ -146,7 +147,7 @@ def _contents(texts: Mapping[PurePosixPath, bytes]) -> ChartContents:
         if len(place.parts) == 3 and place.name == _VALUES:
             own = values.get(place.parts[1])
             below = _mapping(text, str(place))
-            values[place.parts[1]] = {**below, **(own if isinstance(own, Mapping) else {})}
+            values[place.parts[1]] = merged(below, own) if isinstance(own, Mapping) else below
     return ChartContents(name, version, values)
 
 

@@ -7,7 +7,7 @@ of a Kubernetes that 1.20 is not made for); ceph/ceph-csi-operator, deploy/chart
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any, Final
+from typing import Final
 
 import yaml
 
@@ -28,6 +28,8 @@ _CSI: Final[Mapping[str, str]] = {
 }
 _ROOK: Final = f"docker.io/rook/ceph:{CHART_VERSION}"
 _CSI_OPERATOR: Final = "quay.io/cephcsi/ceph-csi-operator:v0.6.0"
+_WITHIN: Final = "ceph-csi-operator"
+"""The chart within it, whose image stands in its own values alone."""
 _GROUPS: Final[Mapping[str, Mapping[str, str]]] = {
     "ceph.rook.io/v1": {
         "CephCluster": "cephclusters",
@@ -62,12 +64,19 @@ def chart_files() -> dict[str, str]:
         "allowLoopDevices": False,
         "enableDiscoveryDaemon": False,
         "csi": {"rookUseCsiOperator": True, **{part: _image(name) for part, name in _CSI.items()}},
-        "ceph-csi-operator": {"controllerManager": {"manager": {"image": _image(_CSI_OPERATOR)}}},
+        _WITHIN: {
+            "fullnameOverride": "ceph-csi",
+            "controllerManager": {"manager": {"env": {"csiServiceAccountPrefix": ""}}},
+        },
     }
+    within = {"apiVersion": "v2", "name": _WITHIN, "version": _CSI_OPERATOR.rpartition(":v")[2]}
+    of_within = {"controllerManager": {"manager": {"image": _image(_CSI_OPERATOR), "env": {"watchNamespace": ""}}}}
     files = {
         f"{NAME}/Chart.yaml": yaml.safe_dump(about, sort_keys=False),
         f"{NAME}/values.yaml": yaml.safe_dump(values, sort_keys=False),
         f"{NAME}/templates/NOTES.txt": SIMULATED,
+        f"{NAME}/charts/{_WITHIN}/Chart.yaml": yaml.safe_dump(within, sort_keys=False),
+        f"{NAME}/charts/{_WITHIN}/values.yaml": yaml.safe_dump(of_within, sort_keys=False),
     }
     for definition in definitions(_GROUPS):
         files[f"{NAME}/crds/{definition['metadata']['name']}.yaml"] = yaml.safe_dump(definition, sort_keys=False)
@@ -81,8 +90,7 @@ def render(values: Tree, namespace: str) -> list[Tree]:
 
 def _objects(values: Tree, namespace: str) -> Iterator[Tree]:
     yield _deployment(OPERATOR, values["image"], namespace)
-    manager: Any = values["ceph-csi-operator"]["controllerManager"]["manager"]
-    yield _deployment(DRIVERS, manager["image"], namespace)
+    yield _deployment(DRIVERS, _image(_CSI_OPERATOR), namespace)
 
 
 def _deployment(name: str, image: Tree, namespace: str) -> Tree:

@@ -68,7 +68,9 @@ def test_a_kubernetes_that_rook_is_not_made_for_is_told(tmp_path: Path, monkeypa
     }
 
 
-@pytest.mark.parametrize("lost", ["quay.io/ceph/ceph", "registry.k8s.io/sig-storage/csi-attacher"])
+@pytest.mark.parametrize(
+    "lost", ["quay.io/ceph/ceph", "quay.io/cephcsi/ceph-csi-operator", "registry.k8s.io/sig-storage/csi-attacher"]
+)
 def test_an_image_that_is_missing_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lost: str) -> None:
     kept = [name for name in chart_rook.images() if not name.startswith(f"{lost}:")]
     monkeypatch.setattr(chart_rook, "images", lambda: kept)
