@@ -83,7 +83,7 @@ async def carried(context: StepContext, planned: tuple[Step, ...]) -> list[str]:
     """What a run does; the names of the steps that did something. An API that starves is asked again, as there."""
     did = []
     for step in planned:
-        for attempt in range(3):
+        for attempt in range(10):
             try:
                 pending = await step.pending(context)
                 if not pending.is_done:
@@ -92,7 +92,7 @@ async def carried(context: StepContext, planned: tuple[Step, ...]) -> list[str]:
                     did.append(step.name)
                 break
             except StepError as error:
-                if error.code != "kube_silent" or attempt == 2:
+                if error.code != "kube_silent" or attempt == 9:
                     raise
     return did
 
