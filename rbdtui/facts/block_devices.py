@@ -17,7 +17,7 @@ from rbdtui.transport.answers import whole_number
 
 _LINKS: Final = ("/dev/disk/by-id", "/dev/disk/by-path")
 _COLUMNS: Final = "KNAME,PKNAME,TYPE,SIZE,ROTA,RO,RM,FSTYPE,MOUNTPOINT,MODEL,SERIAL"
-_PAIR: Final = re.compile(r'([A-Z-]+)="([^"]*)"')
+_PAIR: Final = re.compile(r'(?<![A-Z-])([A-Z-]{1,20})="([^"]*)"')
 _ESCAPE: Final = re.compile(r"\\x([0-9a-fA-F]{2})")
 _NO_DISKS: Final = ("zram", "ram", "fd", "sr", "loop", "rbd", "nbd", "drbd", "md", "dm-")
 """Beginnings of kernel names that lsblk calls disks and that are memory, or lie elsewhere."""

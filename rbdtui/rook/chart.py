@@ -32,7 +32,7 @@ _DRIVERS_APART: Final = (1, 20)
 """From here on Rook no longer makes the drivers that mount volumes itself."""
 EVERYWHERE: Final = [{"operator": "Exists"}]
 """For what mounts volumes: on nodes with taints, too, where somebody's pods may tolerate them."""
-_CEPH: Final = re.compile(r"(?:.*/)?ceph/ceph:v(\d+)\.(\d+)\.(\d+)(?:-[\w.-]+)?")
+_CEPH: Final = re.compile(r"(?:.*/)?ceph/ceph:v(\d+)\.(\d+)\.(\d+)(?:-[\w.-]+)?\Z")
 _CEPH_SINCE: Final = {19: (19, 2, 0), 20: (20, 2, 1)}
 """By major version the first release that these series take and recommend."""
 _IMAGES: Final = (
@@ -107,5 +107,5 @@ def ceph_image(names: Iterable[str]) -> str | None:
 
 
 def _version(image: str) -> tuple[int, int, int] | None:
-    match = _CEPH.fullmatch(image)
+    match = _CEPH.match(image)
     return (int(match[1]), int(match[2]), int(match[3])) if match else None

@@ -149,7 +149,8 @@ async def test_no_more_connections_are_opened_than_allowed(server: InProcessSshd
 
 
 async def test_one_sshd_is_never_asked_by_more_than_it_takes(start_sshd: StartSshd) -> None:
-    sshd = await start_sshd(config="MaxStartups 9:100:9")
+    # From the tenth on sshd drops some by its default; a busy one counts a login for a moment after it has ended.
+    sshd = await start_sshd(config="MaxStartups 10:100:10")
     endpoints = {f"n{number}": sshd.endpoint(f"n{number}") for number in range(30)}
     async with HostPool(endpoints, sshd.known_hosts(), str, QUICK) as pool:
         results = await asyncio.gather(*(host.run(OK) for host in pool.values()))
