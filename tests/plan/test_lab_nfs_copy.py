@@ -107,8 +107,8 @@ async def _make(lab: Lab, spec: ClusterSpec, context: StepContext) -> None:
         await carry_out(step, context)
     for step in steps:
         assert (await step.pending(replace(context, run_id="again"))).is_done, step.name
-    state = await read_copy_state(context.hosts[SOURCE])
-    assert (state.push, state.copy, state.failed, state.watching) == ("active", "absent", "", "yes")
+    state = await _state(context.hosts[SOURCE], lambda state: state.watching == "yes")
+    assert (state.push, state.copy, state.failed) == ("active", "absent", "")
     for node in (SOURCE, TAKER):
         assert PASSWORD not in _said(lab, node, "cat /proc/[0-9]*/cmdline | tr '\\0' ' '")
         assert PASSWORD not in _said(lab, node, "journalctl -b --no-pager -u 'nfs-*-rbdtui*'")
