@@ -85,8 +85,9 @@ class _Users:
 
 async def nfs_move(session: Session, node: str) -> NfsMove:
     """Look where the server is and who uses it; raises `SiteError`, `StepError`."""
-    if node not in {each.name for each in session.spec.cluster_nodes}:
-        raise SiteError(T("nfs_move.no_node", node=node))
+    known = [each.name for each in session.spec.cluster_nodes]
+    if node not in known:
+        raise SiteError(T("reset.no_such_node", given=node, known=", ".join(known)))
     async with session.hosts() as hosts:
         context = session.dry_context(hosts, {}, SilentReporter(), with_bundle=False)
         if not has_api(context):
