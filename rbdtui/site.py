@@ -27,6 +27,9 @@ class SiteError(SentenceError):
     """The site directory cannot be used; carries a sentence and, as code, the exit status of wrong use."""
 
 
+SPEC_NAME: Final = "cluster.yaml"
+
+
 @dataclass(frozen=True, slots=True)
 class Site:
     """A site directory and the places in it."""
@@ -36,7 +39,7 @@ class Site:
     @property
     def spec_file(self) -> Path:
         """What the operator wants."""
-        return self.path / "cluster.yaml"
+        return self.path / SPEC_NAME
 
     @property
     def vault_file(self) -> Path:

@@ -6,13 +6,13 @@ in RainbondCluster it carries to all of them (see `rbdtui.rainbond.shown`). Noth
 
 from __future__ import annotations
 
-import asyncio
 import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Final
 
+from rbdtui.plan.plan_file import Edited, pending_edit, read_plan, write_plan
 from rbdtui.plan.step import Change, ChangeKind, Pending, Step, StepContext, StepError
 from rbdtui.plan.steps.mysql_pair import CLOSED, OPENED, changes_of, pair_of, send, server_state
 from rbdtui.plan.steps.rainbond.access import has_api, open_api
@@ -21,10 +21,9 @@ from rbdtui.plan.waiting import wait_for
 from rbdtui.probes.gtid import count_gtids, missing_gtids, shown_gtids
 from rbdtui.probes.mysql_own import MysqlServerState, Statement
 from rbdtui.rainbond.workloads import CLUSTER_PATH, OPERATOR, Json, Seen
-from rbdtui.site import Site
-from rbdtui.spec.edit import EditError, SetField, apply_edits, save, unified_diff
-from rbdtui.spec.loader import load_spec
-from rbdtui.words import T
+from rbdtui.site import SPEC_NAME
+from rbdtui.spec.edit import SetField
+from rbdtui.words import T, Text
 
 _DATABASES: Final = ("regionDatabase", "uiDatabase")
 _DSN: Final = re.compile(r"@tcp\(([^():]+):")
@@ -236,27 +235,21 @@ class ExchangeRoles(_Failover):
 
     name: ClassVar[str] = "failover-plan"
 
-    async def pending(self, context: StepContext) -> Pending[tuple[str, str]]:
+    async def pending(self, context: StepContext) -> Pending[Edited]:
         """The difference of the file as it is now; raises `StepError` when it cannot be changed safely."""
         source, replica = pair_of(context.spec)
-        file = Site(context.site_dir).spec_file
-        loaded = await asyncio.to_thread(load_spec, file)
+        loaded = await read_plan(context)
         mysql = loaded.data.get("mysql") if loaded.data is not None else None
         if isinstance(mysql, dict) and mysql.get("source") == replica.name:
-            return Pending(evidence=f"{file.name}: {replica.name}")
+            return Pending(evidence=f"{SPEC_NAME}: {replica.name}")
         edits = [SetField("mysql.source", replica.name), SetField("mysql.replica", source.name)]
-        try:
-            edited = apply_edits(loaded.text, edits)
-        except EditError as error:
-            raise StepError("failover_not_edited", reason=error.text, retryable=True) from error
-        title = T("plan.change.roles", source=replica.name, replica=source.name, file=file.name)
-        change = Change(ChangeKind.FILE, title, unified_diff(loaded.text, edited, file.name))
-        return Pending((change,), seen=(loaded.text, edited))
+        title = T("plan.change.roles", source=replica.name, replica=source.name, file=SPEC_NAME)
+        return pending_edit(loaded, edits, title, _not_edited)
 
-    async def apply(self, context: StepContext, pending: Pending[tuple[str, str]]) -> None:
+    async def apply(self, context: StepContext, pending: Pending[Edited]) -> None:
         """Write it, with what was there as .bak beside it; raises `StepError`."""
-        before, after = pending.seen
-        try:
-            await asyncio.to_thread(save, Site(context.site_dir).spec_file, after, loaded=before)
-        except EditError as error:
-            raise StepError("failover_not_edited", reason=error.text, retryable=True) from error
+        await write_plan(context, pending.seen, _not_edited)
+
+
+def _not_edited(reason: Text) -> StepError:
+    return StepError("failover_not_edited", reason=reason, retryable=True)

@@ -13,14 +13,14 @@ from typing import ClassVar, Final
 
 from rbdtui.plan.cluster import api_servers, etcd_nodes
 from rbdtui.plan.kube import etcd_seen_by, nodes_seen_by
+from rbdtui.plan.plan_file import Edited, pending_edit, read_plan, write_plan
 from rbdtui.plan.step import Change, ChangeKind, Gate, Pending, Step, StepContext, StepError
 from rbdtui.plan.steps.finish import etcd_faults
-from rbdtui.site import Site
-from rbdtui.spec.edit import EditError, RemoveNode, apply_edits, save, unified_diff
-from rbdtui.spec.loader import load_spec
+from rbdtui.site import SPEC_NAME
+from rbdtui.spec.edit import RemoveNode
 from rbdtui.transport.base import CommandResult, Host, TransportError
 from rbdtui.transport.scripts import script
-from rbdtui.words import T
+from rbdtui.words import T, Text
 
 DRAIN_LIMIT_S: Final = 300
 _DELETE_LIMIT_S: Final = 90.0
@@ -146,32 +146,22 @@ class LeavePlan(ApiStep):
     name: ClassVar[str] = "leave-plan"
     skippable: ClassVar[bool] = True
 
-    async def pending(self, context: StepContext) -> Pending[tuple[str, str]]:
+    async def pending(self, context: StepContext) -> Pending[Edited]:
         """The difference of the file as it is now; raises `StepError` when the node cannot be taken out safely."""
-        file = Site(context.site_dir).spec_file
-        loaded = await asyncio.to_thread(load_spec, file)
+        loaded = await read_plan(context)
         nodes = loaded.data.get("nodes") if loaded.data is not None else ()
         listed = nodes if isinstance(nodes, list) else ()
         if loaded.data is not None and not any(_name_of(node) == self.leaving for node in listed):
-            return Pending(evidence=f"{file.name}: no {self.leaving}")
-        try:
-            edited = apply_edits(loaded.text, [RemoveNode(self.leaving)])
-        except EditError as error:
-            raise self._not_edited(error) from error
-        detail = unified_diff(loaded.text, edited, file.name)
-        title = T("plan.change.out_of_plan", node=self.leaving, file=file.name)
-        return Pending((Change(ChangeKind.FILE, title, detail),), seen=(loaded.text, edited))
+            return Pending(evidence=f"{SPEC_NAME}: no {self.leaving}")
+        title = T("plan.change.out_of_plan", node=self.leaving, file=SPEC_NAME)
+        return pending_edit(loaded, [RemoveNode(self.leaving)], title, self._not_edited)
 
-    async def apply(self, context: StepContext, pending: Pending[tuple[str, str]]) -> None:
+    async def apply(self, context: StepContext, pending: Pending[Edited]) -> None:
         """Write it, with what was there as .bak beside it; raises `StepError`."""
-        before, after = pending.seen
-        try:
-            await asyncio.to_thread(save, Site(context.site_dir).spec_file, after, loaded=before)
-        except EditError as error:
-            raise self._not_edited(error) from error
+        await write_plan(context, pending.seen, self._not_edited)
 
-    def _not_edited(self, error: EditError) -> StepError:
-        return StepError("leave_not_edited", node=self.leaving, reason=error.text, retryable=True)
+    def _not_edited(self, reason: Text) -> StepError:
+        return StepError("leave_not_edited", node=self.leaving, reason=reason, retryable=True)
 
 
 def _name_of(node: object) -> object:

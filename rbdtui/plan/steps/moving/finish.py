@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import copy
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -10,6 +9,7 @@ from typing import Any, ClassVar, Final
 
 from rbdtui.kube.releases import newest_release
 from rbdtui.kube.session import KubeAbsentError, KubeSession
+from rbdtui.plan.plan_file import Edited, pending_edit, read_plan, write_plan
 from rbdtui.plan.step import Change, ChangeKind, Pending, StepContext, StepError
 from rbdtui.plan.steps.moving.looking import Looked, MoveStep, look_at
 from rbdtui.plan.steps.rainbond.access import RELEASE, has_api, open_api
@@ -19,11 +19,10 @@ from rbdtui.plan.waiting import wait_for
 from rbdtui.rainbond.releases import Release, release_of
 from rbdtui.rainbond.upgrades import installed_tag
 from rbdtui.rainbond.workloads import CONTROLLERS, LISTS, NAMESPACE, OPERATOR, Json, entries, name_of
-from rbdtui.site import Site
-from rbdtui.spec.edit import Edit, EditError, SetField, UnsetField, apply_edits, save, unified_diff
-from rbdtui.spec.loader import load_spec
+from rbdtui.site import SPEC_NAME
+from rbdtui.spec.edit import Edit, SetField, UnsetField
 from rbdtui.spec.sections.storage import StorageMode
-from rbdtui.words import T
+from rbdtui.words import T, Text
 
 VARIABLE: Final = "STORAGE_CLASS_NAME"
 """goodrain/rainbond-operator@v6.4.0-release, controllers/handler/common.go storageClassNameFromLocalPath."""
@@ -188,28 +187,23 @@ class PlanTold(MoveStep):
 
     name: ClassVar[str] = "move-plan"
 
-    async def pending(self, context: StepContext) -> Pending[tuple[str, str]]:
+    async def pending(self, context: StepContext) -> Pending[Edited]:
         """The difference of the file as it is now; raises `StepError` when it cannot be changed safely."""
-        file = Site(context.site_dir).spec_file
-        loaded = await asyncio.to_thread(load_spec, file)
+        loaded = await read_plan(context)
         section = loaded.data.get("storage") if loaded.data is not None else None
         there = section if isinstance(section, dict) else {}
         if there.get("mode") == MODE and there.get("storage_class") == self.storage_class:
-            return Pending(evidence=f"{file.name}: {self.storage_class}")
+            return Pending(evidence=f"{SPEC_NAME}: {self.storage_class}")
         others = [str(key) for key in there if key not in ("mode", "storage_class")]
         edits: list[Edit] = [*(UnsetField(f"storage.{key}") for key in others), SetField("storage.mode", MODE)]
-        try:
-            edited = apply_edits(loaded.text, [*edits, SetField("storage.storage_class", self.storage_class)])
-        except EditError as error:
-            raise StepError("move_not_edited", reason=error.text, retryable=True) from error
-        title = T("plan.change.move_plan", storage_class=self.storage_class, file=file.name)
-        change = Change(ChangeKind.FILE, title, unified_diff(loaded.text, edited, file.name))
-        return Pending((change,), seen=(loaded.text, edited))
+        edits.append(SetField("storage.storage_class", self.storage_class))
+        title = T("plan.change.move_plan", storage_class=self.storage_class, file=SPEC_NAME)
+        return pending_edit(loaded, edits, title, _not_edited)
 
-    async def apply(self, context: StepContext, pending: Pending[tuple[str, str]]) -> None:
+    async def apply(self, context: StepContext, pending: Pending[Edited]) -> None:
         """Write it, with what was there as .bak beside it; raises `StepError`."""
-        before, after = pending.seen
-        try:
-            await asyncio.to_thread(save, Site(context.site_dir).spec_file, after, loaded=before)
-        except EditError as error:
-            raise StepError("move_not_edited", reason=error.text, retryable=True) from error
+        await write_plan(context, pending.seen, _not_edited)
+
+
+def _not_edited(reason: Text) -> StepError:
+    return StepError("move_not_edited", reason=reason, retryable=True)
