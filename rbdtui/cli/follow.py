@@ -17,7 +17,7 @@ from rbdtui.kubesphere import chart as kubesphere
 from rbdtui.paths import as_typed
 from rbdtui.rainbond.console import console_url
 from rbdtui.spec.loader import load_spec
-from rbdtui.words import T
+from rbdtui.words import T, Text
 
 _EXITS = {
     RunOutcome.DONE: Exit.GOOD,
@@ -27,6 +27,8 @@ _EXITS = {
 }
 
 
+LOOK_S = 2.0
+"""How often is looked whether the runner is halted."""
 TOLD_LINES = 5
 """Of what a failed step said last."""
 
@@ -65,12 +67,37 @@ class Follower:
 
     async def _follow(self) -> int:
         if self._lanes is None:
-            return await self._read()
+            return await self._read_and_look()
         with self._lanes:
-            status = await self._read()
+            status = await self._read_and_look()
         if self._state.finished is not None:
             answer(finish_text(self._state.finished, self._state, installs=self._installs))
         return status
+
+    async def _read_and_look(self) -> int:
+        looking = asyncio.create_task(self._look_after_runner())
+        try:
+            return await self._read()
+        finally:
+            looking.cancel()
+
+    async def _look_after_runner(self) -> None:
+        """Say once each time the runner is halted from outside: no line would come then, and none that says why."""
+        told: int | None = None
+        while True:
+            halted = self._client.halted_pid()
+            if halted is not None and halted != told:
+                self._tell_aside(T("cli.run.runner_halted", run=self._client.run_id, pid=halted))
+            told = halted
+            await asyncio.sleep(LOOK_S)
+
+    def _tell_aside(self, text: Text) -> None:
+        """Say a sentence beside what is drawn."""
+        if self._lanes is not None:
+            self._lanes.pause()
+        tell(text)
+        if self._lanes is not None and not self._state.questions:
+            self._lanes.go_on()
 
     async def _read(self) -> int:
         async for record in self._client.records():

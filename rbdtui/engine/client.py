@@ -52,6 +52,7 @@ from rbdtui.plan.recipes import failover, move_storage, restore
 from rbdtui.plan.steps.moving.copy import CopyBefore
 from rbdtui.plan.steps.moving.finish import WellBefore
 from rbdtui.plan.steps.restore import ResetCluster, SetAside
+from rbdtui.process import is_halted
 from rbdtui.site import Site
 from rbdtui.words import T, Text, current_language
 
@@ -124,6 +125,12 @@ class RunClient:
         """Whether a runner has the run in its hands now."""
         holder = holder_of(self.site)
         return holder is not None and holder.run == self.run_id
+
+    def halted_pid(self) -> int | None:
+        """The runner's process id while it has the run and is halted, as by SIGSTOP; None when it is not."""
+        holder = holder_of(self.site)
+        halted = holder is not None and holder.run == self.run_id and is_halted(holder.pid, self.run_id)
+        return holder.pid if holder is not None and halted else None
 
     def given_up(self) -> bool:
         """Whether the run was left unfinished for good."""

@@ -54,8 +54,8 @@ class RunPast(RunSteering):
         run = self.run
         if run is not None and self.replay.looks_back:
             return clock.Moment(self.replay.at(self.end_of(run)))
-        if run is not None and not phase_of(run).live:
-            return clock.Moment(run.state().at, live=False)
+        if run is not None and not (phase := phase_of(run)).live:
+            return clock.Moment(run.state().at, live=phase is RunPhase.HALTED)
         return clock.Moment(clock.now(), self.tick_s)
 
     @staticmethod

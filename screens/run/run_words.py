@@ -29,6 +29,7 @@ PHASE_MARKS: Final = {
     RunPhase.ASKING: Mark("?", "?", "bold error"),
     RunPhase.PAUSED: Mark("‖", "=", "bold warning"),
     RunPhase.STOPPING: Mark("■", "#", "bold warning"),
+    RunPhase.HALTED: Mark("✗", "x", "bold error"),
     RunPhase.GONE: Mark("✗", "x", "bold error"),
     RunPhase.GIVEN_UP: Mark("–", "-", "muted"),
     RunPhase.DONE: Mark("✓", "+", "bold success"),
@@ -75,6 +76,8 @@ def banner_of(run: RunFollower, state: RunState, phase: RunPhase, matrix: Matrix
         return T("run_screen.banner.given_up"), "warning"
     if phase is RunPhase.BROKEN and run.error is not None:
         return T("run_screen.banner.broken", reason=run.error), "error"
+    if phase is RunPhase.HALTED:
+        return T("run_screen.banner.halted", pid=run.halted_pid or 0), "error"
     if phase is RunPhase.ASKING:
         asked = next(iter(state.questions.values()))
         step = state.steps.get(asked.step)

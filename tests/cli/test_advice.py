@@ -345,6 +345,9 @@ FOLLOWED: dict[str, str] = {
     "run.end.failed": "cli/test_bad_runs.py::test_a_run_meets_trouble_again_and_again_and_ends_well",
     "run_screen.banner.gone": "screens/test_run_embedded.py::"
     "test_a_runner_killed_under_the_screen_is_taken_up_by_a_key",
+    "cli.run.runner_halted": "cli/test_follow.py::test_a_runner_halted_from_outside_is_said_once_with_what_to_do",
+    "run_screen.banner.halted": "screens/test_run_bad_input.py::"
+    "test_a_runner_halted_from_outside_is_said_by_itself_with_what_to_do",
     "run_screen.banner.given_up": STEERING + "test_a_run_left_unfinished_is_given_up_for_a_new_one",
     "run_screen.told.given_up": STEERING + "test_a_run_left_unfinished_is_given_up_for_a_new_one",
     "run_screen.banner.asking": STEERING + "test_a_question_comes_up_on_every_section_and_can_be_put_off",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -100,6 +102,22 @@ def held(site: Site) -> Iterator[None]:
     """A runner has the run in its hands."""
     with hold_site(site, RUN_ID):
         yield
+
+
+@contextmanager
+def runner_process(site: Site) -> Iterator[int]:
+    """A process of its own has the run in its hands, and does nothing; its id."""
+    code = (
+        "import sys, time, pathlib; from rbdtui.engine.lock import hold_site; from rbdtui.site import Site\n"
+        "with hold_site(Site(pathlib.Path(sys.argv[1])), sys.argv[2]):\n    print('held', flush=True); time.sleep(3600)"
+    )
+    with subprocess.Popen([sys.executable, "-c", code, str(site.path), RUN_ID], stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        try:
+            assert process.stdout.readline() == b"held\n"
+            yield process.pid
+        finally:
+            process.kill()
 
 
 @contextmanager

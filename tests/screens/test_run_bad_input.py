@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 from pathlib import Path
 
 import pytest
@@ -29,10 +30,10 @@ from rbdtui.words import T, Text
 from screens.dialogs.question import QuestionDialog
 from screens.run.log_pane import LogPane
 from screens.run.run import RunScreen
-from tests.screens.conftest import Opened, bench
-from tests.screens.journals import RUN_ID, append, holder, port_changed
+from tests.screens.conftest import Opened, bench, make_site
+from tests.screens.journals import RUN_ID, append, holder, port_changed, spec_text, write_run
 from tests.screens.run_seen import banner, screen_of, status, told
-from tests.screens.running import on_stage
+from tests.screens.running import STAGES, on_stage, runner_process
 from tests.screens.waiting import caught_up, show_run, until
 
 Patch = pytest.MonkeyPatch
@@ -127,6 +128,29 @@ async def test_the_runner_dies_under_the_screen(home: Path, opened: Opened, monk
             assert "press p" in banner(pilot)
             assert screen_of(pilot).check_action("go_on", ())
             assert not screen_of(pilot).check_action("pause", ())
+
+
+@pytest.mark.parametrize(("language", "halted", "going"), [("en", "halted", "in progress"), ("zh", "被挂起", "进行中")])
+async def test_a_runner_halted_from_outside_is_said_by_itself_with_what_to_do(
+    home: Path, opened: Opened, monkeypatch: Patch, language: str, halted: str, going: str
+) -> None:
+    stage = STAGES["upload"]()
+    site = make_site(home / "site-a", spec_text(stage.story.nodes))
+    write_run(site, stage.story.records(stage.at_s))
+    with runner_process(site) as pid:
+        async with opened(bench(site), language=language) as pilot:
+            await show_run(pilot)
+            assert going in status(pilot)
+            os.kill(pid, signal.SIGSTOP)
+            await until(pilot, lambda: halted in status(pilot))
+            assert f"`kill -CONT {pid}`" in banner(pilot)
+            assert not screen_of(pilot).check_action("pause", ())
+            os.kill(pid, signal.SIGCONT)
+            await until(pilot, lambda: going in status(pilot))
+            os.kill(pid, signal.SIGSTOP)
+            await until(pilot, lambda: f"`kill -9 {pid}`" in banner(pilot))
+            os.kill(pid, signal.SIGKILL)
+            await until(pilot, lambda: bool(screen_of(pilot).check_action("go_on", ())))
 
 
 async def test_a_torn_last_line_waits_for_its_end(home: Path, opened: Opened, monkeypatch: Patch) -> None:

@@ -23,6 +23,8 @@ class RunPhase(StrEnum):
     PAUSED = "paused"
     STOPPING = "stopping"
     """It ends as soon as the steps under way have ended."""
+    HALTED = "halted"
+    """Its runner was halted from outside: it is there, and does nothing."""
     GONE = "gone"
     """Its runner is gone without an end."""
     GIVEN_UP = "given_up"
@@ -65,7 +67,10 @@ def phase_of(run: RunFollower) -> RunPhase:
         return RunPhase.BROKEN
     if not run.caught_up:
         return RunPhase.READING
-    return _phase(run.state(), alive=run.alive)
+    state = run.state()
+    if run.halted_pid is not None and state.outcome is None:
+        return RunPhase.HALTED
+    return _phase(state, alive=run.alive)
 
 
 def phase_then(state: RunState) -> RunPhase:

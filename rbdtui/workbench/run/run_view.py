@@ -50,6 +50,8 @@ class RunFollower:
         self.client = client
         self.alive = client.alive()
         """Whether a runner has the run in its hands, as of the last look."""
+        self.halted_pid = client.halted_pid()
+        """The runner's process id while that is halted: it has the run in its hands, and does nothing."""
         self.given_up = client.given_up()
         """Whether it was left unfinished for good."""
         self.purpose = purpose_of(client.run_dir)
@@ -155,7 +157,7 @@ class RunFollower:
         if self.error is None and self.records and not self.run_dir.exists():
             self.error = T("run_screen.banner.deleted", path=str(self.run_dir))
             self._on_change()
-        alive, given_up = self.client.alive(), self.client.given_up()
-        if (alive, given_up) != (self.alive, self.given_up):
-            self.alive, self.given_up = alive, given_up
+        seen = self.client.alive(), self.client.halted_pid(), self.client.given_up()
+        if seen != (self.alive, self.halted_pid, self.given_up):
+            self.alive, self.halted_pid, self.given_up = seen
             self._on_change()
