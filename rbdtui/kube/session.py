@@ -11,6 +11,7 @@ import json
 import ssl
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote, urlencode
 
@@ -61,8 +62,32 @@ class KubeSilentError(KubeError):
     """No answer came, or one that is none: `KubeError.status` is 0."""
 
 
+class CertificateFault(StrEnum):
+    """What is wrong with the certificate that an API shows."""
+
+    DATED = "dated"
+    """It has expired, or is not valid yet, by this machine's clock."""
+    OTHER_NAME = "other_name"
+    """It does not name the address that it was asked at."""
+    NOT_OURS = "not_ours"
+    """The authority that is known has not signed it, or it cannot be used for this."""
+
+
+_FAULTS: Final = {
+    9: CertificateFault.DATED,
+    10: CertificateFault.DATED,
+    62: CertificateFault.OTHER_NAME,
+    64: CertificateFault.OTHER_NAME,
+}
+"""By OpenSSL's X509_V_ERR_* (x509_vfy.h): NOT_YET_VALID, HAS_EXPIRED, HOSTNAME_MISMATCH, IP_ADDRESS_MISMATCH."""
+
+
 class KubeCertificateError(KubeSilentError):
     """Who answers does not prove to be this API; `KubeError.message` is OpenSSL's reason."""
+
+    def __init__(self, error: ssl.SSLCertVerificationError) -> None:
+        super().__init__(0, "Certificate", error.verify_message or str(error))
+        self.fault = _FAULTS.get(error.verify_code, CertificateFault.NOT_OURS)
 
 
 class KubeSession:
@@ -277,7 +302,7 @@ def _silent(error: Exception, limit_s: float) -> KubeError:
         return KubeSilentError(0, "TimeoutError", f"no answer within {limit_s:g} s")
     cause = getattr(error, "certificate_error", error)
     if isinstance(cause, ssl.SSLCertVerificationError):
-        return KubeCertificateError(0, "Certificate", cause.verify_message or str(cause))
+        return KubeCertificateError(cause)
     return KubeSilentError(0, type(error).__name__, str(error))
 
 

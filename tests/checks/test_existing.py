@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -163,6 +164,33 @@ async def test_nobody_there_and_nobody_who_speaks(
     async with cluster(authority, tmp_path, accept_and_hang) as question:
         assert codes(await CHECK.ask(question, Asking(no_secret))) == ["RBD-EXISTING-102"]
     assert codes(await CHECK.ask(question, Asking(no_secret))) == ["RBD-EXISTING-102"]
+
+
+@pytest.mark.parametrize(
+    ("shown", "code", "reason"),
+    [
+        ("another authority", "RBD-EXISTING-118", "certificate signature failure"),
+        ("expired", "RBD-EXISTING-119", "certificate has expired"),
+        ("early", "RBD-EXISTING-119", "certificate is not yet valid"),
+        ("another name", "RBD-EXISTING-120", "not valid for '127.0.0.1'"),
+    ],
+)
+async def test_what_is_wrong_with_the_certificate_is_told(
+    authority: Authority, tmp_path: Path, shown: str, code: str, reason: str
+) -> None:
+    """The other authority has the same name, as those of two clusters made by kubeadm have."""
+    (tmp_path / "other").mkdir()
+    signer = Authority(tmp_path / "other") if shown == "another authority" else authority
+    signer.ahead = datetime.timedelta(hours={"expired": -3, "early": 3}.get(shown, 0))
+    context = signer.server("10.0.0.9" if shown == "another name" else "127.0.0.1")
+    authority.ahead = datetime.timedelta()
+    async with serve(Api(GOOD), context) as port:
+        file = authority.kubeconfig(tmp_path / "kubeconfig", f"https://127.0.0.1:{port}")
+        (finding,) = judged(await CHECK.ask(ClusterQuestion(str(file), ()), Asking(no_secret)))
+    assert finding.code == code
+    for language in LANGUAGES:
+        assert reason in say(finding.message, language)
+        assert f"https://127.0.0.1:{port}" in say(finding.message, language)
 
 
 async def test_the_class_of_the_plan_is_there(authority: Authority, tmp_path: Path) -> None:

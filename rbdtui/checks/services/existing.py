@@ -18,7 +18,15 @@ from rbdtui.checks.view import ClusterView
 from rbdtui.findings import Finding
 from rbdtui.kube.access import ClusterAccess, read_access
 from rbdtui.kube.kubeconfig import KubeconfigError
-from rbdtui.kube.session import Json, KubeError, KubeSession, KubeSilentError, load_client, open_session
+from rbdtui.kube.session import (
+    Json,
+    KubeCertificateError,
+    KubeError,
+    KubeSession,
+    KubeSilentError,
+    load_client,
+    open_session,
+)
 from rbdtui.rainbond.workloads import CLUSTER_PATH, NAMESPACE, OPERATOR, is_ready
 from rbdtui.spec.model import ClusterSpec
 from rbdtui.transport.answers import UNREADABLE
@@ -78,6 +86,8 @@ class ExistingClusterCheck:
         await load_client()
         try:
             return await _look(question, access)
+        except KubeCertificateError as error:
+            return ClusterAnswer(server=access.url, certificate=error.fault, silence=error.message)
         except KubeSilentError as error:
             return ClusterAnswer(server=access.url, silence=str(error))
         except KubeError as error:

@@ -10,6 +10,7 @@ from typing import Final
 from rbdtui.checks.hosts.installed import refused_upgrade
 from rbdtui.checks.view import ClusterView
 from rbdtui.findings import Finding, Severity
+from rbdtui.kube.session import CertificateFault
 from rbdtui.rainbond.releases import release_of
 from rbdtui.rainbond.values import CONTAINERD_DIR
 from rbdtui.spec.model import Node, Role
@@ -20,6 +21,11 @@ _VERSION: Final = re.compile(r"v?(\d{1,3})\.(\d{1,3})")
 _SHOWN: Final = 5
 _OWN_CONTAINERD: Final = re.compile(r"\+(rke2|k3s)")
 """How Kubernetes' version is written by those who bring a containerd of their own."""
+_CERTIFICATE_CODES: Final = {
+    CertificateFault.NOT_OURS: "RBD-EXISTING-118",
+    CertificateFault.DATED: "RBD-EXISTING-119",
+    CertificateFault.OTHER_NAME: "RBD-EXISTING-120",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +50,9 @@ class ClusterAnswer:
     """Why the kubeconfig cannot be used, raw."""
     server: str = ""
     silence: str = ""
-    """Why there was no answer, raw."""
+    """Why there was no answer, raw; of a certificate, OpenSSL's reason."""
+    certificate: CertificateFault | None = None
+    """What is wrong with the certificate of whoever answers."""
     refusal: str = ""
     """What the API said to credentials that it does not take, or that may not read, raw."""
     may_all: bool = True
@@ -63,6 +71,9 @@ def judge_cluster(answer: ClusterAnswer, file: str, view: ClusterView) -> Iterat
     """The one reason why nothing could be asked, or all that does not fit the plan."""
     if answer.bad_file:
         yield view.finding("RBD-EXISTING-101", Severity.ERROR, field=_FIELD, path=file, reason=answer.bad_file)
+    elif answer.certificate is not None:
+        code = _CERTIFICATE_CODES[answer.certificate]
+        yield view.finding(code, Severity.ERROR, field=_FIELD, server=answer.server, reason=answer.silence)
     elif answer.silence:
         yield view.finding(
             "RBD-EXISTING-102", Severity.ERROR, field=_FIELD, evidence=answer.silence, server=answer.server
