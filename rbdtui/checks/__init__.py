@@ -91,7 +91,7 @@ NODE_CHECKS: Final[tuple[Callable[[NodeView], Iterable[Finding]], ...]] = (
     software.foreign_claim,
     software.leftovers,
     software.other_runtimes,
-    installed.older_rke2,
+    installed.another_rke2,
     installed.older_rainbond,
     listening.ports_free,
 )
@@ -101,7 +101,7 @@ _OF_KUBERNETES: Final = frozenset({
     addresses.cluster_networks, addresses.resolver, kernel.control_groups,
     kernel.control_group_version, kernel.modules, kernel.settings, kernel.selinux, kernel.hardening_profile,
     kernel.apparmor, kernel.fapolicyd, software.nfs_client, software.leftovers, software.other_runtimes,
-    installed.older_rke2, installed.older_rainbond,
+    installed.another_rke2, installed.older_rainbond,
     ceph.ceph_disks, ceph.mounts_ceph, ceph.memory_for_ceph, ceph.udev_runs,
     ceph.earlier_monitors,
 })  # fmt: skip

@@ -185,6 +185,9 @@ SOFTWARE_CASES = (
             ("v1.30.4+rke2r1", {"RBD-UPGRADE-102": W}),
             ("v1.30.4+rke2r2", {}),
             ("v1.31.0+rke2r1", {}),
+            ("v1.31.14+rke2r2", {}),
+            ("v1.32.0+rke2r1", {"RBD-UPGRADE-105": E}),
+            ("v1.35.2+rke2r1", {"RBD-UPGRADE-105": E}),
             ("?", {}),
         )
     ),

@@ -66,7 +66,9 @@ def test_the_plan_of_what_is_installed_changes_nothing(installed: tuple[Site, co
     assert str(T("review.plan.nothing", steps=len(rows), nodes=1)) in said.out.splitlines()
 
 
-def test_an_older_rke2_in_the_bundle_is_found_before_it_is_installed(installed: tuple[Site, console.Said]) -> None:
+def test_an_rke2_in_the_bundle_that_cannot_follow_is_found_before_it_is_installed(
+    installed: tuple[Site, console.Said],
+) -> None:
     site, _ = installed
     archive = site.path.parent / "bundle" / "rke2.linux-amd64.tar.gz"
     whole = archive.read_bytes()
@@ -80,6 +82,7 @@ def test_an_older_rke2_in_the_bundle_is_found_before_it_is_installed(installed: 
     try:
         assert "RBD-UPGRADE-101" in codes("29.4")
         assert "RBD-UPGRADE-102" in codes("30.3")
+        assert "RBD-UPGRADE-105" in codes("32.4")
         assert not [code for code in codes("30.4") | codes("31.4") if code.startswith("RBD-UPGRADE")]
     finally:
         archive.write_bytes(whole)

@@ -10,17 +10,24 @@ from rbdtui.rainbond.releases import Release, release_of
 from rbdtui.rainbond.upgrades import Refusal, Upgrade
 
 
-def older_rke2(view: NodeView) -> Iterator[Finding]:
-    """The bundle's RKE2 is not older than the one that runs: what etcd has is of the newer Kubernetes already.
+def another_rke2(view: NodeView) -> Iterator[Finding]:
+    """The bundle's RKE2 is not older than the one that runs, and skips no minor version of Kubernetes.
 
-    Without a snapshot of before, RKE2 goes back within a minor version only (rke2-docs, docs/upgrades/roll-back.md).
+    What etcd has is of the newer Kubernetes already: without a snapshot of before, RKE2 goes back within a minor
+    version only (rke2-docs, docs/upgrades/roll-back.md). Upwards nothing in RKE2 keeps from a skip that Kubernetes
+    does not support (rke2-docs, docs/upgrades/manual.md; kubernetes/website, releases/version-skew-policy.md).
     """
     present, planned = view.facts.rke2, view.rke2_version
-    if not view.ours or present is None or planned is None or planned >= present:
+    if not view.ours or present is None or planned is None:
         return
-    same_minor = planned.at_least(present.major, present.minor)
-    code, severity = ("RBD-UPGRADE-102", Severity.WARNING) if same_minor else ("RBD-UPGRADE-101", Severity.ERROR)
-    yield view.finding(code, severity, field="bundle", present=str(present), planned=str(planned))
+    params = {"present": str(present), "planned": str(planned)}
+    if planned < present:
+        same_minor = planned.at_least(present.major, present.minor)
+        code, severity = ("RBD-UPGRADE-102", Severity.WARNING) if same_minor else ("RBD-UPGRADE-101", Severity.ERROR)
+        yield view.finding(code, severity, field="bundle", **params)
+    elif planned.at_least(present.major, present.minor + 2):
+        following = f"{present.major}.{present.minor + 1}"
+        yield view.finding("RBD-UPGRADE-105", Severity.ERROR, field="bundle", following=following, **params)
 
 
 def older_rainbond(view: NodeView) -> Iterator[Finding]:
