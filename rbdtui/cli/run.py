@@ -33,7 +33,7 @@ from rbdtui.facts.store import save_facts
 from rbdtui.findings import Finding, has_errors
 from rbdtui.paths import as_typed
 from rbdtui.session import Session
-from rbdtui.words import T
+from rbdtui.words import T, catalogue, current_language
 
 POLICIES = tuple(policy.value for policy in FailurePolicy)
 
@@ -66,6 +66,7 @@ def run(
     common: Common,
 ) -> int:
     """Install, or go on where an earlier run was interrupted."""
+    accepted = _codes(accept or "")
     session = Session.open(site, PromptOrFile(common.passphrase_file), installs=True)
     findings = session.rule_findings()
     if has_errors(findings):
@@ -83,7 +84,6 @@ def run(
     session.unlock(create=True)
     interactive = sys.stdin.isatty() and sys.stderr.isatty()
     policy = FailurePolicy(on_failure) if on_failure else FailurePolicy.ASK if interactive else FailurePolicy.STOP
-    accepted = tuple(code.strip() for code in (accept or "").split(",") if code.strip())
     starter = _Starter(session, policy, accepted, yes=yes, anew=anew, as_json=as_json, common=common)
     client = asyncio.run(starter.start())
     if client is None:
@@ -94,6 +94,15 @@ def run(
         )
         return Exit.GOOD
     return Follower(client, as_json=as_json, common=common).follow()
+
+
+def _codes(written: str) -> tuple[str, ...]:
+    """Codes of findings, separated by commas; raises `CommandError` for one that no finding has."""
+    codes = tuple(code.strip() for code in written.split(",") if code.strip())
+    known = catalogue(current_language())
+    if unknown := [code for code in codes if f"finding.{code}.message" not in known]:
+        raise CommandError(T("cli.run.no_such_code", given=", ".join(unknown)))
+    return codes
 
 
 class _Starter:

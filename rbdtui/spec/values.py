@@ -86,6 +86,11 @@ def domain(value: object) -> object:
     return value
 
 
+def is_object_name(value: str) -> bool:
+    """Whether Kubernetes takes it as the name of an object such as a StorageClass: a DNS subdomain."""
+    return len(value) <= _LONGEST_DOMAIN and _DOMAIN.match(value) is not None
+
+
 def host_address(value: str) -> str:
     """The address or name of a host that rbdtui only connects to."""
     try:

@@ -356,7 +356,7 @@ FOLLOWED: dict[str, str] = {
 """By sentence of the files `ADVISING` that advises a run's operator: the test that does it."""
 NO_REFUSAL = frozenset(
     {
-        "cli.run.goes_on", "cli.run.waits", "run_screen.none", "run_screen.banner.done",
+        "cli.run.goes_on", "cli.run.no_such_code", "cli.run.waits", "run_screen.none", "run_screen.banner.done",
         "run_screen.banner.nothing_changed", "run_screen.banner.failed", "run_screen.banner.stopped",
         "run_screen.banner.gave_up", "run_screen.banner.deleted", "run_screen.banner.partial",
         "run_screen.told.cannot_go_on", "run_screen.stop.question", "run_screen.anew.title",

@@ -116,6 +116,7 @@ def test_chinese_help_has_no_english_words_of_its_frame() -> None:
         (["demo", "--nodes", "1000"], "60"),
         (["demo", "--nodes", "many"], "60"),
         (["run", "--on-failure", "pray"], "quarantine"),
+        (["run", "--accept", "RBD-HW-101,RBD-HW-1O2"], "--accept RBD-HW-1O2"),
         (["secret", "set", "."], "NAME"),
     ],
 )

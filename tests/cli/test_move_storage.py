@@ -39,6 +39,9 @@ def test_there_must_be_a_place_and_something_to_move(site: Site, language: str) 
 
     assert "--to CLASS" in say("--dry-run")
     assert "`rbdtui run`" in say("--to", "elsewhere", "--dry-run")
+    for bad in ("A_B", "-a", "a/b", "x" * 254):
+        assert bad in (refused := say("--to", bad, "--dry-run"))
+        assert "`kubectl get storageclass`" in refused
     assert "--drop-old" in say("--drop-old", "--to", "elsewhere")
     assert "node1, node2, node3" in say("--to-node", "nobody")
     assert site.run_ids() == []

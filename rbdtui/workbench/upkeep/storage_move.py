@@ -13,6 +13,7 @@ from rbdtui.plan.steps.rainbond.access import has_api, open_api
 from rbdtui.rainbond.provisioner import class_name
 from rbdtui.session import Session
 from rbdtui.site import SiteError
+from rbdtui.spec.values import is_object_name
 from rbdtui.words import T, Text
 
 
@@ -28,6 +29,8 @@ async def look_at_move(session: Session, storage_class: str, *, back: bool) -> P
     wanted = storage_class or planned
     if not wanted:
         raise SiteError(T("move.no_class"))
+    if not is_object_name(wanted):
+        raise SiteError(T("move.bad_class", given=wanted))
     async with session.hosts() as hosts:
         context = session.dry_context(hosts, {}, SilentReporter(), with_bundle=False)
         if not has_api(context):
