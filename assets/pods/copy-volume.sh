@@ -1,5 +1,5 @@
 # In a pod with two volumes, /old and /new, by the shell and the programs of alpine's busybox alone: $1 says what to do.
-#   measure  how much /old holds and how much room /new has, in KiB, and on what file system /new is
+#   measure  how much /old and /new hold and how much room /new has, in KiB, and on what file system /new is
 #   live     make /new the same as /old while others write there: what changes meanwhile is passed over
 #   copy     make /new the same as /old, by what the directories say of each file: size, time, owner, mode, links
 #   compare  the same question with the sum of every file, and nothing is changed
@@ -112,6 +112,7 @@ trap 'kill "$teller" 2>/dev/null' EXIT
 case $1 in
 measure)
     echo "used_kib $(du -sk "$old" | cut -f1)"
+    echo "copied_kib $(du -sk "$new" | cut -f1)"
     df -kP "$new" | awk 'NR == 2 { print "free_kib " $4; print "device " $1 }'
     ;;
 live) differ facts; bring || echo 'moving yes' ;;

@@ -25,7 +25,8 @@ def _work(cluster: Cluster, machine: Machine, pod: Object) -> bool:
 
 def _said(cluster: Cluster, claim: str, task: str, old: dict[str, str], new: dict[str, str]) -> Iterator[str]:
     if task == "measure":
-        yield f"used_kib {sum(map(len, old.values())) // 1024 + 4}"
+        yield f"used_kib {_kib(old)}"
+        yield f"copied_kib {_kib(new)}"
         yield f"free_kib {cluster.faults.room_kib}"
         yield "device /dev/simulated"
     elif task == "compare":
@@ -40,6 +41,11 @@ def _said(cluster: Cluster, claim: str, task: str, old: dict[str, str], new: dic
             path = min(new)
             new[path] = new[path][:-1]
     yield f"done {task}"
+
+
+def _kib(contents: dict[str, str]) -> int:
+    """What du says, with the directory itself."""
+    return sum(map(len, contents.values())) // 1024 + 4
 
 
 BEHAVIOURS = {CONTAINER: Behaviour(0.5, done=_work)}

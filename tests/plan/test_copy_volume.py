@@ -66,6 +66,8 @@ def test_all_of_a_volume_comes_over_and_is_found_equal(tmp_path: Path, do: Do) -
     assert int(do("measure")["used_kib"][0]) > 0
     assert do("compare")["differences"] != ["0"]
     assert do("copy")["done"] == ["copy"]
+    measured = do("measure")
+    assert measured["copied_kib"] == measured["used_kib"]
     said = do("compare")
     assert (said["differences"], said["done"]) == (["0"], ["compare"])
     assert said["files"] == ["6"]

@@ -294,6 +294,7 @@ async def test_what_goes_wrong_leaves_all_running_with_what_it_had(
             await _as_before(context, before)
             assert {each.name for each in looked.found.moving} == CLAIMS
 
+        store_of(at).contents[before["volume"]["rbd-hub"]]["layer"] = "x" * (20 << 10)
         faults.room_kib = 10
         await refused("move_no_room", "/dev/simulated")
         assert set((await standing(context))["class"]) == CLAIMS, "second claims are gone"
@@ -321,6 +322,45 @@ async def test_what_goes_wrong_leaves_all_running_with_what_it_had(
         assert (set(back["class"]), set(back["policy"].values())) == (CLAIMS, {"Delete"})
         await _as_before(context, before)
         assert await carried(context, steps_back) == []
+
+
+@pytest.mark.timeout(600)
+async def test_cut_off_while_all_stands_still_it_asks_again_for_room_for_what_is_left(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with rainbond(tmp_path) as (at, context):
+        store, faults, before = store_of(at), cluster_of(at).faults, await standing(context)
+        hub, database = (before["volume"][claim] for claim in ("rbd-hub", "rbd-db-rbd-db-0"))
+        store.contents[hub]["layer"] = "x" * (400 << 10)
+        await _cut_off_while_all_stands_still(context, monkeypatch)
+        store.contents[database]["late"] = "x" * (30 << 10)
+        faults.room_kib = 20
+        with pytest.raises(StepError) as caught:
+            await carried(context, steps(context))
+        assert (caught.value.code, caught.value.params["free_kib"]) == ("move_no_room", 20)
+        assert int(str(caught.value.params["needed_kib"])) in range(21, 40), "what was copied needs no room again"
+        while (await standing(context))["pods"] != before["pods"]:
+            pass
+        await _as_before(context, before)
+
+        faults.room_kib = 100
+        await _cut_off_while_all_stands_still(context, monkeypatch)
+        store.contents[database]["later"] = "x" * (10 << 10)
+        faults.room_kib = 20
+        await carried(context, steps(context))
+        after = await standing(context)
+        assert set(after["class"].values()) == {SHARED}
+        assert len(store.contents[after["volume"]["rbd-hub"]]["layer"]) == 400 << 10
+
+
+async def _cut_off_while_all_stands_still(context: StepContext, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def killed(*_: object) -> None:
+        raise KilledError
+
+    with monkeypatch.context() as patched:
+        patched.setattr(CopyCompared, "_equal", killed)
+        with pytest.raises(KilledError):
+            await carried(context, steps(context))
 
 
 @pytest.mark.timeout(600)

@@ -100,7 +100,7 @@ class Faults:
     torn: set[str] = field(default_factory=set)
     """Claims whose data is never written as it was read."""
     room_kib: int = 1 << 30
-    """What a new volume has room for."""
+    """What new volumes have room for, beside what is in them."""
     lost_images: list[tuple[str, str, str]] = field(default_factory=list)
     """Machine, name and digest of images that were taken away."""
 

@@ -68,10 +68,7 @@ class CopyBefore(MoveStep):
         left = self._left(looked)
         async with open_api(context) as api:
             try:
-                for each in left:
-                    with suppress(KubeConflictError):
-                        await api.kube.create(CLAIMS, _temporary(each, self.storage_class))
-                await self._fits(context, api.kube, looked, left)
+                await _make_room_sure(context, api.kube, looked, left, self.storage_class)
                 for each in left:
                     said = await pods.run(context, api.kube, each, looked.seen, "live")
                     if said.all("moving"):
@@ -84,19 +81,28 @@ class CopyBefore(MoveStep):
     async def verify(self, context: StepContext) -> None:
         """It goes out of date at once: the next step copies the rest, and compares all."""
 
-    @staticmethod
-    async def _fits(context: StepContext, kube: KubeSession, looked: Looked, left: Sequence[Moving]) -> None:
-        """Raise `StepError` where the new file systems have less room than the data takes, all on one together."""
-        needed: dict[str, int] = {}
-        free: dict[str, int] = {}
-        for each in left:
-            said = await pods.run(context, kube, each, looked.seen, "measure")
-            device = said.all("device")[0]
-            needed[device] = needed.get(device, 0) + said.number("used_kib")
-            free[device] = said.number("free_kib")
-        for device, kib in needed.items():
-            if kib * _SPARE > free[device]:
-                raise StepError("move_no_room", device=device, needed_kib=kib, free_kib=free[device])
+
+async def _make_room_sure(
+    context: StepContext, kube: KubeSession, looked: Looked, left: Sequence[Moving], storage_class: str
+) -> None:
+    """Make the second claims that there are not yet, and see that what is still to be copied fits into them.
+
+    Raises `StepError` where the new file systems have less room than that, all on one together.
+    """
+    needed: dict[str, int] = {}
+    free: dict[str, int] = {}
+    for each in left:
+        with suppress(KubeConflictError):
+            await kube.create(CLAIMS, _temporary(each, storage_class))
+    for each in left:
+        said = await pods.run(context, kube, each, looked.seen, "measure")
+        device = said.all("device")[0]
+        rest = max(0, said.number("used_kib") - said.number("copied_kib"))
+        needed[device] = needed.get(device, 0) + rest
+        free[device] = said.number("free_kib")
+    for device, kib in needed.items():
+        if kib * _SPARE > free[device]:
+            raise StepError("move_no_room", device=device, needed_kib=kib, free_kib=free[device])
 
 
 async def _used(context: StepContext, moving: Moving) -> str:
@@ -183,11 +189,14 @@ class CopyCompared(MoveStep):
         async with open_api(context) as api:
             refuse_strangers(looked.found.moving)
             try:
+                was_still = not looked.running
                 await stop(api.kube, looked.running, "move_pods")
                 looked = await look_at(api.kube, self.storage_class)
-                for each in looked.found.moving:
-                    if not looked.settled(each):
-                        await self._equal(context, api.kube, each, looked)
+                left = [each for each in looked.found.moving if not looked.settled(each)]
+                if was_still:  # as an earlier try left them: the step before asks only while they run
+                    await _make_room_sure(context, api.kube, looked, left, self.storage_class)
+                for each in left:
+                    await self._equal(context, api.kube, each, looked)
             except (StepError, LetGoError, KubeError):
                 await surely(self._let_go(context))
                 raise
