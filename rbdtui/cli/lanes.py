@@ -159,7 +159,8 @@ class LiveLanes:
 
     def picture(self) -> RenderableType:
         """The lanes as they are now."""
-        state, now = self._state, time.time()
+        state = self._state
+        now = state.present(time.time(), time.monotonic())
         counts = state.counts()
         done = sum(count for status, count in counts.items() if status.settled)
         head = T(

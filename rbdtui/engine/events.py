@@ -330,18 +330,21 @@ class Record:
     at: float
     """Unix time on the jump host."""
     event: Event
+    steady_s: float | None = None
+    """Seconds of the jump host's clock that nobody sets, since it was started; None in journals that lack it."""
 
     def to_json(self) -> dict[str, object]:
         """One line of the journal, and of ``run --json``."""
         body = {name: _plain(getattr(self.event, name)) for name in _field_names(self.event.type)}
-        return {"schema": self.event.schema, "seq": self.seq, "at": self.at, "type": self.event.type, **body}
+        steady = {} if self.steady_s is None else {"steady_s": self.steady_s}
+        return {"schema": self.event.schema, "seq": self.seq, "at": self.at, **steady, "type": self.event.type, **body}
 
     @staticmethod
     def from_json(data: object) -> Record:
         """Read what `to_json` gave; raises `NewerSchemaError` or `RecordError`."""
         if not isinstance(data, Mapping):
             raise RecordError("not an object")
-        schema, seq, at = data.get("schema"), data.get("seq"), data.get("at")
+        schema, seq, at, steady_s = data.get("schema"), data.get("seq"), data.get("at"), data.get("steady_s")
         if isinstance(schema, int) and schema > SCHEMA:
             raise NewerSchemaError(schema)
         event_type = EVENT_TYPES.get(str(data.get("type")))
@@ -351,8 +354,9 @@ class Record:
             or not isinstance(seq, int)
             or not isinstance(at, int | float)
             or not is_time(at)
+            or (steady_s is not None and not (isinstance(steady_s, int | float) and is_time(steady_s)))
         ):
-            raise RecordError("schema, seq, at or type")
+            raise RecordError("schema, seq, at, steady_s or type")
         try:
             event = _adapter(event_type.type).validate_python(data)
         except ValidationError as error:
@@ -360,7 +364,7 @@ class Record:
         values = (getattr(event, name) for name in _field_names(event_type.type))
         if any(isinstance(value, float) and not math.isfinite(value) for value in values):
             raise RecordError("a number is not finite")
-        return Record(seq, at, event)
+        return Record(seq, at, event, steady_s)
 
 
 @cache

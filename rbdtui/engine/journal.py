@@ -155,11 +155,17 @@ def read_journal(path: Path) -> list[Record]:
 class Journal:
     """The one writer of a journal."""
 
-    def __init__(self, path: Path, redactor: Redactor, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self,
+        path: Path,
+        redactor: Redactor,
+        clock: Callable[[], float] = time.time,
+        steady_clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         """Open or make the file, read what is there and cut what was never committed; raises `JournalError`."""
         self._path = path
         self._redactor = redactor
-        self._clock = clock
+        self._clock, self._steady_clock = clock, steady_clock
         reader = JournalReader(path)
         self.earlier: list[Record] = []
         """What the journal held when it was opened."""
@@ -204,9 +210,9 @@ class Journal:
         """Write events as the next lines, all of them or none; raises `JournalError`."""
         if self._torn is not None:
             raise self._torn
-        at = self._clock()
+        at, steady_s = self._clock(), round(self._steady_clock(), 3)
         records = [
-            Record(self._written + number, at, without_secrets(event, self._redactor))
+            Record(self._written + number, at, without_secrets(event, self._redactor), steady_s)
             for number, event in enumerate(events, start=1)
         ]
         data = b"".join(_line(record) for record in records)

@@ -22,6 +22,10 @@ def event_schema() -> JsonSchema:
             "schema": {"const": event_type.schema},
             "seq": {"type": "integer", "minimum": 1, "description": "Place in the journal, from 1, without gaps."},
             "at": {"type": "number", "description": "Unix time on the jump host."},
+            "steady_s": {
+                "type": "number",
+                "description": "Seconds of the jump host's clock that nobody sets; not there in older journals.",
+            },
             "type": {"const": name},
             **variant.get("properties", {}),
         }

@@ -166,7 +166,10 @@ class RunState:
     """How the run ended; None while it has not, or is going on again."""
     _dependants: dict[str, list[str]] = field(default_factory=dict)
     _failed_nodes: Counter[str] = field(default_factory=Counter)
+    steady_s: float | None = None
+    """The last record's stamp of the clock that nobody sets; None in a journal that lacks it."""
     _session_at: float | None = None
+    _session_steady_s: float | None = None
     _earlier_s: float = 0.0
 
     @classmethod
@@ -180,8 +183,9 @@ class RunState:
     def apply(self, record: Record) -> None:
         """Take one more record in; what it says about unknown steps is ignored."""
         if isinstance(record.event, RunnerStarted):
-            self._end_session(self.at)
-        self.seq, self.at = record.seq, record.at
+            self._end_session()
+            self._session_steady_s = record.steady_s
+        self.seq, self.at, self.steady_s = record.seq, record.at, record.steady_s
         self._on(record.event, record.at)
 
     @property
@@ -218,14 +222,33 @@ class RunState:
         return sum(step.status is StepStatus.CHANGED for step in self.steps.values())
 
     def active_s(self, now: float | None = None) -> float:
-        """Time with a runner at work, up to now (default: up to the last record)."""
+        """Time with a runner at work, up to now (default: up to the last record).
+
+        Up to the last record nobody who sets the clock changes it, where the journal has what says so.
+        """
         if self._session_at is None:
             return self._earlier_s
-        return self._earlier_s + max(0.0, (self.at if now is None else now) - self._session_at)
+        return self._earlier_s + self._session_s() + (max(0.0, now - self.at) if now is not None else 0.0)
 
-    def _end_session(self, at: float) -> None:
+    def present(self, wall_s: float, steady_s: float) -> float:
+        """What time it is now, as the stamps of a run that is under way on this machine go on from the last record.
+
+        ``wall_s`` is Unix time, ``steady_s`` of `time.monotonic`, which all processes of a machine share.
+        """
+        if self.steady_s is None or steady_s < self.steady_s:
+            return wall_s
+        return self.at + steady_s - self.steady_s
+
+    def _session_s(self) -> float:
+        """How long the runner that has the run has been at work, up to the last record."""
+        assert self._session_at is not None
+        if self._session_steady_s is not None and self.steady_s is not None:
+            return max(0.0, self.steady_s - self._session_steady_s)
+        return max(0.0, self.at - self._session_at)
+
+    def _end_session(self) -> None:
         if self._session_at is not None:
-            self._earlier_s += max(0.0, at - self._session_at)
+            self._earlier_s += self._session_s()
             self._session_at = None
 
     @singledispatchmethod
@@ -366,7 +389,7 @@ class RunState:
     @_on.register
     def _(self, event: RunFinished, at: float) -> None:
         self.finished, self.stop, self.paused_by = event, None, None
-        self._end_session(at)
+        self._end_session()
         self._drop_questions(self.steps.values())
         for step in self.steps.values():
             if step.status in _UNDER_WAY:

@@ -56,13 +56,14 @@ class RunPast(RunSteering):
             return clock.Moment(self.replay.at(self.end_of(run)))
         if run is not None and not (phase := phase_of(run)).live:
             return clock.Moment(run.state().at, live=phase is RunPhase.HALTED)
-        return clock.Moment(clock.now(), self.tick_s)
+        at = run.state().present(clock.now(), clock.steady()) if run is not None else clock.now()
+        return clock.Moment(at, self.tick_s)
 
     @staticmethod
     def end_of(run: RunFollower) -> float:
         """Up to when there is something to look back at."""
         last = run.records[-1].at if run.records else 0.0
-        return max(last, clock.now()) if phase_of(run).live else last
+        return max(last, run.state().present(clock.now(), clock.steady())) if phase_of(run).live else last
 
     def state_of(self, run: RunFollower) -> RunState:
         """The run as it was at that moment."""

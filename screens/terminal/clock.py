@@ -14,6 +14,11 @@ def now() -> float:
     return time.time()
 
 
+def steady() -> float:
+    """Seconds of a clock that nobody sets."""
+    return time.monotonic()
+
+
 def lapse(seconds: float) -> str:
     """A duration in few cells: ``0.8s``, ``12s``, ``1:12``, ``1:02:05``."""
     seconds = max(0.0, seconds)

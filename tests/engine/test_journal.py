@@ -26,6 +26,7 @@ from rbdtui.engine.events import (
     QuestionAnswered,
     QuestionAsked,
     Record,
+    RecordError,
     RunCreated,
     RunFinished,
     RunnerStarted,
@@ -96,6 +97,16 @@ def test_every_event_has_a_sample_here() -> None:
 def test_an_event_survives_its_json_form(event: Event) -> None:
     record = Record(7, 12.5, event)
     assert Record.from_json(json.loads(json.dumps(record.to_json()))) == record
+
+
+def test_the_stamp_of_the_clock_that_nobody_sets_may_be_missing_and_must_make_sense() -> None:
+    line = Record(7, 12.5, StepStarted("a@n1", 1), 99.25).to_json()
+    assert Record.from_json(line).steady_s == line["steady_s"] == 99.25
+    assert Record.from_json({key: value for key, value in line.items() if key != "steady_s"}).steady_s is None
+    senseless: tuple[object, ...] = ("99", float("nan"), [])
+    for bad in senseless:
+        with pytest.raises(RecordError):
+            Record.from_json(line | {"steady_s": bad})
 
 
 @given(detail=st.text(), value=st.one_of(st.integers(-(2**53), 2**53), st.floats(allow_nan=False), st.text()))

@@ -175,6 +175,28 @@ def test_time_with_a_runner_at_work_leaves_out_the_night_between() -> None:
     assert state.active_s(now=9999.0) == 30.0
 
 
+@pytest.mark.parametrize("jump_s", [-7200.0, 86_400.0])
+def test_a_clock_that_is_set_during_a_run_changes_nothing_about_the_time_that_it_took(jump_s: float) -> None:
+    state = RunState()
+    for seq, (at, steady_s, event) in enumerate(
+        [
+            (1000.0, 50.0, CREATED),
+            (1001.0, 51.0, STARTED),
+            (1011.0 + jump_s, 61.0, StepStarted("a@n1", 1)),
+        ],
+        start=1,
+    ):
+        state.apply(Record(seq, at, event, steady_s))
+    assert state.active_s() == 10.0
+    assert state.active_s(state.present(1015.0 + jump_s, 65.0)) == 14.0
+    assert state.active_s(state.present(1015.0, 65.0)) == 14.0, "set a second time, before anything is written"
+    state.apply(Record(4, 1021.0 + jump_s, RunFinished(RunOutcome.STOPPED, 0, 20.0), 71.0))
+    assert state.active_s(now=9e9) == 20.0
+    state.apply(Record(5, 5000.0, STARTED, 4.0))  # after the machine was started anew
+    state.apply(Record(6, 5003.0, StepStarted("a@n1", 2), 7.5))
+    assert state.active_s() == 23.5
+
+
 step_ids = st.sampled_from([*IDS, "unknown@n9"])
 anything: st.SearchStrategy[Event] = st.one_of(
     st.builds(StepStarted, step_ids, st.integers(1, 5)),
