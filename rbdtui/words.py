@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import string
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from functools import cache
@@ -88,15 +88,25 @@ def T(key: str, /, **params: str | int | float | Text) -> Text:  # noqa: N802 - 
 def say(text: Text, language: str | None = None) -> str:
     """The sentence in the given (default: the current) language.
 
-    Parameters may be words of a server or a file: each is one line in which nothing acts on a terminal. A key that
-    the catalogue lacks (a journal from a newer version) is shown as key and parameters.
+    Parameters may be words of a server or a file: each is one line in which nothing acts on a terminal. A sentence in
+    a sentence does not begin with the name that the outer one says already. A key that the catalogue lacks (a journal
+    from a newer version) is shown as key and parameters.
     """
     wanted = language or current_language()
     template = catalogue(wanted).get(text.key) or catalogue(LANGUAGES[0]).get(text.key)
     params = {name: _said(value, wanted) for name, value in text.params.items()}
     if template is None:
         return sanitize_line(" ".join([text.key, *(f"{name}={value}" for name, value in params.items())]))
-    return _Formatter().vformat(template, (), params)
+    inner = [name for name, value in text.params.items() if isinstance(value, Text)]
+    names = [str(params[name]) for name in params.keys() - set(inner) if f"{{{name}}}" in template]
+    return _Formatter().vformat(template, (), params | {name: _unnamed(str(params[name]), names) for name in inner})
+
+
+def _unnamed(sentence: str, names: Iterable[str]) -> str:
+    """A sentence without the name that it begins with, where that is one of these."""
+    marks = (f"{name}{colon}" for name in names if name for colon in (": ", "："))
+    mark = next((mark for mark in marks if sentence.startswith(mark)), "")
+    return sentence.removeprefix(mark)
 
 
 def is_said(key: str) -> bool:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from rbdtui.transport.base import TransportError
 from rbdtui.words import LANGUAGES, T, Text, catalogue, language_of_environment, say, use_language
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -85,6 +86,34 @@ def test_a_text_survives_json_and_speaks_both_languages() -> None:
     assert Text.from_json(text.to_json()) == text
     assert "/b" in say(text, "en")
     assert say(text, "zh") != say(text, "en")
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_server_is_named_once_however_deep_its_error_is_told(language: str) -> None:
+    lost = Text("finding.RBD-SSH-007.message", {"node": "gate1", "detail": "x"})
+    through = Text("finding.RBD-SSH-010.message", {"node": "n1", "bastion": "gate1", "reason": lost})
+    for key in ("certs.silent", "snapshots.silent", "failover.silent", "remove.silent", "question.step_failed_on"):
+        said = say(Text(key, {"node": "n1", "reason": through}), language)
+        assert (said.count("n1"), said.count("gate1")) == (1, 1), said
+        assert not re.search(r"[.。][.。]", said), said
+    other = say(T("certs.silent", node="n2", reason=lost), language)
+    assert "n2" in other
+    assert "gate1" in other
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_what_goes_wrong_with_a_server_begins_with_its_name(language: str) -> None:
+    """So that whoever tells it needs no name of its own before it."""
+    codes = {kind.code for kind in _all_below(TransportError)}
+    sentences = {code: catalogue(language)[f"finding.{code}.message"] for code in codes}
+    nameless = {code: text for code, text in sentences.items() if not re.match(r"\{node\}[:：]", text)}
+    assert nameless.keys() <= {"RBD-SSH-017"}, "known_hosts is a file of this machine"
+
+
+def _all_below(kind: type[TransportError]) -> Iterator[type[TransportError]]:
+    for each in kind.__subclasses__():
+        yield each
+        yield from _all_below(each)
 
 
 def test_an_unknown_key_is_shown_not_raised() -> None:

@@ -110,7 +110,7 @@ def _refuse_unready(found: Audit, common: Common) -> None:
     if broken:
         raise CommandError(T("convert.broken", rows=", ".join(row.id for row in broken)), Exit.FINDINGS)
     if found.unreached:
-        reasons = "\n".join(f"{name}: {reason}" for name, reason in found.unreached.items())
+        reasons = "\n".join(map(str, found.unreached.values()))
         raise CommandError(T("convert.unreached", nodes=", ".join(found.unreached), reasons=reasons), Exit.FINDINGS)
 
 

@@ -145,7 +145,7 @@ class ProbeRoutes:
                 evidence.append(f"{name}: {reach.reach.value} {reach.detail}".strip())
             except (TransportError, TimeoutError, OSError) as error:
                 self._readiness.note(name, good=False)
-                evidence.append(f"{name}: {error}")
+                evidence.append(str(error) if isinstance(error, TransportError) else f"{name}: {error}")
         raise WireError(trouble, "\n".join(evidence))
 
     def _helpers(self, target: Target) -> list[str]:

@@ -46,7 +46,7 @@ async def test_a_bastion_that_does_not_forward_is_blamed(start_sshd: StartSshd, 
     host = connect(inner.endpoint(bastions=(gate.endpoint("gate"),)), pinned(gate, inner))
     with pytest.raises(BastionError) as caught:
         await host.run(OK)
-    assert str(caught.value) == ("n1 cannot be reached through the bastion gate: its sshd does not forward connections")
+    assert str(caught.value) == ("n1: not reached through the bastion gate: its sshd does not forward connections.")
     assert not caught.value.retryable
 
 

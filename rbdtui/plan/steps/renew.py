@@ -86,7 +86,7 @@ class WholeBefore(ClusterProof):
         names = [node.name for node in context.spec.managed_cluster_nodes]
         reasons = dict(zip(names, await asyncio.gather(*(_silence(context, name) for name in names)), strict=True))
         if silent := {name: reason for name, reason in reasons.items() if reason is not None}:
-            evidence = "\n".join(f"{name}: {reason}" for name, reason in silent.items())
+            evidence = "\n".join(map(str, silent.values()))
             raise StepError("renew_silent", nodes=", ".join(silent), evidence=evidence)
         lacking = await ClusterProof.waiting_for(self, context)
         if lacking is None:

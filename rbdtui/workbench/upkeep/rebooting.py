@@ -37,7 +37,7 @@ async def reboot_purpose(session: Session, nodes: Sequence[str] = ()) -> Purpose
         closed = await _closed(session, hosts, chosen)
     silent = {name: boot for name, boot in zip(chosen, boots, strict=True) if isinstance(boot, TransportError)}
     if silent:
-        reasons = "\n".join(f"{name}: {error.text}" for name, error in silent.items())
+        reasons = "\n".join(str(error) for error in silent.values())
         raise NotNowError(T("reboot.silent", nodes=", ".join(silent), reasons=reasons))
     own = own_boot()
     found: dict[str, str] = {}

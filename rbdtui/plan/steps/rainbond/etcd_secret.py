@@ -133,7 +133,7 @@ async def _source(context: StepContext) -> _Source:
         try:
             material = await _of_server(context.hosts[node.name])
         except TransportError as error:
-            said.append(f"{node.name}: {error}")
+            said.append(str(error))
             continue
         faults = list(_faults(material, SERVER_FILES)) if material is not None else ["-"]
         if material is not None and not faults:

@@ -51,7 +51,7 @@ async def _wrong_on(context: StepContext, node: str, pods: Collection[str]) -> l
     try:
         answer = await context.hosts[node].must(script("port-owners"), *map(str, WEB_PORTS), timeout_s=20.0)
     except TransportError as error:
-        return [f"{node}: {error}"]
+        return [str(error)]
     return judge_owners(node, read_owners(answer.text), pods)
 
 

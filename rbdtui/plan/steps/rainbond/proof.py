@@ -143,7 +143,7 @@ async def _wrong_name(context: StepContext, node: str, name: str, address: str) 
     try:
         answer = await context.hosts[node].must(script("resolve"), name, timeout_s=20.0)
     except TransportError as error:
-        return f"{node}: {name}: {error}"
+        return f"{name}: {error}"
     found = answer.text.split()
     gateways = {str(each.cluster_address) for each in context.spec.gateways}
     if "absent" in found or leads_right(found, address, gateways):

@@ -196,7 +196,7 @@ async def _image_fault(context: StepContext, node: str, pulling: _Pulling) -> st
     except RegistryError as error:
         return f"{node}: {error.trouble}"
     except TransportError as error:
-        return f"{node}: {error}"
+        return str(error)
     # A registry that deletes nothing is no fault of the way to it.
     faults = [trouble for trouble in trial.troubles if trouble.fault is not Fault.LEFT]
     return f"{node}: {pulled or faults[0]}" if pulled or faults else ""
