@@ -62,10 +62,14 @@ class NfsState:
         """Whether a table of ours is there."""
         return any(file == EXPORTS_FILE for file, _ in self.tables)
 
+    @property
+    def own_paths(self) -> tuple[str, ...]:
+        """Directories that a table of ours gives away."""
+        return tuple(line.split()[0] for file, line in self.tables if file == EXPORTS_FILE)
+
     def moved_from(self, path: str) -> str:
         """Another directory that a table of ours gives away; empty where there is none."""
-        ours = [line.split()[0] for file, line in self.tables if file == EXPORTS_FILE]
-        return next((given for given in ours if given != path), "")
+        return next((given for given in self.own_paths if given != path), "")
 
     def clients(self, path: str) -> frozenset[str]:
         """Those who may have a directory now."""

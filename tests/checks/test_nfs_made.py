@@ -9,14 +9,16 @@ import pytest
 
 from rbdtui.checks import check_node
 from rbdtui.checks.hosts.ports import Way, ways
+from rbdtui.checks.services import nfs_left
 from rbdtui.checks.services.nfs_made import CHECK, MadeQuestion
 from rbdtui.checks.view import ClusterView
-from rbdtui.facts.model import Listener, NodeFacts
+from rbdtui.facts.model import Claim, Listener, NodeFacts
 from rbdtui.findings import Severity
 from rbdtui.probes.model import CLUSTER, ProbeKey, ProbeState
 from rbdtui.probes.nfs import NFS, judge_server
 from rbdtui.probes.nfs_state import EXPORTS_FILE, NfsState, PathKind, parse_state
 from rbdtui.spec.model import ClusterSpec
+from rbdtui.words import LANGUAGES, say
 from tests.checks.support import Packages, good_facts, place, spec_of
 
 PATH = "/data/rainbond"
@@ -96,6 +98,33 @@ def test_only_the_node_itself_is_asked_and_nobody_where_none_is_made() -> None:
     assert CHECK.hosts(SPEC) == ["node4"]
     other = spec_of(4)
     assert (CHECK.question(other), CHECK.hosts(other)) == (None, [])
+
+
+def test_a_server_of_an_earlier_plan_that_goes_on_is_told_with_what_to_type() -> None:
+    ours = Claim("site-a", "ours", "r")
+    facts = {name: replace(good_facts(int(name[-1])), claim=ours) for name in ("node1", "node3", "node4")}
+    facts["node1"] = replace(facts["node1"], tools=facts["node1"].tools - {"exportfs"})
+    facts["node2"] = good_facts(2)
+    spec = made_on("node4", name="site-a")
+    view = ClusterView(spec, facts, place, spec.profile.limits, "ours")
+    question = nfs_left.CHECK.question(view)
+    assert question == nfs_left.LeftQuestion(("node3",)), "not the planned one, nor who lacks the programs or the mark"
+    none = {"mode": "nfs", "server": "198.51.100.9", "path": "/data"}
+    without = replace(view, spec=made_on("node4", name="site-a", storage=none))
+    assert nfs_left.CHECK.question(without) == nfs_left.LeftQuestion(("node3", "node4"))
+
+    def told(text: str) -> list[str]:
+        findings = list(nfs_left.CHECK.judge(question, {"node3": parse_state(text)}, view))
+        for finding in findings:
+            for language in LANGUAGES:
+                assert PATH in say(finding.message, language)
+                assert f"rm {EXPORTS_FILE}" in say(finding.remedy, language)
+        return [finding.code for finding in findings]
+
+    assert told(LOOKED) == ["RBD-NFS-156"]
+    assert told("\n".join(line for line in LOOKED.splitlines() if not line.startswith("served"))) == [], "it is off"
+    assert told(LOOKED.replace(EXPORTS_FILE, "/etc/exports")) == [], "somebody else's"
+    assert list(nfs_left.CHECK.judge(question, None, view)) == []
 
 
 def test_programs_come_from_the_host_or_from_the_bundle() -> None:

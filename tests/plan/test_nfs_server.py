@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 
+from rbdtui.checks.services import nfs_left
+from rbdtui.checks.services.asking import no_secret
 from rbdtui.errors import StepError
 from rbdtui.plan.builder import build_plan
 from rbdtui.plan.recipes.remove import refuse_needed
@@ -23,6 +25,7 @@ from rbdtui.probes.nfs_state import EXPORTS_FILE
 from rbdtui.simulator.fleet import SUBNET
 from rbdtui.simulator.nfs import serves
 from rbdtui.simulator.units import Active
+from rbdtui.transport.scripts import script
 from tests.plan.support import Bench, bench, carry_out, spec_of
 from tests.plan.walk import walk
 
@@ -98,6 +101,23 @@ async def test_a_node_gives_its_own_directory_and_what_it_lacks_is_told(tmp_path
         await machine.systemd.stop("nfs-server")
         state, detail = (await health(context))["nfs"]
         assert (state, "inactive" in detail) == ("down", True)
+
+
+async def test_a_server_that_the_plan_no_longer_has_goes_on_until_its_table_is_taken_away(tmp_path: Path) -> None:
+    async with storage(tmp_path) as (at, context):
+        await made(context)
+        question = nfs_left.LeftQuestion((SERVER, "node1"))
+
+        async def given() -> dict[str, tuple[str, ...]]:
+            seen = await nfs_left.CHECK.ask(question, context.hosts, no_secret)
+            return {
+                name: tuple(path for path in state.own_paths if state.clients(path)) for name, state in seen.items()
+            }
+
+        assert await given() == {SERVER: (PATH,), "node1": ()}
+        at.machine(SERVER).files.remove(EXPORTS_FILE)
+        await context.hosts[SERVER].must(script("nfs-server"), "serve")
+        assert await given() == {SERVER: (), "node1": ()}
 
 
 async def test_an_export_that_somebody_took_away_comes_back_and_a_new_one_is_a_table_alone(tmp_path: Path) -> None:

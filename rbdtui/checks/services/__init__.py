@@ -15,6 +15,7 @@ from rbdtui.checks.services import (
     mysql_made,
     nfs,
     nfs_copy_made,
+    nfs_left,
     nfs_locks,
     nfs_made,
     registry,
@@ -53,6 +54,7 @@ FLEET_CHECKS: Final[tuple[FleetCheck[Any, Any], ...]] = (
     vxlan_between.CHECK,
     balancer.CHECK,
     nfs_locks.CHECK,
+    nfs_left.CHECK,
     storage_claim.CHECK,
 )  # fmt: skip
 """Those that need all hosts at once."""
