@@ -40,7 +40,7 @@ from rbdtui.plan.builder import build_plan
 from rbdtui.plan.cluster import AGENT_TOKEN_SECRET, TOKEN_SECRET, VRRP_SECRET
 from rbdtui.plan.preview import PreviewedStep, SilentReporter, preview
 from rbdtui.plan.recipes import Request, convert, failover, move_storage, recipe_named, restore
-from rbdtui.plan.step import Plan, Reporter, StepContext
+from rbdtui.plan.step import NO_RUN_YET, Plan, Reporter, StepContext
 from rbdtui.plan.steps.claim import cluster_id
 from rbdtui.probes.history import HealthHistory
 from rbdtui.probes.monitor import HealthMonitor
@@ -370,7 +370,7 @@ class Session:
             return vault.get(name) if vault is not None and name in names else f"<{name}>"
 
         return StepContext(
-            run_id="dry-run", spec=self.spec, facts=facts, hosts=hosts, secret=secret,
+            run_id=NO_RUN_YET, spec=self.spec, facts=facts, hosts=hosts, secret=secret,
             bundle=self.bundle() if with_bundle else open_bundle(self.site.path),
             report=report, site_dir=self.site.path,
         )  # fmt: skip

@@ -14,7 +14,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, ClassVar, Generic, Protocol, TypeVar, runtime_checkable
+from typing import Any, ClassVar, Final, Generic, Protocol, TypeVar, runtime_checkable
 
 from rbdtui.bundle.model import Bundle as Bundle
 from rbdtui.bundle.model import BundleFile as BundleFile
@@ -122,11 +122,16 @@ class StopSignal:
             raise
 
 
+NO_RUN_YET: Final = "RUN"
+"""Stands in a preview for the name of the run, which is made at its start."""
+
+
 @dataclass(frozen=True, slots=True)
 class StepContext:
     """Everything that a step may use; the same for a dry run, a run and a resumed run."""
 
     run_id: str
+    """`NO_RUN_YET` while it is only looked what a run would change."""
     spec: ClusterSpec
     facts: Mapping[str, NodeFacts]
     """By node name, as gathered before the run."""

@@ -61,7 +61,9 @@ def test_one_is_taken_copied_and_listed(place: Place, language: str) -> None:
         place.run("run", "--yes").check(Exit.GOOD)
     runs = place.site.run_ids()
     dry = place.run("snapshot", "--dry-run", language=language).check(Exit.GOOD)
-    assert "rke2" in dry.out.lower()
+    assert "rke2 etcd-snapshot save --name rbdtui-RUN" in dry.out
+    told = say(T("plan.change.snapshot_to_be", path="/var/lib/rancher/rke2/server/db/snapshots", run="RUN"), language)
+    assert told in " ".join(dry.out.split())
     assert say(T("recipe.snapshot.weighs"), language) in dry.out
     assert place.site.run_ids() == runs
 

@@ -26,7 +26,7 @@ from rbdtui.plan.snapshots import (
     snapshots_on,
     surplus_copies,
 )
-from rbdtui.plan.step import Change, ChangeKind, Pending, Step, StepClass, StepContext, StepError
+from rbdtui.plan.step import NO_RUN_YET, Change, ChangeKind, Pending, Step, StepClass, StepContext, StepError
 from rbdtui.sealed_file import SealedFileError, Sealing, file_size_for
 from rbdtui.sizes import size_of
 from rbdtui.spec.snapshot_schedule import snapshot_directory
@@ -75,7 +75,10 @@ class TakeSnapshot(Step):
                 available=size_of(there.available_bytes), needed=size_of(needed),
             )  # fmt: skip
         command = " ".join(("rke2 etcd-snapshot save --name", snapshot_name(context), *_options(context)))
-        return Pending((Change(ChangeKind.COMMAND, T("plan.change.snapshot", path=directory), command),))
+        title = T("plan.change.snapshot", path=directory)
+        if context.run_id == NO_RUN_YET:
+            title = T("plan.change.snapshot_to_be", path=directory, run=NO_RUN_YET)
+        return Pending((Change(ChangeKind.COMMAND, title, command),))
 
     async def apply(self, context: StepContext, pending: Pending[None]) -> None:
         """Save it; raises `StepError` with RKE2's words when there is no whole one afterwards."""

@@ -20,7 +20,7 @@ from rbdtui.plan.removal.ownership import Ownership, ownership
 from rbdtui.plan.removal.rainbond import build_rainbond_reset
 from rbdtui.plan.removal.residue import HostResidue, look
 from rbdtui.plan.removal.steps import ForgetHost
-from rbdtui.plan.step import Plan, StepContext
+from rbdtui.plan.step import NO_RUN_YET, Plan, StepContext
 from rbdtui.session import Session
 from rbdtui.site import Site
 from rbdtui.transport.base import Host, TransportError
@@ -82,7 +82,7 @@ async def preview_kubesphere(session: Session) -> list[PreviewedStep]:
 async def _preview(session: Session, plan: Plan) -> list[PreviewedStep]:
     async with session.hosts() as hosts:
         context = StepContext(
-            run_id="dry-run", spec=session.spec, facts={}, hosts=hosts, bundle=open_bundle(session.site.path),
+            run_id=NO_RUN_YET, spec=session.spec, facts={}, hosts=hosts, bundle=open_bundle(session.site.path),
             secret=_secret_of(session), report=SilentReporter(), site_dir=session.site.path,
         )  # fmt: skip
         return await preview(plan, context)
