@@ -15,6 +15,7 @@ from rbdtui.spec.rules import check_rules
 from rbdtui.spec.sections.storage import Storage
 from rbdtui.spec.single_points import Loss, single_points
 from rbdtui.spec.survival import Impact, what_if_dies
+from rbdtui.words import LANGUAGES, say
 from rbdtui.workbench.draft.operations import uses_services, usual_roles
 from rbdtui.workbench.roles import Preset, apply_preset, sketch
 
@@ -114,6 +115,14 @@ def test_what_dies_with_an_nfs_server_that_is_made_is_told() -> None:
     assert what_if_dies(spec, "n1").storage.impact is Impact.UNTOUCHED
     lost = [finding.place.field for finding in findings if finding.code == "RBD-LOSS-004"]
     assert lost == ["nodes[3].roles"]
+    copied = text.replace("path: /data}", "path: /data, copy_node: n1}")
+    told = {finding.code: finding for finding in judged(copied)[1] if finding.code.startswith("RBD-LOSS")}
+    assert told["RBD-LOSS-006"].place.field == "nodes[3].roles"
+    assert "RBD-LOSS-004" not in told
+    for language in LANGUAGES:
+        remedy = say(told["RBD-LOSS-006"].remedy, language)
+        assert "n1" in remedy
+        assert "`rbdtui failover SITE --of storage`" in remedy
     point = next(point for point in single_points(spec) if point.part == "nfs-server")
     assert (point.loss, point.choice, point.at) == (Loss.STOPS, "storage.mode", "data1")
     assert (spec.nfs_server, provisioner.class_name(spec)) == ("10.0.0.31", "nfs-storage")

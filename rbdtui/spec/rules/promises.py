@@ -35,9 +35,17 @@ def deaths(rule: RuleInput) -> Iterator[Finding]:
             yield rule.node_finding("RBD-LOSS-003", Severity.WARNING, index, "roles", losses=by_roles[0])
         elif by_roles:
             yield rule.node_finding("RBD-LOSS-001", Severity.WARNING, index, "roles", losses=reduce(_and, by_roles))
-        for code, made in (("RBD-LOSS-004", survival.storage), ("RBD-LOSS-005", survival.database)):
-            if made.impact is Impact.LOST:
-                yield rule.node_finding(code, Severity.WARNING, index, "roles", losses=made.text)
+        if survival.storage.impact is Impact.LOST:
+            yield _storage(rule, index, survival.storage.text)
+        if survival.database.impact is Impact.LOST:
+            yield rule.node_finding("RBD-LOSS-005", Severity.WARNING, index, "roles", losses=survival.database.text)
+
+
+def _storage(rule: RuleInput, index: int, losses: Text) -> Finding:
+    """What helps is another thing where the plan has a copy of it already."""
+    if (copy := rule.spec.nfs_copy_node) is None:
+        return rule.node_finding("RBD-LOSS-004", Severity.WARNING, index, "roles", losses=losses)
+    return rule.node_finding("RBD-LOSS-006", Severity.WARNING, index, "roles", losses=losses, copy=copy.name)
 
 
 def _and(first: Text, second: Text) -> Text:
