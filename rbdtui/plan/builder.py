@@ -7,7 +7,7 @@ what a host has already is for the steps to find out.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from rbdtui.facts.model import NodeFacts
@@ -88,7 +88,8 @@ def build_plan(spec: ClusterSpec, facts: Mapping[str, NodeFacts]) -> Plan:
     if spec.is_existing:
         _rainbond(lanes, spec, lanes.add(TakeKubeconfig, JUMP_LANE), *_images(lanes, spec))
         return Plan(tuple(lanes.steps))
-    for node in spec.nodes:
+    first = first_server(spec)
+    for node in (first, *(node for node in spec.nodes if node is not first)):
         _prepare(lanes, spec, node)
     _mysql(lanes, spec)
     _nfs_copy(lanes, spec)
@@ -115,7 +116,18 @@ def _prepare(lanes: _Lanes, spec: ClusterSpec, node: Node) -> None:
     if node in (spec.mysql_pair or ()):
         kinds.insert(kinds.index(InstallHostPackages) + 1, MysqlServer)
     for kind in kinds:
-        lanes.add(kind, node.name)
+        late = kind is Keepalived and _first_carries(spec) and node is not first_server(spec)
+        lanes.add(kind, node.name, *([f"{kind.name}@{first_server(spec).name}"] if late else []))
+
+
+def _first_carries(spec: ClusterSpec) -> bool:
+    """Whether the first server itself carries the address through which the others join: it is to hold it first.
+
+    Whoever begins holds it, and keeps it; held by another, it would have to be taken away before anybody can join.
+    """
+    first = first_server(spec)
+    on_server = api_is_on_vip(spec) and not spec.has_balancers and Role.CONTROL_PLANE in first.roles
+    return on_server and first in spec.vip_nodes
 
 
 def _mysql(lanes: _Lanes, spec: ClusterSpec) -> None:
@@ -138,15 +150,17 @@ def _nfs_copy(lanes: _Lanes, spec: ClusterSpec) -> None:
 
 def _open_cluster(lanes: _Lanes, spec: ClusterSpec) -> list[str]:
     """The first server; ids of what must be done before others may join."""
-    gates = []
-    if spec.has_vip:
-        carried = KeepalivedBalancer if spec.has_balancers else Keepalived
-        gates.append(lanes.add(VipUp, JUMP_LANE, *(f"{carried.name}@{node.name}" for node in spec.vip_nodes)))
-    lanes.add(ConfigureRke2, first_server(spec).name)
-    first = lanes.add(StartFirstServer, first_server(spec).name, *gates)
-    if api_is_on_vip(spec) and not spec.has_balancers and Role.CONTROL_PLANE in first_server(spec).roles:
-        return [first, lanes.add(VipToServer, JUMP_LANE, first)]
-    return [first]
+    first, gates = first_server(spec), []
+    carried = KeepalivedBalancer if spec.has_balancers else Keepalived
+    carriers = [f"{carried.name}@{node.name}" for node in spec.vip_nodes] if spec.has_vip else []
+    if carriers:
+        needed = [f"{carried.name}@{first.name}"] if _first_carries(spec) else carriers
+        gates.append(lanes.add(VipUp, JUMP_LANE, *needed))
+    lanes.add(ConfigureRke2, first.name)
+    started = lanes.add(StartFirstServer, first.name, *gates)
+    if api_is_on_vip(spec) and not spec.has_balancers and Role.CONTROL_PLANE in first.roles:
+        return [started, lanes.add(VipToServer, JUMP_LANE, started, *carriers)]
+    return [started]
 
 
 def _join(lanes: _Lanes, spec: ClusterSpec, facts: Mapping[str, NodeFacts], opened: list[str]) -> None:
@@ -180,10 +194,8 @@ def _finish(lanes: _Lanes, spec: ClusterSpec, opened: list[str]) -> None:
     pushed = _images(lanes, spec)
     for node in spec.nodes_with(Role.WORKER):
         lanes.add(LabelNode, node.name, *(joined if precedes_the_api(spec, node) else ()))
-    turn = joined
-    for node in reversed(spec.gateways):
-        if has_check(spec, node):
-            turn = [lanes.add(KeepalivedCheck, node.name, *turn)]
+    if not _checks_beside(spec):
+        _check_servers(lanes, spec, joined)
     if spec.has_balancers and api_is_on_vip(spec):
         joined = [*joined, lanes.add(ServersBalanced, JUMP_LANE, *joined)]
     kubeconfig = lanes.add(WriteKubeconfig, JUMP_LANE, *joined)
@@ -210,15 +222,42 @@ def _images(lanes: _Lanes, spec: ClusterSpec) -> list[str]:
     return []
 
 
+def _checks_beside(spec: ClusterSpec) -> bool:
+    """Whether gateways get their checks while Rainbond comes up: it is waited for anyway, and needs none of them."""
+    return spec.installs_rainbond and has_gateway_check(spec)
+
+
+def _check_servers(lanes: _Lanes, spec: ClusterSpec, turn: Iterable[str]) -> tuple[str, ...]:
+    """The check of the server on its gateways, one after the other; the last of them."""
+    turn = tuple(turn)
+    for node in reversed(spec.gateways):
+        if has_check(spec, node):
+            turn = (lanes.add(KeepalivedCheck, node.name, *turn),)
+    return turn
+
+
 def _rainbond(lanes: _Lanes, spec: ClusterSpec, *proven: str) -> None:
-    """Rainbond on the cluster that stands, one step behind the other; at last the check of its gateways."""
-    turn = proven
+    """Rainbond on the cluster that stands, one step behind the other; beside them the checks of its gateways.
+
+    That of the server comes while components start, that of the gateway once all are ready; each takes a gateway at
+    a time, and what is beside it bears that the address moves.
+    """
+    turn, checks = proven, tuple[str, ...]()
     for kind in rainbond_steps(spec):
         turn = (lanes.add(kind, JUMP_LANE, *turn),)
+        if kind is CarryToWorkloads and _checks_beside(spec):
+            checks = _check_servers(lanes, spec, turn)
+        if kind is ComponentsReady:
+            checks = _check_gateways(lanes, spec, (*turn, *checks))
     if spec.has_balancers:
         lanes.add(GatewaysBalanced, JUMP_LANE, *turn)
+
+
+def _check_gateways(lanes: _Lanes, spec: ClusterSpec, turn: tuple[str, ...]) -> tuple[str, ...]:
+    """The check of Rainbond's gateway, one gateway after the other; the last of them."""
     for node in reversed(spec.gateways) if has_gateway_check(spec) else ():
         turn = (lanes.add(KeepalivedGatewayCheck, node.name, *turn),)
+    return turn
 
 
 def _kubesphere(lanes: _Lanes, proven: str) -> None:

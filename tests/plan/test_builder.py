@@ -55,6 +55,10 @@ def kind(step_id: str) -> str:
     return step_id.partition("@")[0]
 
 
+def node_of(step_id: str) -> str:
+    return step_id.partition("@")[2]
+
+
 def in_series(ids: Sequence[str], done: dict[str, set[str]]) -> bool:
     return all(earlier in done[later] for earlier, later in pairwise(ids))
 
@@ -70,14 +74,33 @@ def test_any_plan_is_in_order(spec: ClusterSpec) -> None:
     assert all(first in done[agent] for agent in agents)
     configs = of_kind(plan, "rke2-config")
     assert [config for config in configs if first not in done[config]] == [f"rke2-config@{spec.servers[0].name}"]
-    assert all(vip in done[first] for vip in of_kind(plan, "vip-up", "keepalived"))
+    carriers = of_kind(plan, "keepalived")
+    assert all(vip in done[first] for vip in of_kind(plan, "vip-up"))
+    if (held := f"keepalived@{node_of(first)}") in carriers and of_kind(plan, "vip-to-server"):
+        assert {each for each in carriers if each in done[first]} == {held}, "nobody else is waited for"
+        assert all(held in done[each] for each in carriers if each != held), "it holds the address from the start"
+        assert all({*carriers} <= done[server] for server in servers), "and is the only one before others join"
+    else:
+        assert {*carriers} <= done[first]
     assert in_series(of_kind(plan, "keepalived-check"), done), "gateways are touched one at a time"
     assert all(done[check] >= {first, *servers} for check in of_kind(plan, "keepalived-check"))
-    of_rainbond = {*(step.name for step in rainbond_steps(spec)), "keepalived-gateway-check"}
-    before = {step.id for step in plan.steps if step.name not in of_rainbond}
+    of_rainbond = {step.name for step in rainbond_steps(spec)}
+    beside = {"keepalived-gateway-check"}
+    if of_kind(plan, "keepalived-gateway-check"):
+        beside.add("keepalived-check")
+    before = {step.id for step in plan.steps if step.name not in of_rainbond | beside}
     assert done["cluster-proof"] == before - {"cluster-proof"}, "the proof is behind all of the cluster"
     rainbond = of_kind(plan, *of_rainbond)
     assert in_series(["cluster-proof", *rainbond], done), "Rainbond comes last, one step behind the other"
+    checks = of_kind(plan, *beside)
+    assert in_series([step for step in checks if kind(step) == "keepalived-gateway-check"], done)
+    assert all("rainbond-ready" in done[check] for check in of_kind(plan, "keepalived-gateway-check"))
+    assert all(
+        {*of_kind(plan, "keepalived-check")} <= done[check] for check in of_kind(plan, "keepalived-gateway-check")
+    )
+    for check in of_kind(plan, "keepalived-check") if rainbond else ():
+        assert "rainbond-release" in done[check], "an address that may move is no ground for helm"
+        assert check not in done["rainbond-ready"], "beside the waiting"
     assert bool(rainbond) is spec.profile.installs_rainbond
     assert {step.node for step in plan.steps} == {"", *(node.name for node in spec.nodes)}
     assert [step.id for step in build_plan(spec, {}).steps] == [step.id for step in plan.steps]
@@ -93,7 +116,11 @@ def test_lanes_are_ordered_and_tied_together_only_at_gates(spec: ClusterSpec) ->
         assert in_series(lane, done)
         for step_id in lane:
             if not {"rke2-first-server", "api-reached"} & {kind(other) for other in (step_id, *done[step_id])}:
-                assert {other.partition("@")[2] for other in done[step_id]} <= {node.name}, f"{step_id} is tied"
+                of_first = done.get(f"keepalived@{spec.servers[0].name}", set())
+                own = {other for other in done[step_id] if node_of(other) != spec.servers[0].name}
+                assert {node_of(other) for other in own} <= {node.name}, f"{step_id} is tied"
+                shared = done[step_id] - own - {f"keepalived@{spec.servers[0].name}"}
+                assert node is spec.servers[0] or shared <= of_first, f"{step_id} waits for more than the address"
 
 
 def test_the_plan_of_three_servers_and_an_agent() -> None:

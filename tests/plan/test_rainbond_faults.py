@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from rbdtui.plan.steps.rainbond.release import InstallRelease
 from rbdtui.rainbond.workloads import LISTS, NAMESPACE
 from tests.kube.api import Api
 from tests.kube.test_releases import SECRETS
-from tests.plan.rainbond_support import stage
+from tests.plan.rainbond_support import VIP, stage
 from tests.probes.conftest import authority as authority
 from tests.probes.targets import Authority
 from tests.rainbond.objects import event, pod, seen, workload
@@ -109,6 +110,35 @@ async def test_what_is_wrong_from_the_first_moment_is_told_once_it_lasts(
             await ComponentsReady("").apply(at.context, Pending())
     (note,) = at.heard.notes
     assert "rainbond-operator" in str(note), "once, although all components wait for it"
+
+
+async def test_an_api_that_is_away_for_a_while_is_waited_for(
+    authority: Authority, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    there = hung_operator(waiting("ContainerCreating"))
+    answers: dict[tuple[str, str], tuple[int, object]] = {
+        ("GET", LISTS[kind]): (200, {"items": items}) for kind, items in there.items()
+    }
+    monkeypatch.setattr(ComponentsReady, "wait_s", 1.5)
+    monkeypatch.setattr(ComponentsReady, "look_every_s", 0.1)
+    async with stage(authority, tmp_path, Api(answers)) as at:
+        way = at.network.pop((VIP, 6443))
+
+        async def back() -> None:
+            while not at.heard.lines:
+                await asyncio.sleep(0.05)
+            at.network[VIP, 6443] = way
+
+        task = asyncio.create_task(back())
+        with pytest.raises(StepError) as raised:
+            await ComponentsReady("").apply(at.context, Pending())
+        await task
+        assert raised.value.code == "rainbond_not_ready", "what the API says, not that it was away"
+        assert sum("6443" in line for line in at.heard.lines) == 1, "told once"
+        del at.network[VIP, 6443]
+        with pytest.raises(StepError) as raised:
+            await ComponentsReady("").apply(at.context, Pending())
+        assert raised.value.code == "kube_silent"
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@
 In front of a pair of balancers it runs on these instead, from the start with a check of HAProxy there.
 
 Without the check at first, because the address has to be up before there is anything to check; then with one of the
-server, and once Rainbond is proven with one of its gateway, one gateway after the other. All gateways are ``BACKUP``
+server, and once Rainbond is up with one of its gateway, one gateway after the other. All gateways are ``BACKUP``
 with ``nopreempt``, so the address moves only when its holder fails, and the check has ``weight 0``: a failing one takes
 the node out (FAULT) whatever the priorities are, whereas a negative weight would not move the address away from a
 holder that still advertises. Source: keepalived.conf(5), and the official way of Rainbond (goodrain/rainbond-docs,
@@ -40,7 +40,7 @@ DROP_IN_FILE: Final = "/etc/systemd/system/keepalived.service.d/rbdtui.conf"
 UNIT: Final = "keepalived.service"
 _SEEN_WITHIN_S: Final = 45.0
 """Two good answers in a row, three seconds apart, are due within ten; a slow host may need more."""
-_LOOK_EVERY_S: Final = 2.0
+_LOOK_EVERY_S: Final = 1.0
 
 
 class Phase(StrEnum):

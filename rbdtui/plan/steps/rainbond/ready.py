@@ -22,6 +22,7 @@ AT_LEAST_S: Final = 600.0
 are killed and started again after 60 s (goodrain/rainbond-operator@v6.2.1-release, controllers/handler)."""
 AT_MOST_S: Final = 3600.0
 _STARTING_IS_NEWS_S: Final = 30.0
+_THE_API: Final = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +49,12 @@ class _Moved:
         mark = (tuple((each.judgement.standing, each.judgement.ready) for each in reports), _progress(seen))
         if mark != self.mark:
             self.mark, self.last = mark, time.monotonic()
+
+    def tell_silence(self, context: StepContext, error: StepError) -> None:
+        """One line for each time that the API goes away; what was told before is told anew once it is back."""
+        if self.told.keys() != {_THE_API}:
+            self.told = {_THE_API: ""}
+            context.report.line(f"{error.text} {error.evidence}".strip())
 
     def is_over(self, at_least_s: float) -> bool:
         now = time.monotonic()
@@ -86,19 +93,27 @@ class ComponentsReady(Gate):
         return self._error(reports)
 
     async def apply(self, context: StepContext, pending: Pending[None]) -> None:
-        """Wait as long as anything moves, and ten minutes at least after the last move; raises `StepError`."""
+        """Wait as long as anything moves, and ten minutes at least after the last move; raises `StepError`.
+
+        An API that is away for a while is waited for as well: the address may move, and a server may start anew.
+        """
         moved = _Moved()
-        while True:
-            async with open_api(context) as api:
-                reports, seen = await _reports(await self.parts(context, api.kube), api.kube, self.namespace)
-            moved.note(reports, seen)
-            _tell(context, reports, moved)
-            error = self._error(reports)
-            if error is None:
-                return
-            if moved.is_over(self.wait_s):
+        while (error := await self._looked(context, moved)) is not None:
+            if moved.is_over(self.wait_s) or not error.retryable:
                 raise error
             await asyncio.sleep(self.look_every_s)
+
+    async def _looked(self, context: StepContext, moved: _Moved) -> StepError | None:
+        """What is not ready, or why that cannot be told."""
+        try:
+            async with open_api(context) as api:
+                reports, seen = await _reports(await self.parts(context, api.kube), api.kube, self.namespace)
+        except StepError as error:
+            moved.tell_silence(context, error)
+            return error
+        moved.note(reports, seen)
+        _tell(context, reports, moved)
+        return self._error(reports)
 
     def _error(self, reports: Sequence[ComponentReport]) -> StepError | None:
         """All that is not ready in one error, which names the first cause that needs somebody's hand."""
