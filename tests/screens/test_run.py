@@ -85,7 +85,7 @@ async def test_three_nodes_need_no_sideways_window_at_80_columns(
             await show_run(pilot)
             head, *rows = pilot.app.screen.query_one(StepMatrix).text_lines
             assert all(f"node{n} 5/" in head for n in (1, 2, 3))
-            assert any("44%" in row and "40%" in row for row in rows)
+            assert any("44%" in row and "35%" in row for row in rows)
 
 
 async def test_fifty_nodes_are_reached_by_the_cursor_and_each_has_its_sign(
