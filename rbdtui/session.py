@@ -39,7 +39,7 @@ from rbdtui.paths import as_typed
 from rbdtui.plan.builder import build_plan
 from rbdtui.plan.cluster import AGENT_TOKEN_SECRET, TOKEN_SECRET, VRRP_SECRET
 from rbdtui.plan.preview import PreviewedStep, SilentReporter, preview
-from rbdtui.plan.recipes import Request, convert, failover, move_storage, recipe_named, restore
+from rbdtui.plan.recipes import Request, convert, failover, move_nfs, move_storage, recipe_named, restore
 from rbdtui.plan.step import NO_RUN_YET, Plan, Reporter, StepContext
 from rbdtui.plan.steps.claim import cluster_id
 from rbdtui.probes.history import HealthHistory
@@ -75,8 +75,11 @@ _OWN_SECRETS: Final = {
 
 
 _ENDING: Final = frozenset(
-    recipe.name for recipe in (restore.RECIPE, failover.RECIPE, move_storage.RECIPE, move_storage.BACK)
-)
+    recipe.name
+    for recipe in (
+        restore.RECIPE, failover.RECIPE, move_storage.RECIPE, move_storage.BACK, move_nfs.RECIPE, move_nfs.BACK,
+    )
+)  # fmt: skip
 """Recipes that end what was cut off."""
 
 

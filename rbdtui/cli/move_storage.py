@@ -1,4 +1,7 @@
-"""``move-storage``: Rainbond's own volumes go to another StorageClass, and nothing of the old is deleted."""
+"""``move-storage``: Rainbond's own volumes go to another StorageClass, or its NFS server to another node.
+
+Nothing of the old is deleted.
+"""
 
 from __future__ import annotations
 
@@ -7,14 +10,12 @@ from pathlib import Path
 
 import click
 
-from rbdtui.cli.commands import answer_commands
 from rbdtui.cli.options import DRAWS, PASSPHRASE, SLOW_LINK, Command, Common, json_option, site_argument
-from rbdtui.cli.output import CommandError, Exit, answer, answer_json, tell
+from rbdtui.cli.output import CommandError, tell
 from rbdtui.cli.passphrases import PromptOrFile
 from rbdtui.cli.recipes import carry_out, refuse_when_busy
 from rbdtui.session import Session
 from rbdtui.words import T
-from rbdtui.workbench.upkeep.nfs_move import nfs_move
 from rbdtui.workbench.upkeep.storage_move import drop_purpose, left_alone, look_at_move
 
 
@@ -50,25 +51,11 @@ def move_storage(
     common: Common,
 ) -> int:
     """Move them, go back from a half of it, or throw old volumes away."""
-    if (drop_old and (back or storage_class or to_node)) or (to_node and (back or storage_class)):
+    if (drop_old and (back or storage_class or to_node)) or (to_node and storage_class):
         raise CommandError(T("move.drop_alone"))
     session = Session.open(site, PromptOrFile(common.passphrase_file), installs=True)
-    if to_node:
-        return _tell_nfs(session, to_node, as_json=as_json)
     refuse_when_busy(session)
-    purpose = drop_purpose() if drop_old else asyncio.run(look_at_move(session, storage_class, back=back))
+    purpose = drop_purpose() if drop_old else asyncio.run(look_at_move(session, storage_class, node=to_node, back=back))
     if (text := left_alone(purpose)) is not None:
         tell(text)
     return carry_out(session, purpose, {}, dry_run=dry_run, yes=yes, as_json=as_json, common=common)
-
-
-def _tell_nfs(session: Session, node: str, *, as_json: bool) -> int:
-    """Each step with its commands, as they are to be typed."""
-    told = asyncio.run(nfs_move(session, node))
-    if as_json:
-        steps = [{"what": step.what.to_json(), "commands": step.commands} for step in told.steps]
-        answer_json({"from": told.source, "to": node, "steps": steps})
-        return Exit.GOOD
-    answer(T("nfs_move.head", source=told.source, node=node))
-    answer_commands(told.steps)
-    return Exit.GOOD

@@ -48,9 +48,11 @@ from rbdtui.engine.state import RunState, StepStatus
 from rbdtui.errors import SentenceError
 from rbdtui.facts.model import NodeFacts
 from rbdtui.paths import as_typed
-from rbdtui.plan.recipes import failover, move_storage, restore
+from rbdtui.plan.recipes import failover, move_nfs, move_storage, restore
 from rbdtui.plan.steps.moving.copy import CopyBefore
 from rbdtui.plan.steps.moving.finish import WellBefore
+from rbdtui.plan.steps.moving.server_copy import ServerCopy
+from rbdtui.plan.steps.moving.server_finish import ServerWellBefore
 from rbdtui.plan.steps.restore import ResetCluster, SetAside
 from rbdtui.process import is_halted
 from rbdtui.site import Site
@@ -64,6 +66,8 @@ ANSWER_LIMIT_S: Final = 20.0
 POLL_S: Final = 0.2
 POLLS_PER_LOOK: Final = 5
 """How many polls without a new line there are between looks whether the runner is alive."""
+_MOVES: Final = tuple(each.name for each in (move_storage.RECIPE, move_storage.BACK, move_nfs.RECIPE, move_nfs.BACK))
+_STOP_NOTHING: Final = (WellBefore.name, CopyBefore.name, ServerWellBefore.name, ServerCopy.name)
 
 
 class RunStartError(RunInputError):
@@ -386,10 +390,8 @@ def half_move(site: Site) -> RunClient | None:
         run = RunClient(site.run_dir(run_id))
         with contextlib.suppress(OSError, ValidationError):
             purpose = read_purpose(run.run_dir)
-            if purpose.name in (move_storage.RECIPE.name, move_storage.BACK.name):
-                half = (
-                    not run.alive() and _is_unfinished(run) and _has_begun(run, but=(WellBefore.name, CopyBefore.name))
-                )
+            if purpose.name in _MOVES:
+                half = not run.alive() and _is_unfinished(run) and _has_begun(run, but=_STOP_NOTHING)
                 return run if half else None
             if purpose.kind is PurposeKind.RESET:
                 return None

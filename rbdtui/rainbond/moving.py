@@ -124,7 +124,7 @@ def find(seen: Seen, volumes: Sequence[Json], everywhere: Sequence[Json], storag
     claims = {name_of(claim): claim for claim in seen.of("PersistentVolumeClaim")}
     by_name = {name_of(volume): volume for volume in volumes}
     compared = {name: volume for volume in volumes if (name := _becomes(volume))}
-    users = _users(seen)
+    users = users_of(seen)
     elsewhere = {
         name
         for name, claim in claims.items()
@@ -139,7 +139,7 @@ def find(seen: Seen, volumes: Sequence[Json], everywhere: Sequence[Json], storag
         if new is not None and old is not None and name_of(old) == name_of(new):
             old = None
         own = users.get(name, ())
-        moving.append(Moving(name, claim, old, new, tuple(own), tuple(_strangers(seen, name, own))))
+        moving.append(Moving(name, claim, old, new, tuple(own), tuple(strangers(seen, name, own))))
     apart = Counter(
         str((claim.get("metadata") or {}).get("namespace"))
         for claim in everywhere
@@ -204,8 +204,8 @@ def _volume_of(claim: Json | None) -> str:
     return str(((claim or {}).get("spec") or {}).get("volumeName") or "")
 
 
-def _users(seen: Seen) -> dict[str, list[User]]:
-    """By claim."""
+def users_of(seen: Seen) -> dict[str, list[User]]:
+    """Workloads of a namespace by the claims that they have."""
     found: dict[str, list[User]] = {}
     claims = [name_of(claim) for claim in seen.of("PersistentVolumeClaim")]
     for kind in CONTROLLERS:
@@ -228,7 +228,8 @@ def _named(pod: Json) -> Iterator[str]:
             yield str(claim.get("claimName"))
 
 
-def _strangers(seen: Seen, name: str, users: Sequence[User]) -> Iterator[str]:
+def strangers(seen: Seen, name: str, users: Sequence[User]) -> Iterator[str]:
+    """Pods that have a claim, and belong to none of its users."""
     ours = {name_of(pod) for user in users for pod in seen.pods_of(user.kind, user.name)}
     for pod in seen.of("Pod"):
         ended = (pod.get("status") or {}).get("phase") in ("Succeeded", "Failed")

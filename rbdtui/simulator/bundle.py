@@ -20,7 +20,9 @@ from rbdtui.simulator.launcher import HELM_MACHINES, helm_program, own_architect
 _MACHINES: Final = {"amd64": 62, "arm64": 183}
 """ELF's numbers of architectures."""
 _PROGRAM_BYTES: Final = 256 * 1024
-_IMAGES: Final = ("rke2-runtime", "hardened-kubernetes", "hardened-etcd", "hardened-calico", "mirrored-pause")
+_IMAGES: Final = (
+    "rke2-runtime", "hardened-kubernetes", "hardened-etcd", "hardened-calico", "mirrored-pause", "klipper-helm",
+)  # fmt: skip
 
 
 CHART_OF: Final[Mapping[str, str]] = {"6.9.8": "6.9.3"}

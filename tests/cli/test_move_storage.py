@@ -43,5 +43,6 @@ def test_there_must_be_a_place_and_something_to_move(site: Site, language: str) 
         assert bad in (refused := say("--to", bad, "--dry-run"))
         assert "`kubectl get storageclass`" in refused
     assert "--drop-old" in say("--drop-old", "--to", "elsewhere")
+    assert "--to-node" in say("--to-node", "node2", "--to", "elsewhere")
     assert "node1, node2, node3" in say("--to-node", "nobody")
     assert site.run_ids() == []

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -24,10 +24,9 @@ from rbdtui.plan.steps.rainbond.access import open_api
 from rbdtui.plan.steps.rainbond.release import InstallRelease
 from rbdtui.rainbond.provisioner import class_name
 from rbdtui.rainbond.workloads import LISTS, name_of
-from rbdtui.simulator.kubernetes.cluster import Cluster
-from rbdtui.simulator.kubernetes.store import Store
 from rbdtui.site import Site
 from rbdtui.spec.model import ClusterSpec
+from tests.plan.moves import KilledError, carried, cluster_of, killed_after, store_of
 from tests.plan.support import Bench, bench
 from tests.plan.walk import walk
 
@@ -65,36 +64,8 @@ async def rainbond(tmp_path: Path) -> AsyncIterator[tuple[Bench, StepContext]]:
         yield at, context
 
 
-def cluster_of(at: Bench) -> Cluster:
-    cluster = next(iter(at.fleet.network.clusters.values()))
-    assert isinstance(cluster, Cluster)
-    return cluster
-
-
-def store_of(at: Bench) -> Store:
-    return cluster_of(at).store
-
-
 def steps(context: StepContext, to: str = SHARED, **arguments: str) -> tuple[Step, ...]:
     return RECIPE.build(Request(context.spec, {}, {CLASS: to, **arguments})).steps
-
-
-async def carried(context: StepContext, planned: tuple[Step, ...]) -> list[str]:
-    """What a run does; the names of the steps that did something. An API that starves is asked again, as there."""
-    did = []
-    for step in planned:
-        for attempt in range(10):
-            try:
-                pending = await step.pending(context)
-                if not pending.is_done:
-                    await step.apply(context, pending)
-                    await step.verify(context)
-                    did.append(step.name)
-                break
-            except StepError as error:
-                if error.code != "kube_silent" or attempt == 9:
-                    raise
-    return did
 
 
 async def standing(context: StepContext) -> dict[str, Any]:
@@ -146,32 +117,6 @@ async def test_from_built_in_to_the_nfs_of_the_plan_a_run_makes_the_class_and_st
         assert {volumes[after["volume"][claim]]["spec"]["nfs"]["server"] for claim in CLAIMS} == {"198.51.100.9"}
         again = await walk(plan, planned)
         assert [step.step for step in again.values() if step.changed] == []
-
-
-class KilledError(BaseException):
-    """The runner is gone: nothing of its own cleans up."""
-
-
-@contextmanager
-def killed_after(monkeypatch: pytest.MonkeyPatch, changes: int) -> Any:
-    """After so many requests that change something, nothing comes through any more."""
-    real = {name: getattr(KubeSession, name) for name in ("create", "patch", "delete", "get", "find")}
-    left = [changes]
-
-    def counted(name: str) -> Any:
-        async def ask(self: KubeSession, path: str, *rest: Any) -> Any:
-            if name in ("create", "patch", "delete"):
-                left[0] -= 1
-            if left[0] < 0:
-                raise KilledError
-            return await real[name](self, path, *rest)
-
-        return ask
-
-    with monkeypatch.context() as patched:
-        for name in real:
-            patched.setattr(KubeSession, name, counted(name))
-        yield
 
 
 @pytest.mark.timeout(600)

@@ -9,6 +9,7 @@ from rbdtui.errors import StepError
 from rbdtui.plan.recipes import (
     convert,
     failover,
+    move_nfs,
     move_storage,
     reboot,
     remove,
@@ -24,7 +25,7 @@ from rbdtui.plan.recipes.recipe import Request as Request
 RECIPES: Final[tuple[Recipe, ...]] = (
     repair.RECIPE, undo_repair.RECIPE, snapshot.RECIPE, restore.RECIPE, remove.RECIPE, renew.RECIPE,
     reboot.RECIPE, failover.RECIPE, convert.RECIPE,
-    move_storage.RECIPE, move_storage.BACK, move_storage.DROP,
+    move_storage.RECIPE, move_storage.BACK, move_storage.DROP, move_nfs.RECIPE, move_nfs.BACK,
 )  # fmt: skip
 
 

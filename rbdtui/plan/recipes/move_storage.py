@@ -11,6 +11,7 @@ from rbdtui.plan.steps.moving.aside import DropOld, PutBack
 from rbdtui.plan.steps.moving.copy import CopyBefore, CopyCompared
 from rbdtui.plan.steps.moving.exchange import Exchange
 from rbdtui.plan.steps.moving.finish import MoveProof, PlanTold, StartAgain, TellOperator, WellBefore
+from rbdtui.plan.steps.moving.server_aside import DropOldServer
 
 CLASS: Final = "storage_class"
 """The argument: where all is to be."""
@@ -41,7 +42,8 @@ def _build_back(request: Request) -> Plan:
 
 
 def _build_drop(request: Request) -> Plan:
-    return Plan((DropOld(JUMP_LANE),))
+    volumes = DropOld(JUMP_LANE)
+    return Plan((volumes, DropOldServer(JUMP_LANE, after=(volumes.id,))))
 
 
 RECIPE: Final = Recipe("move-storage", _build, by_name=True)

@@ -164,8 +164,9 @@ class Controllers:
         digest = _digest(template)
         nodes = [node for node in sorted(self._cluster.nodes) if self._suits(template["spec"], node, any_state=True)]
         pods = owned(self._store, self._pods, item)
-        stale = [p for p in pods if p["metadata"]["labels"].get(HASH) != digest and is_ready(p)]
-        self._remove([p for p in pods if p["spec"]["nodeName"] not in nodes] + stale[:1])
+        astray = [p for p in pods if p["spec"]["nodeName"] not in nodes]
+        stale = [p for p in pods if p["metadata"]["labels"].get(HASH) != digest and is_ready(p) and p not in astray]
+        self._remove([*astray, *stale[:1]])
         pods = owned(self._store, self._pods, item)
         covered = {pod["spec"]["nodeName"] for pod in pods}
         for node in nodes:

@@ -10,7 +10,7 @@ from typing import Any, Final, Protocol
 from rbdtui.simulator.kubernetes.cluster import Cluster
 from rbdtui.simulator.kubernetes.selectors import Object
 from rbdtui.simulator.kubernetes.telling import condition, event, is_ready, now
-from rbdtui.simulator.kubernetes.volumes import claims_of
+from rbdtui.simulator.kubernetes.volumes import IN_CLUSTER, claims_of, exports, files_of
 from rbdtui.simulator.machine import Machine
 from rbdtui.simulator.nfs import serves
 
@@ -150,7 +150,7 @@ class Kubelet:
 
     def _nfs_refusal(self, nfs: Object) -> str:
         """Why a directory cannot be mounted; an address that no machine has is a server of somebody else: it works."""
-        if self._cluster.faults.nfs_silent:
+        if self._cluster.faults.nfs_silent or (nfs["server"] == IN_CLUSTER and not exports(self._store)):
             return "Connection timed out"
         network = self._cluster.network
         named = [each for each in network.machines if str(each.ip) == nfs["server"]]
@@ -259,8 +259,8 @@ class Kubelet:
     def _write(self, pod: Object, container: Object) -> None:
         """Each start of a container is seen in its volumes."""
         for claim in filter(None, claims_of(self._store, pod)):
-            files = self._store.contents.setdefault(claim["spec"].get("volumeName", ""), {})
-            name = f"{container['name']}.starts"
+            files, beneath = files_of(self._store, claim["spec"].get("volumeName", ""))
+            name = f"{beneath}{container['name']}.starts"
             files[name] = f"{files.get(name, '')}{pod['metadata']['uid']}\n"
 
     def _end(self, pod: Object, container: Object, life: _Container, status: int) -> None:

@@ -18,6 +18,10 @@ from rbdtui.simulator.kubernetes.telling import event, is_ready
 
 _MADE_BY: Final = "pv.kubernetes.io/provisioned-by"
 _LOCAL_PATHS: Final = "/opt/rainbond/local-path-provisioner"
+IN_CLUSTER: Final = "10.43.7.49"
+"""The Service of an NFS server that runs in the cluster, and is one pod with the volume `_EXPORTED`."""
+_EXPORTED: Final = "nfs-provisioner"
+_EXPORTS: Final = "rainbond.io/nfs"
 
 
 class Volumes:
@@ -61,7 +65,7 @@ class Volumes:
             words = "waiting for first consumer to be created before binding"
             event(store, claim, "WaitForFirstConsumer", words, warning=False)
             return
-        served_by = self._provisioner(found["provisioner"])
+        served_by = provisioner_pod(store, found["provisioner"])
         if served_by is None:
             words = (
                 f"Waiting for a volume to be created either by the external provisioner '{found['provisioner']}' or "
@@ -69,7 +73,8 @@ class Volumes:
             )
             event(store, claim, "ExternalProvisioning", words, warning=False)
             return
-        self._provision(claim, found, node, _nfs_of(served_by))
+        nfs = {"server": IN_CLUSTER, "path": "/export"} if found["provisioner"] == _EXPORTS else _nfs_of(served_by)
+        self._provision(claim, found, node, nfs)
 
     def _bind_to_its_volume(self, claim: Object) -> None:
         """A claim that names a volume which somebody has made for it, or reserved."""
@@ -128,7 +133,7 @@ class Volumes:
         if claim is not None and _is_for(reference, claim):
             return
         found = store.find(store.kind("storage.k8s.io", "storageclasses"), "", spec.get("storageClassName", ""))
-        maker = self._provisioner(found["provisioner"]) if found is not None else None
+        maker = provisioner_pod(store, found["provisioner"]) if found is not None else None
         if spec.get("persistentVolumeReclaimPolicy") == "Delete" and maker is not None:
             store.delete(self._volumes, "", name)
             store.contents.pop(name, None)
@@ -143,14 +148,39 @@ class Volumes:
                 return str(pod["spec"]["nodeName"])
         return ""
 
-    def _provisioner(self, provisioner: str) -> Object | None:
-        """The pod that makes volumes of a class, if it is ready: told by its name, or by what it was given."""
-        for pod in self._store.listed(self._pods):
-            words = json.dumps(pod["spec"]["containers"])
-            local = provisioner == "rancher.io/local-path" and "local-path-provisioner" in words
-            if is_ready(pod) and (local or provisioner in words):
-                return pod
-        return None
+
+def provisioner_pod(store: Store, provisioner: str) -> Object | None:
+    """The pod that makes volumes of a class, if it is ready: told by its name, or by what it was given."""
+    for pod in store.listed(store.kind("", "pods")):
+        words = json.dumps(pod["spec"]["containers"])
+        local = provisioner == "rancher.io/local-path" and "local-path-provisioner" in words
+        if is_ready(pod) and (local or provisioner in words):
+            return pod
+    return None
+
+
+def exports(store: Store) -> bool:
+    """Whether the NFS server in the cluster answers."""
+    return provisioner_pod(store, _EXPORTS) is not None
+
+
+def directory(node: str, path: str) -> str:
+    """Where the files of a directory of a node are in the store's contents."""
+    return f"{node}:{path}"
+
+
+def files_of(store: Store, name: str) -> tuple[dict[str, str], str]:
+    """All files of the place where a volume is, and how the names of those begin that are the volume's own."""
+    kind = store.kind("", "persistentvolumes")
+    volume = store.find(kind, "", name) or {"metadata": {}, "spec": {}}
+    beneath = ""
+    if volume["spec"].get("nfs", {}).get("server") == IN_CLUSTER:
+        volume, beneath = store.find(kind, "", _EXPORTED) or volume, f"{name}/"
+    path = volume["spec"].get("hostPath", {}).get("path", "")
+    if path and _MADE_BY not in volume["metadata"].get("annotations", {}):
+        terms = volume["spec"]["nodeAffinity"]["required"]["nodeSelectorTerms"]
+        return store.contents.setdefault(directory(terms[0]["matchExpressions"][0]["values"][0], path), {}), beneath
+    return store.contents.setdefault(name, {}), beneath
 
 
 def _reference(metadata: Object) -> Object:

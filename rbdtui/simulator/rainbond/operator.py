@@ -34,6 +34,7 @@ from rbdtui.simulator.rainbond.parts import (
 OPERATOR_IMAGE: Final = "rainbond-operator"
 HUB_USER, HUB_PASSWORD = "admin", "admin1234"
 _JOB_TTL_S: Final = 60
+_NEVER_CHANGED: Final = frozenset({"persistentvolumeclaims", "persistentvolumes", "jobs"})
 _CERTIFICATES_LAST_DAYS: Final = 99 * 365
 """goodrain/rainbond-operator, util/commonutil/cert.go."""
 
@@ -195,7 +196,7 @@ class Operator:
             self._store.create(kind, namespace, item)
         elif plural == "configmaps":
             self._store.replace(kind, namespace, name, item)
-        elif plural not in {"persistentvolumeclaims", "jobs"} and name != "rbd-db":
+        elif plural not in _NEVER_CHANGED and name not in {"rbd-db", parts_old.NFS_SERVER}:
             if plural == "statefulsets" and settings.keeps_claim_templates:
                 item["spec"]["volumeClaimTemplates"] = live["spec"]["volumeClaimTemplates"]
             self._store.replace(kind, namespace, name, {**live, "spec": item.get("spec", live.get("spec"))})

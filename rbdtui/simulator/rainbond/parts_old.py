@@ -19,7 +19,7 @@ MIGRATIONS: Final = "rbd-app-ui-migrations"
 _STATEFUL: Final = frozenset({"nfs-provisioner", "rbd-etcd", "rbd-db", "rbd-eventlog", "rbd-monitor"})
 _DAEMONS: Final = frozenset({"rbd-gateway", "rbd-node", "rbd-chaos"})
 _GIB: Final[Mapping[str, int]] = {
-    "rbd-etcd": 20, "rbd-db": 20, "rbd-monitor": 20, "rbd-hub": 10, "rbd-app-ui": 10,
+    "rbd-etcd": 20, "rbd-db": 20, "rbd-monitor": 20, "rbd-hub": 10, "rbd-app-ui": 10, "rbd-cpt-grdata": 40,
 }  # fmt: skip
 _WITH_ETCD: Final = frozenset(
     {
@@ -28,6 +28,10 @@ _WITH_ETCD: Final = frozenset(
     }
 )  # fmt: skip
 _WITH_REGION: Final = frozenset({"rbd-api", "rbd-chaos", "rbd-worker", "rbd-eventlog"})
+_WITH_GRDATA: Final = frozenset({"rbd-api", "rbd-chaos", "rbd-eventlog", "rbd-node", "rbd-worker"})
+GRDATA: Final = "rbd-cpt-grdata"
+NFS_SERVER: Final = "nfs-provisioner"
+NFS_DIRECTORY: Final = "/opt/rainbond/data/nfs"
 _STREAMS: Final[Mapping[str, tuple[tuple[str, str, int], ...]]] = {
     "rbd-api": (
         ("rbd-api", "rbd-api-api", 8443),
@@ -56,6 +60,11 @@ def workloads(component: Object, settings: Settings) -> Iterator[tuple[str, str,
         yield "", "services", {"metadata": metadata, "spec": {"selector": labels(name), "ports": listed}}
     yield from _ingresses(name)
     pod = _pod(name, spec, settings)
+    if name == NFS_SERVER:
+        yield from _nfs_objects(settings.store)
+    if name in _WITH_GRDATA:
+        yield "", "persistentvolumeclaims", {"metadata": {"name": GRDATA}, "spec": _claim_spec(GRDATA, settings)}
+        pod.setdefault("volumes", []).append({"name": "grdata", "persistentVolumeClaim": {"claimName": GRDATA}})
     if name in {"rbd-hub", "rbd-app-ui"}:
         claim = "rbd-hub" if name == "rbd-hub" else "rbd-app-ui-data"
         yield "", "persistentvolumeclaims", {"metadata": {"name": claim}, "spec": _claim_spec(name, settings)}
@@ -75,9 +84,39 @@ def workloads(component: Object, settings: Settings) -> Iterator[tuple[str, str,
         own["serviceName"] = ""
         if name in _GIB:
             own["volumeClaimTemplates"] = [{"metadata": {"name": "data"}, "spec": _claim_spec(name, settings)}]
+        if name == NFS_SERVER:
+            own["volumeClaimTemplates"] = [{"metadata": {"name": "data"}, "spec": _nfs_claim_spec()}]
         yield "apps", "statefulsets", {"metadata": metadata, "spec": own}
         return
     yield "apps", "deployments", {"metadata": metadata, "spec": own | {"strategy": {"type": "RollingUpdate"}}}
+
+
+def _nfs_objects(store: Store) -> Iterator[tuple[str, str, Object]]:
+    """Service and volume of the NFS server: controllers/plugin/nfs/nfs.go. Its node here is the first."""
+    ports = [{"name": "nfs", "port": 2049, "targetPort": 2049}]
+    metadata: Object = {"name": NFS_SERVER, "labels": labels(NFS_SERVER)}
+    yield "", "services", {"metadata": dict(metadata), "spec": {"selector": labels(NFS_SERVER), "ports": ports}}
+    node = min(each["metadata"]["name"] for each in store.listed(store.kind("", "nodes")))
+    keys = ("kubernetes.io/hostname", "k3s.io/hostname")
+    terms = [{"matchExpressions": [{"key": key, "operator": "In", "values": [node]}]} for key in keys]
+    spec = {
+        "accessModes": ["ReadWriteMany"],
+        "capacity": {"storage": "1Gi"},
+        "storageClassName": "manual",
+        "persistentVolumeReclaimPolicy": "Retain",
+        "hostPath": {"path": NFS_DIRECTORY, "type": "DirectoryOrCreate"},
+        "nodeAffinity": {"required": {"nodeSelectorTerms": terms}},
+    }
+    yield "", "persistentvolumes", {"metadata": dict(metadata), "spec": spec}
+
+
+def _nfs_claim_spec() -> Object:
+    return {
+        "accessModes": ["ReadWriteMany"],
+        "storageClassName": "manual",
+        "volumeName": NFS_SERVER,
+        "resources": {"requests": {"storage": "1Gi"}},
+    }
 
 
 def wanted(component: Object, settings: Settings, nodes: int) -> int:

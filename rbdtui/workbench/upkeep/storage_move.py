@@ -4,55 +4,90 @@ from __future__ import annotations
 
 from rbdtui.engine.inputs import Purpose, PurposeKind
 from rbdtui.errors import NotNowError
+from rbdtui.kube.session import KubeSession
 from rbdtui.plan.preview import SilentReporter
-from rbdtui.plan.recipes import move_storage
+from rbdtui.plan.recipes import move_nfs, move_storage
 from rbdtui.plan.recipes.move_storage import CLASS, TELLS
 from rbdtui.plan.steps.moving.finish import installed
 from rbdtui.plan.steps.moving.looking import Looked, look_at
+from rbdtui.plan.steps.moving.server_looking import look_at_server
 from rbdtui.plan.steps.rainbond.access import has_api, open_api
+from rbdtui.rainbond.nfs_server import TO
 from rbdtui.rainbond.provisioner import class_name
+from rbdtui.rainbond.releases import Release
 from rbdtui.session import Session
 from rbdtui.site import SiteError
 from rbdtui.spec.values import is_object_name
 from rbdtui.words import T, Text
 
 
-async def look_at_move(session: Session, storage_class: str, *, back: bool) -> Purpose:
-    """A move to a class, or to the one that cluster.yaml names where none is given.
+async def look_at_move(session: Session, storage_class: str = "", *, node: str = "", back: bool = False) -> Purpose:
+    """A move to a class, or to the one that cluster.yaml names where none is given; of 5.17's NFS server to a node.
 
-    Raises `SiteError` where it cannot be, `NotNowError` before there is a cluster, and `StepError`.
+    Without a node a move of that server which was cut off is gone on with. Raises `SiteError` where it cannot be,
+    `NotNowError` before there is a cluster, and `StepError`.
     """
     spec = session.spec
     if not spec.installs_rainbond:
         raise SiteError(T("move.no_rainbond"))
-    planned = class_name(spec)
-    wanted = storage_class or planned
-    if not wanted:
-        raise SiteError(T("move.no_class"))
-    if not is_object_name(wanted):
-        raise SiteError(T("move.bad_class", given=wanted))
+    known = [each.name for each in spec.cluster_nodes]
+    if node and node not in known:
+        raise SiteError(T("reset.no_such_node", given=node, known=", ".join(known)))
+    if storage_class and not is_object_name(storage_class):
+        raise SiteError(T("move.bad_class", given=storage_class))
     async with session.hosts() as hosts:
         context = session.dry_context(hosts, {}, SilentReporter(), with_bundle=False)
         if not has_api(context):
-            raise NotNowError(T("move.not_there"))
+            wanted = storage_class or class_name(spec) or node
+            raise NotNowError(T("move.not_there")) if wanted else SiteError(T("move.no_class"))
         async with open_api(context) as api:
             release = await installed(api.kube)
-            looked = await look_at(api.kube, wanted)
-    if release is None:
-        raise NotNowError(T("move.not_there"))
-    if release.is_old:
-        raise SiteError(T("move.old", release=release.tag))
+            if release is None:
+                raise NotNowError(T("move.not_there"))
+            if release.is_old:
+                return await _server_purpose(api.kube, release, node, storage_class, back=back)
+            if node:
+                raise SiteError(T("nfs_move.no_server"))
+            return await _class_purpose(api.kube, session, release, storage_class, back=back)
+
+
+async def _class_purpose(
+    kube: KubeSession, session: Session, release: Release, storage_class: str, *, back: bool
+) -> Purpose:
+    planned = class_name(session.spec)
+    wanted = storage_class or planned
+    if not wanted:
+        raise SiteError(T("move.no_class"))
     if not release.honours_storage_class:
         raise SiteError(T("move.too_old", release=release.tag))
-    arguments = {CLASS: wanted, **_words(looked)}
+    arguments = {CLASS: wanted, **_words(await look_at(kube, wanted))}
     if wanted != planned:
         arguments[TELLS] = "yes"
     recipe = move_storage.BACK if back else move_storage.RECIPE
     return Purpose(PurposeKind.RECIPE, recipe=recipe.name, arguments=arguments)
 
 
+async def _server_purpose(kube: KubeSession, release: Release, to: str, storage_class: str, *, back: bool) -> Purpose:
+    """The move of 5.17's NFS server, which has volumes of applications too: all are named."""
+    if storage_class:
+        raise SiteError(T("move.old", release=release.tag))
+    looked = await look_at_server(kube)
+    to = to or looked.notes.get(TO, "")
+    if not to and not back:
+        raise SiteError(T("move.old", release=release.tag))
+    shown = [each.shown for each in looked.users if not each.is_operator and (each.replicas or each.kept)]
+    arguments = {
+        move_nfs.NODE: to or looked.source,
+        "source": looked.source,
+        "path": looked.path,
+        "users": ", ".join(shown) or "-",
+    }
+    recipe = move_nfs.BACK if back else move_nfs.RECIPE
+    return Purpose(PurposeKind.RECIPE, recipe=recipe.name, arguments=arguments)
+
+
 def drop_purpose() -> Purpose:
-    """Old volumes thrown away."""
+    """Old volumes, and the old directory of the NFS server, thrown away."""
     return Purpose(PurposeKind.RECIPE, recipe=move_storage.DROP.name, arguments={})
 
 

@@ -20,7 +20,7 @@ from rbdtui.plan.steps.rainbond.access import has_api, open_api
 from rbdtui.plan.steps.scaling import start, stop
 from rbdtui.plan.waiting import wait_for
 from rbdtui.rainbond.moving import BECOMES, MOVED_FROM, RECLAIM, Moving, Object, directory_of, node_of, reclaim_of
-from rbdtui.rainbond.workloads import LISTS, name_of
+from rbdtui.rainbond.workloads import LISTS, Json, name_of
 from rbdtui.sizes import size_of
 from rbdtui.surely import surely
 from rbdtui.transport.base import TransportError
@@ -31,7 +31,7 @@ CLAIMS: Final = LISTS["PersistentVolumeClaim"]
 CLASSES: Final = "/apis/storage.k8s.io/v1/storageclasses"
 _GONE_S: Final = 120.0
 _EVERY_S: Final = 0.5
-_SPARE: Final = 1.05
+SPARE: Final = 1.05
 """How much more room there has to be than is used now."""
 
 
@@ -101,13 +101,18 @@ async def _make_room_sure(
         needed[device] = needed.get(device, 0) + rest
         free[device] = said.number("free_kib")
     for device, kib in needed.items():
-        if kib * _SPARE > free[device]:
+        if kib * SPARE > free[device]:
             raise StepError("move_no_room", device=device, needed_kib=kib, free_kib=free[device])
 
 
 async def _used(context: StepContext, moving: Moving) -> str:
     """How much a claim's volume holds, as far as a server of the plan can tell without anything being changed."""
-    node, path = (node_of(moving.old), directory_of(moving.old)) if moving.old is not None else ("", "")
+    return await used_in(context, moving.old) if moving.old is not None else ""
+
+
+async def used_in(context: StepContext, volume: Json) -> str:
+    """How much a volume that is a directory of a node holds; empty where that cannot be told."""
+    node, path = node_of(volume), directory_of(volume)
     if not path or not context.takes_part(node):
         return ""
     try:

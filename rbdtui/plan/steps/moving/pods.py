@@ -1,5 +1,7 @@
 """A pod that has the old volume and the new one, and copies or compares them with its own shell; then it goes.
 
+Where they are on two nodes, one pod on each: that with the old one answers for it, over the network of pods.
+
 What it runs is ``assets/pods/copy-volume.sh``, by an image with alpine's shell that its node has already: Rainbond's
 own alpine, or RKE2's klipper-helm. Nothing is pulled, and nothing of it needs the offline packages.
 """
@@ -8,8 +10,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -54,34 +56,69 @@ class Said:
         return self.lines.get(word, ())
 
 
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What a pod works on, and where."""
+
+    of: str
+    """The claim or volume that is moved."""
+    pod: str
+    seat: Seat
+    volumes: Mapping[str, Mapping[str, Any]]
+    """``old`` and ``new``, or the one of them that is on this node: where each is, as a pod names it."""
+    told: Mapping[str, str] = field(default_factory=dict)
+    """Variables of the script."""
+
+
 async def run(context: StepContext, kube: KubeSession, moving: Moving, seen: Seen, task: str) -> Said:
-    """Have a pod do one task to its end, and take it away whatever comes; raises `StepError`, `KubeError`."""
-    name = moving.temporary
+    """Have a pod do one task for a claim, as `carry_out` does."""
     seat = _seat(moving, seen, await kube.get("/api/v1/nodes"))
+    claims = {"old": moving.name, "new": moving.temporary}
+    volumes = {name: {"persistentVolumeClaim": {"claimName": claim}} for name, claim in claims.items()}
+    return await carry_out(context, kube, Work(moving.name, moving.temporary, seat, volumes), task)
+
+
+async def carry_out(context: StepContext, kube: KubeSession, work: Work, task: str) -> Said:
+    """Have a pod do one task to its end, and take it away whatever comes; raises `StepError`, `KubeError`."""
+    name = work.pod
     await _away(kube, name)
-    await kube.create(LISTS["Pod"], _pod(moving, seat, task))
+    await kube.create(LISTS["Pod"], _pod(work, task))
     try:
         async with context.waiting():
             await wait_for(lambda: _unbegun(kube, name), limit_s=START_S, every_s=EVERY_S)
-            watched = _Watched(context, moving.name)
+            watched = _Watched(context, work.of)
             await wait_for(lambda: _unended(kube, name, watched), limit_s=TASK_S, every_s=EVERY_S)
         text = await kube.log(NAMESPACE, name, CONTAINER, tail_lines=_LINES)
     finally:
         await surely(_gone_quietly(kube, name))
     for line in text.splitlines():
-        context.report.line(f"{moving.name}: {line}")
-    return _understood(moving, task, text)
+        context.report.line(f"{work.of}: {line}")
+    return _understood(work.of, task, text)
 
 
-def _understood(moving: Moving, task: str, text: str) -> Said:
+@asynccontextmanager
+async def serving(context: StepContext, kube: KubeSession, work: Work) -> AsyncIterator[str]:
+    """A pod that answers for the old volume as long as this lasts; its address. Raises `StepError`, `KubeError`."""
+    await _away(kube, work.pod)
+    await kube.create(LISTS["Pod"], _pod(work, "serve"))
+    try:
+        async with context.waiting():
+            await wait_for(lambda: _unbegun(kube, work.pod), limit_s=START_S, every_s=EVERY_S)
+        found = await kube.get(f"{LISTS['Pod']}/{work.pod}")
+        yield str((found.get("status") or {}).get("podIP") or "")
+    finally:
+        await surely(_gone_quietly(kube, work.pod))
+
+
+def _understood(of: str, task: str, text: str) -> Said:
     found: dict[str, list[str]] = {}
     for line in text.splitlines():
         word, _, rest = line.partition(" ")
         found.setdefault(word, []).append(rest)
     if odd := found.get("name"):
-        raise StepError("move_name", claim=moving.name, name=odd[0])
+        raise StepError("move_name", claim=of, name=odd[0])
     if task not in found.get("done", ()):
-        raise StepError("move_failed", claim=moving.name, evidence="\n".join(text.splitlines()[-_SAID:]))
+        raise StepError("move_failed", claim=of, evidence="\n".join(text.splitlines()[-_SAID:]))
     return Said(found)
 
 
@@ -97,32 +134,31 @@ def _seat(moving: Moving, seen: Seen, nodes: Json) -> Seat:
     return max(able)
 
 
-def _pod(moving: Moving, seat: Seat, task: str) -> dict[str, Any]:
+def _pod(work: Work, task: str) -> dict[str, Any]:
     text = asset("pods", "copy-volume.sh").read_text(encoding="utf-8")
-    volumes = {"old": moving.name, "new": moving.temporary}
-    mounts = [{"name": name, "mountPath": f"/{name}"} for name in volumes]
-    mounts[0]["readOnly"] = True  # type: ignore[assignment]
+    mounts = [{"name": name, "mountPath": f"/{name}", "readOnly": name == "old"} for name in work.volumes]
+    told = {"WORK": "/work", "SELF": text, **work.told}
     container = {
         "name": CONTAINER,
-        "image": seat.image,
+        "image": work.seat.image,
         "imagePullPolicy": "Never",
         "command": ["sh", "-c", text, "copy-volume", task],
         "securityContext": {"runAsUser": 0},
-        "env": [{"name": "WORK", "value": "/work"}],
+        "env": [{"name": name, "value": value} for name, value in told.items()],
         "volumeMounts": [*mounts, {"name": "work", "mountPath": "/work"}],
     }
-    claims = [{"name": name, "persistentVolumeClaim": {"claimName": claim}} for name, claim in volumes.items()]
+    volumes = [{"name": name, **where} for name, where in work.volumes.items()]
     return {
         "apiVersion": "v1",
         "kind": "Pod",
-        "metadata": {"name": moving.temporary, "namespace": NAMESPACE, "labels": {LABEL: moving.name}},
+        "metadata": {"name": work.pod, "namespace": NAMESPACE, "labels": {LABEL: work.of}},
         "spec": {
             "restartPolicy": "Never",
             "terminationGracePeriodSeconds": 0,
-            "nodeSelector": {"kubernetes.io/hostname": seat.node},
+            "nodeSelector": {"kubernetes.io/hostname": work.seat.node},
             "tolerations": [{"operator": "Exists"}],
             "containers": [container],
-            "volumes": [*claims, {"name": "work", "emptyDir": {}}],
+            "volumes": [*volumes, {"name": "work", "emptyDir": {}}],
         },
     }
 
