@@ -16,7 +16,7 @@ from textual.widget import Widget
 from rbdtui.errors import SentenceError, StepError
 from rbdtui.words import T, Text
 from rbdtui.workbench import sections
-from rbdtui.workbench.draft.operations import has_mysql_pair, is_existing
+from rbdtui.workbench.draft.operations import has_mysql_pair, has_rainbond, is_existing
 from rbdtui.workbench.survey import SurveyStatus
 from rbdtui.workbench.upkeep import starting
 from rbdtui.workbench.upkeep.certificate_survey import CertificateLine
@@ -36,6 +36,7 @@ from screens.upkeep.upkeep_lines import (
     snapshot_details,
     snapshot_spans,
 )
+from screens.upkeep.where_to import WhereToDialog
 from screens.widgets.canvas import Canvas, Span, Spans
 from screens.widgets.event_list import LINE_KEYS, EventList
 from screens.widgets.message_block import MessageBlock
@@ -45,7 +46,7 @@ SERVERS: Final = "servers"
 CERTIFICATES: Final = "certificates"
 PAGES: Final = (SNAPSHOTS, SERVERS, CERTIFICATES)
 Row = SnapshotLine | ServerLine | CertificateLine
-_WORK: Final = ("take", "restore", "leave", "reboot", "failover", "renew")
+_WORK: Final = ("take", "restore", "leave", "reboot", "failover", "move", "renew")
 """Keys that start a run."""
 
 
@@ -75,6 +76,7 @@ class UpkeepScreen(SectionScreen):
         key("d,delete", "leave", "remove_node"),
         key("b", "reboot", "reboot_node"),
         key("m", "failover", "failover_mysql"),
+        key("o", "move", "move_storage"),
         key("n", "renew", "renew_certificates"),
         key("v,right", "turn(1)", "next_page"),
         key("left", "turn(-1)", "next_page", show=False),
@@ -285,6 +287,7 @@ class UpkeepScreen(SectionScreen):
             "leave": isinstance(row, ServerLine),
             "reboot": isinstance(row, ServerLine) and row.silent is None,
             "failover": self._page == SERVERS and has_mysql_pair(self.workbench.draft.data),
+            "move": self._page == SERVERS and has_rainbond(self.workbench.draft.data),
             "renew": self._page == CERTIFICATES and bool(self._rows),
             "turn": known,
         }
@@ -338,6 +341,28 @@ class UpkeepScreen(SectionScreen):
             self.tell(T("upkeep.save_first"), bad=True)
         else:
             self._carry_out(lambda: starting.prepare_failover(self.workbench))
+
+    @work(group="dialog", exit_on_error=False)
+    async def action_move(self) -> None:
+        """Have Rainbond's storage go to a place that is chosen."""
+        workbench = self.workbench
+        if workbench.draft.dirty:
+            self.tell(T("upkeep.save_first"), bad=True)
+            return
+        if workbench.has_vault and not await self.program.ensure_unlocked(T("upkeep.why_unlock")):
+            return
+        self.tell(T("upkeep.preparing"))
+        try:
+            places = await asyncio.wrap_future(starting.find_places(workbench))
+        except (StepError, SentenceError) as error:
+            self.tell(error.text, bad=True)
+            return
+        self.tell("" if places else T("upkeep.nowhere"), bad=not places)
+        if not places:
+            return
+        place = await self.program.ask(WhereToDialog(places))
+        if place is not None:
+            self._carry_out(lambda: starting.prepare_move(workbench, place))
 
     def action_renew(self) -> None:
         """Have RKE2 make new certificates, one node after the other."""

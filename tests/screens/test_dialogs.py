@@ -25,6 +25,7 @@ from rbdtui.site import Site, SiteError
 from rbdtui.words import T, Text
 from rbdtui.workbench.faults import FaultLine
 from rbdtui.workbench.passphrase import HeldPassphrase
+from rbdtui.workbench.upkeep.storage_move import Destination
 from rbdtui.workbench.workbench import Workbench
 from screens.dialogs.changes import ChangesDialog
 from screens.dialogs.confirm import ConfirmDialog
@@ -57,6 +58,7 @@ from screens.shell.help import HelpScreen
 from screens.start.damaged import DamagedDialog
 from screens.start.new_site import NewSiteDialog
 from screens.start.open_site import OpenSiteDialog
+from screens.upkeep.where_to import WhereToDialog
 from screens.widgets.field import Field
 from screens.widgets.frame import KeyLine, MessageLine
 from tests.audit.samples import audited, target
@@ -134,6 +136,7 @@ DIALOGS: dict[type[Dialog[Any]], Callable[[Workbench, BaseScreen[Any]], Dialog[A
     DamagedDialog: lambda bench, _: _damaged(bench),
     DisksDialog: lambda *_: DisksDialog(),
     FaultsDialog: lambda *_: FaultsDialog(FAULTS),
+    WhereToDialog: lambda *_: WhereToDialog([Destination(f"node{number}", is_node=True) for number in range(20)]),
     HelpScreen: lambda _, behind: HelpScreen(behind),
     RecipeDialog: lambda bench, _: _repairs(bench),
     LeaveDialog: lambda *_: LeaveDialog(),

@@ -13,7 +13,7 @@ from rbdtui.engine.inputs import Purpose, PurposeKind
 from rbdtui.paths import asset
 from rbdtui.plan.kube import EtcdMember, EtcdView
 from rbdtui.plan.preview import PreviewedStep
-from rbdtui.plan.recipes import failover, reboot, remove, renew, restore, snapshot
+from rbdtui.plan.recipes import failover, move_nfs, reboot, remove, renew, restore, snapshot
 from rbdtui.plan.snapshots import SnapshotState
 from rbdtui.plan.step import Change, ChangeKind
 from rbdtui.plan.steps.restore import HaltServer
@@ -26,11 +26,13 @@ from rbdtui.workbench.survey import SurveyStatus
 from rbdtui.workbench.upkeep import starting
 from rbdtui.workbench.upkeep.certificate_survey import CertificateLine, Certificates
 from rbdtui.workbench.upkeep.starting import Prepared
+from rbdtui.workbench.upkeep.storage_move import Destination
 from rbdtui.workbench.upkeep.upkeep import ServerLine, SnapshotLine, Upkeep
 from rbdtui.workbench.workbench import Workbench
 from screens.dialogs.confirm import ConfirmDialog
 from screens.dialogs.recipe import RecipeDialog
 from screens.upkeep.upkeep import UpkeepScreen
+from screens.upkeep.where_to import WhereToDialog
 from screens.widgets.frame import MessageLine
 from tests.screens.conftest import LOOKS, Opened, Picture, bench, settled
 from tests.screens.test_review import finished
@@ -280,6 +282,48 @@ async def test_the_rail_counts_what_is_wrong(opened: Opened, site: Site) -> None
 Prepare = Callable[..., Future[Prepared]]
 
 
+MOVED = {move_nfs.NODE: "server2", "source": "server1", "path": "/opt/rainbond/data/nfs", "users": "rbd-hub, team/shop"}
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+async def test_storage_is_moved_to_a_place_that_is_chosen_once_what_stands_still_was_seen(
+    opened: Opened, site: Site, monkeypatch: pytest.MonkeyPatch, language: str
+) -> None:
+    asked = Asked(monkeypatch)
+    there = (Destination("server3", is_node=True), Destination("server2", is_node=True))
+    found: list[tuple[Destination, ...]] = [(), there]
+    monkeypatch.setattr(starting, "find_places", lambda _: finished(found.pop(0)))
+    async with opened(with_pair(site), language=language) as pilot:
+        screen = await show(pilot, well())
+        name = program(pilot).workbench.session.spec.name  # type: ignore[union-attr]
+        assert not screen.check_action("move", ()), "it is about servers"
+        await press(pilot, "v", "o")
+        await until(pilot, lambda: "StorageClass" in said(screen))
+        await press(pilot, "o")
+        await until(pilot, lambda: isinstance(pilot.app.screen, WhereToDialog))
+        assert "server3" in program(pilot).text_on_screen()
+        await press(pilot, "down", "enter")
+        await until(pilot, lambda: isinstance(pilot.app.screen, RecipeDialog))
+        assert "team/shop" in program(pilot).text_on_screen(), "applications that stand still are named"
+        await press(pilot, *name, "enter")
+        await until(pilot, lambda: bool(asked.begun))
+    assert asked.asked == [("move-nfs", there[1])]
+
+
+async def test_no_storage_is_moved_without_rainbond_or_with_a_plan_that_is_not_saved(
+    opened: Opened, site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked, workbench = Asked(monkeypatch), with_pair(site)
+    async with opened(workbench) as pilot:
+        screen = await show(pilot, well())
+        workbench.change(lambda data: data.update(name="another"))
+        await press(pilot, "v", "o")
+        await until(pilot, lambda: "save them with s first" in said(screen))
+        workbench.change(lambda data: data.update(profile="kubernetes-only"))
+        assert not screen.check_action("move", ())
+    assert asked.asked == []
+
+
 class Asked:
     """Stands where recipes are prepared and begun: notes what it is asked for."""
 
@@ -296,6 +340,7 @@ class Asked:
             ("prepare_renewal", renew.RECIPE.name, {}),
             ("prepare_reboot", reboot.RECIPE.name, {}),
             ("prepare_failover", failover.RECIPE.name, {failover.SOURCE: "server1", failover.REPLICA: "server2"}),
+            ("prepare_move", move_nfs.RECIPE.name, MOVED),
         ):
             monkeypatch.setattr(starting, name, self._prepare(recipe, arguments))
         monkeypatch.setattr(starting, "begin", self._begin)

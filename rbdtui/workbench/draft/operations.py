@@ -328,6 +328,12 @@ def is_existing(data: Data) -> bool:
     return text_at(data, "kubernetes.distribution") == Distribution.EXISTING.value
 
 
+def has_rainbond(data: Data) -> bool:
+    """Whether the profile has Rainbond."""
+    profile = profile_named(data.get("profile", USUAL.name))
+    return profile is not None and profile.installs_rainbond
+
+
 def has_mysql_pair(data: Data) -> bool:
     """Whether a draft makes a source and a replica of MySQL."""
     return text_at(data, "mysql.mode") == MysqlMode.PAIR.value

@@ -12,7 +12,15 @@ from rbdtui.plan.preview import PreviewedStep
 from rbdtui.plan.recipes import recipe_named
 from rbdtui.session import Session
 from rbdtui.words import Text
-from rbdtui.workbench.upkeep import certificate_survey, failover_survey, leaving, rebooting, snapshot_survey
+from rbdtui.workbench.upkeep import (
+    certificate_survey,
+    failover_survey,
+    leaving,
+    rebooting,
+    snapshot_survey,
+    storage_move,
+)
+from rbdtui.workbench.upkeep.storage_move import Destination
 from rbdtui.workbench.workbench import Workbench
 
 
@@ -83,6 +91,28 @@ def prepare_failover(workbench: Workbench) -> Future[Prepared]:
         looked = await failover_survey.look_at_failover(workbench.session)
         steps = tuple(await workbench.session.preview_recipe(looked.purpose, {}))
         return Prepared(looked.purpose, steps, looked.warning)
+
+    return workbench.background.submit(prepare())
+
+
+def find_places(workbench: Workbench) -> Future[tuple[Destination, ...]]:
+    """Where Rainbond's storage can go to; raises as `storage_move.places` through the future."""
+
+    async def find() -> tuple[Destination, ...]:
+        workbench.session.refuse_audit_only()
+        return await storage_move.places(workbench.session)
+
+    return workbench.background.submit(find())
+
+
+def prepare_move(workbench: Workbench, place: Destination) -> Future[Prepared]:
+    """Rainbond's storage goes to another place; raises as `storage_move.purpose_for` through the future."""
+
+    async def prepare() -> Prepared:
+        workbench.session.refuse_audit_only()
+        purpose = await storage_move.purpose_for(workbench.session, place)
+        steps = tuple(await workbench.session.preview_recipe(purpose, {}))
+        return Prepared(purpose, steps, storage_move.left_alone(purpose))
 
     return workbench.background.submit(prepare())
 

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
 from rbdtui.engine.inputs import Purpose, PurposeKind
-from rbdtui.errors import NotNowError
+from rbdtui.errors import NotNowError, SentenceError
 from rbdtui.kube.session import KubeSession
 from rbdtui.plan.preview import SilentReporter
 from rbdtui.plan.recipes import move_nfs, move_storage
 from rbdtui.plan.recipes.move_storage import CLASS, TELLS
+from rbdtui.plan.steps.moving.copy import CLASSES
 from rbdtui.plan.steps.moving.finish import installed
 from rbdtui.plan.steps.moving.looking import Looked, look_at
 from rbdtui.plan.steps.moving.server_looking import look_at_server
 from rbdtui.plan.steps.rainbond.access import has_api, open_api
-from rbdtui.rainbond.nfs_server import TO
+from rbdtui.rainbond.nfs_server import TO, takes_pods
 from rbdtui.rainbond.provisioner import class_name
 from rbdtui.rainbond.releases import Release
+from rbdtui.rainbond.workloads import entries, name_of
 from rbdtui.session import Session
 from rbdtui.site import SiteError
 from rbdtui.spec.values import is_object_name
@@ -35,20 +41,59 @@ async def look_at_move(session: Session, storage_class: str = "", *, node: str =
         raise SiteError(T("reset.no_such_node", given=node, known=", ".join(known)))
     if storage_class and not is_object_name(storage_class):
         raise SiteError(T("move.bad_class", given=storage_class))
+    somewhere = storage_class or class_name(spec) or node
+    absent = NotNowError(T("move.not_there")) if somewhere else SiteError(T("move.no_class"))
+    async with _rainbond(session, absent) as (kube, release):
+        if release.is_old:
+            return await _server_purpose(kube, release, node, storage_class, back=back)
+        if node:
+            raise SiteError(T("nfs_move.no_server"))
+        return await _class_purpose(kube, session, release, storage_class, back=back)
+
+
+@asynccontextmanager
+async def _rainbond(session: Session, absent: SentenceError) -> AsyncIterator[tuple[KubeSession, Release]]:
+    """The Rainbond that there is; raises ``absent`` before there is a cluster, `NotNowError` before Rainbond."""
     async with session.hosts() as hosts:
         context = session.dry_context(hosts, {}, SilentReporter(), with_bundle=False)
         if not has_api(context):
-            wanted = storage_class or class_name(spec) or node
-            raise NotNowError(T("move.not_there")) if wanted else SiteError(T("move.no_class"))
+            raise absent
         async with open_api(context) as api:
             release = await installed(api.kube)
             if release is None:
                 raise NotNowError(T("move.not_there"))
-            if release.is_old:
-                return await _server_purpose(api.kube, release, node, storage_class, back=back)
-            if node:
-                raise SiteError(T("nfs_move.no_server"))
-            return await _class_purpose(api.kube, session, release, storage_class, back=back)
+            yield api.kube, release
+
+
+@dataclass(frozen=True, slots=True)
+class Destination:
+    """Where a move can go to."""
+
+    name: str
+    is_node: bool
+    """A node, for 5.17's NFS server; else a StorageClass."""
+    note: str = ""
+    """Who makes volumes of the class, raw."""
+
+
+async def places(session: Session) -> tuple[Destination, ...]:
+    """All that there are in the cluster; raises as `look_at_move`."""
+    if not session.spec.installs_rainbond:
+        raise SiteError(T("move.no_rainbond"))
+    async with _rainbond(session, NotNowError(T("move.not_there"))) as (kube, release):
+        if not release.is_old:
+            listed = entries((await kube.get(CLASSES)).get("items"))
+            return tuple(Destination(name_of(each), False, str(each.get("provisioner", ""))) for each in listed)
+        looked = await look_at_server(kube)
+        begun = looked.notes.get(TO)
+        known = [begun] if begun else [each.name for each in session.spec.cluster_nodes]
+        able = [node for node in known if node == begun or (takes_pods(looked.nodes, node) and not looked.is_on(node))]
+        return tuple(Destination(node, True) for node in able)
+
+
+async def purpose_for(session: Session, place: Destination) -> Purpose:
+    """The move to one of them; raises as `look_at_move`."""
+    return await look_at_move(session, "" if place.is_node else place.name, node=place.name if place.is_node else "")
 
 
 async def _class_purpose(
