@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from rbdtui.engine.inputs import Purpose
 from rbdtui.errors import StepError
 from rbdtui.plan.builder import build_plan
 from rbdtui.plan.recipes.move_nfs import BACK, NODE, RECIPE
@@ -23,9 +24,12 @@ from rbdtui.plan.steps.moving.server_looking import look_at_server
 from rbdtui.plan.steps.rainbond.access import open_api
 from rbdtui.rainbond.moving import node_of, notes_of
 from rbdtui.rainbond.nfs_server import CLAIM, KEPT, SERVER
+from rbdtui.rainbond.releases import release_of
 from rbdtui.rainbond.workloads import name_of
 from rbdtui.simulator.rainbond.parts_old import NFS_DIRECTORY
+from rbdtui.site import SiteError
 from rbdtui.spec.model import ClusterSpec
+from rbdtui.workbench.upkeep.storage_move import server_purpose
 from tests.plan.moves import KilledError, carried, cluster_of, killed_after, store_of
 from tests.plan.support import Bench, bench
 from tests.plan.walk import walk
@@ -230,6 +234,13 @@ async def test_what_goes_wrong_leaves_all_running_with_what_it_had_and_back_take
         assert await carried(context, back) == []
 
 
+async def _offered(context: StepContext, node: str) -> Purpose:
+    release = release_of("v5.17.3-release")
+    assert release is not None
+    async with open_api(context) as api:
+        return await server_purpose(api.kube, release, node, "", back=False)
+
+
 @pytest.mark.timeout(240)
 async def test_who_cannot_be_stopped_is_named_and_after_the_exchange_there_is_no_way_back(tmp_path: Path) -> None:
     async with rainbond(tmp_path) as (_, context):
@@ -246,7 +257,16 @@ async def test_who_cannot_be_stopped_is_named_and_after_the_exchange_there_is_no
         assert (caught.value.code, "team/somebodys" in str(caught.value)) == ("nfs_move_strangers", True)
         async with open_api(context) as api:
             await api.kube.delete(f"{path}/somebodys")
+        with pytest.raises(SiteError):
+            await _offered(context, "")
+        asked = await _offered(context, "node2")
+        assert (asked.recipe, asked.arguments[NODE], "team/shop" in asked.arguments["users"]) == (
+            "move-nfs",
+            "node2",
+            True,
+        )
         await carried(context, [step for step in steps(context) if step.name != "server-start"][:4])
+        assert await _offered(context, "") == asked, "a move that was cut off is gone on with, also without its node"
         with pytest.raises(StepError) as caught:
             await carried(context, BACK.build(Request(context.spec, {}, {})).steps)
         assert caught.value.code == "move_too_far"

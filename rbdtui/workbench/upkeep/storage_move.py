@@ -45,7 +45,7 @@ async def look_at_move(session: Session, storage_class: str = "", *, node: str =
     absent = NotNowError(T("move.not_there")) if somewhere else SiteError(T("move.no_class"))
     async with _rainbond(session, absent) as (kube, release):
         if release.is_old:
-            return await _server_purpose(kube, release, node, storage_class, back=back)
+            return await server_purpose(kube, release, node, storage_class, back=back)
         if node:
             raise SiteError(T("nfs_move.no_server"))
         return await _class_purpose(kube, session, release, storage_class, back=back)
@@ -112,7 +112,7 @@ async def _class_purpose(
     return Purpose(PurposeKind.RECIPE, recipe=recipe.name, arguments=arguments)
 
 
-async def _server_purpose(kube: KubeSession, release: Release, to: str, storage_class: str, *, back: bool) -> Purpose:
+async def server_purpose(kube: KubeSession, release: Release, to: str, storage_class: str, *, back: bool) -> Purpose:
     """The move of 5.17's NFS server, which has volumes of applications too: all are named."""
     if storage_class:
         raise SiteError(T("move.old", release=release.tag))

@@ -138,12 +138,14 @@ def _pod(work: Work, task: str) -> dict[str, Any]:
     text = asset("pods", "copy-volume.sh").read_text(encoding="utf-8")
     mounts = [{"name": name, "mountPath": f"/{name}", "readOnly": name == "old"} for name in work.volumes]
     told = {"WORK": "/work", "SELF": text, **work.told}
+    # SELinux keeps a directory of the node from others: the NFS server whose directory it is has this right, too.
+    privileged = any("hostPath" in where for where in work.volumes.values())
     container = {
         "name": CONTAINER,
         "image": work.seat.image,
         "imagePullPolicy": "Never",
         "command": ["sh", "-c", text, "copy-volume", task],
-        "securityContext": {"runAsUser": 0},
+        "securityContext": {"runAsUser": 0, **({"privileged": True} if privileged else {})},
         "env": [{"name": name, "value": value} for name, value in told.items()],
         "volumeMounts": [*mounts, {"name": "work", "mountPath": "/work"}],
     }
