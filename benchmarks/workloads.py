@@ -1,4 +1,4 @@
-"""What is measured: P1 to P3, P6 to P16, each with its bar and its contenders."""
+"""What is measured: P1 to P3, P6 to P17, each with its bar and its contenders."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ from benchmarks.preflight import p6
 from benchmarks.report import SERIES_HEADER, Section, series_row
 from benchmarks.resume import kill_and_resume
 from benchmarks.scene import Scene, Workload
+from benchmarks.starting import starting
 from benchmarks.whole_rainbond import whole_rainbond
 from benchmarks.whole_run import whole_run
 
@@ -177,5 +178,12 @@ WORKLOADS: Mapping[str, Callable[[Bench], Section]] = {
     "P11": p11,
 }
 
-ALONE: Mapping[str, Callable[[], Section]] = {"P6": p6, "P13": p13, "P14": p14, "P15": idle, "P12": whole_rainbond}
+ALONE: Mapping[str, Callable[[], Section]] = {
+    "P6": p6,
+    "P13": p13,
+    "P14": p14,
+    "P15": idle,
+    "P12": whole_rainbond,
+    "P17": starting,
+}
 """What needs neither servers of its own nor contenders."""

@@ -32,6 +32,7 @@ from rbdtui.engine.client import (
 )
 from rbdtui.engine.events import FailurePolicy
 from rbdtui.engine.inputs import Purpose, RunOptions, spec_digest
+from rbdtui.engine.launch import Standby
 from rbdtui.errors import StepError
 from rbdtui.facts.model import NodeFacts
 from rbdtui.findings import Finding
@@ -103,6 +104,7 @@ class Session:
     loaded: LoadedSpec
     passphrases: PassphraseSource
     _vault: Vault | None = field(default=None, repr=False)
+    _standby: Standby = field(default_factory=Standby, repr=False)
 
     @classmethod
     def open(cls, path: Path, passphrases: PassphraseSource, *, installs: bool = False) -> Session:
@@ -309,13 +311,22 @@ class Session:
         if (text := self.half_done) is not None:
             raise SiteError(text)
 
+    def prepare_runner(self) -> None:
+        """Have a runner load what it needs, because a run is likely to be started soon; see `Standby`."""
+        self._standby.prepare()
+
+    def dismiss_runner(self) -> None:
+        """No run is started after all."""
+        self._standby.close()
+
     async def start(self, facts: Mapping[str, NodeFacts], options: RunOptions) -> RunClient:
         """Start a new run in a process of its own; raises `SiteLockedError`, `SiteError` or `RunInputError`."""
         self.refuse_audit_only()
         self.refuse_half_done()
         return await start_run(
-            self.site, spec_text=self._spec_text, facts=facts, secrets=self.run_secrets(), options=options
-        )
+            self.site, spec_text=self._spec_text, facts=facts, secrets=self.run_secrets(), options=options,
+            runner=self._standby,
+        )  # fmt: skip
 
     async def start_reset(self, purpose: Purpose) -> RunClient:
         """Start a reset in a process of its own; raises as `start`."""
@@ -323,7 +334,7 @@ class Session:
         return await start_run(
             self.site, spec_text=self._spec_text, facts={}, secrets=self._secrets_there(),
             options=RunOptions(policy=FailurePolicy.QUARANTINE),
-            purpose=purpose,
+            purpose=purpose, runner=self._standby,
         )  # fmt: skip
 
     async def start_recipe(self, purpose: Purpose, facts: Mapping[str, NodeFacts], options: RunOptions) -> RunClient:
@@ -334,7 +345,7 @@ class Session:
             self.refuse_half_done()
         return await start_run(
             self.site, spec_text=self._spec_text, facts=facts, secrets=self._secrets_there(), options=options,
-            purpose=purpose,
+            purpose=purpose, runner=self._standby,
         )  # fmt: skip
 
     async def preview_recipe(self, purpose: Purpose, facts: Mapping[str, NodeFacts]) -> list[PreviewedStep]:
@@ -352,7 +363,7 @@ class Session:
 
     async def take_up(self, run: RunClient, options: RunOptions | None = None) -> RunClient:
         """Have an interrupted run go on, as it was started unless options are given; raises as `start`."""
-        return await resume_run(run.run_dir, secrets=self.run_secrets(), options=options)
+        return await resume_run(run.run_dir, secrets=self.run_secrets(), options=options, runner=self._standby)
 
     def dry_context(
         self,

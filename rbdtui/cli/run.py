@@ -85,7 +85,11 @@ def run(
     interactive = sys.stdin.isatty() and sys.stderr.isatty()
     policy = FailurePolicy(on_failure) if on_failure else FailurePolicy.ASK if interactive else FailurePolicy.STOP
     starter = _Starter(session, policy, accepted, yes=yes, anew=anew, as_json=as_json, common=common)
-    client = asyncio.run(starter.start())
+    session.prepare_runner()
+    try:
+        client = asyncio.run(starter.start())
+    finally:
+        session.dismiss_runner()
     if client is None:
         return Exit.FINDINGS
     if detach:

@@ -7,14 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 import os
-import select
 import shutil
-import subprocess
-import sys
-import threading
-import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -41,7 +35,8 @@ from rbdtui.engine.inputs import (
     write_options,
 )
 from rbdtui.engine.journal import JournalError, JournalReader
-from rbdtui.engine.lock import Holder, SiteLockedError, holder_of, refuse_when_held, user_name
+from rbdtui.engine.launch import RUNNER, Standby, launch
+from rbdtui.engine.lock import SiteLockedError, holder_of, refuse_when_held, user_name
 from rbdtui.engine.logs import log_file
 from rbdtui.engine.protocol import LINE_LIMIT_BYTES, Command, Request, socket_address
 from rbdtui.engine.state import RunState, StepStatus
@@ -56,12 +51,8 @@ from rbdtui.plan.steps.moving.server_finish import ServerWellBefore
 from rbdtui.plan.steps.restore import ResetCluster, SetAside
 from rbdtui.process import is_halted
 from rbdtui.site import Site
-from rbdtui.words import T, Text, current_language
+from rbdtui.words import T, Text
 
-RUNNER: Final = (sys.executable, "-P", "-X", "utf8", "-m", "rbdtui.engine.runner")
-"""The runner's command line, to which the run directory is added."""
-START_LIMIT_S: Final = 60.0
-"""After this a runner that is still starting is left alone: it reads a long journal, or its disk is slow."""
 ANSWER_LIMIT_S: Final = 20.0
 POLL_S: Final = 0.2
 POLLS_PER_LOOK: Final = 5
@@ -79,15 +70,6 @@ class CommandError(SentenceError):
 
 
 @dataclass(frozen=True, slots=True)
-class _Started:
-    """What a runner says when it starts."""
-
-    ok: bool
-    error: Text | None = None
-    holder: Holder | None = None
-
-
-@dataclass(frozen=True, slots=True)
 class _Answer:
     """What a runner answers to a command."""
 
@@ -95,7 +77,6 @@ class _Answer:
     error: Text | None = None
 
 
-_STARTED: Final = TypeAdapter(_Started)
 _ANSWER: Final = TypeAdapter(_Answer)
 
 
@@ -245,7 +226,7 @@ async def start_run(
     secrets: Mapping[str, str],
     options: RunOptions = RunOptions(),  # noqa: B008 - frozen
     purpose: Purpose = Purpose(),  # noqa: B008 - frozen
-    runner: Sequence[str] = RUNNER,
+    runner: Sequence[str] | Standby = RUNNER,
 ) -> RunClient:
     """Start a new run of a site and return when its runner is at work; one that was left unfinished is given up.
 
@@ -271,7 +252,7 @@ async def resume_run(
     *,
     secrets: Mapping[str, str],
     options: RunOptions | None = None,
-    runner: Sequence[str] = RUNNER,
+    runner: Sequence[str] | Standby = RUNNER,
 ) -> RunClient:
     """Have a run taken up again where it was left and return when its runner is at work; raises as `start_run`.
 
@@ -282,7 +263,7 @@ async def resume_run(
             write_options(run_dir, options)
         except OSError as error:
             raise RunInputError(T("run_dir.unwritable", path=str(run_dir), reason=error.strerror or "")) from error
-    started = await asyncio.to_thread(_launch, run_dir, secrets, runner)
+    started = await asyncio.to_thread(launch, run_dir, secrets, runner)
     if started.holder is not None:
         raise SiteLockedError(started.holder)
     if not started.ok:
@@ -423,70 +404,6 @@ def _is_unfinished(run: RunClient) -> bool:
         return run.state().outcome not in (RunOutcome.DONE, RunOutcome.PARTIAL)
     except JournalError:
         return True
-
-
-def _launch(run_dir: Path, secrets: Mapping[str, str], runner: Sequence[str]) -> _Started:
-    """Start the process and hear what it says; it leaves our session, so that our end is not its end."""
-    log = run_dir / RUNNER_LOG_NAME
-    with open(log, "ab", opener=lambda path, flags: os.open(path, flags, 0o600)) as log_stream:
-        process = subprocess.Popen(
-            [*runner, str(run_dir)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=log_stream,
-            cwd="/",
-            env={**os.environ, "RBDTUI_LANG": current_language()},
-            start_new_session=True,
-        )
-    assert process.stdin is not None
-    assert process.stdout is not None
-    with process.stdout as status:
-        with contextlib.suppress(BrokenPipeError), process.stdin as pipe:
-            pipe.write(json.dumps(dict(secrets)).encode())
-        line = _first_line(status.fileno(), START_LIMIT_S)
-    if line is None:
-        threading.Thread(target=process.wait, name="runner", daemon=True).start()
-        return _still_starting(run_dir)
-    with contextlib.suppress(subprocess.TimeoutExpired):
-        process.wait(timeout=1.0)
-    try:
-        return _STARTED.validate_json(line)
-    except ValidationError:
-        return _Started(ok=False, error=T("run.start_failed", reason=_last_line(log), log=str(log)))
-
-
-def _still_starting(run_dir: Path) -> _Started:
-    """What there is to say of a runner that has neither begun nor given up: whether it holds the site already."""
-    site, holder = Site(run_dir.parent.parent), holder_of(Site(run_dir.parent.parent))
-    if holder is not None and holder.run == run_dir.name:
-        return _Started(ok=True)
-    error = T("run.start_slow", run=run_dir.name, limit_s=round(START_LIMIT_S), site=as_typed(site.path))
-    return _Started(ok=False, error=error)
-
-
-def _first_line(descriptor: int, limit_s: float) -> bytes | None:
-    """What comes up to the first line break or the end; None when that takes longer than the limit."""
-    deadline = time.monotonic() + limit_s
-    data = b""
-    # Not select(), which knows no descriptor from 1024 on: a screen holds one and more for every server.
-    waiting = select.poll()
-    waiting.register(descriptor, select.POLLIN)
-    while not data.endswith(b"\n"):
-        if not waiting.poll(max(0.0, deadline - time.monotonic()) * 1000):
-            return None
-        chunk = os.read(descriptor, LINE_LIMIT_BYTES)
-        if not chunk:
-            break
-        data += chunk
-    return data
-
-
-def _last_line(log: Path) -> str:
-    """The last words of a runner that died."""
-    with contextlib.suppress(OSError):
-        lines = log.read_bytes()[-4096:].decode("utf-8", "replace").strip().splitlines()
-        return lines[-1] if lines else ""
-    return ""
 
 
 def _operator() -> str:

@@ -1,4 +1,4 @@
-"""The process that carries a run out: ``python -m rbdtui.engine.runner RUN_DIR``, with the secrets as JSON on stdin.
+"""The process that carries a run out: ``python -m rbdtui.engine.runner [RUN_DIR]``, with the secrets as JSON on stdin.
 
 It leaves the session of whoever started it, holds the site, says on stdout in one line of JSON whether it could start,
 and from then on writes to its log file only. Started again on the same directory after whatever end, it goes on.
@@ -241,21 +241,48 @@ def _log_to(path: Path, redactor: Redactor) -> None:
 
 
 def main(arguments: Sequence[str], assemble: Assemble) -> int:
-    """Take secrets from stdin, let go of the caller's session and carry the run out; 0 once that is under way."""
+    """Take secrets from stdin, let go of the caller's session and carry the run out; 0 once that is under way.
+
+    Without a run directory among the arguments the first line of stdin names it: then all is loaded already.
+    """
     os.umask(0o077)
     keep_memory_private()
     use_language(language_of_environment())
     report = StartReport(os.dup(1))
     try:
+        order = _Order(arguments[0]) if arguments else _told()
         secrets = _SECRETS.validate_json(sys.stdin.buffer.read() or b"{}")
     except ValidationError as error:
         report.failed(T("runner.bad_secrets"), error)
         return 1
+    if order is None:
+        return 0
     if os.fork() > 0:
         os._exit(0)
     os.setsid()
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
-    return Runner(Path(arguments[0]).resolve(), secrets, assemble, report).carry_out()
+    return Runner(Path(order.run_dir).resolve(), secrets, assemble, report).carry_out()
+
+
+@dataclass(frozen=True, slots=True)
+class _Order:
+    """What a runner is to carry out."""
+
+    run_dir: str
+    language: str = ""
+
+
+_ORDER: Final = TypeAdapter(_Order)
+
+
+def _told() -> _Order | None:
+    """What a runner that waited is told; None when nobody told it anything. Raises `ValidationError`."""
+    line = sys.stdin.buffer.readline()
+    if not line:
+        return None
+    order = _ORDER.validate_json(line)
+    use_language(order.language)
+    return order
 
 
 if __name__ == "__main__":

@@ -137,6 +137,7 @@ class Workbench:
         if self.run is not None:
             self.run.close()
         self.background.close()
+        self.session.dismiss_runner()
         if self._draft_file is not None:
             self._draft_file.release()
 
@@ -439,6 +440,14 @@ class Workbench:
     def start_preview(self) -> None:
         """Have every step say what it would change; preflight must be done."""
         self._preflight.start_preview(self.session)
+
+    def prepare_run(self) -> None:
+        """A run is about to be confirmed: have its runner load meanwhile."""
+        self.session.prepare_runner()
+
+    def dismiss_run(self) -> None:
+        """It was not confirmed."""
+        self.session.dismiss_runner()
 
     def start_run(self, policy: FailurePolicy = FailurePolicy.ASK) -> Future[None]:
         """Start, or take up an interrupted run of this very plan; raises as `Session.start` through the future."""

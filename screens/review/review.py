@@ -464,8 +464,10 @@ class ReviewScreen(SectionScreen):
         except JournalError as error:
             self.tell(error.text, bad=True)
             return
+        workbench.prepare_run()
         policy = await self.program.ask(StartRunDialog(scope))
         if policy is None:
+            workbench.dismiss_run()
             return
         self.tell(T("review.starting"))
         if await self.done(workbench.start_run(FailurePolicy(policy))):

@@ -186,11 +186,11 @@ if __name__ == "__main__":
     parser.add_argument("--absent", action="store_true")
     parser.add_argument("--health", action="store_true")
     parser.add_argument("--hang", action="store_true")
-    parser.add_argument("run_dir")
+    parser.add_argument("run_dir", nargs="?")
     given = parser.parse_args()
     DiskStep.pace_s, DiskStep.failing, Gate.wait_s = given.pace, given.fail, given.gate
     if given.hang:
         runner.LET_GO_LIMIT_S = 0.2  # type: ignore[misc]
     if given.kill_after:
         kill_after(given.kill_after)
-    sys.exit(runner.main([given.run_dir], assembler(given)))  # type: ignore[arg-type]
+    sys.exit(runner.main([given.run_dir] if given.run_dir else [], assembler(given)))  # type: ignore[arg-type]

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from rbdtui.engine import client as client_module
+from rbdtui.engine import launch
 from rbdtui.engine.client import (
     CommandError,
     RunClient,
@@ -396,7 +397,7 @@ async def test_a_command_to_another_run_names_the_one_under_way(site: Site, monk
 async def test_a_runner_that_starts_slowly_is_not_told_as_one_that_failed(
     site: Site, monkeypatch: pytest.MonkeyPatch, held: bool
 ) -> None:
-    monkeypatch.setattr(client_module, "START_LIMIT_S", 7.0 if held else 0.01)
+    monkeypatch.setattr(launch, "START_LIMIT_S", 7.0 if held else 0.01)
     option = f"--slow={10.0 if held else 0.0}"
     if held:
         client = await start(site, option)

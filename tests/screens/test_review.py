@@ -248,11 +248,14 @@ async def test_the_consent_wants_the_name_and_a_yes_to_warnings(opened: Opened, 
 
 async def test_escape_starts_nothing(opened: Opened, home: Path) -> None:
     started: list[FailurePolicy] = []
-    async with opened(with_start(in_state(home, "good"), started)) as pilot:
+    workbench = with_start(in_state(home, "good"), started)
+    async with opened(workbench) as pilot:
         await show(pilot, "x")
         await until(pilot, lambda: isinstance(pilot.app.screen, StartRunDialog))
+        assert workbench.session._standby._process is not None, "a runner loads while one reads and types"
         await press(pilot, *"site-a", "escape")
         assert not started
+        await until(pilot, lambda: workbench.session._standby._process is None)
         assert program(pilot).current_mode == REVIEW
 
 
