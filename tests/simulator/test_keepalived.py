@@ -58,11 +58,13 @@ async def test_the_address_moves_when_its_holder_dies_and_stays_when_it_returns(
         start_keepalived(fleet)
         await eventually(lambda: holders(fleet) == ["node1"])
         await fleet.power_off("node1")
-        await eventually(lambda: holders(fleet) == ["node2"])
+        # Priorities are hundredths of a second apart, which a busy machine may not tell; who was first keeps it.
+        await eventually(lambda: holders(fleet) in (["node2"], ["node3"]))
+        taken_over = holders(fleet)
         await fleet.power_on("node1")
         await eventually(lambda: len(fleet.network.speakers) == 3)
         await fleet.pace.sleep(10)
-        assert holders(fleet) == ["node2"]
+        assert holders(fleet) == taken_over
 
 
 async def test_without_nopreempt_the_highest_priority_takes_the_address_back() -> None:
