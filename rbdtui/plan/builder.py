@@ -115,9 +115,10 @@ def _prepare(lanes: _Lanes, spec: ClusterSpec, node: Node) -> None:
         kinds.insert(kinds.index(InstallHostPackages) + 1, NfsServer)
     if node in (spec.mysql_pair or ()):
         kinds.insert(kinds.index(InstallHostPackages) + 1, MysqlServer)
+    first = first_server(spec)
+    follows = [f"{Keepalived.name}@{first.name}"] if _first_carries(spec) and node is not first else []
     for kind in kinds:
-        late = kind is Keepalived and _first_carries(spec) and node is not first_server(spec)
-        lanes.add(kind, node.name, *([f"{kind.name}@{first_server(spec).name}"] if late else []))
+        lanes.add(kind, node.name, *(follows if kind is Keepalived else ()))
 
 
 def _first_carries(spec: ClusterSpec) -> bool:
@@ -126,8 +127,7 @@ def _first_carries(spec: ClusterSpec) -> bool:
     Whoever begins holds it, and keeps it; held by another, it would have to be taken away before anybody can join.
     """
     first = first_server(spec)
-    on_server = api_is_on_vip(spec) and not spec.has_balancers and Role.CONTROL_PLANE in first.roles
-    return on_server and first in spec.vip_nodes
+    return has_check(spec, first) and first in spec.vip_nodes
 
 
 def _mysql(lanes: _Lanes, spec: ClusterSpec) -> None:
@@ -158,7 +158,7 @@ def _open_cluster(lanes: _Lanes, spec: ClusterSpec) -> list[str]:
         gates.append(lanes.add(VipUp, JUMP_LANE, *needed))
     lanes.add(ConfigureRke2, first.name)
     started = lanes.add(StartFirstServer, first.name, *gates)
-    if api_is_on_vip(spec) and not spec.has_balancers and Role.CONTROL_PLANE in first.roles:
+    if has_check(spec, first):
         return [started, lanes.add(VipToServer, JUMP_LANE, started, *carriers)]
     return [started]
 
@@ -248,16 +248,15 @@ def _rainbond(lanes: _Lanes, spec: ClusterSpec, *proven: str) -> None:
         if kind is CarryToWorkloads and _checks_beside(spec):
             checks = _check_servers(lanes, spec, turn)
         if kind is ComponentsReady:
-            checks = _check_gateways(lanes, spec, (*turn, *checks))
+            _check_gateways(lanes, spec, (*turn, *checks))
     if spec.has_balancers:
         lanes.add(GatewaysBalanced, JUMP_LANE, *turn)
 
 
-def _check_gateways(lanes: _Lanes, spec: ClusterSpec, turn: tuple[str, ...]) -> tuple[str, ...]:
-    """The check of Rainbond's gateway, one gateway after the other; the last of them."""
+def _check_gateways(lanes: _Lanes, spec: ClusterSpec, turn: tuple[str, ...]) -> None:
+    """The check of Rainbond's gateway, one gateway after the other."""
     for node in reversed(spec.gateways) if has_gateway_check(spec) else ():
         turn = (lanes.add(KeepalivedGatewayCheck, node.name, *turn),)
-    return turn
 
 
 def _kubesphere(lanes: _Lanes, proven: str) -> None:
