@@ -19,6 +19,7 @@ from benchmarks.scene import BenchmarkError, Scene
 
 LIMIT_S = 900.0
 _POLL_S = 0.02
+_SETTLE_S = 0.5
 SLOW_S = 5.0
 """A contender whose warm-up takes longer than this is run fewer times."""
 
@@ -28,11 +29,11 @@ class Run:
     """One run of one contender."""
 
     wall_s: float
-    """The whole process, interpreter start included."""
+    """The whole process, interpreter start included; of one that waits, from when it is let go."""
     finished_s: float
     """Until the last command of the nodes that are not slowed down."""
     cpu_s: float
-    """Of the process and its children; the servers' share is not in it."""
+    """Of the process and its children, the loading included; the servers' share is not in it."""
     memory_mib: float
     """Most of the process itself."""
 
@@ -86,13 +87,18 @@ def run_once(contender: Contender, scene: Scene) -> Run:
     with log.open("wb") as output:
         process = subprocess.Popen(
             start.command,
-            stdin=subprocess.DEVNULL,
+            stdin=subprocess.PIPE if start.waits else subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
             cwd=start.directory,
             env={**_environment(), **start.environment},
             start_new_session=True,
         )
+        if start.waits:
+            _let_load(process, Path(start.command[-1]))
+            began_at, began = time.time(), time.perf_counter()
+            assert process.stdin is not None
+            process.stdin.close()
         status, memory_mib = _wait(process, LIMIT_S)
     wall_s = time.perf_counter() - began
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
@@ -109,6 +115,15 @@ def run_once(contender: Contender, scene: Scene) -> Run:
 def _environment() -> dict[str, str]:
     """This process's environment without what would let a contender find other keys or hosts."""
     return {name: value for name, value in os.environ.items() if name != "SSH_AUTH_SOCK"}
+
+
+def _let_load(process: subprocess.Popen[bytes], loaded: Path) -> None:
+    """Wait until a contender has loaded and slept for a while, as one does whose operator reads."""
+    end = time.monotonic() + LIMIT_S
+    while not loaded.exists() and process.poll() is None and time.monotonic() < end:
+        time.sleep(_POLL_S)
+    loaded.unlink(missing_ok=True)
+    time.sleep(_SETTLE_S)
 
 
 def _wait(process: subprocess.Popen[bytes], limit_s: float) -> tuple[int, float]:

@@ -1,7 +1,8 @@
 """The workload by rbdtui's own engine and transport: journal with fsync, events, lock, control socket, logs.
 
-``python -m benchmarks.ours run SCENE`` carries a run out in this process as the runner does; ``runner RUN_DIR`` is the
-detached runner that is killed and taken up again.
+``python -m benchmarks.ours run SCENE`` carries a run out in this process as the runner does; ``waiting SCENE LOADED``
+does so when its stdin is closed, once it has loaded all and made the file LOADED; ``runner RUN_DIR`` is the detached
+runner that is killed and taken up again.
 """
 
 from __future__ import annotations
@@ -110,9 +111,18 @@ def make_run(site: Site) -> Path:
     return create_run_dir(site, site.spec_file.read_bytes(), {}, RunOptions())
 
 
+def run(scene_file: Path) -> int:
+    """A run of a scene in this process, its site and its directory made first."""
+    return Runner(make_run(make_site(scene_file)), {}, assemble, StartReport(-1)).carry_out()
+
+
 if __name__ == "__main__":
-    verb, place = sys.argv[1:]
+    verb, place, *loaded = sys.argv[1:]
     if verb == "run":
-        sys.exit(Runner(make_run(make_site(Path(place))), {}, assemble, StartReport(-1)).carry_out())
+        sys.exit(run(Path(place)))
+    elif verb == "waiting":
+        Path(*loaded).touch()
+        sys.stdin.read()
+        sys.exit(run(Path(place)))
     elif verb == "runner":
         sys.exit(main([place], assemble))

@@ -25,6 +25,8 @@ class Start:
     command: list[str]
     environment: Mapping[str, str] = field(default_factory=dict)
     directory: Path = ROOT
+    waits: bool = False
+    """It loads, makes the file that its last argument names, and begins when its stdin is closed."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +46,19 @@ def engine() -> Contender:
         "rbdtui-engine",
         "rbdtui (engine, journal)",
         lambda scene: Start([sys.executable, "-m", "benchmarks.ours", "run", str(scene.file)]),
+        lambda scene: shutil.rmtree(scene.file.with_suffix(".site"), ignore_errors=True),
+    )
+
+
+def prepared_engine() -> Contender:
+    """A run by rbdtui's engine as the product starts it: loaded while the question is read, timed from the consent."""
+    return Contender(
+        "rbdtui-engine-prepared",
+        "rbdtui (engine, journal; loaded while the question is read)",
+        lambda scene: Start(
+            [sys.executable, "-m", "benchmarks.ours", "waiting", str(scene.file), str(scene.directory / "loaded")],
+            waits=True,
+        ),
         lambda scene: shutil.rmtree(scene.file.with_suffix(".site"), ignore_errors=True),
     )
 
