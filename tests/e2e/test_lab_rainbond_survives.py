@@ -116,15 +116,14 @@ class Survivor:
         self, name: str, probe: str, put_right: Callable[[], object], *, limit_s: float = LIMIT_S
     ) -> Iterator[Since]:
         """Within the block a fault is made; afterwards it has been told in time, and is put right again."""
-        since = Since(time.time())
+        begun = time.time()
+        since = Since(begun)
         try:
             yield since
-            wait_for(
-                lambda: self.watch.first(probe, since.at - LIMIT_S) is not None, limit_s + 60, f"{probe} to be told"
-            )
+            wait_for(lambda: self.watch.first(probe, begun) is not None, limit_s + 60, f"{probe} to be told")
         finally:
             put_right()
-        told = self.watch.first(probe, since.at - LIMIT_S)
+        told = self.watch.first(probe, begun)
         assert told is not None
         self.seconds[name] = round(told.at - since.at, 1)
         print(f"\n{name}: {self.seconds[name]} s: {told.probe} {told.state}: {told.detail}")
