@@ -43,6 +43,11 @@ class HelmRelease:
         """Whether somebody is at work on it, or was when he was cut off: helm refuses to touch it."""
         return self.status in _PENDING
 
+    @property
+    def never_came_up(self) -> bool:
+        """Whether it is a first installation that was cut off or failed, so that no version of it was ever in use."""
+        return self.revision == 1 and self.status in ("pending-install", FAILED)
+
 
 async def newest_release(kube: KubeSession, namespace: str, name: str) -> HelmRelease | None:
     """The newest revision, None without any; raises `KubeError`."""

@@ -214,6 +214,30 @@ async def test_what_cannot_follow_is_refused_before_anything_is_changed(
             assert (caught.value.code, caught.value.retryable) == (code, False)
 
 
+@pytest.mark.parametrize(
+    ("revision", "status", "is_refused"),
+    [
+        (1, "pending-install", False),
+        (1, "failed", False),
+        (1, "deployed", True),
+        (2, "failed", True),
+        (2, "pending-upgrade", True),
+    ],
+)
+async def test_a_first_installation_that_was_cut_off_has_no_version_that_anything_could_follow(
+    authority: Authority, tmp_path: Path, revision: int, status: str, is_refused: bool
+) -> None:
+    cut_off = kept(revision, status, values={"Cluster": {"installVersion": "none"}})
+    async with stage(authority, tmp_path, Api({("GET", SECRETS): (200, {"items": [cut_off]})})) as at:
+        if not is_refused:
+            assert (await UpgradeAllowed("").pending(at.context)).is_done
+            assert (await RenewDefinitions("").pending(at.context)).is_done
+            return
+        with pytest.raises(StepError) as caught:
+            await UpgradeAllowed("").pending(at.context)
+        assert caught.value.code == "upgrade_unknown"
+
+
 async def test_a_release_that_nobody_has_read_is_said_to_be_so(authority: Authority, tmp_path: Path) -> None:
     async with stage(authority, tmp_path, Api(holding("v6.2.1-release"))) as at:
         at.bundle.releases = ("v6.11.0-release",)

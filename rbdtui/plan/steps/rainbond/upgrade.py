@@ -41,12 +41,14 @@ async def find_upgrade(context: StepContext, kube: KubeSession) -> Upgrade | Non
 
 
 async def upgrade_of(context: StepContext, release: HelmRelease | None) -> Upgrade | None:
-    """The same for a release that was read already."""
+    """The same for a release that was read already; of one that never came up an unknown version is no matter."""
     if release is None:
         return None
     planned = await rainbond_release(context)
     tag = installed_tag(release.values, release.chart_version)
     present = release_of(tag)
+    if present is None and release.never_came_up:
+        return None
     if present is None:
         raise StepError("upgrade_unknown", present=tag, planned=planned.tag)
     upgrade = Upgrade(present, planned)
