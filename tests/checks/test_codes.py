@@ -21,6 +21,7 @@ PROVOKING = (
     "test_existing",
     "test_haproxy",
     "test_jump_host",
+    "test_left",
     "test_mysql",
     "test_mysql_hostile",
     "test_mysql_made",

@@ -9,7 +9,7 @@ import pytest
 
 from rbdtui.checks import check_node
 from rbdtui.checks.hosts.ports import Way, ways
-from rbdtui.checks.services import nfs_left
+from rbdtui.checks.services import left
 from rbdtui.checks.services.nfs_made import CHECK, MadeQuestion
 from rbdtui.checks.view import ClusterView
 from rbdtui.facts.model import Claim, Listener, NodeFacts
@@ -107,14 +107,14 @@ def test_a_server_of_an_earlier_plan_that_goes_on_is_told_with_what_to_type() ->
     facts["node2"] = good_facts(2)
     spec = made_on("node4", name="site-a")
     view = ClusterView(spec, facts, place, spec.profile.limits, "ours")
-    question = nfs_left.CHECK.question(view)
-    assert question == nfs_left.LeftQuestion(("node3",)), "not the planned one, nor who lacks the programs or the mark"
+    question = left.NFS_LEFT.question(view)
+    assert question == left.LeftQuestion(("node3",)), "not the planned one, nor who lacks the programs or the mark"
     none = {"mode": "nfs", "server": "198.51.100.9", "path": "/data"}
     without = replace(view, spec=made_on("node4", name="site-a", storage=none))
-    assert nfs_left.CHECK.question(without) == nfs_left.LeftQuestion(("node3", "node4"))
+    assert left.NFS_LEFT.question(without) == left.LeftQuestion(("node3", "node4"))
 
     def told(text: str) -> list[str]:
-        findings = list(nfs_left.CHECK.judge(question, {"node3": parse_state(text)}, view))
+        findings = list(left.NFS_LEFT.judge(question, {"node3": parse_state(text)}, view))
         for finding in findings:
             for language in LANGUAGES:
                 assert PATH in say(finding.message, language)
@@ -124,7 +124,7 @@ def test_a_server_of_an_earlier_plan_that_goes_on_is_told_with_what_to_type() ->
     assert told(LOOKED) == ["RBD-NFS-156"]
     assert told("\n".join(line for line in LOOKED.splitlines() if not line.startswith("served"))) == [], "it is off"
     assert told(LOOKED.replace(EXPORTS_FILE, "/etc/exports")) == [], "somebody else's"
-    assert list(nfs_left.CHECK.judge(question, None, view)) == []
+    assert list(left.NFS_LEFT.judge(question, None, view)) == []
 
 
 def test_programs_come_from_the_host_or_from_the_bundle() -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from rbdtui.checks.services import nfs_left
+from rbdtui.checks.services import left
 from rbdtui.checks.services.asking import no_secret
 from rbdtui.errors import StepError
 from rbdtui.plan.builder import build_plan
@@ -106,10 +106,10 @@ async def test_a_node_gives_its_own_directory_and_what_it_lacks_is_told(tmp_path
 async def test_a_server_that_the_plan_no_longer_has_goes_on_until_its_table_is_taken_away(tmp_path: Path) -> None:
     async with storage(tmp_path) as (at, context):
         await made(context)
-        question = nfs_left.LeftQuestion((SERVER, "node1"))
+        question = left.LeftQuestion((SERVER, "node1"))
 
         async def given() -> dict[str, tuple[str, ...]]:
-            seen = await nfs_left.CHECK.ask(question, context.hosts, no_secret)
+            seen = await left.NFS_LEFT.ask(question, context.hosts, no_secret)
             return {
                 name: tuple(path for path in state.own_paths if state.clients(path)) for name, state in seen.items()
             }

@@ -11,11 +11,11 @@ from rbdtui.checks.services import (
     etcd,
     etcd_reuse,
     existing,
+    left,
     mysql,
     mysql_made,
     nfs,
     nfs_copy_made,
-    nfs_left,
     nfs_locks,
     nfs_made,
     registry,
@@ -54,7 +54,9 @@ FLEET_CHECKS: Final[tuple[FleetCheck[Any, Any], ...]] = (
     vxlan_between.CHECK,
     balancer.CHECK,
     nfs_locks.CHECK,
-    nfs_left.CHECK,
+    left.NFS_LEFT,
+    left.COPY_LEFT,
+    left.MYSQL_LEFT,
     storage_claim.CHECK,
 )  # fmt: skip
 """Those that need all hosts at once."""
