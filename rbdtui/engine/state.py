@@ -73,6 +73,8 @@ class StepStatus(StrEnum):
 
 _SETTLED: Final = frozenset({StepStatus.CHANGED, StepStatus.UNCHANGED, StepStatus.SKIPPED, StepStatus.QUARANTINED})
 _FAILED: Final = frozenset({StepStatus.FAILED, StepStatus.ASKING})
+_CLOCK_SET_S: Final = 2.0
+"""More than this between two clocks is somebody who sets one, not one that is a little fast."""
 _UNDER_WAY: Final = frozenset({StepStatus.RUNNING, StepStatus.RETRYING})
 _OUTSTANDING: Final = frozenset({StepStatus.WAITING, StepStatus.READY, StepStatus.BLOCKED})
 _BY_OUTCOME: Final[Mapping[Outcome, StepStatus]] = {
@@ -185,8 +187,22 @@ class RunState:
         if isinstance(record.event, RunnerStarted):
             self._end_session()
             self._session_steady_s = record.steady_s
+        else:
+            self._follow_clock(record)
         self.seq, self.at, self.steady_s = record.seq, record.at, record.steady_s
         self._on(record.event, record.at)
+
+    def _follow_clock(self, record: Record) -> None:
+        """Carry what is under way along when somebody has set the clock, so that its time is what has passed."""
+        if self.steady_s is None or record.steady_s is None:
+            return
+        set_by_s = (record.at - self.at) - (record.steady_s - self.steady_s)
+        if abs(set_by_s) < _CLOCK_SET_S:
+            return
+        for step in self.steps.values():
+            if step.status in _UNDER_WAY:
+                step.started_at = step.started_at + set_by_s if step.started_at is not None else None
+                step.retry_at = step.retry_at + set_by_s if step.retry_at is not None else None
 
     @property
     def outcome(self) -> RunOutcome | None:

@@ -197,6 +197,22 @@ def test_a_clock_that_is_set_during_a_run_changes_nothing_about_the_time_that_it
     assert state.active_s() == 23.5
 
 
+@pytest.mark.parametrize("jump_s", [-7200.0, 86_400.0])
+def test_a_clock_that_is_set_during_a_step_changes_nothing_about_how_long_it_has_been_under_way(jump_s: float) -> None:
+    state = RunState()
+    waits = StepFailed("a@n2", 1, "odd", T("t.a"), T("t.a"), "", 60.0)
+    note = StepNoted("a@n1", T("t.a"))
+    begun = [(1000.0, 50.0, CREATED), (1001.0, 51.0, STARTED), (1002.0, 52.0, StepStarted("a@n1", 1))]
+    waiting = [(1003.0, 53.0, StepStarted("a@n2", 1)), (1004.0, 54.0, waits)]
+    for seq, (at, steady_s, event) in enumerate([*begun, *waiting, (1012.0 + jump_s, 62.0, note)], start=1):
+        state.apply(Record(seq, at, event, steady_s))
+    now = state.present(1013.0 + jump_s, 63.0)
+    assert now - (state.steps["a@n1"].started_at or 0.0) == 11.0
+    assert (state.steps["a@n2"].retry_at or 0.0) - now == 51.0
+    state.apply(Record(8, 1013.5 + jump_s, note, 63.0))
+    assert state.steps["a@n1"].started_at == 1002.0 + jump_s, "two clocks are never quite alike"
+
+
 step_ids = st.sampled_from([*IDS, "unknown@n9"])
 anything: st.SearchStrategy[Event] = st.one_of(
     st.builds(StepStarted, step_ids, st.integers(1, 5)),

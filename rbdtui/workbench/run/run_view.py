@@ -18,6 +18,7 @@ from rbdtui.engine.events import Record
 from rbdtui.engine.inputs import JOURNAL_NAME, PurposeKind, purpose_of
 from rbdtui.engine.journal import JournalError, JournalReader
 from rbdtui.engine.state import RunState
+from rbdtui.site import SiteError
 from rbdtui.words import T, Text
 from rbdtui.workbench.background import BackgroundLoop
 from rbdtui.workbench.run.log_view import LogFile
@@ -48,16 +49,16 @@ class RunFollower:
 
     def __init__(self, client: RunClient, background: BackgroundLoop, on_change: Callable[[], None]) -> None:
         self.client = client
-        self.alive = client.alive()
+        self.alive = False
         """Whether a runner has the run in its hands, as of the last look."""
-        self.halted_pid = client.halted_pid()
+        self.halted_pid: int | None = None
         """The runner's process id while that is halted: it has the run in its hands, and does nothing."""
-        self.given_up = client.given_up()
+        self.given_up = False
         """Whether it was left unfinished for good."""
         self.purpose = purpose_of(client.run_dir)
         """What it is for; None when that cannot be read."""
         self.error: Text | None = None
-        """Why the journal cannot be read on; what was read before is still shown."""
+        """Why the journal, or who has the run, cannot be read; what was read before is still shown."""
         self.caught_up = False
         """Whether everything that the journal held at first has been read."""
         self.records: list[Record] = []
@@ -66,6 +67,8 @@ class RunFollower:
         """Questions that the operator at this screen will answer later."""
         self._background = background
         self._on_change = on_change
+        self._unlooked: Text | None = None
+        self._look()
         self._live = _Fold(RunState())
         self._past = _Fold(RunState())
         self._following: Future[None] = background.submit(self._follow())
@@ -136,8 +139,8 @@ class RunFollower:
             try:
                 new = reader.read_new(READ_BYTES)
             except JournalError as error:
+                self._look()
                 self.error, self.caught_up = error.text, True
-                self.alive = self.client.alive()
                 self._on_change()
                 return
             if new:
@@ -154,10 +157,21 @@ class RunFollower:
             await asyncio.sleep(POLL_S)
 
     def _look_alive(self) -> None:
+        before = self.alive, self.halted_pid, self.given_up, self.error
+        self._look()
         if self.error is None and self.records and not self.run_dir.exists():
             self.error = T("run_screen.banner.deleted", path=str(self.run_dir))
+        if before != (self.alive, self.halted_pid, self.given_up, self.error):
             self._on_change()
-        seen = self.client.alive(), self.client.halted_pid(), self.client.given_up()
-        if seen != (self.alive, self.halted_pid, self.given_up):
-            self.alive, self.halted_pid, self.given_up = seen
-            self._on_change()
+
+    def _look(self) -> None:
+        """Who has the run; the next look may be able to tell what this one cannot."""
+        if self.error is self._unlooked:
+            self.error = None
+        try:
+            self.given_up = self.client.given_up()
+            self.alive, self.halted_pid = self.client.alive(), self.client.halted_pid()
+            self._unlooked = None
+        except SiteError as error:
+            self._unlooked = error.text
+            self.error = self.error or error.text
