@@ -202,7 +202,8 @@ measure)
     echo "used_kib $(list used)"
     echo "copied_kib $(du -sk "$new" | cut -f1)"
     echo "entries $(find "$new" -mindepth 1 -maxdepth 1 ! -name lost+found | wc -l)"
-    df -kP "$new" | awk 'NR == 2 { print "free_kib " $4; print "device " $1 }'
+    df -kP "$new" | awk 'NR == 2 { print "free_kib " $4; print "size_kib " $2; print "device " $1 }'
+    awk -v new="$new" '$2 == new { kind = $3 } END { print "kind " kind }' /proc/mounts
     ;;
 live) differ facts; bring || echo 'moving yes' ;;
 copy) { differ facts && bring; } || exit 1 ;;

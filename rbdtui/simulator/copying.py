@@ -45,7 +45,9 @@ def _said(cluster: Cluster, claim: str, task: str, old: dict[str, str], new: dic
         yield f"copied_kib {_kib(new)}"
         yield f"entries {len({path.partition('/')[0] for path in new})}"
         yield f"free_kib {cluster.faults.room_kib}"
+        yield f"size_kib {cluster.faults.room_kib}"
         yield "device /dev/simulated"
+        yield "kind ext4"
     elif task == "compare":
         differing = sorted(path for path in {*old, *new} if old.get(path) != new.get(path))
         yield from (f"different ./{path}" for path in differing[:20])

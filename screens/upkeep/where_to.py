@@ -10,7 +10,8 @@ from textual.widget import Widget
 from textual.widgets import OptionList
 from textual.widgets.option_list import Option
 
-from rbdtui.words import T, Text
+from rbdtui.terminal_text import clean_line
+from rbdtui.words import T, Text, say
 from rbdtui.workbench.upkeep.storage_move import Destination
 from screens.shell.base import Dialog, Words, key
 from screens.widgets.choices import Choices
@@ -40,8 +41,13 @@ class WhereToDialog(Dialog[Destination]):
         """List them."""
         width = max(len(place.name) for place in self._places) + 2
         listed = self.query_one("#places", OptionList)
-        listed.add_options([Option(f"{place.name:{width}}{place.note}".rstrip()) for place in self._places])
-        listed.highlighted = 0
+        listed.add_options([Option(f"{place.name:{width}}{self._told(place)}".rstrip()) for place in self._places])
+        listed.highlighted = next((at for at, place in enumerate(self._places) if not place.is_here), 0)
+
+    @staticmethod
+    def _told(place: Destination) -> str:
+        note = clean_line(place.note)
+        return f"{note}  {say(T('upkeep.where_here'))}" if place.is_here else note
 
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
         """Answer with it."""

@@ -117,6 +117,8 @@ def test_all_of_a_volume_comes_over_and_is_found_equal(tmp_path: Path, do: Do) -
     assert do("copy")["done"] == ["copy"]
     measured = do("measure")
     assert measured["copied_kib"] == measured["used_kib"]
+    assert int(measured["size_kib"][0]) >= int(measured["free_kib"][0])
+    assert len(measured["kind"]) == 1
     said = do("compare")
     assert (said["differences"], said["done"]) == (["0"], ["compare"])
     assert said["files"] == ["6"]

@@ -18,7 +18,7 @@ from rbdtui.plan.recipes.recipe import Request
 from rbdtui.plan.step import Step, StepContext
 from rbdtui.plan.steps import scaling
 from rbdtui.plan.steps.moving import finish, pods
-from rbdtui.plan.steps.moving.copy import CopyCompared
+from rbdtui.plan.steps.moving.copy import CopyCompared, file_system
 from rbdtui.plan.steps.moving.looking import look_at
 from rbdtui.plan.steps.rainbond.access import open_api
 from rbdtui.plan.steps.rainbond.release import InstallRelease
@@ -267,6 +267,26 @@ async def test_what_goes_wrong_leaves_all_running_with_what_it_had(
         assert (set(back["class"]), set(back["policy"].values())) == (CLAIMS, {"Delete"})
         await _as_before(context, before)
         assert await carried(context, steps_back) == []
+
+
+def _said(device: str, kind: str, node: str = "n1", size_kib: int = 1000) -> pods.Said:
+    return pods.Said({"device": [device], "kind": [kind], "size_kib": [str(size_kib)]}, node)
+
+
+def test_volumes_share_room_where_they_share_a_file_system_and_only_there() -> None:
+    local = {"metadata": {"name": "local"}, "spec": {"hostPath": {"path": "/opt/local-path-provisioner/a"}}}
+    disk = {"metadata": {"name": "pvc-1"}, "spec": {"csi": {"driver": "rook-ceph.rbd.csi.ceph.com"}}}
+    other_disk = disk | {"metadata": {"name": "pvc-2"}}
+    there = file_system(local, _said("/dev/vda1", "ext4"))
+    assert there == file_system(local, _said("/dev/vda1", "ext4"))
+    assert there != file_system(local, _said("/dev/vda1", "ext4", node="n2"))
+    assert file_system(disk, _said("/dev/rbd0", "ext4")) != file_system(other_disk, _said("/dev/rbd0", "ext4"))
+    export = file_system(disk, _said("192.0.2.9:/export/a", "nfs4"))
+    assert export == file_system(other_disk, _said("192.0.2.9:/export/b", "nfs4", node="n2"))
+    assert export != file_system(other_disk, _said("192.0.2.9:/second/b", "nfs4", size_kib=2000))
+    assert export != file_system(other_disk, _said("192.0.2.8:/export/a", "nfs"))
+    shares = [_said(f"192.0.2.7:6789:/volumes/csi/{each}", "ceph") for each in "ab"]
+    assert file_system(disk, shares[0]) != file_system(other_disk, shares[1])
 
 
 @pytest.mark.timeout(600)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -20,7 +21,7 @@ from rbdtui.plan.steps.rainbond.access import has_api, open_api
 from rbdtui.rainbond.nfs_server import TO, takes_pods
 from rbdtui.rainbond.provisioner import class_name
 from rbdtui.rainbond.releases import Release
-from rbdtui.rainbond.workloads import entries, name_of
+from rbdtui.rainbond.workloads import LISTS, entries, name_of
 from rbdtui.session import Session
 from rbdtui.site import SiteError
 from rbdtui.spec.values import is_object_name
@@ -74,6 +75,8 @@ class Destination:
     """A node, for 5.17's NFS server; else a StorageClass."""
     note: str = ""
     """Who makes volumes of the class, raw."""
+    is_here: bool = False
+    """All of Rainbond's own volumes are of the class already."""
 
 
 async def places(session: Session) -> tuple[Destination, ...]:
@@ -82,8 +85,12 @@ async def places(session: Session) -> tuple[Destination, ...]:
         raise SiteError(T("move.no_rainbond"))
     async with _rainbond(session, NotNowError(T("move.not_there"))) as (kube, release):
         if not release.is_old:
-            listed = entries((await kube.get(CLASSES)).get("items"))
-            return tuple(Destination(name_of(each), False, str(each.get("provisioner", ""))) for each in listed)
+            listed, claims = await asyncio.gather(kube.get(CLASSES), kube.get(LISTS["PersistentVolumeClaim"]))
+            now = {str((claim.get("spec") or {}).get("storageClassName")) for claim in entries(claims.get("items"))}
+            return tuple(
+                Destination(name_of(each), False, str(each.get("provisioner", "")), is_here=now == {name_of(each)})
+                for each in entries(listed.get("items"))
+            )
         looked = await look_at_server(kube)
         begun = looked.notes.get(TO)
         known = [begun] if begun else [each.name for each in session.spec.cluster_nodes]

@@ -89,20 +89,43 @@ async def _make_room_sure(
 
     Raises `StepError` where the new file systems have less room than that, all on one together.
     """
-    needed: dict[str, int] = {}
-    free: dict[str, int] = {}
+    rooms: dict[tuple[str, ...], _Room] = {}
     for each in left:
         with suppress(KubeConflictError):
             await kube.create(CLAIMS, _temporary(each, storage_class))
     for each in left:
         said = await pods.run(context, kube, each, looked.seen, "measure")
-        device = said.all("device")[0]
-        rest = max(0, said.number("used_kib") - said.number("copied_kib"))
-        needed[device] = needed.get(device, 0) + rest
-        free[device] = said.number("free_kib")
-    for device, kib in needed.items():
-        if kib * SPARE > free[device]:
-            raise StepError("move_no_room", device=device, needed_kib=kib, free_kib=free[device])
+        volume_name = str((await kube.get(f"{CLAIMS}/{each.temporary}"))["spec"]["volumeName"])
+        place = file_system(await kube.get(f"{VOLUMES}/{volume_name}"), said)
+        room = rooms.setdefault(place, _Room(said.all("device")[0]))
+        room.needed_kib += max(0, said.number("used_kib") - said.number("copied_kib"))
+        room.free_kib = said.number("free_kib")
+    for room in rooms.values():
+        if room.needed_kib * SPARE > room.free_kib:
+            raise StepError("move_no_room", device=room.device, needed_kib=room.needed_kib, free_kib=room.free_kib)
+
+
+@dataclass(slots=True)
+class _Room:
+    """A file system that something is copied to."""
+
+    device: str
+    needed_kib: int = 0
+    free_kib: int = 0
+
+
+def file_system(volume: Json, said: pods.Said) -> tuple[str, ...]:
+    """What tells the file system of a new volume from all others, by what was measured in it.
+
+    Directories of one node share a disk, directories of one NFS server their export; every other volume is a disk of
+    its own, whose name on a node another one has had before or will have next.
+    """
+    device, kind = said.all("device")[0], "".join(said.all("kind"))
+    if kind.startswith("nfs"):
+        return "nfs", device.rpartition(":")[0], str(said.number("size_kib"))
+    if directory_of(volume):
+        return "directory", said.node, device
+    return "volume", name_of(volume)
 
 
 async def _used(context: StepContext, moving: Moving) -> str:

@@ -43,6 +43,8 @@ class Said:
     """What a pod has said, by the first word of its lines."""
 
     lines: Mapping[str, Sequence[str]]
+    node: str
+    """Where it worked."""
 
     def number(self, word: str) -> int:
         """The number after a word; raises `StepError` when there is none."""
@@ -93,7 +95,7 @@ async def carry_out(context: StepContext, kube: KubeSession, work: Work, task: s
         await surely(_gone_quietly(kube, name))
     for line in text.splitlines():
         context.report.line(f"{work.of}: {line}")
-    return _understood(work.of, task, text)
+    return _understood(work, task, text)
 
 
 @asynccontextmanager
@@ -110,16 +112,16 @@ async def serving(context: StepContext, kube: KubeSession, work: Work) -> AsyncI
         await surely(_gone_quietly(kube, work.pod))
 
 
-def _understood(of: str, task: str, text: str) -> Said:
+def _understood(work: Work, task: str, text: str) -> Said:
     found: dict[str, list[str]] = {}
     for line in text.splitlines():
         word, _, rest = line.partition(" ")
         found.setdefault(word, []).append(rest)
     if odd := found.get("name"):
-        raise StepError("move_name", claim=of, name=odd[0])
+        raise StepError("move_name", claim=work.of, name=odd[0])
     if task not in found.get("done", ()):
-        raise StepError("move_failed", claim=of, evidence="\n".join(text.splitlines()[-_SAID:]))
-    return Said(found)
+        raise StepError("move_failed", claim=work.of, evidence="\n".join(text.splitlines()[-_SAID:]))
+    return Said(found, work.seat.node)
 
 
 def _seat(moving: Moving, seen: Seen, nodes: Json) -> Seat:
