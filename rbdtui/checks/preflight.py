@@ -13,7 +13,7 @@ from rbdtui.checks import check_cluster, check_network, check_node, services
 from rbdtui.checks.ask import try_ways
 from rbdtui.checks.hosts.disk_speed import slow_disk, try_disk
 from rbdtui.checks.hosts.ports import Way, ways
-from rbdtui.checks.services import THIS_MACHINE, AnyServiceCheck, Asking, ask_fleet, judge_service
+from rbdtui.checks.services import THIS_MACHINE, AnyServiceCheck, Asking, FleetCheck, ask_fleet, judge_service
 from rbdtui.checks.services.asking import KnownSecret, no_secret
 from rbdtui.checks.view import ClusterView, PackageSource, PlaceOf, is_ours, node_field
 from rbdtui.facts.gather import facts_script, gather
@@ -84,14 +84,18 @@ class _Preflight:
         for check in services.SERVICE_CHECKS:
             self._tell(judge_service(check, self.services.get(check.name, {}), view))
         if Part.FLEET in self.parts:
-            for together in services.FLEET_CHECKS:
-                try:
-                    self._tell(await ask_fleet(together, view, self.hosts, self.secret))
-                except Exception as failure:  # as of a service that is asked from one place
-                    self._tell([self._broke_off(together.field, "", failure)])
+            for found in await asyncio.gather(*(self._together(check, view) for check in services.FLEET_CHECKS)):
+                self._tell(found)
         order = {node.name: index for index, node in enumerate(self.spec.nodes)}
         self.findings.sort(key=lambda finding: order.get(finding.place.node, len(order)))
         return PreflightResult(self.findings, self.facts, self._services_answered())
+
+    async def _together(self, check: FleetCheck[Any, Any], view: ClusterView) -> list[Finding]:
+        """All findings of a check that needs all hosts; each tries something else than the others."""
+        try:
+            return await ask_fleet(check, view, self.hosts, self.secret)
+        except Exception as failure:  # as of a service that is asked from one place
+            return [self._broke_off(check.field, "", failure)]
 
     def _services_answered(self) -> dict[str, bool]:
         if Part.SERVICES not in self.parts:
