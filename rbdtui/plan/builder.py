@@ -53,7 +53,7 @@ from rbdtui.plan.steps.rainbond.storage_proof import StorageProof
 from rbdtui.plan.steps.rainbond.trial import RainbondTrial
 from rbdtui.plan.steps.rainbond.upgrade import UpgradeAllowed
 from rbdtui.plan.steps.rke2_config import ConfigureRke2
-from rbdtui.plan.steps.rke2_start import ApiReached, StartAgent, StartFirstServer, StartServer
+from rbdtui.plan.steps.rke2_start import ApiReached, ServerReady, StartAgent, StartFirstServer, StartServer
 from rbdtui.plan.steps.rook.ceph import CephReady, MakeCeph
 from rbdtui.plan.steps.rook.proof import CephBlockProof, CephFilesProof
 from rbdtui.plan.steps.rook.release import InstallRook, MakeRookNamespace, RookReady
@@ -166,19 +166,23 @@ def _open_cluster(lanes: _Lanes, spec: ClusterSpec) -> list[str]:
 def _join(lanes: _Lanes, spec: ClusterSpec, facts: Mapping[str, NodeFacts], opened: list[str]) -> None:
     """Servers one at a time, because etcd takes one new member at a time; agents as soon as there is a cluster.
 
+    The next server comes once the one before votes; where servers run already, which may be started anew, once its node
+    is ready, so that never two are away.
     Whoever joins is configured once the cluster has begun, because its token names the cluster's CA. Where servers run
     already, agents come last: they may be given a token, or a newer kubelet, that the servers must know before
     (docs.rke2.io, upgrades/manual_upgrade).
     """
     for node in [*spec.servers[1:], *spec.agents]:
         lanes.add(ConfigureRke2, node.name, opened[0])
-    turn = opened
+    turn, ready, are_there = opened, list[str](), _has_servers(spec, facts)
     for node in spec.servers[1:]:
         lanes.add(ApiReached, node.name, *turn)
-        turn = [lanes.add(StartServer, node.name)]
+        joined = lanes.add(StartServer, node.name)
+        ready.append(lanes.add(ServerReady, node.name))
+        turn = [ready[-1] if are_there else joined]
     api_comes_late = Role.CONTROL_PLANE not in first_server(spec).roles
     for node in spec.agents:
-        lanes.add(ApiReached, node.name, *(turn if api_comes_late or _has_servers(spec, facts) else opened))
+        lanes.add(ApiReached, node.name, *(ready or turn if api_comes_late or are_there else opened))
         lanes.add(StartAgent, node.name)
 
 

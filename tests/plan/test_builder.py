@@ -71,6 +71,8 @@ def test_any_plan_is_in_order(spec: ClusterSpec) -> None:
     (first,) = of_kind(plan, "rke2-first-server")
     servers, agents = of_kind(plan, "rke2-server"), of_kind(plan, "rke2-agent")
     assert in_series([first, *servers], done), "servers join one at a time"
+    assert [f"rke2-ready@{node_of(each)}" for each in servers] == of_kind(plan, "rke2-ready")
+    assert not any(kind(each) == "rke2-ready" for server in servers for each in done[server]), "a vote is enough"
     assert all(first in done[agent] for agent in agents)
     configs = of_kind(plan, "rke2-config")
     assert [config for config in configs if first not in done[config]] == [f"rke2-config@{spec.servers[0].name}"]
@@ -137,7 +139,7 @@ def test_the_plan_of_three_servers_and_an_agent() -> None:
 def test_agents_wait_for_an_api_where_the_first_server_has_none() -> None:
     spec = spec_of({"e1": ("etcd",), "c1": ("control-plane", "gateway"), "w1": ("worker",)})
     done = behind(build_plan(spec, {}))
-    assert "rke2-server@c1" in done["rke2-agent@w1"]
+    assert "rke2-ready@c1" in done["rke2-agent@w1"]
 
 
 def test_where_servers_run_already_agents_are_the_last() -> None:
@@ -145,7 +147,8 @@ def test_where_servers_run_already_agents_are_the_last() -> None:
     unit = frozenset({"rke2-server.service"})
     for facts in (NodeFacts("n2", 0.0, active_units=unit), NodeFacts("n2", 0.0, enabled_units=unit)):
         done = behind(build_plan(spec, {"n2": facts}))
-        assert "rke2-server@n3" in done["rke2-agent@n4"]
+        assert {"rke2-server@n3", "rke2-ready@n3"} <= done["rke2-agent@n4"]
+        assert "rke2-ready@n2" in done["rke2-server@n3"], "never two are away"
     agent_runs = NodeFacts("n4", 0.0, active_units=frozenset({"rke2-agent.service"}))
     assert "rke2-server@n3" not in behind(build_plan(spec, {"n4": agent_runs}))["rke2-agent@n4"]
 
@@ -153,7 +156,7 @@ def test_where_servers_run_already_agents_are_the_last() -> None:
 def test_a_node_that_no_api_can_know_yet_is_labelled_when_there_is_one() -> None:
     spec = spec_of({"e1": ("etcd", "worker"), "e2": ("etcd", "worker"), "c1": ("control-plane", "gateway")})
     done = behind(build_plan(spec, {}))
-    assert {"rke2-server@c1"} <= done["node-labels@e1"] & done["node-labels@e2"]
+    assert {"rke2-ready@c1"} <= done["node-labels@e1"] & done["node-labels@e2"]
     assert "rke2-server@c1" not in done["rke2-server@e2"]
 
 

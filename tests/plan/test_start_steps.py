@@ -11,16 +11,16 @@ import pytest
 
 from rbdtui.errors import StepError
 from rbdtui.plan import kube
-from rbdtui.plan.kube import EtcdMember, EtcdView, etcd_seen_by, nodes_seen_by
+from rbdtui.plan.kube import Answer, EtcdMember, EtcdView, etcd_seen_by, nodes_seen_by
 from rbdtui.plan.resources.units import Started
 from rbdtui.plan.step import StepContext
-from rbdtui.plan.steps import rke2_words
+from rbdtui.plan.steps import rke2_start, rke2_words
 from rbdtui.plan.steps.finish import ClusterProof, LabelNode, etcd_faults
 from rbdtui.plan.steps.gates import VipToServer, VipUp
 from rbdtui.plan.steps.keepalived import Keepalived
 from rbdtui.plan.steps.kubeconfig import WriteKubeconfig
 from rbdtui.plan.steps.rke2_config import ConfigureRke2
-from rbdtui.plan.steps.rke2_start import ApiReached, StartAgent, StartFirstServer, StartServer, look
+from rbdtui.plan.steps.rke2_start import ApiReached, ServerReady, StartAgent, StartFirstServer, StartServer, look
 from rbdtui.plan.steps.rke2_words import LASTING
 from rbdtui.plan.steps.ship import IMAGES_DIR, ShipBundle, UnpackRke2
 from rbdtui.simulator.call import Call
@@ -88,6 +88,49 @@ async def test_a_server_that_runs_and_is_not_ready_for_a_moment_is_waited_for_an
         assert change.title.key == "plan.change.unit_awaited"
         assert await StartFirstServer("node1").apply(at.context, pending) is False, "nothing was changed"
         assert at.machine().systemd.unit(UNIT).invocations == begun
+
+
+async def test_a_server_that_joins_has_done_its_part_when_it_votes_and_is_awaited_after_that(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with bench(tmp_path, 3) as at:
+        await lay_down(at, at.context, "node1")
+        await carry_out(Keepalived("node1"), at.context)
+        await carry_out(StartFirstServer("node1"), at.context)
+        await lay_down(at, at.context, "node2")
+        host = at.context.hosts["node2"]
+        with monkeypatch.context() as unready:
+            unready.setattr(rke2_start, "nodes_seen_by_any", _nobody_is_ready)
+            await carry_out(StartServer("node2"), at.context)
+            view = await etcd_seen_by(host)
+            assert {member.is_learner for member in view.members} == {False}
+            assert (await StartServer("node2").pending(at.context)).is_done
+            pending = await ServerReady("node2").pending(at.context)
+            assert [change.title.key for change in pending.changes] == ["plan.change.unit_awaited"]
+            with pytest.raises(TimeoutError):
+                async with asyncio.timeout(0.5):
+                    await ServerReady("node2").apply(at.context, pending)
+        begun = at.machine("node2").systemd.unit(UNIT).invocations
+        await carry_out(ServerReady("node2"), at.context)
+        assert (await ServerReady("node2").pending(at.context)).is_done
+        assert at.machine("node2").systemd.unit(UNIT).invocations == begun, "it is awaited, not started again"
+        assert (await nodes_seen_by(host)).nodes["node2"].is_ready
+
+
+async def test_a_server_that_was_stopped_after_it_joined_is_started_and_awaited(tmp_path: Path) -> None:
+    async with bench(tmp_path, 3) as at:
+        await lay_down(at, at.context, "node1")
+        await carry_out(Keepalived("node1"), at.context)
+        await carry_out(StartFirstServer("node1"), at.context)
+        await lay_down(at, at.context, "node2")
+        await carry_out(StartServer("node2"), at.context)
+        await at.machine("node2").systemd.stop("rke2-server")
+        await carry_out(ServerReady("node2"), at.context)
+        assert (await nodes_seen_by(at.context.hosts["node2"])).nodes["node2"].is_ready
+
+
+async def _nobody_is_ready(*_: object) -> Answer:
+    return Answer({}, "not yet")
 
 
 async def test_changed_settings_restart_a_server_that_runs(tmp_path: Path) -> None:

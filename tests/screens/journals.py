@@ -50,8 +50,8 @@ UPLOAD_BYTES_PER_S = 62 * MIB
 SECONDS: Mapping[str, float] = {
     "claim": 0.9, "hosts-file": 0.6, "os-prepare": 2.7, "host-packages": 4.2, "keepalived": 1.4, "ship-bundle": 20.0,
     "rke2-unpack": 11.0, "rke2-config": 0.7, "vip-up": 6.5, "rke2-first-server": 74.0, "vip-to-server": 4.0,
-    "api-reached": 0.2, "rke2-server": 41.0, "rke2-agent": 23.0, "node-labels": 0.3, "keepalived-check": 1.6,
-    "kubeconfig": 0.3, "cluster-proof": 2.4,
+    "api-reached": 0.2, "rke2-server": 40.0, "rke2-ready": 1.0, "rke2-agent": 23.0, "node-labels": 0.3,
+    "keepalived-check": 1.6, "kubeconfig": 0.3, "cluster-proof": 2.4,
 }  # fmt: skip
 EVIDENCE = (
     "dpkg: error processing archive keepalived_2.2.7-1+b2_amd64.deb (--install):\n"

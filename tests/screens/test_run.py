@@ -137,7 +137,7 @@ async def test_home_and_end_go_to_the_first_and_the_last_row(home: Path, opened:
             assert selected(pilot).startswith("claim@")
             await pilot.press("end")
             assert selected(pilot).startswith("cluster-proof")
-            assert "48 of 48" in status(pilot)
+            assert "50 of 50" in status(pilot)
 
 
 async def test_the_picture_keeps_its_height_whatever_is_under_the_cursor(
@@ -161,7 +161,7 @@ async def test_counts_of_steps_do_not_come_and_go(home: Path, opened: Opened, mo
             async with opened(workbench) as pilot:
                 await show_run(pilot)
                 head, *_ = pilot.app.screen.query_one(StepMatrix).text_lines
-                assert "/12" in head
+                assert "/13" in head
 
 
 async def test_a_transfer_shows_share_and_rest(home: Path, opened: Opened, monkeypatch: Patch) -> None:
@@ -333,7 +333,7 @@ async def test_looking_back_and_coming_to_the_present(home: Path, opened: Opened
             await show_run(pilot)
             assert "done" in status(pilot)
             await pilot.press("left_curly_bracket")
-            assert "0 of 48" in status(pilot)
+            assert "0 of 50" in status(pilot)
             await pilot.press("right_square_bracket", "right_square_bracket")
             slider = pilot.app.screen.query_one("#slider", Canvas)
             assert "LOOKING BACK 14:00:00" in slider.text_lines[0]
@@ -346,7 +346,7 @@ async def test_looking_back_and_coming_to_the_present(home: Path, opened: Opened
             await pilot.press("shift+left")
             assert "in progress" in status(pilot)
             await pilot.press("right_curly_bracket")
-            assert "48 of 48" in status(pilot)
+            assert "50 of 50" in status(pilot)
             assert not slider.display
 
 
@@ -356,9 +356,9 @@ async def test_a_line_of_the_timeline_leads_to_its_moment(home: Path, opened: Op
             await show_run(pilot)
             await pilot.press("t", "home", "down", "down", "enter")
             assert "LOOKING BACK" in pilot.app.screen.query_one("#slider", Canvas).text_lines[0]
-            assert "of 48" in status(pilot)
+            assert "of 50" in status(pilot)
             await pilot.press("escape")
-            assert "48 of 48" in status(pilot)
+            assert "50 of 50" in status(pilot)
 
 
 async def test_a_log_is_shown_as_it_was(home: Path, opened: Opened, monkeypatch: Patch) -> None:

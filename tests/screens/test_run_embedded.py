@@ -84,7 +84,7 @@ def test_an_ended_run_writes_nothing_to_a_real_terminal(home: Path) -> None:
     try:
         read_until(ours, b"Review")  # of the rail: the line that says what is being opened takes no keys
         os.write(ours, b"r")
-        read_until(ours, b"48 of 48")
+        read_until(ours, b"50 of 50")
         read_until_quiet(ours, 4.0, 60.0)
         assert read_until_quiet(ours, QUIET_S, QUIET_S + 1) == b""
     finally:

@@ -258,7 +258,7 @@ async def test_a_journal_of_a_newer_version_is_said_and_what_was_read_stays(
             with (run_dir / JOURNAL_NAME).open("a") as journal:
                 journal.write(json.dumps({"schema": 99, "seq": 1, "at": 0, "type": "new"}) + "\n")
             await until(pilot, lambda: "newer rbdtui" in banner(pilot))
-            assert "16 of 39" in status(pilot)
+            assert "16 of 41" in status(pilot)
 
 
 async def test_another_run_is_chosen(home: Path, opened: Opened, monkeypatch: Patch) -> None:
@@ -267,13 +267,13 @@ async def test_another_run_is_chosen(home: Path, opened: Opened, monkeypatch: Pa
         workbench.look_for_run()
         async with opened(workbench) as pilot:
             await show_run(pilot)
-            assert "39 of 39" in status(pilot)
+            assert "41 of 41" in status(pilot)
             await pilot.press("o")
             await until(pilot, lambda: pilot.app.screen.is_modal)
             await pilot.press("down", "enter")
             await until(pilot, lambda: workbench.run is not None and workbench.run.run_id == RUN_ID)
             await caught_up(pilot)
-            assert "48 of 48" in status(pilot)
+            assert "50 of 50" in status(pilot)
 
 
 async def test_a_run_started_elsewhere_is_found(site: Site, opened: Opened, monkeypatch: Patch) -> None:

@@ -1,4 +1,4 @@
-"""Start RKE2 on a node and see it through until the node is ready."""
+"""Start RKE2 on a node and see it through until it votes, or until the node is ready."""
 
 from __future__ import annotations
 
@@ -82,25 +82,28 @@ class StartRke2(Step):
         """Starting, or stopping and starting with the new configuration, unless it runs and its node is ready."""
         host = context.hosts[self.node]
         (state,) = await unit_states(host, self.unit)
-        if state.active != "active" or not state.is_enabled:
+        if state.active in AT_REST or not state.is_enabled:
             return self._to_start(_Seen(state), str(state))
         inputs, started = await self._inputs(context), await Started(self.unit).read(host)
         if started != inputs:
             return self._to_start(_Seen(state, inputs, started), f"{self.unit}: older configuration")
         progress = await look(host, self.unit, "")
         seen = _Seen(state, inputs, started, progress)
-        if not_ready := await self._why_not_ready(context, progress):
-            awaited = Change(ChangeKind.SERVICE, T("plan.change.unit_awaited", unit=self.unit), not_ready)
-            return Pending((awaited,), not_ready, seen=seen)
+        if reason := await self._awaited(context, progress):
+            return self._to_wait(seen, reason)
         return Pending(evidence=str(state), seen=seen)
 
     def _to_start(self, seen: _Seen, evidence: str) -> Pending[_Seen]:
         enable = [] if seen.state.is_enabled else [unit_change("enable", self.unit)]
-        start = unit_change("restart" if seen.state.active == "active" else "start", self.unit)
+        start = unit_change("start" if seen.state.active in AT_REST else "restart", self.unit)
         return Pending((*enable, start), evidence, seen=seen)
 
+    def _to_wait(self, seen: _Seen, reason: str) -> Pending[_Seen]:
+        awaited = Change(ChangeKind.SERVICE, T("plan.change.unit_awaited", unit=self.unit), reason)
+        return Pending((awaited,), reason, seen=seen)
+
     async def apply(self, context: StepContext, pending: Pending[_Seen]) -> bool:
-        """Start RKE2 and follow its log until the node is ready; raises `StepError` with the last lines."""
+        """Start RKE2 and follow its log until what is awaited; raises `StepError` with the last lines."""
         host, seen = context.hosts[self.node], pending.seen
         before = seen.progress or await look(host, self.unit, "")
         is_up = seen.progress is not None and before.active not in AT_REST
@@ -152,13 +155,16 @@ class StartRke2(Step):
                 # RKE2 goes on with what it read at its start: once somebody puts that right, it has to be started anew.
                 await Started(self.unit).forget(host)
                 raise
-            reason = progress.active
-            if progress.active == "active" and not (reason := await self._why_not_ready(context, progress)):
+            if not (reason := await self._awaited(context, progress)):
                 return None
             evidence = "\n".join((watch.evidence, reason))
             return StepError("rke2_not_ready", node=self.node, evidence=evidence, retryable=True)
 
         await wait_for(ready, limit_s=READY_LIMIT_S, every_s=LOOK_EVERY_S)
+
+    async def _awaited(self, context: StepContext, seen: Progress) -> str:
+        """What is still to come until the step has done its part, raw; empty when it has."""
+        return await self._why_not_ready(context, seen) if seen.active == "active" else seen.active
 
     async def _inputs(self, context: StepContext) -> str:
         """The digest of what RKE2 is started with; raises `StepError` while nobody knows the cluster to join."""
@@ -208,9 +214,26 @@ class StartFirstServer(StartRke2):
 
 @dataclass(frozen=True, slots=True)
 class StartServer(StartRke2):
-    """Join one more server."""
+    """Join one more server: as soon as it votes in etcd the next one can come, and its node is awaited after that."""
 
     name: ClassVar[str] = "rke2-server"
+
+    async def _awaited(self, context: StepContext, seen: Progress) -> str:
+        if Role.ETCD not in context.spec.node(self.node).roles:
+            return await StartRke2._awaited(self, context, seen)
+        if seen.active in AT_REST:
+            return seen.active
+        return await self._why_not_in_etcd(context) if seen.supervisor else f"{SUPERVISOR_PORT}: closed"
+
+
+@dataclass(frozen=True, slots=True)
+class ServerReady(StartRke2):
+    """See a server that has joined through until its node is ready; one that was stopped meanwhile is started."""
+
+    name: ClassVar[str] = "rke2-ready"
+
+    def _to_start(self, seen: _Seen, evidence: str) -> Pending[_Seen]:
+        return self._to_wait(seen, evidence)
 
 
 @dataclass(frozen=True, slots=True)

@@ -161,6 +161,9 @@ async def etcd_members(call: Call) -> int:
         return call.fail("Error from server (UnsupportedMediaType): unknown", 3)
     if not cluster.has_quorum(machine):
         return call.fail("Error from server (InternalError): context deadline exceeded", 3)
+    own = cluster.member_on(machine)
+    if own is not None and own.learner:
+        return call.fail("Error from server: etcdserver: rpc not supported for learner", 3)
     call.line(json.dumps(cluster.etcd_member_list(call.machine)))
     call.line(json.dumps(cluster.etcd_status(call.machine)))
     return 0
