@@ -106,7 +106,8 @@ async def test_a_server_that_joins_has_done_its_part_when_it_votes_and_is_awaite
             assert {member.is_learner for member in view.members} == {False}
             assert (await StartServer("node2").pending(at.context)).is_done
             pending = await ServerReady("node2").pending(at.context)
-            assert [change.title.key for change in pending.changes] == ["plan.change.unit_awaited"]
+            assert pending.waits is not None
+            assert (pending.waits.code, pending.changes) == ("rke2_not_ready", ())
             with pytest.raises(TimeoutError):
                 async with asyncio.timeout(0.5):
                     await ServerReady("node2").apply(at.context, pending)

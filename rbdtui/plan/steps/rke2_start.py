@@ -19,7 +19,7 @@ from rbdtui.plan.identity import joining_of
 from rbdtui.plan.kube import etcd_seen_by, nodes_seen_by_any
 from rbdtui.plan.registries import registries_yaml, registry_ca
 from rbdtui.plan.resources.units import Started, UnitState, digest_of, unit_action, unit_change, unit_states
-from rbdtui.plan.step import Change, ChangeKind, Gate, Pending, Step, StepContext, StepError
+from rbdtui.plan.step import Change, ChangeKind, Gate, Pending, Step, StepContext, StepError, StepKind
 from rbdtui.plan.steps.rke2_config import config_yaml
 from rbdtui.plan.steps.rke2_words import AT_REST, Progress, Watch
 from rbdtui.plan.steps.ship import rke2_archive
@@ -67,8 +67,8 @@ class _Seen:
 
 
 @dataclass(frozen=True, slots=True)
-class StartRke2(Step):
-    """What starting a first server, another server and an agent have in common.
+class FollowRke2(Step):
+    """What starting a first server, another server and an agent, and waiting for one, have in common.
 
     The note of what a unit was started with is written while the unit is stopped, so that being cut off at any point
     leaves either a stopped unit or a note that is true.
@@ -131,13 +131,6 @@ class StartRke2(Step):
 
     async def verify(self, context: StepContext) -> None:
         """The last look, at a unit that was started with this configuration, was the proof."""
-
-    async def undo(self, context: StepContext) -> None:
-        """Stop RKE2 on the node; what it put there goes when its unpacking is undone."""
-        host = context.hosts[self.node]
-        (state,) = await unit_states(host, self.unit)
-        if state.is_present:
-            await unit_action(host, self.unit, "stop", "disable", timeout_s=180.0)
 
     async def _follow(self, context: StepContext, before: Progress) -> None:
         host, cursor = context.hosts[self.node], before.cursor
@@ -206,6 +199,18 @@ class StartRke2(Step):
 
 
 @dataclass(frozen=True, slots=True)
+class StartRke2(FollowRke2):
+    """Start RKE2 on a node."""
+
+    async def undo(self, context: StepContext) -> None:
+        """Stop RKE2 on the node; what it put there goes when its unpacking is undone."""
+        host = context.hosts[self.node]
+        (state,) = await unit_states(host, self.unit)
+        if state.is_present:
+            await unit_action(host, self.unit, "stop", "disable", timeout_s=180.0)
+
+
+@dataclass(frozen=True, slots=True)
 class StartFirstServer(StartRke2):
     """Start the server that the cluster begins with."""
 
@@ -220,20 +225,28 @@ class StartServer(StartRke2):
 
     async def _awaited(self, context: StepContext, seen: Progress) -> str:
         if Role.ETCD not in context.spec.node(self.node).roles:
-            return await StartRke2._awaited(self, context, seen)
+            return await FollowRke2._awaited(self, context, seen)
         if seen.active in AT_REST:
             return seen.active
         return await self._why_not_in_etcd(context) if seen.supervisor else f"{SUPERVISOR_PORT}: closed"
 
 
 @dataclass(frozen=True, slots=True)
-class ServerReady(StartRke2):
-    """See a server that has joined through until its node is ready; one that was stopped meanwhile is started."""
+class ServerReady(FollowRke2):
+    """See a server that has joined through until its node is ready.
+
+    It waits; only one that was stopped meanwhile is started, and may be cut off at that like any start.
+    """
 
     name: ClassVar[str] = "rke2-ready"
+    kind: ClassVar[StepKind] = StepKind.GATE
 
     def _to_start(self, seen: _Seen, evidence: str) -> Pending[_Seen]:
         return self._to_wait(seen, evidence)
+
+    def _to_wait(self, seen: _Seen, reason: str) -> Pending[_Seen]:
+        waits = StepError("rke2_not_ready", node=self.node, evidence=reason, retryable=True)
+        return Pending(waits=waits, evidence=reason, seen=seen)
 
 
 @dataclass(frozen=True, slots=True)
