@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Final
 
 import click
 
@@ -16,17 +15,11 @@ from rbdtui.cli.options import DRAWS, FINDINGS, PASSPHRASE, SLOW_LINK, Command, 
 from rbdtui.cli.output import CommandError, Exit, answer, answer_findings, styled, tell, tell_progress
 from rbdtui.cli.passphrases import PromptOrFile
 from rbdtui.cli.recipes import carry_out, refuse_when_busy
-from rbdtui.engine.inputs import Purpose, PurposeKind
 from rbdtui.findings import has_errors
-from rbdtui.plan.cluster import VRRP_SECRET
 from rbdtui.plan.conversion.groups import GROUPS
-from rbdtui.plan.recipes.convert import CHOSEN, RECIPE, VERSION
 from rbdtui.session import Session
-from rbdtui.spec.sections.glusterfs import GlusterfsMode
 from rbdtui.words import T
-
-_OF_KEEPALIVED: Final = "vip"
-"""The group that gives keepalived a password."""
+from rbdtui.workbench.review import converting
 
 
 @click.command(
@@ -59,8 +52,8 @@ def convert(site: Path, named: tuple[str, ...], dry_run: bool, yes: bool, as_jso
     before = _audited(session)
     _refuse_unready(before, common)
     chosen = [group for group in GROUPS if not named or group in named]
-    if not dry_run and _OF_KEEPALIVED in chosen:
-        session.make_secret(VRRP_SECRET)
+    if not dry_run:
+        converting.make_secrets(session, chosen)
     if not as_json:
         _tell_beforehand(session, before)
     status = _carry_out(session, before, chosen, dry_run=dry_run, yes=yes, as_json=as_json, common=common)
@@ -73,12 +66,9 @@ def _carry_out(
     session: Session, before: Audit, chosen: Sequence[str], *, dry_run: bool, yes: bool, as_json: bool, common: Common
 ) -> int:
     """All groups in one run where nobody has to be asked, else one run for each; stops with the first that fails."""
-    version = ".".join(map(str, before.version)) if before.version else ""
     rounds = [list(chosen)] if dry_run or yes or as_json else [[group] for group in chosen]
     for groups in rounds:
-        purpose = Purpose(
-            PurposeKind.RECIPE, recipe=RECIPE.name, arguments={CHOSEN: " ".join(groups), VERSION: version}
-        )
+        purpose = converting.purpose_of(groups, before)
         for group in groups if not as_json else ():
             answer(styled(T(f"convert.group.{group}"), bold=True))  # words: convert.group.*
         try:
@@ -103,22 +93,18 @@ def _audited(session: Session) -> Audit:
 
 def _refuse_unready(found: Audit, common: Common) -> None:
     """Raise `CommandError` for servers that do not answer and for files that are broken: nothing was changed."""
-    broken = [row for row in found.rows if row.state is RowState.BROKEN]
-    for row in broken:
+    for row in (row for row in found.rows if row.state is RowState.BROKEN):
         for line in row_lines(row, in_full=True, ascii_only=common.ascii_only):
             tell(line)
-    if broken:
-        raise CommandError(T("convert.broken", rows=", ".join(row.id for row in broken)), Exit.FINDINGS)
-    if found.unreached:
-        reasons = "\n".join(map(str, found.unreached.values()))
-        raise CommandError(T("convert.unreached", nodes=", ".join(found.unreached), reasons=reasons), Exit.FINDINGS)
+    if (why := converting.unready(found)) is not None:
+        raise CommandError(why, Exit.FINDINGS)
 
 
 def _tell_beforehand(session: Session, found: Audit) -> None:
     """What the conversion does not promise, and what stays for the operator's hand."""
-    if session.spec.glusterfs.mode is GlusterfsMode.REPLICA_2:
-        tell(T("convert.split_brain", manage=found.rows[0].target.manage.name))
-    tell(T("convert.one_manager", manage=found.rows[0].target.manage.name))
+    if (risk := converting.risk_of_two_copies(session, found)) is not None:
+        tell(risk)
+    tell(converting.what_stays_single(found))
     tell(T("convert.by_hand"))
 
 

@@ -13,6 +13,7 @@ from textual.widget import Widget
 
 from rbdtui.plan.preview import PreviewedStep
 from rbdtui.words import T, Text
+from rbdtui.workbench.upkeep.starting import Prepared
 from screens.dialogs.changes import change_text
 from screens.shell.base import Dialog, Words, key
 from screens.widgets.field import TextLine
@@ -89,3 +90,13 @@ class RecipeDialog(Dialog[bool]):
             self.dismiss(True)
         else:
             self.tell(T("dialog.name_differs", name=self._wanted), bad=True)
+
+
+def consent_to(prepared: Prepared, site_name: str) -> RecipeDialog:
+    """The question about a recipe that was looked at, with what was found by looking said first."""
+    purpose = prepared.purpose
+    weighs = Text(f"recipe.{purpose.recipe}.weighs", dict(purpose.arguments))  # words: recipe.*.weighs
+    if prepared.told is not None:
+        weighs = T("upkeep.told_and_weighed", told=prepared.told, weighs=weighs)
+    name = site_name if prepared.by_name else ""
+    return RecipeDialog(T("upkeep.question", work=purpose.title), weighs, prepared.steps, type_name=name)

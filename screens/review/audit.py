@@ -80,10 +80,14 @@ class AuditList(EventList, inherit_bindings=False):
         )
 
 
-class AuditDialog(Dialog[None]):
-    """A page to go through; Enter gives the row under the cursor all the room."""
+class AuditDialog(Dialog[bool]):
+    """A page to go through; Enter gives the row under the cursor all the room.
+
+    Answers True when the site is to be converted.
+    """
 
     BINDINGS: ClassVar[list[BindingType]] = [
+        key("x", "convert", "convert"),
         key("tab", "read", "details", show=False),
     ]
     AUTO_FOCUS = "#rows"
@@ -133,6 +137,10 @@ class AuditDialog(Dialog[None]):
     def on_event_list_chosen(self) -> None:
         """Read it."""
         self.action_read()
+
+    def action_convert(self) -> None:
+        """Have the site carried to the next level."""
+        self.dismiss(True)
 
     def action_read(self) -> None:
         """Give the row all the room, or go back to the list."""

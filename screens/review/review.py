@@ -12,6 +12,7 @@ from textual.containers import Container, Horizontal, VerticalScroll
 from textual.widget import Widget
 from textual.widgets import Input, Static
 
+from rbdtui.audit.audit import Audit
 from rbdtui.engine.events import FailurePolicy
 from rbdtui.engine.inputs import Purpose
 from rbdtui.engine.journal import JournalError
@@ -21,13 +22,15 @@ from rbdtui.plan.preview import PreviewedStep
 from rbdtui.words import T, Text
 from rbdtui.workbench import sections
 from rbdtui.workbench.draft.acknowledging import acknowledge, withdraw
-from rbdtui.workbench.review import auditing, repairing
+from rbdtui.workbench.review import auditing, converting, repairing
 from rbdtui.workbench.review.plan_rows import PlanRow, plan_rows
 from rbdtui.workbench.review.preflight_view import Preflight
 from rbdtui.workbench.survey import SurveyStatus
-from screens.dialogs.recipe import RecipeDialog
+from rbdtui.workbench.upkeep.starting import begin
+from screens.dialogs.recipe import RecipeDialog, consent_to
 from screens.review.acknowledge import AcknowledgeDialog
 from screens.review.audit import AuditDialog
+from screens.review.convert import GroupsDialog
 from screens.review.finding_list import FindingList
 from screens.review.node_chips import NodeChips, chips_of
 from screens.review.plan_list import PlanList
@@ -406,7 +409,32 @@ class ReviewScreen(SectionScreen):
             self.tell(error.text, bad=True)
             return
         self.tell("")
-        await self.program.ask(AuditDialog(found))
+        if await self.program.ask(AuditDialog(found)):
+            await self._convert(found)
+
+    async def _convert(self, found: Audit) -> None:
+        """Carry a site that stands a group further: the groups, what one would change, and its run once agreed to."""
+        workbench = self.workbench
+        workbench.look_for_run()
+        if workbench.active_run is not None:
+            self.program.show_section(sections.RUN)
+            return
+        self.tell(T("repair.looking"))
+        try:
+            groups = await asyncio.wrap_future(converting.look(workbench, found))
+            self.tell("")
+            group = await self.program.ask(GroupsDialog(groups))
+            if group is None or not await self.program.ensure_unlocked(T("review.why_unlock")):
+                return
+            self.tell(T("repair.looking"))
+            prepared = await asyncio.wrap_future(converting.prepare(workbench, found, group))
+        except (StepError, SentenceError) as error:
+            self.tell(error.text, bad=True)
+            return
+        self.tell(T("recipe.nothing") if prepared.is_done else "")
+        question = consent_to(prepared, workbench.session.spec.name)
+        if not prepared.is_done and await self.program.ask(question) and await self.done(begin(workbench, prepared)):
+            self.program.show_section(sections.RUN)
 
     async def _ready_to_check(self) -> bool:
         workbench = self.workbench

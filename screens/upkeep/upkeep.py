@@ -23,7 +23,7 @@ from rbdtui.workbench.upkeep.certificate_survey import CertificateLine
 from rbdtui.workbench.upkeep.starting import Prepared
 from rbdtui.workbench.upkeep.upkeep import ServerLine, SnapshotLine, Upkeep
 from screens.dialogs.confirm import ConfirmDialog
-from screens.dialogs.recipe import RecipeDialog
+from screens.dialogs.recipe import consent_to
 from screens.shell.base import SectionScreen, Words, css, key
 from screens.shell.sections import entry_of
 from screens.terminal import clock
@@ -383,13 +383,9 @@ class UpkeepScreen(SectionScreen):
         self.tell("")
         if prepared.is_done:
             self.tell(T("recipe.nothing"))
-        elif await self.program.ask(self._consent(prepared)) and await self.done(starting.begin(workbench, prepared)):
+        elif await self._agreed(prepared) and await self.done(starting.begin(workbench, prepared)):
             self.program.show_section(sections.RUN)
 
-    def _consent(self, prepared: Prepared) -> RecipeDialog:
-        purpose = prepared.purpose
-        weighs = Text(f"recipe.{purpose.recipe}.weighs", dict(purpose.arguments))  # words: recipe.*.weighs
-        if prepared.told is not None:
-            weighs = T("upkeep.told_and_weighed", told=prepared.told, weighs=weighs)
-        name = self.workbench.session.spec.name if prepared.by_name else ""
-        return RecipeDialog(T("upkeep.question", work=purpose.title), weighs, prepared.steps, type_name=name)
+    async def _agreed(self, prepared: Prepared) -> bool:
+        agreed = await self.program.ask(consent_to(prepared, self.workbench.session.spec.name))
+        return agreed is True

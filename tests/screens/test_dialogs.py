@@ -17,6 +17,7 @@ from textual.widgets import TextArea
 
 import screens
 from rbdtui.findings import Finding, Place, Severity
+from rbdtui.plan.conversion.groups import GROUPS
 from rbdtui.plan.preview import PreviewedStep
 from rbdtui.plan.repairs import REPAIRS
 from rbdtui.plan.step import Change, ChangeKind
@@ -25,6 +26,7 @@ from rbdtui.site import Site, SiteError
 from rbdtui.words import T, Text
 from rbdtui.workbench.faults import FaultLine
 from rbdtui.workbench.passphrase import HeldPassphrase
+from rbdtui.workbench.review.converting import GroupSeen
 from rbdtui.workbench.upkeep.storage_move import Destination
 from rbdtui.workbench.workbench import Workbench
 from screens.dialogs.changes import ChangesDialog
@@ -47,6 +49,7 @@ from screens.nodes.paste import PasteDialog
 from screens.nodes.trust import TrustDialog
 from screens.review.acknowledge import AcknowledgeDialog
 from screens.review.audit import AuditDialog
+from screens.review.convert import GroupsDialog
 from screens.review.save import SaveDialog
 from screens.review.single_points import SinglePointsDialog
 from screens.review.start_run import RunScope, StartRunDialog
@@ -137,6 +140,7 @@ DIALOGS: dict[type[Dialog[Any]], Callable[[Workbench, BaseScreen[Any]], Dialog[A
     DisksDialog: lambda *_: DisksDialog(),
     FaultsDialog: lambda *_: FaultsDialog(FAULTS),
     WhereToDialog: lambda *_: WhereToDialog([Destination(f"node{number}", is_node=True) for number in range(20)]),
+    GroupsDialog: lambda *_: GroupsDialog([GroupSeen(name, number, 6) for number, name in enumerate(GROUPS)]),
     HelpScreen: lambda _, behind: HelpScreen(behind),
     RecipeDialog: lambda bench, _: _repairs(bench),
     LeaveDialog: lambda *_: LeaveDialog(),
