@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from rbdtui.checks.services.claim_trial import Seat, seats
 from rbdtui.errors import StepError
 from rbdtui.kube.session import KubeSession, KubeSilentError
 from rbdtui.plan.builder import build_plan
@@ -267,6 +268,40 @@ async def test_what_goes_wrong_leaves_all_running_with_what_it_had(
         assert (set(back["class"]), set(back["policy"].values())) == (CLAIMS, {"Delete"})
         await _as_before(context, before)
         assert await carried(context, steps_back) == []
+
+
+class NodesAnswer:
+    """An API in which nothing but nodes is read, each time what comes next."""
+
+    def __init__(self, *answers: list[dict[str, Any]]) -> None:
+        self.answers = list(answers)
+
+    async def get(self, path: str) -> dict[str, Any]:
+        assert path == "/api/v1/nodes"
+        return {"items": self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]}
+
+
+def node_that(ready: str) -> dict[str, Any]:
+    status = {"conditions": [{"type": "Ready", "status": ready}], "images": [{"names": ["goodrain.me/alpine:3"]}]}
+    return {"metadata": {"name": "node3"}, "spec": {}, "status": status}
+
+
+async def test_a_node_that_is_not_ready_for_a_moment_is_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def on_node3(nodes: Any) -> Seat | StepError:
+        able = [each for each in seats(nodes) if each.writes and each.node == "node3"]
+        return max(able) if able else StepError("move_no_seat", claim="rbd-hub", nodes="node3", retryable=True)
+
+    away, back = [node_that("Unknown")], [node_that("True")]
+    async with bench(tmp_path) as at:
+        kube: Any = NodesAnswer(away, away, back)
+        assert (await pods.seated(at.context, kube, on_node3)).node == "node3"
+        monkeypatch.setattr(pods, "SEAT_S", 0.2)
+        kube = NodesAnswer(away)
+        with pytest.raises(StepError) as caught:
+            await pods.seated(at.context, kube, on_node3)
+        assert caught.value.code == "move_no_seat"
 
 
 def _said(device: str, kind: str, node: str = "n1", size_kib: int = 1000) -> pods.Said:

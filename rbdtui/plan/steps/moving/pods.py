@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -32,6 +32,8 @@ SILENT_S: Final = 120.0
 """A pod copies on while the API is away for as long."""
 TOLD_S: Final = 60.0
 """A pod that works for long says how far it is."""
+SEAT_S: Final = 60.0
+"""A node that copies is busy, and may be called not ready for a moment."""
 EVERY_S: Final = 1.0
 _GONE_S: Final = 60.0
 _SAID: Final = 20
@@ -74,7 +76,7 @@ class Work:
 
 async def run(context: StepContext, kube: KubeSession, moving: Moving, seen: Seen, task: str) -> Said:
     """Have a pod do one task for a claim, as `carry_out` does."""
-    seat = _seat(moving, seen, await kube.get("/api/v1/nodes"))
+    seat = await seated(context, kube, lambda nodes: _seat(moving, seen, nodes))
     claims = {"old": moving.name, "new": moving.temporary}
     volumes = {name: {"persistentVolumeClaim": {"claimName": claim}} for name, claim in claims.items()}
     return await carry_out(context, kube, Work(moving.name, moving.temporary, seat, volumes), task)
@@ -124,7 +126,17 @@ def _understood(work: Work, task: str, text: str) -> Said:
     return Said(found, work.seat.node)
 
 
-def _seat(moving: Moving, seen: Seen, nodes: Json) -> Seat:
+async def seated(context: StepContext, kube: KubeSession, find: Callable[[Json], Seat | StepError]) -> Seat:
+    """What is found among the nodes; one that is not ready for a moment is waited for. Raises `StepError`."""
+
+    async def look() -> Seat | StepError:
+        return find(await kube.get("/api/v1/nodes"))
+
+    async with context.waiting():
+        return await wait_for(look, limit_s=SEAT_S, every_s=EVERY_S)
+
+
+def _seat(moving: Moving, seen: Seen, nodes: Json) -> Seat | StepError:
     """A node that can have the old volume: where it is tied to, else where somebody has it now, else any."""
     tied = node_of(moving.old) if moving.old is not None else ""
     pods = [pod for user in moving.users for pod in seen.pods_of(user.kind, user.name)]
@@ -132,7 +144,7 @@ def _seat(moving: Moving, seen: Seen, nodes: Json) -> Seat:
     places = [tied] if tied else [place for place in there if place]
     able = [seat for seat in seats(nodes) if seat.writes and (not places or seat.node in places)]
     if not able:
-        raise StepError("move_no_seat", claim=moving.name, nodes=", ".join(places) or "-")
+        return StepError("move_no_seat", claim=moving.name, nodes=", ".join(places) or "-", retryable=True)
     return max(able)
 
 

@@ -44,7 +44,8 @@ class PutServerBack(Step):
             await start(api.kube, looked.held)
             if to := looked.notes.get(TO):
                 if takes_pods(looked.nodes, to):
-                    await pods.carry_out(context, api.kube, work_on(looked, to, "new"), "clear")
+                    work = await work_on(context, api.kube, looked, to, "new")
+                    await pods.carry_out(context, api.kube, work, "clear")
                 else:
                     context.report.note(T("plan.note.server_not_cleared", path=looked.path, node=to))
                 notes = {TO: None, FROM: None, BECOMES: None}
@@ -79,7 +80,8 @@ class DropOldServer(Step):
         looked = pending.seen
         assert looked is not None
         async with open_api(context) as api:
-            await pods.carry_out(context, api.kube, work_on(looked, looked.notes[KEPT], "new"), "clear")
+            work = await work_on(context, api.kube, looked, looked.notes[KEPT], "new")
+            await pods.carry_out(context, api.kube, work, "clear")
             await api.kube.patch(SERVER_PATH, {"metadata": {"annotations": {KEPT: None}}})
 
 

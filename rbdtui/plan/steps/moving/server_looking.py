@@ -145,20 +145,30 @@ def refuse_what_is_against(looked: ServerLooked, to: str) -> None:
         raise StepError("nfs_move_kept", node=kept, path=looked.path)
 
 
-def work_on(looked: ServerLooked, node: str, side: str, told: Mapping[str, str] | None = None) -> pods.Work:
+async def work_on(
+    context: StepContext,
+    kube: KubeSession,
+    looked: ServerLooked,
+    node: str,
+    side: str,
+    told: Mapping[str, str] | None = None,
+) -> pods.Work:
     """The directory on a node as ``old`` or ``new`` of a pod there; raises `StepError` where none can be."""
-    label = host_label(looked.nodes, node)
-    able = [each for each in seats({"items": looked.nodes}) if each.writes and each.node == node]
-    if not able:
-        raise StepError("move_no_seat", claim=SERVER, nodes=node)
-    best = max(able)
+
+    def find(nodes: dict[str, Any]) -> Seat | StepError:
+        able = [each for each in seats(nodes) if each.writes and each.node == node]
+        return max(able) if able else StepError("move_no_seat", claim=SERVER, nodes=node, retryable=True)
+
+    best = await pods.seated(context, kube, find)
     where: dict[str, Any] = {"hostPath": {"path": looked.path, "type": "DirectoryOrCreate"}}
     pod = f"rbdtui-move-{SERVER}-{side}"
-    return pods.Work(SERVER, pod, Seat(best.writes, best.image, label), {side: where}, told or {})
+    return pods.Work(
+        SERVER, pod, Seat(best.writes, best.image, host_label(looked.nodes, node)), {side: where}, told or {}
+    )
 
 
 @asynccontextmanager
 async def both_ends(context: StepContext, kube: KubeSession, looked: ServerLooked, to: str) -> AsyncIterator[pods.Work]:
     """What a pod on the new node works on, while one on the old node answers for what is there."""
-    async with pods.serving(context, kube, work_on(looked, looked.source, "old")) as address:
-        yield work_on(looked, to, "new", {"FROM": address})
+    async with pods.serving(context, kube, await work_on(context, kube, looked, looked.source, "old")) as address:
+        yield await work_on(context, kube, looked, to, "new", {"FROM": address})
