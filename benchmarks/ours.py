@@ -18,7 +18,7 @@ from typing import ClassVar
 from benchmarks.connect import COMMAND, Scene, commands_of, nodes_of, pool_of
 from rbdtui.engine.inputs import RunInputs, RunOptions, create_run_dir
 from rbdtui.engine.parts import RunParts
-from rbdtui.engine.runner import Runner, StartReport, main
+from rbdtui.engine.runner import Runner, StartReport, load_words, main
 from rbdtui.plan.step import Bundle, BundleFile, Change, ChangeKind, Pending, Plan, Step, StepContext, StepError
 from rbdtui.rke2_version import Rke2Version
 from rbdtui.site import Site
@@ -121,6 +121,7 @@ if __name__ == "__main__":
     if verb == "run":
         sys.exit(run(Path(place)))
     elif verb == "waiting":
+        load_words()
         Path(*loaded).touch()
         sys.stdin.read()
         sys.exit(run(Path(place)))

@@ -48,7 +48,7 @@ from rbdtui.process import keep_memory_private
 from rbdtui.redact import RedactingStream, Redactor
 from rbdtui.site import SiteError
 from rbdtui.transport.base import TransportError, unexpected
-from rbdtui.words import T, Text, language_of_environment, use_language
+from rbdtui.words import T, Text, catalogue, current_language, language_of_environment, use_language
 
 LET_GO_LIMIT_S: Final = 15.0
 
@@ -275,8 +275,14 @@ class _Order:
 _ORDER: Final = TypeAdapter(_Order)
 
 
+def load_words() -> None:
+    """Read what everything is said in, which the first step would wait for."""
+    catalogue(current_language())
+
+
 def _told() -> _Order | None:
     """What a runner that waited is told; None when nobody told it anything. Raises `ValidationError`."""
+    load_words()
     line = sys.stdin.buffer.readline()
     if not line:
         return None
