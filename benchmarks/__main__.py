@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import random
 import shutil
 import signal
@@ -32,6 +33,8 @@ def main() -> int:
     run.add_argument("--dry", action="store_true", help="print the table and write nothing")
     parser.add_argument("--cache", type=Path, default=default_cache(), help="where environments are kept")
     given = parser.parse_args()
+    # What is installed has its byte code; without it every start compiles whatever was changed.
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     if given.verb == "run" and (unknown := [name for name in given.workloads if name not in _ALL]):
         parser.error(f"no such workload: {', '.join(unknown)}")
     wanted = given.workloads if given.verb == "run" and given.workloads else _ALL

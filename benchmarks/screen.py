@@ -24,6 +24,7 @@ from benchmarks.contenders.recipes import ROOT
 from benchmarks.report import Section
 from benchmarks.scene import BenchmarkError
 from rbdtui.cli.demo import simulated_hosts
+from rbdtui.words import T, say
 
 SIZE: Final = (24, 80)
 LIMIT_S: Final = 30.0
@@ -33,7 +34,8 @@ KEY_S: Final = 0.05
 RUN_BYTES_PER_S: Final = 20_000
 SLOW_BYTES_PER_S: Final = 3_000
 LONG_LOG: Final = 100_000
-PANES: Final = (b"What happened", b"that says")
+_PREPARE: Final = say(T("step.os-prepare.title"), "en").encode()
+PANES: Final = (say(T("run_screen.pane.timeline"), "en").encode(), b"that says")
 """What is on the screen after ``t`` has shown the timeline, and after it has shown the log again."""
 ASKED_NODES: Final = 10
 _LETTERS: Final = (b"Q", b"X", b"Z", b"J")
@@ -143,7 +145,7 @@ def p7(directory: Path, runs: int) -> Section:
             firsts.append(screen.until(b"Opening"))
             wholes.append(screen.until(b"node1"))
     with talking(directory / "p7-long", LONG_LOG) as site, terminal(str(site)) as screen:
-        screen.until(b"prepare the")
+        screen.until(_PREPARE)
         for key in (b"\r", b"\x1b[5~" * 3, b"\x1b[1~", b"\x1b[4~"):
             screen.press(key)
             screen.drain(1.0)
@@ -197,7 +199,7 @@ def p9(directory: Path, runs: int) -> Section:
     rates = {}
     for name, words in (("run", ()), ("run, --slow-link", ("--slow-link",))):
         with talking(directory / f"p9-{len(rates)}") as site, terminal(str(site), *words) as screen:
-            screen.until(b"prepare the")
+            screen.until(_PREPARE)
             screen.drain(_SETTLED_S)
             rates[name] = screen.drain(_WINDOW_S) / _WINDOW_S
     run, slow = rates.values()
