@@ -14,6 +14,7 @@ from rbdtui.plan.cluster import VRRP_SECRET
 from rbdtui.plan.conversion.groups import GROUPS
 from rbdtui.plan.conversion.volume import VolumeTried
 from rbdtui.plan.recipes.convert import CHOSEN, RECIPE, VERSION
+from rbdtui.plan.recipes.recipe import Request
 from rbdtui.site import SiteError
 from rbdtui.spec.sections.glusterfs import GlusterfsMode
 from rbdtui.words import T, Text
@@ -91,11 +92,15 @@ def look(workbench: Workbench, found: Audit) -> Future[tuple[GroupSeen, ...]]:
     async def ask() -> tuple[GroupSeen, ...]:
         if (why := unready(found)) is not None:
             raise SiteError(why)
+        spec = workbench.session.spec
+        # One look for all: each look logs in anew.
+        looked = await workbench.session.preview_recipe(purpose_of(list(GROUPS), found), {})
+        by_id = {each.step.id: each for each in looked}
         seen = []
         for name in GROUPS:
-            steps = await workbench.session.preview_recipe(purpose_of([name], found), {})
+            own = RECIPE.build(Request(spec, {}, purpose_of([name], found).arguments)).steps
             # A trial is made anew each time, which leaves nothing of its group to be done.
-            lasting = [each for each in steps if not isinstance(each.step, VolumeTried)]
+            lasting = [by_id[step.id] for step in own if not isinstance(step, VolumeTried)]
             seen.append(GroupSeen(name, sum(each.satisfied for each in lasting), len(lasting)))
         return tuple(seen)
 
