@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -21,6 +20,7 @@ from rbdtui.facts.model import Interface, OsRelease
 from rbdtui.facts.network import INTERFACES, NAMESERVERS
 from rbdtui.facts.ports import SOCKETS, Socket
 from rbdtui.facts.system import HOSTNAME, OS_RELEASE
+from rbdtui.together import together
 from rbdtui.transport.answers import not_understood
 from rbdtui.transport.base import Host, TransportError
 from rbdtui.words import Text
@@ -166,7 +166,7 @@ async def see_site(
         on_seen(server.name)
         return seen
 
-    found = await asyncio.gather(*(one(server) for server in target.servers))
+    found = await together(*(one(server) for server in target.servers))
     return SeenSite(target, {seen.name: seen for seen in found})
 
 

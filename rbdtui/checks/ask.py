@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from rbdtui.checks.hosts.ports import Way
+from rbdtui.together import together
 from rbdtui.transport.base import Host, Reach, ReachResult
 
 _REACH_TIMEOUT_S: Final = 3.0
@@ -27,5 +28,5 @@ async def try_ways(host: Host, ways: Sequence[Way], addresses: Mapping[str, str]
                 forbidden.set()
             return way, result
 
-    answers = await asyncio.gather(*(one(way) for way in ways))
+    answers = await together(*(one(way) for way in ways))
     return dict(answer for answer in answers if answer is not None)

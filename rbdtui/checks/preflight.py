@@ -20,6 +20,7 @@ from rbdtui.facts.gather import facts_script, gather
 from rbdtui.facts.model import NodeFacts
 from rbdtui.findings import Finding, Severity
 from rbdtui.spec.model import ClusterSpec, Node, Role
+from rbdtui.together import together
 from rbdtui.transport.answers import not_understood
 from rbdtui.transport.base import Host, ReachResult, TransportError
 
@@ -76,7 +77,7 @@ class _Preflight:
             by_source.setdefault(way.source, []).append(way)
         asked_nodes = (self._one(node, by_source.get(node.name, [])) for node in self.spec.managed_nodes)
         own = (self._ask_services(THIS_MACHINE, Asking(self.secret)),) if self.from_here else ()
-        await asyncio.gather(*own, *asked_nodes)
+        await together(*own, *asked_nodes)
         if Part.HOSTS in self.parts and self.spec.managed_nodes:
             self._tell(check_cluster(self.spec, self.facts, self.place, cluster_id=self.cluster_id))
             self._tell(check_network(self.spec, self.facts, self.ways, self.place, cluster_id=self.cluster_id))
@@ -84,7 +85,7 @@ class _Preflight:
         for check in services.SERVICE_CHECKS:
             self._tell(judge_service(check, self.services.get(check.name, {}), view))
         if Part.FLEET in self.parts:
-            for found in await asyncio.gather(*(self._together(check, view) for check in services.FLEET_CHECKS)):
+            for found in await together(*(self._together(check, view) for check in services.FLEET_CHECKS)):
                 self._tell(found)
         order = {node.name: index for index, node in enumerate(self.spec.nodes)}
         self.findings.sort(key=lambda finding: order.get(finding.place.node, len(order)))

@@ -18,6 +18,7 @@ from rbdtui.report.collecting import images_in_use
 from rbdtui.report.writing import WRITERS, write_report
 from rbdtui.session import Session
 from rbdtui.site import SiteError
+from rbdtui.together import together
 from rbdtui.transport.base import TransportError
 from rbdtui.vault import VaultError
 from rbdtui.words import T
@@ -71,7 +72,7 @@ async def _ask(session: Session) -> Asked:
     tell_progress(T("cli.health.asking"))
     async with session.hosts() as hosts:
         straight = session.site.simulated_servers is None
-        health, found, images = await asyncio.gather(
+        health, found, images = await together(
             session.health_monitor(hosts).once(),
             session.preflight(hosts, parts=Part.HOSTS | Part.SERVICES),
             images_in_use(session.spec, session.site, hosts, straight=straight),

@@ -21,6 +21,7 @@ from rbdtui.report.writing import known_secrets
 from rbdtui.session import Session
 from rbdtui.site import SiteError
 from rbdtui.terminal_text import to_json_text
+from rbdtui.together import together
 from rbdtui.transport.base import TransportError
 from rbdtui.vault import VaultError
 from rbdtui.words import T, Text
@@ -82,7 +83,7 @@ async def _ask(session: Session, collector: Collector) -> None:
 
     straight = session.site.simulated_servers is None
     async with session.hosts() as hosts:
-        await asyncio.gather(
+        await together(
             collector.nodes(hosts, tell_done),
             collector.cluster(session.spec, session.site, hosts, straight=straight),
         )

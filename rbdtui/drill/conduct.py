@@ -19,6 +19,7 @@ from rbdtui.plan.steps.rke2_start import StartServer
 from rbdtui.profiles.profile import Reach as PortReach
 from rbdtui.spec.model import ClusterSpec
 from rbdtui.surely import surely
+from rbdtui.together import together
 from rbdtui.transport.base import Host, Reach, TransportError
 from rbdtui.transport.endpoints import endpoint_of
 from rbdtui.transport.scripts import script
@@ -57,7 +58,7 @@ class Drill:
 
     async def holders(self) -> list[str]:
         """The nodes that hold the VIP now; those that do not answer are left out."""
-        answers = await asyncio.gather(*(self._holds(node.name) for node in self.spec.vip_nodes))
+        answers = await together(*(self._holds(node.name) for node in self.spec.vip_nodes))
         return [node.name for node, holds in zip(self.spec.vip_nodes, answers, strict=True) if holds]
 
     async def _holds(self, node: str) -> bool:
@@ -188,7 +189,7 @@ class Drill:
         if helper is not None:
             ways.append(lambda port: self._reaches(helper, port))
         for connect in ways:
-            answers = await asyncio.gather(*(connect(port) for port in wanted))
+            answers = await together(*(connect(port) for port in wanted))
             if ports := [port for port, answered in zip(wanted, answers, strict=True) if answered]:
                 return connect, ports
         raise StepError("drill_no_port", vip=self.vip)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import Callable, Mapping
 from functools import cache
@@ -13,6 +12,7 @@ from rbdtui.facts.compose import compose, split_outputs
 from rbdtui.facts.fact import Answers
 from rbdtui.facts.model import NodeFacts
 from rbdtui.facts.table import FACTS, assemble
+from rbdtui.together import together
 from rbdtui.transport.answers import not_understood
 from rbdtui.transport.base import CommandResult, Host, TransportError
 from rbdtui.transport.scripts import Script, script
@@ -79,4 +79,4 @@ async def gather_all(
             on_facts(name, answer)
         return name, answer
 
-    return dict(await asyncio.gather(*(one(name, host) for name, host in hosts.items())))
+    return dict(await together(*(one(name, host) for name, host in hosts.items())))

@@ -7,7 +7,6 @@ The digest is asked for over SSH, whose host keys are pinned, so nobody in betwe
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import re
 from collections.abc import Sequence
@@ -20,6 +19,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from rbdtui.plan.cluster import etcd_nodes, first_server
 from rbdtui.plan.step import StepContext, StepError
+from rbdtui.together import together
 from rbdtui.transport.answers import parse_answer
 from rbdtui.transport.base import Host, TransportError
 from rbdtui.transport.scripts import script
@@ -118,7 +118,7 @@ async def joining_of(context: StepContext, node_name: str) -> Joining:
 
 
 async def _have_etcd(context: StepContext, names: Sequence[str]) -> bool:
-    answers = await asyncio.gather(*(_asked(context, name) for name in names))
+    answers = await together(*(_asked(context, name) for name in names))
     return any(answer is not None and answer.has_etcd for answer in answers)
 
 

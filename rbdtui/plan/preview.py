@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import dataclass
 
 from rbdtui.plan.step import Change, Plan, Step, StepContext, StepError
+from rbdtui.together import together
 from rbdtui.transport.base import TransportError, UploadProgress, unexpected
 from rbdtui.words import Text
 
@@ -44,7 +44,7 @@ async def preview(plan: Plan, context: StepContext) -> list[PreviewedStep]:
         return {step.id: await _preview_step(step, context) for step in steps}
 
     seen: dict[str, PreviewedStep] = {}
-    for lane in await asyncio.gather(*(walk(steps) for steps in lanes.values())):
+    for lane in await together(*(walk(steps) for steps in lanes.values())):
         seen |= lane
     return [seen[step.id] for step in plan.steps]
 

@@ -34,6 +34,7 @@ from rbdtui.checks.services.registry_tls import trust
 from rbdtui.checks.services.registry_trial import in_namespace
 from rbdtui.plain_file import open_plain
 from rbdtui.rainbond.images import short_name
+from rbdtui.together import together
 
 _MANIFEST: Final = "application/vnd.docker.distribution.manifest.v2+json"
 _OCI_MANIFEST: Final = "application/vnd.oci.image.manifest.v1+json"
@@ -89,7 +90,7 @@ class Pusher:
             async with slots:
                 return await self._digest(image, arch)
 
-        found = await asyncio.gather(*(digest(image) for image in wanted))
+        found = await together(*(digest(image) for image in wanted))
         return {image: value for image, value in zip(wanted, found, strict=True) if value is not None}
 
     async def push(

@@ -9,6 +9,7 @@ from typing import Final
 
 from rbdtui.plan.step import StepContext, StepError
 from rbdtui.plan.waiting import wait_for
+from rbdtui.together import together
 from rbdtui.transport.base import TransportError
 from rbdtui.transport.scripts import script
 
@@ -37,7 +38,7 @@ async def look(context: StepContext) -> Holders:
     vip = context.spec.gateway.vip
     assert vip is not None
     carriers = [node.name for node in context.spec.vip_nodes if context.takes_part(node.name)]
-    answers = await asyncio.gather(*(_holds(context, name, str(vip.ip)) for name in carriers))
+    answers = await together(*(_holds(context, name, str(vip.ip)) for name in carriers))
     return Holders(dict(zip(carriers, answers, strict=True)))
 
 

@@ -15,6 +15,7 @@ from rbdtui.probes.model import Answer, HealthEvent, ProbeKey, ProbeState
 from rbdtui.probes.question import Following, Question
 from rbdtui.probes.settings import Settings
 from rbdtui.probes.turns import Turns
+from rbdtui.together import together
 from rbdtui.transport.base import unexpected
 from rbdtui.words import T
 
@@ -91,7 +92,7 @@ class Board:
     async def once(self) -> None:
         """Ask everything one time, stage after stage."""
         for stage in self._stages:
-            await asyncio.gather(*(self._ask(question) for question in stage))
+            await together(*(self._ask(question) for question in stage))
 
     def poll_now(self) -> None:
         """Ask everything now that waits for its turn; to be called in the loop of `run`."""

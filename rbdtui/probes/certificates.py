@@ -7,7 +7,6 @@ not matter.
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -23,6 +22,7 @@ from rbdtui.probes.routes import Target
 from rbdtui.probes.settings import Thresholds
 from rbdtui.probes.wire import Place, TlsAnswer, tls_hello
 from rbdtui.spec.model import Node, Role
+from rbdtui.together import together
 from rbdtui.transport.answers import UNREADABLE
 from rbdtui.words import T, Text
 
@@ -102,7 +102,7 @@ class CertificateQuestion:
 
     async def ask(self, post: Post) -> None:
         asked = f"TLS hello to 127.0.0.1 on {self._node}: {', '.join(map(str, self._ports))}"
-        shown = await asyncio.gather(*(self._shown(port) for port in self._ports))
+        shown = await together(*(self._shown(port) for port in self._ports))
         found = [each for certificate in shown if certificate and (each := self._validity(*certificate)) is not None]
         reached = any(certificate is not None for certificate in shown)
         thresholds = self._around.settings.thresholds

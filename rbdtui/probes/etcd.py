@@ -19,6 +19,7 @@ from rbdtui.probes.question import Post, Probe, ProbeContext, Question
 from rbdtui.probes.routes import Limits, ProbeRoutes
 from rbdtui.probes.wire import HttpAnswer, Place, http_get
 from rbdtui.spec.model import Role
+from rbdtui.together import together
 from rbdtui.transport.answers import LARGEST_NUMBER, UNREADABLE, whole_number
 from rbdtui.transport.base import Host, TransportError
 from rbdtui.transport.scripts import script
@@ -72,7 +73,7 @@ async def ask_member(
 
     async def question(place: Place) -> EtcdMember:
         if known is None:
-            return read_metrics(*await asyncio.gather(*(_get(place, path, limits) for path in ("/health", "/metrics"))))
+            return read_metrics(*await together(*(_get(place, path, limits) for path in ("/health", "/metrics"))))
         health = await _get(place, "/health", limits)
         if not _is_healthy(health):
             return read_metrics(health, await _get(place, "/metrics", limits))
@@ -210,7 +211,7 @@ class EtcdQuestion:
     async def ask(self, post: Post) -> None:
         if self._rounds % _ROUNDS_PER_LIST == 0 or not all(_is_well(self._last.get(name)) for name in self._members):
             self._last = {}
-        answers = await asyncio.gather(*(self._member(name, post) for name in self._members))
+        answers = await together(*(self._member(name, post) for name in self._members))
         members = self._last = dict(zip(self._members, answers, strict=True))
         if self._rounds % _ROUNDS_PER_LIST == 0:
             self._known = await self._count(members)

@@ -7,7 +7,6 @@ would not do: it is shown, as an error, without an API server as well (server/co
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
@@ -27,6 +26,7 @@ from rbdtui.probes.wire import HttpAnswer, Place, http_get
 from rbdtui.rainbond.why import why
 from rbdtui.rainbond.workloads import judge, workload_lists
 from rbdtui.spec.model import ClusterSpec, GatewayMode
+from rbdtui.together import together
 from rbdtui.words import T, Text
 
 PART: Final = ProbeKind("kubesphere", 116, column="svc", is_measured=True)
@@ -119,7 +119,7 @@ class KubesphereQuestion:
         if self._around.installing or credentials is None:
             self._post_all(post, ProbeState.EXPECTED, T("probe.component.not_yet"))
         elif await self._is_installed(credentials, post):
-            await asyncio.gather(*(self._ask_console(key, place, post) for key, place in self._consoles.items()))
+            await together(*(self._ask_console(key, place, post) for key, place in self._consoles.items()))
 
     async def _is_installed(self, credentials: Kubeconfig, post: Post) -> bool:
         """Ask Kubernetes, and whether there is anything to ask a console for: also where nobody can tell."""

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping
 from typing import Final
 
 from rbdtui.kube.session import Json, KubeAbsentError, KubeError, KubeSession
 from rbdtui.rainbond.why import Cause, with_log
 from rbdtui.rainbond.workloads import LISTS, NAMESPACE, Seen, entries
+from rbdtui.together import together
 
 _LOG_LINES: Final = 20
 
@@ -16,7 +16,7 @@ _LOG_LINES: Final = 20
 async def look(kube: KubeSession, *kinds: str, at: Mapping[str, str] = LISTS) -> Seen:
     """List the kinds (without any: all) where ``at`` says; what is not known there has no items. Raises `KubeError`."""
     wanted = kinds or tuple(at)
-    lists = await asyncio.gather(*(_listed(kube, at[kind]) for kind in wanted))
+    lists = await together(*(_listed(kube, at[kind]) for kind in wanted))
     return Seen({kind: entries(found.get("items")) for kind, found in zip(wanted, lists, strict=True)})
 
 

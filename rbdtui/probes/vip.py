@@ -10,6 +10,7 @@ from rbdtui.probes.host_sample import HEALTH, HostSample, take_sample
 from rbdtui.probes.model import CLUSTER, Answer, ProbeKey, ProbeKind, ProbeState
 from rbdtui.probes.question import Post, Probe, ProbeContext, Question
 from rbdtui.spec.model import Node
+from rbdtui.together import together
 from rbdtui.transport.base import TransportError
 from rbdtui.words import T
 
@@ -33,7 +34,7 @@ class HolderQuestion:
         self.limit_s = around.settings.limits.script_s * 2
 
     async def ask(self, post: Post) -> None:
-        samples = await asyncio.gather(*(self._sample(name, post) for name in self._carriers))
+        samples = await together(*(self._sample(name, post) for name in self._carriers))
         by_name = dict(zip(self._carriers, samples, strict=True))
         post(judge_holder(self._address, by_name, HEALTH, installing=self._around.installing))
 

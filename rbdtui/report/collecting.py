@@ -22,6 +22,7 @@ from rbdtui.redact import Redactor
 from rbdtui.site import Site
 from rbdtui.spec.model import ClusterSpec, Role
 from rbdtui.terminal_text import sanitize
+from rbdtui.together import together
 from rbdtui.transport.base import Host, TransportError
 from rbdtui.transport.scripts import script
 
@@ -87,7 +88,7 @@ class Collector:
 
     async def nodes(self, hosts: Mapping[str, Host], on_done: Callable[[str], None] = lambda _: None) -> None:
         """All servers side by side; one that does not answer costs only what would be its own."""
-        await asyncio.gather(*(self._node(name, host, on_done) for name, host in hosts.items()))
+        await together(*(self._node(name, host, on_done) for name, host in hosts.items()))
 
     async def _node(self, name: str, host: Host, on_done: Callable[[str], None]) -> None:
         places = asyncio.Semaphore(_AT_ONCE)
@@ -99,7 +100,7 @@ class Collector:
         try:
             async with asyncio.timeout(NODE_S):
                 await host.connect()
-                await asyncio.gather(*map(part, NODE_PARTS))
+                await together(*map(part, NODE_PARTS))
         except TransportError as error:
             self.miss(f"nodes/{name}", error)
         except TimeoutError:

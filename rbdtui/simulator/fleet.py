@@ -28,6 +28,7 @@ from rbdtui.simulator.nfs_copy import COPY, PUSH, Push, RsyncDaemon
 from rbdtui.simulator.pace import Pace
 from rbdtui.simulator.sshd import Sshd
 from rbdtui.simulator.verbs import VERBS
+from rbdtui.together import together
 from rbdtui.transport.library import asyncssh
 
 SUBNET: Final = IPv4Network("127.77.0.0/24")
@@ -174,7 +175,7 @@ class SimulatedFleet:
         for task in list(self._reboots):
             task.cancel()
         await asyncio.gather(*self._reboots, return_exceptions=True)
-        await asyncio.gather(*(self.power_off(name) for name in self.stations))
+        await together(*(self.power_off(name) for name in self.stations))
 
     async def __aenter__(self) -> Self:
         await self.start()
@@ -190,7 +191,7 @@ class SimulatedFleet:
     async def power_off(self, name: str) -> None:
         """Cut the power: everything that runs dies, the disk stays, connections break."""
         station = self.stations[name]
-        await asyncio.gather(station.machine.lose_power(), station.sshd.stop())
+        await together(station.machine.lose_power(), station.sshd.stop())
 
     async def power_on(self, name: str) -> None:
         """Boot a machine; harmless when it runs."""

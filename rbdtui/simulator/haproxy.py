@@ -18,6 +18,7 @@ from typing import Final
 from rbdtui.listening import listen
 from rbdtui.simulator.machine import Machine
 from rbdtui.simulator.units import ServiceFailed, Unit
+from rbdtui.together import together
 
 CONFIG_FILE: Final = "/etc/haproxy/haproxy.cfg"
 PROGRAM: Final = "haproxy"
@@ -121,7 +122,7 @@ class Haproxy:
             unit.ready()
             while True:
                 servers = [server for proxy in self._proxies for server in proxy.servers]
-                await asyncio.gather(*(self._look(unit, server) for server in servers))
+                await together(*(self._look(unit, server) for server in servers))
                 await self._network.pace.sleep(_LOOK_EVERY_S)
         finally:
             self._stop_listening()

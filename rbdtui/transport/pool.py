@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Iterator, Mapping
 from types import TracebackType
 from typing import Self
 
+from rbdtui.together import together
 from rbdtui.transport.base import Host
 from rbdtui.transport.credentials import Credentials
 from rbdtui.transport.endpoints import Endpoint
@@ -50,7 +50,7 @@ class HostPool(Mapping[str, Host]):
         for host in self._hosts.values():
             host.hang_up()
         try:
-            await asyncio.gather(*(host.close() for host in self._hosts.values()))
+            await together(*(host.close() for host in self._hosts.values()))
         finally:
             self._routes.hang_up()
         await self._routes.close()

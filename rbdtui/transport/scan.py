@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 from collections.abc import Callable, Iterable
 from typing import Final
 
+from rbdtui.together import together
 from rbdtui.transport.base import TransportError
 from rbdtui.transport.credentials import Credentials
 from rbdtui.transport.endpoints import Endpoint
@@ -57,7 +57,7 @@ async def scan_host_keys(
         return seen
 
     try:
-        found = await asyncio.gather(*(scan(endpoint) for endpoint in wanted))
+        found = await together(*(scan(endpoint) for endpoint in wanted))
     finally:
         await routes.close()
     return [key for keys in found for key in keys]

@@ -22,6 +22,7 @@ from tests.checks.cases import KUBERNETES
 from tests.checks.scripted_host import ScriptedHost
 from tests.checks.support import Packages, place, spec_of
 from tests.checks.test_preflight import outputs
+from tests.waiting import until
 
 
 class PortOpen:
@@ -123,16 +124,21 @@ class AllTogether:
     name = "together"
     field = "kubernetes.api.port"
 
-    def __init__(self, *, limit_s: float = 5.0, takes_s: float = 0.0) -> None:
-        self.limit_s, self.takes_s = limit_s, takes_s
+    def __init__(self, *, limit_s: float = 5.0, takes_s: float = 0.0, cleaning_s: float = 0.0) -> None:
+        self.limit_s, self.takes_s, self.cleaning_s = limit_s, takes_s, cleaning_s
         self.asked: list[tuple[str, ...]] = []
+        self.is_clean = False
 
     def question(self, view: ClusterView) -> tuple[str, ...] | None:
         return tuple(view.facts)
 
     async def ask(self, question: tuple[str, ...], hosts: Mapping[str, Host], secret: KnownSecret) -> int:
         self.asked.append(tuple(hosts))
-        await asyncio.sleep(self.takes_s)
+        try:
+            await asyncio.sleep(self.takes_s)
+        finally:
+            await asyncio.sleep(self.cleaning_s)
+            self.is_clean = True
         return len(question)
 
     def judge(self, question: tuple[str, ...], answer: int | None, view: ClusterView) -> Iterator[Finding]:
@@ -169,6 +175,19 @@ async def test_a_check_of_all_hosts_that_is_too_slow_is_judged_without_an_answer
     monkeypatch.setattr(services, "FLEET_CHECKS", (AllTogether(limit_s=0.05, takes_s=5),))
     result = await preflight(KUBERNETES, hosts(Reach.REFUSED), None, place, parts=Part.FLEET)
     assert [each.params["answered"] for each in result.findings] == ["None"]
+
+
+async def test_who_gives_a_preflight_up_goes_on_when_every_check_has_put_its_things_back(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    checks = (AllTogether(takes_s=5), AllTogether(takes_s=5, cleaning_s=0.2))
+    monkeypatch.setattr(services, "FLEET_CHECKS", checks)
+    asked = asyncio.create_task(preflight(KUBERNETES, hosts(Reach.REFUSED), None, place, parts=Part.FLEET))
+    await until(lambda: all(each.asked for each in checks))
+    asked.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await asked
+    assert [each.is_clean for each in checks] == [True, True]
 
 
 @pytest.mark.parametrize("check", FLEET_CHECKS, ids=lambda check: check.name)

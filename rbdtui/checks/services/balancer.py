@@ -24,6 +24,7 @@ from rbdtui.probes.wire import Place
 from rbdtui.profiles import Reach as PortReach
 from rbdtui.spec.model import ApiMode, ClusterSpec, GatewayMode, Node, Role
 from rbdtui.surely import surely
+from rbdtui.together import together
 from rbdtui.transport.base import Host, Reach, TransportError
 from rbdtui.transport.scripts import script
 
@@ -149,7 +150,7 @@ class _Trial:
         for door in self.question.doors:
             for name in set(door.servers) & set(self.question.nodes):
                 ports.setdefault(name, []).append(door.listens)
-        await asyncio.gather(*(self._listen_on(name, ports[name]) for name in ports))
+        await together(*(self._listen_on(name, ports[name]) for name in ports))
 
     async def _listen_on(self, name: str, ports: list[int]) -> None:
         token = secrets.token_hex(8)
@@ -175,7 +176,7 @@ class _Trial:
                 async with asyncio.timeout(_STOP_S):
                     await self.hosts[name].run(script("balancer-stop"), self._unit, timeout_s=_STOP_S)
 
-        await asyncio.gather(*(one(name) for name in set(self._tokens.values())))
+        await together(*(one(name) for name in set(self._tokens.values())))
 
     async def connect(self) -> None:
         """Connect to each port from this machine and from all hosts that can be asked."""
@@ -184,13 +185,13 @@ class _Trial:
         self._began_at = time.monotonic()
         # All nodes use both addresses, not only those behind them.
         places = (THIS_MACHINE, *self.question.nodes)
-        await asyncio.gather(*(self._from(name) for name in places))
+        await together(*(self._from(name) for name in places))
 
     async def _from(self, source: str) -> None:
         slots = asyncio.Semaphore(_AT_ONCE)
         asking = Asking(self.secret, self.hosts[source] if source != THIS_MACHINE else None)
         doors = (self._through(source, door, asking, slots) for door in self.question.doors)
-        await asyncio.gather(*doors)
+        await together(*doors)
 
     async def _through(self, source: str, door: Door, asking: Asking, slots: asyncio.Semaphore) -> None:
         """Connect to one port from one place until there is nothing more to learn, or the time is over."""

@@ -5,7 +5,6 @@ For what no connection of TCP can tell anything of: protocols of their own, and 
 
 from __future__ import annotations
 
-import asyncio
 import secrets
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -15,6 +14,7 @@ from typing import ClassVar, Final
 from rbdtui.checks.services.asking import KnownSecret
 from rbdtui.checks.view import ClusterView
 from rbdtui.findings import Finding, Severity
+from rbdtui.together import together
 from rbdtui.transport.base import Host, TransportError
 from rbdtui.transport.scripts import script
 
@@ -144,7 +144,7 @@ def evidence_of(question: BetweenQuestion, answer: Between) -> str:
 
 async def _round(question: BetweenQuestion, hosts: Mapping[str, Host], seconds: float) -> dict[str, _Told]:
     mark = secrets.token_hex(8)
-    said = await asyncio.gather(*(_one(name, question, hosts[name], mark, seconds) for name in question.addresses))
+    said = await together(*(_one(name, question, hosts[name], mark, seconds) for name in question.addresses))
     return dict(zip(question.addresses, said, strict=True))
 
 

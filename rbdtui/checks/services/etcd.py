@@ -22,6 +22,7 @@ from rbdtui.checks.view import ClusterView
 from rbdtui.findings import Finding, Severity
 from rbdtui.spec.model import ClusterSpec, Role
 from rbdtui.spec.sections.etcd import EtcdMode
+from rbdtui.together import together
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +66,7 @@ class EtcdCheck:
     async def ask(self, question: EtcdQuestion, asking: Asking) -> EtcdAnswer:
         """Look at the files and ask every member. Raises `TransportError`."""
         found, tls = await asyncio.to_thread(_prepare, question)
-        members = await asyncio.gather(*(ask_member(asking, endpoint, tls) for endpoint in question.endpoints))
+        members = await together(*(ask_member(asking, endpoint, tls) for endpoint in question.endpoints))
         return EtcdAnswer(found, tuple(members))
 
     def judge(self, question: EtcdQuestion, answers: Mapping[str, EtcdAnswer], view: ClusterView) -> Iterator[Finding]:

@@ -29,6 +29,7 @@ from rbdtui.kube.session import (
 )
 from rbdtui.rainbond.workloads import CLUSTER_PATH, NAMESPACE, OPERATOR, is_ready
 from rbdtui.spec.model import ClusterSpec
+from rbdtui.together import together
 from rbdtui.transport.answers import UNREADABLE
 
 FIELD: Final = "kubernetes.kubeconfig"
@@ -114,10 +115,10 @@ async def _look(question: ClusterQuestion, access: ClusterAccess) -> ClusterAnsw
         access.address, access.port, server_name=access.address, credentials=access.credentials, answer_s=_ANSWER_S
     ) as kube:
         review = await kube.create("/apis/authorization.k8s.io/v1/selfsubjectaccessreviews", _MAY_ALL)
-        version, nodes, classes = await asyncio.gather(
+        version, nodes, classes = await together(
             kube.get("/version"), kube.get("/api/v1/nodes"), kube.get("/apis/storage.k8s.io/v1/storageclasses")
         )
-        found = await asyncio.gather(*(kube.find(path) for _, path in _LEFTOVERS))
+        found = await together(*(kube.find(path) for _, path in _LEFTOVERS))
         own = await kube.find(CLUSTER_PATH)
         taken = [port for node in question.nodes for port in await _ports_of_pods(kube, node)]
     return ClusterAnswer(

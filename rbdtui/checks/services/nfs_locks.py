@@ -26,6 +26,7 @@ from rbdtui.checks.view import ClusterView
 from rbdtui.findings import Finding, Severity
 from rbdtui.probes.wire import WireError
 from rbdtui.surely import surely
+from rbdtui.together import together
 from rbdtui.transport.base import Host, TransportError
 from rbdtui.transport.scripts import script
 
@@ -159,7 +160,7 @@ async def _held(
             if await lock.take() != LockStatus.GRANTED:
                 return None
             asked = (_wants(place, name, server, manager, file.handle) for name, place in others.items())
-            said = dict(zip(others, await asyncio.gather(*asked), strict=True))
+            said = dict(zip(others, await together(*asked), strict=True))
         finally:
             await surely(nfs.within_its_time(lock.release()))
     finally:
@@ -211,7 +212,7 @@ async def by_mount(question: LocksQuestion, hosts: Mapping[str, Host]) -> Confli
         await asyncio.wait({holding, waiting}, return_when=asyncio.FIRST_COMPLETED)
         if not held.is_set():
             return None
-        said = dict(zip(others, await asyncio.gather(*(want(other) for other in others)), strict=True))
+        said = dict(zip(others, await together(*(want(other) for other in others)), strict=True))
     finally:
         waiting.cancel()
         await surely(_let_go(hosts[holder], name, holding))

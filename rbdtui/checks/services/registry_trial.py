@@ -12,6 +12,7 @@ from typing import Final
 from rbdtui.checks.services.registry_answer import Fault, RegistryError, RegistryFailure
 from rbdtui.checks.services.registry_client import DENIED, Answer, RegistryClient, written
 from rbdtui.surely import surely
+from rbdtui.together import together
 
 REPOSITORY: Final = "rbdtui-check"
 """Where throw-away images go; always the same, so that a registry that deletes no names has one of ours at most."""
@@ -163,7 +164,7 @@ async def missing_images(client: RegistryClient, namespace: str, images: Iterabl
         return answer.status in (404, *DENIED)
 
     wanted = list(images)
-    absent = await asyncio.gather(*(is_missing(image) for image in wanted))
+    absent = await together(*(is_missing(image) for image in wanted))
     return (image for image, missing in zip(wanted, absent, strict=True) if missing)
 
 

@@ -6,7 +6,6 @@ there stays beneath the mount on the managing server. Users stand still from the
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Final
@@ -25,6 +24,7 @@ from rbdtui.plan.resources.base import Looked, Resource
 from rbdtui.plan.resources.base import Target as On
 from rbdtui.plan.resources.files import ManagedFile, header
 from rbdtui.plan.step import Change, Pending, Step, StepContext
+from rbdtui.together import together
 from rbdtui.transport.base import TransportError
 from rbdtui.words import T
 
@@ -71,7 +71,7 @@ async def found(context: StepContext) -> Found:
     """Look at all three; raises `StepError`, `TransportError`."""
     wanted = target(context)
     facts = ("audit_mounts", "fstab", "compose_files", "containers")
-    seen = await asyncio.gather(*(look(context, each.name, *facts) for each in wanted.servers))
+    seen = await together(*(look(context, each.name, *facts) for each in wanted.servers))
     for host in seen:
         _refuse_other(host, wanted)
     lines = {}

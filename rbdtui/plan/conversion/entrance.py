@@ -6,7 +6,6 @@ init/files/bin/dc-compose (all files of /opt/rainbond/compose together), plugins
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar, Final
@@ -26,6 +25,7 @@ from rbdtui.plan.resources.base import Looked, Resource, Target
 from rbdtui.plan.resources.files import ManagedFile
 from rbdtui.plan.step import Pending, StepContext
 from rbdtui.plan.waiting import wait_for
+from rbdtui.together import together
 from rbdtui.transport.files import file_states
 
 LB, DNS = "rbd-lb", "rbd-dns"
@@ -152,7 +152,7 @@ def _rules(host: SeenHost) -> dict[str, str] | None:
 async def _silent(context: StepContext, node: str) -> StepError | None:
     """What of rbd-lb does not answer on a compute node, asked from the managing server; None when all does."""
     wanted = target(context)
-    web, own = await asyncio.gather(
+    web, own = await together(
         look(context, wanted.manage.name, "audit_web"), look(context, node, "sockets", "containers")
     )
     closed = [f":{port}" for port in _PORTS[LB] if not own.listens(port)]

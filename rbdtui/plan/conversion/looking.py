@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
-
 from rbdtui.audit.facts import facts_for
 from rbdtui.audit.seen import SeenHost, see_host
 from rbdtui.audit.target import Server, Target, target_of
 from rbdtui.plan import vip
 from rbdtui.plan.step import StepContext, StepError
+from rbdtui.together import together
 from rbdtui.transport.base import Host
 from rbdtui.transport.scripts import script
 
@@ -53,7 +52,7 @@ async def do(host: Host, name: str, *arguments: str, timeout_s: float = 60.0, er
 async def need_way_in(context: StepContext) -> None:
     """Raise `StepError` unless one compute node has the address that moves, and rbd-lb answers on both."""
     wanted = target(context)
-    holders, manage = await asyncio.gather(vip.look(context), look(context, wanted.manage.name, "audit_web"))
+    holders, manage = await together(vip.look(context), look(context, wanted.manage.name, "audit_web"))
     silent = [each.name for each in wanted.computes if manage.web.get(f"{each.name}/api", "000") in ("", "000")]
     if len(holders.names) != 1 or silent:
         evidence = "\n".join((str(holders), *(f"{name}: rbd-lb" for name in silent)))

@@ -5,7 +5,6 @@ keepalived comes before the lines of the hosts files: a name never leads to an a
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Final
@@ -31,6 +30,7 @@ from rbdtui.plan.step import Pending, StepContext
 from rbdtui.plan.steps.keepalived import CHECK_FILE, DROP_IN_FILE, UNIT, check_name, unicast_lines
 from rbdtui.plan.vip import wait_for_one_holder
 from rbdtui.spec.model import ClusterSpec
+from rbdtui.together import together
 from rbdtui.transport.scripts import script
 
 _HELD_S: Final = 90.0
@@ -51,7 +51,7 @@ class OldKeepalived(ConvertStep):
         await need_programs(context, self.node, "keepalived", "curl")
         wanted = target(context)
         facts = ("keepalived_conf", "interfaces", "audit_units")
-        seen = await asyncio.gather(*(look(context, each.name, *facts) for each in wanted.servers))
+        seen = await together(*(look(context, each.name, *facts) for each in wanted.servers))
         hosts = {host.name: host for host in seen}
         own = hosts[self.node]
         parts = list(instance_fits(SeenSite(wanted, hosts), own))

@@ -6,7 +6,6 @@ root file system, or not on a mount point, takes ``force``); the page's GlusterF
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Final
@@ -21,6 +20,7 @@ from rbdtui.plan.conversion.step import ConvertStep
 from rbdtui.plan.resources.base import Resource
 from rbdtui.plan.step import Pending, Step, StepContext, StepError
 from rbdtui.plan.waiting import wait_for
+from rbdtui.together import together
 
 HOSTS: Final = "/etc/hosts"
 UNIT: Final = "glusterd.service"
@@ -107,7 +107,7 @@ def _missing(host: SeenHost, wanted: Target) -> list[str]:
 
 
 async def _apart(context: StepContext, wanted: Target) -> StepError | None:
-    seen = await asyncio.gather(*(look(context, each.name, "gluster") for each in holders(wanted)))
+    seen = await together(*(look(context, each.name, "gluster") for each in holders(wanted)))
     apart = {host.name: missing for host in seen if (missing := _missing(host, wanted))}
     if not apart:
         return None
@@ -183,7 +183,7 @@ class VolumeTried(Step):
     async def pending(self, context: StepContext) -> Pending[None]:
         """The trial, as long as the shared data is not on the volume."""
         wanted = target(context)
-        seen = await asyncio.gather(*(look(context, each.name, "audit_mounts") for each in wanted.servers))
+        seen = await together(*(look(context, each.name, "audit_mounts") for each in wanted.servers))
         if all(mounted(host, wanted) for host in seen):
             return Pending()
         first, second = wanted.computes

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Final, Protocol, runtime_checkable
 
 from rbdtui.plan.step import Change, Pending, Reporter, StepContext
+from rbdtui.together import together
 from rbdtui.transport.base import Host
 from rbdtui.transport.files import FileState, file_states
 
@@ -95,7 +96,7 @@ class Looked:
 
 async def look_at(target: Target, resources: Sequence[Resource]) -> Pending[tuple[Looked, ...]]:
     """What is pending of resources, in the order in which they are settled; the evidence names it."""
-    found = await asyncio.gather(*(resource.pending(target) for resource in resources))
+    found = await together(*(resource.pending(target) for resource in resources))
     looked: list[Looked] = []
     changes: list[Change] = []
     for resource, pending in zip(resources, found, strict=True):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
@@ -11,6 +10,7 @@ from rbdtui.plan.resources.base import STATE_DIR, Target
 from rbdtui.plan.resources.uploads import UploadedFiles
 from rbdtui.plan.step import BundleFile, Change, ChangeKind, Pending
 from rbdtui.rke2_version import Rke2Version
+from rbdtui.together import together
 from rbdtui.transport.files import read_file, remove_file, write_file
 from rbdtui.transport.scripts import script
 from rbdtui.words import T
@@ -111,7 +111,7 @@ class ImageArchives:
         return UploadedFiles({_place(name): file for name, file in self.files.items()})
 
     async def _look(self, target: Target) -> _Seen:
-        there, note, uploads = await asyncio.gather(
+        there, note, uploads = await together(
             _names(target), read_file(target.host, NOTE_FILE), self._uploads.pending(target)
         )
         noted = frozenset(name for name in (note or b"").decode(errors="replace").split("\n") if name)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -11,6 +10,7 @@ from rbdtui.plan.content import plain
 from rbdtui.plan.resources.base import Target
 from rbdtui.plan.resources.files import ManagedFile
 from rbdtui.plan.step import Change, ChangeKind, Pending, StepError
+from rbdtui.together import together
 from rbdtui.transport.scripts import script
 from rbdtui.words import T
 
@@ -37,7 +37,7 @@ class KernelModules:
 
     async def pending(self, target: Target) -> Pending[_ModulesSeen]:
         """Required modules that are not loaded, and the file."""
-        states, file = await asyncio.gather(self._states(target), self._file.pending(target))
+        states, file = await together(self._states(target), self._file.pending(target))
         missing = [name for name in self.required if states[name] != "loaded"]
         changes = list(file.changes)
         if missing:

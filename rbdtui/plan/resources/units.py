@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -11,6 +10,7 @@ from typing import Final
 from rbdtui.plan.content import Content
 from rbdtui.plan.resources.base import STATE_DIR, Looked, Removable, Resource, Target, look_at, settle_all
 from rbdtui.plan.step import Change, ChangeKind, Pending, StepError
+from rbdtui.together import together
 from rbdtui.transport.base import Host
 from rbdtui.transport.files import read_start, remove_file, write_file
 from rbdtui.transport.scripts import script
@@ -131,9 +131,7 @@ class RunningUnit:
 
     async def pending(self, target: Target) -> Pending[UnitState]:
         """What systemd has to be told."""
-        (state,), started = await asyncio.gather(
-            unit_states(target.host, self.unit), Started(self.unit).read(target.host)
-        )
+        (state,), started = await together(unit_states(target.host, self.unit), Started(self.unit).read(target.host))
         changes = [] if state.is_enabled else [unit_change("enable", self.unit)]
         if state.active != "active":
             changes.append(unit_change("start", self.unit))

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from rbdtui.plan.resources.base import STATE_DIR, Target
 from rbdtui.plan.step import BundleFile, Change, ChangeKind, Pending, StepError
+from rbdtui.together import together
 from rbdtui.transport.base import SourceError
 from rbdtui.transport.files import remove_file
 from rbdtui.transport.jobs import job_is_open, run_job
@@ -89,7 +90,7 @@ class HostPackages:
 
     async def pending(self, target: Target) -> Pending[_PackagesSeen]:
         """The packages that are missing, or whose installation this run began and has not seen the end of."""
-        seen = _PackagesSeen(*await asyncio.gather(self._missing(target), self._is_under_way(target)))
+        seen = _PackagesSeen(*await together(self._missing(target), self._is_under_way(target)))
         if not seen.missing and not seen.is_under_way:
             return Pending(seen=seen)
         title = T("plan.change.packages", packages=", ".join(seen.missing or self.names))

@@ -13,6 +13,7 @@ from rbdtui.plan.kube import EtcdView, etcd_seen_by, nodes_seen_by, nodes_seen_b
 from rbdtui.plan.step import Change, ChangeKind, Gate, Pending, Step, StepContext, StepError
 from rbdtui.plan.waiting import wait_for
 from rbdtui.spec.model import Node
+from rbdtui.together import together
 from rbdtui.transport.scripts import script
 from rbdtui.words import T
 
@@ -94,7 +95,7 @@ class ClusterProof(Gate):
         looks = [self._wrong_nodes(context), self._wrong_etcd(context)]
         if context.spec.has_vip:
             looks.append(self._wrong_holders(context))
-        return [line for lines in await asyncio.gather(*looks) for line in lines]
+        return [line for lines in await together(*looks) for line in lines]
 
     async def _wrong_nodes(self, context: StepContext) -> list[str]:
         """Asked through the API's fixed address, of the last server first: the first is likely to be its holder."""
@@ -116,7 +117,7 @@ class ClusterProof(Gate):
 
     async def _wrong_etcd(self, context: StepContext) -> list[str]:
         planned = [node for node in etcd_nodes(context.spec) if context.takes_part(node.name)]
-        views = await asyncio.gather(*(etcd_seen_by(context.hosts[node.name]) for node in planned))
+        views = await together(*(etcd_seen_by(context.hosts[node.name]) for node in planned))
         by_node = list(zip(planned, views, strict=True))
         wrong = [line for node, view in by_node for line in etcd_faults(node, view, planned)]
         if len({view.leader for view in views if not view.errors}) > 1:

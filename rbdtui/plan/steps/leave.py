@@ -7,7 +7,6 @@ not run then: a member that finds itself removed would come again.
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import dataclass, field
 from typing import ClassVar, Final
 
@@ -18,6 +17,7 @@ from rbdtui.plan.step import Change, ChangeKind, Gate, Pending, Step, StepContex
 from rbdtui.plan.steps.finish import etcd_faults
 from rbdtui.site import SPEC_NAME
 from rbdtui.spec.edit import RemoveNode
+from rbdtui.together import together
 from rbdtui.transport.base import CommandResult, Host, TransportError
 from rbdtui.transport.scripts import script
 from rbdtui.words import T, Text
@@ -131,7 +131,7 @@ class NodeGone(Gate, ApiStep):
         """What is still there, and what is not well with the members that stay."""
         wrong = [f"{what} {self.leaving}" for what in await _there(self, context)]
         members = [node for node in etcd_nodes(context.spec) if node.name != self.leaving]
-        views = await asyncio.gather(*(etcd_seen_by(context.hosts[node.name]) for node in members))
+        views = await together(*(etcd_seen_by(context.hosts[node.name]) for node in members))
         for node, view in zip(members, views, strict=True):
             wrong += etcd_faults(node, view, members)
         return (

@@ -7,7 +7,6 @@ transactions of its own it would never be the same again, and is refused. Source
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Final
@@ -21,6 +20,7 @@ from rbdtui.spec.model import ClusterSpec, Node
 from rbdtui.spec.mysql_accounts import ADMIN_SECRET, DUMP, DUMP_SECRET, REPLICATION, REPLICATION_SECRET
 from rbdtui.spec.sections.mysql import DATABASES
 from rbdtui.spec.values import SECRET_PREFIX
+from rbdtui.together import together
 from rbdtui.words import T
 
 CHARSET: Final = "utf8mb4"
@@ -167,7 +167,7 @@ class MysqlReplica(Step):
         if not all(is_there):
             statements = _copying(context, None, None)
             return Pending(changes_of(self.node, statements), seen=statements)
-        above, below = await asyncio.gather(*(server_state(context, node.name) for node in (source, replica)))
+        above, below = await together(*(server_state(context, node.name) for node in (source, replica)))
         _refuse_apart(source.name, replica.name, above, below)
         statements = _copying(context, above, below)
         evidence = f"{source.name}: {above.evidence()}\n{replica.name}: {below.evidence()}"

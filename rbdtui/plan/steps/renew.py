@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from dataclasses import dataclass, field
 from typing import ClassVar, Final
@@ -12,6 +11,7 @@ from rbdtui.plan.resources.units import unit_change
 from rbdtui.plan.step import Change, ChangeKind, Pending, Step, StepContext, StepError
 from rbdtui.plan.steps.finish import ClusterProof
 from rbdtui.plan.steps.rke2_start import StartAgent, StartServer
+from rbdtui.together import together
 from rbdtui.transport.base import TransportError
 from rbdtui.transport.jobs import run_job
 from rbdtui.transport.scripts import script
@@ -84,7 +84,7 @@ class WholeBefore(ClusterProof):
     async def waiting_for(self, context: StepContext) -> StepError | None:
         """What is missing, as a refusal; raises it at once for servers that cannot be logged in to."""
         names = [node.name for node in context.spec.managed_cluster_nodes]
-        reasons = dict(zip(names, await asyncio.gather(*(_silence(context, name) for name in names)), strict=True))
+        reasons = dict(zip(names, await together(*(_silence(context, name) for name in names)), strict=True))
         if silent := {name: reason for name, reason in reasons.items() if reason is not None}:
             evidence = "\n".join(map(str, silent.values()))
             raise StepError("renew_silent", nodes=", ".join(silent), evidence=evidence)

@@ -25,6 +25,7 @@ from rbdtui.plan.steps.rke2_words import AT_REST, Progress, Watch
 from rbdtui.plan.steps.ship import rke2_archive
 from rbdtui.plan.waiting import wait_for
 from rbdtui.spec.model import Role
+from rbdtui.together import together
 from rbdtui.transport.answers import parse_answer
 from rbdtui.transport.base import Host, Reach, ReachResult
 from rbdtui.transport.scripts import script
@@ -285,7 +286,7 @@ class ApiReached(Gate):
 
     async def _look(self, context: StepContext, addresses: list[str], port: int) -> dict[str, ReachResult]:
         host = context.hosts[self.node]
-        seen = await asyncio.gather(*(host.reach(address, port) for address in addresses))
+        seen = await together(*(host.reach(address, port) for address in addresses))
         return {f"{address}:{port}": result for address, result in zip(addresses, seen, strict=True)}
 
 

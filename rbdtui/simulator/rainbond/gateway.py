@@ -23,6 +23,7 @@ from rbdtui.simulator.machine import Machine
 from rbdtui.simulator.rainbond.parts import BUILTIN_HUB, NAMESPACE
 from rbdtui.simulator.rainbond.parts_old import L4_PORT
 from rbdtui.simulator.rainbond.registry import registry_of
+from rbdtui.together import together
 
 CONTROLLER_PORT: Final = 7080
 ETCD_PORT: Final = 12379
@@ -62,7 +63,7 @@ class StreamProxy:
             behind, to_behind = await asyncio.open_connection(*self._backend)
             self._open |= {writer, to_behind}
             try:
-                await asyncio.gather(_pipe(reader, to_behind), _pipe(behind, writer))
+                await together(_pipe(reader, to_behind), _pipe(behind, writer))
             finally:
                 for each in (writer, to_behind):
                     self._open.discard(each)

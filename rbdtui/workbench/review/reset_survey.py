@@ -23,6 +23,7 @@ from rbdtui.plan.removal.steps import ForgetHost
 from rbdtui.plan.step import NO_RUN_YET, Plan, StepContext
 from rbdtui.session import Session
 from rbdtui.site import Site
+from rbdtui.together import together
 from rbdtui.transport.base import Host, TransportError
 from rbdtui.words import Text
 
@@ -55,7 +56,7 @@ async def survey(session: Session, nodes: Sequence[str]) -> list[HostSurvey]:
     token = _token(session)
     runs = frozenset(session.site.run_ids())
     async with session.hosts() as hosts:
-        found = await asyncio.gather(*(_look(session, hosts[node]) for node in nodes))
+        found = await together(*(_look(session, hosts[node]) for node in nodes))
     worked_on: Mapping[str, bool] = {}
     if any(isinstance(left, HostResidue) and left.items and left.claim is None for left in found):
         worked_on = await asyncio.to_thread(_worked_on, session.site)

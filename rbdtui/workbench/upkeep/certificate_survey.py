@@ -20,6 +20,7 @@ from rbdtui.plan.certificates import (
 from rbdtui.plan.recipes.renew import NODES, RECIPE, SINCE
 from rbdtui.session import Session
 from rbdtui.site import Site, SiteError
+from rbdtui.together import together
 from rbdtui.transport.base import Host, TransportError
 from rbdtui.words import T, Text
 from rbdtui.workbench.upkeep.served_certificates import served_certificates
@@ -86,8 +87,8 @@ async def certificates_of(session: Session, hosts: Mapping[str, Host]) -> Certif
         except TransportError as error:
             return error
 
-    answers, served = await asyncio.gather(
-        asyncio.gather(*(ask(hosts[name]) for name in names)), served_certificates(session.spec, hosts)
+    answers, served = await together(
+        together(*(ask(hosts[name]) for name in names)), served_certificates(session.spec, hosts)
     )
     by_node = dict(zip(names, answers, strict=True))
     lines = [

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -13,6 +12,7 @@ from rbdtui.plan.kube import EtcdView, etcd_seen_by
 from rbdtui.plan.recipes.remove import HOST, NODE, RECIPE, refuse_needed
 from rbdtui.session import Session
 from rbdtui.site import SiteError
+from rbdtui.together import together
 from rbdtui.transport.base import Host, TransportError
 from rbdtui.words import T, Text
 
@@ -40,7 +40,7 @@ async def look_at_leaving(session: Session, name: str) -> Leaving:
     """Ask whether the cluster can do without a node; raises `SiteError`, and `StepError` when it cannot."""
     node = known_node(session, name)
     async with session.hosts() as hosts:
-        views, silent = await asyncio.gather(etcd_views(session, hosts), _why_silent(hosts[node]))
+        views, silent = await together(etcd_views(session, hosts), _why_silent(hosts[node]))
     refuse_needed(session.spec, node, well_members(views))
     arguments = {NODE: node, HOST: "" if silent is not None else "yes"}
     return Leaving(Purpose(PurposeKind.RECIPE, recipe=RECIPE.name, arguments=arguments), silent)
@@ -49,7 +49,7 @@ async def look_at_leaving(session: Session, name: str) -> Leaving:
 async def etcd_views(session: Session, hosts: Mapping[str, Host]) -> dict[str, EtcdView]:
     """What each member of etcd says, by node."""
     names = [each.name for each in etcd_nodes(session.spec)]
-    return dict(zip(names, await asyncio.gather(*(etcd_seen_by(hosts[name]) for name in names)), strict=True))
+    return dict(zip(names, await together(*(etcd_seen_by(hosts[name]) for name in names)), strict=True))
 
 
 def well_members(views: Mapping[str, EtcdView]) -> set[str]:

@@ -21,6 +21,7 @@ from rbdtui.spec.model import ClusterSpec
 from rbdtui.spec.sections.etcd import EtcdMode
 from rbdtui.spec.sections.mysql import MysqlMode
 from rbdtui.spec.sections.registry import RegistryMode, RegistryScheme
+from rbdtui.together import together
 from rbdtui.transport.base import Host, TransportError
 
 _CONNECT_S: Final = 5.0
@@ -108,7 +109,7 @@ async def served_certificates(spec: ClusterSpec, hosts: Mapping[str, Host]) -> S
                 return ServedCertificate(place, read.end) if read is not None else None
         return None
 
-    found = await asyncio.gather(*(shown(place) for place in places))
+    found = await together(*(shown(place) for place in places))
     return [each for each in found if each is not None]
 
 

@@ -21,6 +21,7 @@ from rbdtui.session import Session
 from rbdtui.site import SiteError
 from rbdtui.spec.model import ClusterSpec
 from rbdtui.spec.snapshot_schedule import LATE_S, longest_gap_s, snapshot_directory
+from rbdtui.together import together
 from rbdtui.transport.base import Host, TransportError
 from rbdtui.vault import generate_token
 from rbdtui.words import T, Text
@@ -74,7 +75,7 @@ async def found_on(session: Session, hosts: Mapping[str, Host], *, without: Sequ
             return error
 
     names = [node.name for node in etcd_nodes(session.spec) if node.name not in without]
-    answers = await asyncio.gather(*(ask(hosts[name]) for name in names))
+    answers = await together(*(ask(hosts[name]) for name in names))
     here = await asyncio.to_thread(copies_in, session.site.path)
     return Found(here, dict(zip(names, answers, strict=True)))
 
@@ -186,5 +187,5 @@ async def silent_nodes(session: Session, *, without: Sequence[str] = ()) -> list
 
     names = [node.name for node in session.spec.nodes if node.name not in without]
     async with session.hosts() as hosts:
-        there = await asyncio.gather(*(is_there(hosts[name]) for name in names))
+        there = await together(*(is_there(hosts[name]) for name in names))
     return [name for name, answers in zip(names, there, strict=True) if not answers]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -25,6 +24,7 @@ from rbdtui.rainbond.workloads import LISTS, entries, name_of
 from rbdtui.session import Session
 from rbdtui.site import SiteError
 from rbdtui.spec.values import is_object_name
+from rbdtui.together import together
 from rbdtui.words import T, Text
 
 
@@ -85,7 +85,7 @@ async def places(session: Session) -> tuple[Destination, ...]:
         raise SiteError(T("move.no_rainbond"))
     async with _rainbond(session, NotNowError(T("move.not_there"))) as (kube, release):
         if not release.is_old:
-            listed, claims = await asyncio.gather(kube.get(CLASSES), kube.get(LISTS["PersistentVolumeClaim"]))
+            listed, claims = await together(kube.get(CLASSES), kube.get(LISTS["PersistentVolumeClaim"]))
             now = {str((claim.get("spec") or {}).get("storageClassName")) for claim in entries(claims.get("items"))}
             return tuple(
                 Destination(name_of(each), False, str(each.get("provisioner", "")), is_here=now == {name_of(each)})

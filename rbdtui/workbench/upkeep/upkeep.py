@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -15,6 +14,7 @@ from rbdtui.plan.snapshots import Snapshot, SnapshotState
 from rbdtui.session import Session
 from rbdtui.site import SiteError
 from rbdtui.spec.model import Role
+from rbdtui.together import together
 from rbdtui.transport.base import Host, TransportError
 from rbdtui.words import T, Text
 from rbdtui.workbench.background import BackgroundLoop
@@ -149,11 +149,11 @@ async def look(session: Session) -> Upkeep:
         raise SiteError(T("upkeep.not_ours"))
     nodes = session.spec.managed_nodes
     async with session.hosts() as hosts:
-        found, certificates, views, silent = await asyncio.gather(
+        found, certificates, views, silent = await together(
             snapshot_survey.found_on(session, hosts),
             certificate_survey.certificates_of(session, hosts),
             leaving.etcd_views(session, hosts),
-            asyncio.gather(*(_why_silent(hosts[node.name]) for node in nodes)),
+            together(*(_why_silent(hosts[node.name]) for node in nodes)),
         )
     at = time.time()
     unasked = {name: each.text for name, each in found.servers.items() if isinstance(each, TransportError)}

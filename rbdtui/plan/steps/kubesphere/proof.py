@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -16,6 +15,7 @@ from rbdtui.probes.kubesphere import API_HEALTH, console_answer, console_places,
 from rbdtui.probes.namespace import look
 from rbdtui.probes.routes import Target
 from rbdtui.rainbond.workloads import judge_all, workload_lists
+from rbdtui.together import together
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,7 @@ class KubesphereProof(Gate):
         """All that does not hold."""
         async with open_api(context) as api:
             looks = [_wrong_parts(context, api.kube), _wrong_api(api.kube), _wrong_consoles(context)]
-            wrong = [line for lines in await asyncio.gather(*looks) for line in lines]
+            wrong = [line for lines in await together(*looks) for line in lines]
         return StepError("kubesphere_not_proven", evidence="\n".join(wrong), retryable=True) if wrong else None
 
     async def apply(self, context: StepContext, pending: Pending[None]) -> None:
@@ -60,7 +60,7 @@ async def _wrong_consoles(context: StepContext) -> list[str]:
     taking = [name for name in context.hosts if context.takes_part(name)]
     places = [place for place in console_places(context.spec) if place.node in ("", *taking) and place.is_ours]
     asked = [_wrong_console(context, place.label, place.target) for place in places]
-    return [line for line in await asyncio.gather(*asked) if line]
+    return [line for line in await together(*asked) if line]
 
 
 async def _wrong_console(context: StepContext, label: str, target: Target) -> str:

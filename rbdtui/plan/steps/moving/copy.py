@@ -5,7 +5,6 @@ Until all of it was found to be equal nothing of the old is touched; when anythi
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections.abc import Sequence
 from contextlib import suppress
@@ -23,6 +22,7 @@ from rbdtui.rainbond.moving import BECOMES, MOVED_FROM, RECLAIM, Moving, Object,
 from rbdtui.rainbond.workloads import LISTS, Json, name_of
 from rbdtui.sizes import size_of
 from rbdtui.surely import surely
+from rbdtui.together import together
 from rbdtui.transport.base import TransportError
 from rbdtui.transport.scripts import script
 from rbdtui.words import T
@@ -53,7 +53,7 @@ class CopyBefore(MoveStep):
             looked = await look_at(api.kube, self.storage_class)
         refuse_strangers(looked.found.moving)
         left = self._left(looked)
-        used = await asyncio.gather(*(_used(context, each) for each in left))
+        used = await together(*(_used(context, each) for each in left))
         changes = tuple(_copy_change(*pair, self.storage_class) for pair in zip(left, used, strict=True))
         return Pending(changes, "\n".join(each.line for each in looked.found.moving), seen=looked)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -12,6 +11,7 @@ from rbdtui.plan.steps.scaling import SCALED, Workload, workloads
 from rbdtui.probes.namespace import look
 from rbdtui.rainbond.moving import Found, Moving, find
 from rbdtui.rainbond.workloads import CONTROLLERS, OPERATOR, Seen, entries
+from rbdtui.together import together
 
 VOLUMES = "/api/v1/persistentvolumes"
 _CLAIMS = "/api/v1/persistentvolumeclaims"
@@ -55,7 +55,7 @@ class Looked:
 
 async def look_at(kube: KubeSession, storage_class: str) -> Looked:
     """All that a move is judged by; raises `KubeError`."""
-    seen, volumes, claims = await asyncio.gather(
+    seen, volumes, claims = await together(
         look(kube, *CONTROLLERS, "Pod", "PersistentVolumeClaim"), kube.get(VOLUMES), kube.get(_CLAIMS)
     )
     return Looked(find(seen, entries(volumes.get("items")), entries(claims.get("items")), storage_class), seen)

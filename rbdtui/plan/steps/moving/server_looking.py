@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -30,6 +29,7 @@ from rbdtui.rainbond.nfs_server import (
     takes_pods,
 )
 from rbdtui.rainbond.workloads import CONTROLLERS, LISTS, NAMESPACE, OPERATOR, Json, Seen, entries, name_of
+from rbdtui.together import together
 
 SERVER_PATH: Final = f"{LISTS['StatefulSet']}/{SERVER}"
 _EVERYWHERE: Final = {
@@ -103,7 +103,7 @@ class ServerLooked:
 
 async def look_at_server(kube: KubeSession) -> ServerLooked:
     """All that the move is judged by; raises `KubeError`, and `StepError` where there is no such server."""
-    seen, volumes = await asyncio.gather(look(kube, at=_EVERYWHERE), kube.get(VOLUMES))
+    seen, volumes = await together(look(kube, at=_EVERYWHERE), kube.get(VOLUMES))
     server = _find(seen, "StatefulSet", NAMESPACE, SERVER)
     listed = entries(volumes.get("items"))
     if server is None:

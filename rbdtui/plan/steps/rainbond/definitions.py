@@ -22,6 +22,7 @@ from rbdtui.plan.steps.rainbond.access import has_api, open_api
 from rbdtui.plan.steps.rainbond.upgrade import find_upgrade
 from rbdtui.plan.waiting import wait_for
 from rbdtui.rainbond.workloads import conditions_of
+from rbdtui.together import together
 from rbdtui.words import T
 
 _PATH: Final = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
@@ -68,7 +69,7 @@ class RenewDefinitions(Step):
 
 
 async def _found(kube: KubeSession, paths: list[str]) -> list[_Tree | None]:
-    return list(await asyncio.gather(*map(kube.find, paths)))
+    return list(await together(*map(kube.find, paths)))
 
 
 def _wanted(context: StepContext) -> dict[str, _Tree]:

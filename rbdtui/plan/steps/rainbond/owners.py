@@ -6,7 +6,6 @@ control group of a process names its pod, by the UID that the API knows.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Final
@@ -16,6 +15,7 @@ from rbdtui.plan.step import StepContext
 from rbdtui.plan.steps.rainbond.access import rainbond_release
 from rbdtui.probes.namespace import look
 from rbdtui.rainbond.components import used_components
+from rbdtui.together import together
 from rbdtui.transport.base import TransportError
 from rbdtui.transport.scripts import script
 
@@ -43,7 +43,7 @@ async def wrong_owners(context: StepContext, kube: KubeSession) -> list[str]:
     ]
     seen = await look(kube, "Pod")
     pods = {str(pod["metadata"].get("uid", "")) for kind in kinds for pod in seen.pods_of(kind, GATEWAY)}
-    asked = await asyncio.gather(*(_wrong_on(context, node, pods) for node in nodes))
+    asked = await together(*(_wrong_on(context, node, pods) for node in nodes))
     return [line for lines in asked for line in lines]
 
 

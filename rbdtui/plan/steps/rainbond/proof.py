@@ -27,6 +27,7 @@ from rbdtui.profiles import Reach, ports_in_front
 from rbdtui.rainbond.components import used_components
 from rbdtui.rainbond.workloads import judge_all
 from rbdtui.spec.model import GatewayMode, Node
+from rbdtui.together import together
 from rbdtui.transport.base import TransportError
 from rbdtui.transport.scripts import script
 from rbdtui.words import T
@@ -85,7 +86,7 @@ async def wrong_with_rainbond(context: StepContext, kube: KubeSession) -> list[s
         _wrong_names(context, str(address)),
         wrong_owners(context, kube),
     ]
-    return [line for lines in await asyncio.gather(*looks) for line in lines]
+    return [line for lines in await together(*looks) for line in lines]
 
 
 async def _wrong_components(context: StepContext, kube: KubeSession) -> list[str]:
@@ -100,7 +101,7 @@ async def _wrong_ports(context: StepContext) -> list[str]:
     if address not in (place for _, place, _ in places):
         places.append((address, address, ""))
     asked = [_wrong_port(context, *place, port) for place in places for port in _user_ports(context)]
-    return [line for line in await asyncio.gather(*asked) if line]
+    return [line for line in await together(*asked) if line]
 
 
 async def _wrong_port(context: StepContext, label: str, address: str, node: str, port: int) -> str:
@@ -134,7 +135,7 @@ async def _wrong_health(context: StepContext) -> list[str]:
 async def _wrong_names(context: StepContext, address: str) -> list[str]:
     """The registry's names on every node: Rainbond itself leads them to its first gateway, for ever."""
     asked = [_wrong_name(context, node, name, address) for node in context.hosts for name in _names(context)]
-    return [line for line in await asyncio.gather(*asked) if line]
+    return [line for line in await together(*asked) if line]
 
 
 async def _wrong_name(context: StepContext, node: str, name: str, address: str) -> str:
@@ -167,7 +168,7 @@ async def _open_to_this_machine(context: StepContext) -> list[str]:
         return True
 
     gateways = _gateways(context)
-    answers = await asyncio.gather(*(is_open(str(node.address)) for node in gateways))
+    answers = await together(*(is_open(str(node.address)) for node in gateways))
     return [node.name for node, answer in zip(gateways, answers, strict=True) if answer]
 
 

@@ -6,7 +6,6 @@ second run of the same plan does not do it again.
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
@@ -23,6 +22,7 @@ from rbdtui.plan.steps.rainbond.storage import wanted_image
 from rbdtui.plan.waiting import wait_for
 from rbdtui.rainbond import provisioner
 from rbdtui.surely import surely
+from rbdtui.together import together
 from rbdtui.words import T, Text
 
 _NOTE: Final = "rbdtui.io/proven"
@@ -135,7 +135,7 @@ class StorageProof(Step):
         waiting = await claim_trial.unready(kube, pods)
         if not waiting:
             return time.monotonic()
-        said = await asyncio.gather(*(claim_trial.told(kube, each) for each in waiting))
+        said = await together(*(claim_trial.told(kube, each) for each in waiting))
         nodes = ", ".join(trial.pods[each].node for each in waiting)
         return StepError(self.unused_code, name=name, nodes=nodes, evidence="\n".join(said), retryable=True)
 

@@ -31,6 +31,7 @@ from rbdtui.rainbond.values import chart_values
 from rbdtui.rainbond.workloads import CLUSTER_PATH, NAMESPACE, entries
 from rbdtui.spec.sections.registry import RegistryMode
 from rbdtui.surely import surely
+from rbdtui.together import together
 from rbdtui.transport.base import TransportError
 from rbdtui.words import T
 
@@ -170,7 +171,7 @@ async def _account(kube: KubeSession) -> Account:
 async def _registry_fault(context: StepContext, pulling: _Pulling) -> StepError | None:
     """What an image meets on its way from each node through the registry's name and back."""
     nodes = [node.name for node in context.spec.managed_cluster_nodes if context.takes_part(node.name)]
-    said = [line for line in await asyncio.gather(*(_image_fault(context, name, pulling) for name in nodes)) if line]
+    said = [line for line in await together(*(_image_fault(context, name, pulling) for name in nodes)) if line]
     for line in said:
         context.report.line(line)
     if not said:
