@@ -20,7 +20,7 @@ from rbdtui.plan.preview import PreviewedStep
 from rbdtui.plan.recipes import recipe_named
 from rbdtui.plan.step import Plan
 from rbdtui.session import Session
-from rbdtui.words import T, Text
+from rbdtui.words import T
 from rbdtui.workbench.review.plan_rows import plan_rows
 
 
@@ -81,4 +81,4 @@ def _lines(seen: Sequence[PreviewedStep], purpose: Purpose) -> Iterator[str]:
     """What would be changed, in the order of the steps, and what that costs."""
     yield styled(purpose.title, bold=True)
     yield from row_lines(plan_rows(Plan(tuple(each.step for each in seen)), seen), with_diff=True)
-    yield str(Text(f"recipe.{purpose.recipe}.weighs", dict(purpose.arguments)))  # words: recipe.*.weighs
+    yield from map(str, recipe_named(purpose.recipe).weighs(purpose.arguments))

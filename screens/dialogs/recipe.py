@@ -30,7 +30,9 @@ class RecipeDialog(Dialog[bool]):
         key("pageup", "page(-1)", "further", show=False),
     ]
 
-    def __init__(self, title: Text, weighs: Text, steps: Sequence[PreviewedStep], *, type_name: str = "") -> None:
+    def __init__(
+        self, title: Text, weighs: Sequence[Text], steps: Sequence[PreviewedStep], *, type_name: str = ""
+    ) -> None:
         super().__init__()
         self._title, self._weighs = title, weighs
         self._steps = steps
@@ -44,18 +46,21 @@ class RecipeDialog(Dialog[bool]):
     def body(self) -> Iterable[Widget]:
         """What would be changed, to be scrolled, what it costs, and the field where there is one."""
         if self._wanted:  # what is lost comes first: the steps are many
-            yield Words(self._weighs, classes="paragraph")
+            yield Words(self._all_weighs, classes="paragraph")
         with VerticalScroll(id="page"):
             yield Words(self._page)
         if self._wanted:
             yield Words(T("dialog.type_name", name=self._wanted), classes="below")
             yield TextLine(id="name")
         else:
-            yield Words(self._weighs, classes="below")
+            yield Words(self._all_weighs, classes="below")
 
     def on_mount(self) -> None:
         """Begin where it is answered."""
         self.set_focus(self.query_one(TextLine) if self._wanted else self.query_one("#page"))
+
+    def _all_weighs(self) -> str:
+        return "\n\n".join(map(str, self._weighs))
 
     def _page(self) -> Line:
         page = Line()
@@ -94,9 +99,6 @@ class RecipeDialog(Dialog[bool]):
 
 def consent_to(prepared: Prepared, site_name: str) -> RecipeDialog:
     """The question about a recipe that was looked at, with what was found by looking said first."""
-    purpose = prepared.purpose
-    weighs = Text(f"recipe.{purpose.recipe}.weighs", dict(purpose.arguments))  # words: recipe.*.weighs
-    if prepared.told is not None:
-        weighs = T("upkeep.told_and_weighed", told=prepared.told, weighs=weighs)
     name = site_name if prepared.by_name else ""
-    return RecipeDialog(T("upkeep.question", work=purpose.title), weighs, prepared.steps, type_name=name)
+    question = T("upkeep.question", work=prepared.purpose.title)
+    return RecipeDialog(question, prepared.weighs, prepared.steps, type_name=name)

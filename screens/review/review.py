@@ -16,9 +16,10 @@ from rbdtui.audit.audit import Audit
 from rbdtui.engine.events import FailurePolicy
 from rbdtui.engine.inputs import Purpose
 from rbdtui.engine.journal import JournalError
-from rbdtui.errors import SentenceError, StepError
+from rbdtui.errors import SentenceError
 from rbdtui.findings import Finding, Severity
 from rbdtui.plan.preview import PreviewedStep
+from rbdtui.plan.recipes import recipe_named
 from rbdtui.words import T, Text
 from rbdtui.workbench import sections
 from rbdtui.workbench.draft.acknowledging import acknowledge, withdraw
@@ -28,6 +29,7 @@ from rbdtui.workbench.review.preflight_view import Preflight
 from rbdtui.workbench.survey import SurveyStatus
 from rbdtui.workbench.upkeep.starting import begin
 from screens.dialogs.recipe import RecipeDialog, consent_to
+from screens.dialogs.wait import looked
 from screens.review.acknowledge import AcknowledgeDialog
 from screens.review.audit import AuditDialog
 from screens.review.convert import GroupsDialog
@@ -298,13 +300,9 @@ class ReviewScreen(SectionScreen):
         if self.workbench.has_vault and not await self.program.ensure_unlocked(T("review.why_unlock_preview")):
             return
         workbench = self.workbench
-        self.tell(T("repair.looking"))
-        try:
-            seen = await asyncio.wrap_future(repairing.look(workbench, purpose))
-        except (StepError, SentenceError) as error:
-            self.tell(error.text, bad=True)
+        seen = await looked(self, repairing.look(workbench, purpose), T("repair.looking"))
+        if seen is None:
             return
-        self.tell("")
         if all(each.satisfied for each in seen):
             self.tell(T("repair.gone"))
         elif await self.program.ask(_consent(purpose, seen)) and await self.done(repairing.begin(workbench, purpose)):
@@ -402,14 +400,8 @@ class ReviewScreen(SectionScreen):
         """Compare a site that stands with its page, row by row."""
         if not await self._ready_to_check():
             return
-        self.tell(T("audit.looking"))
-        try:
-            found = await asyncio.wrap_future(auditing.look(self.workbench))
-        except SentenceError as error:
-            self.tell(error.text, bad=True)
-            return
-        self.tell("")
-        if await self.program.ask(AuditDialog(found)):
+        found = await looked(self, auditing.look(self.workbench), T("audit.looking"))
+        if found is not None and await self.program.ask(AuditDialog(found)):
             await self._convert(found)
 
     async def _convert(self, found: Audit) -> None:
@@ -419,21 +411,19 @@ class ReviewScreen(SectionScreen):
         if workbench.active_run is not None:
             self.program.show_section(sections.RUN)
             return
-        self.tell(T("repair.looking"))
-        try:
-            groups = await asyncio.wrap_future(converting.look(workbench, found))
-            self.tell("")
-            group = await self.program.ask(GroupsDialog(groups))
-            if group is None or not await self.program.ensure_unlocked(T("review.why_unlock")):
-                return
-            self.tell(T("repair.looking"))
-            prepared = await asyncio.wrap_future(converting.prepare(workbench, found, group))
-        except (StepError, SentenceError) as error:
-            self.tell(error.text, bad=True)
+        groups = await looked(self, converting.look(workbench, found), T("repair.looking"))
+        if groups is None:
             return
-        self.tell(T("recipe.nothing") if prepared.is_done else "")
+        group = await self.program.ask(GroupsDialog(groups))
+        if group is None or not await self.program.ensure_unlocked(T("review.why_unlock")):
+            return
+        prepared = await looked(self, converting.prepare(workbench, found, group), T("repair.looking"))
+        if prepared is None:
+            return
         question = consent_to(prepared, workbench.session.spec.name)
-        if not prepared.is_done and await self.program.ask(question) and await self.done(begin(workbench, prepared)):
+        if prepared.is_done:
+            self.tell(T("recipe.nothing"))
+        elif await self.program.ask(question) and await self.done(begin(workbench, prepared)):
             self.program.show_section(sections.RUN)
 
     async def _ready_to_check(self) -> bool:
@@ -521,6 +511,6 @@ class ReviewScreen(SectionScreen):
 def _consent(purpose: Purpose, seen: Sequence[PreviewedStep]) -> RecipeDialog:
     return RecipeDialog(
         T(f"review.agree.{purpose.recipe}"),  # words: review.agree.*
-        Text(f"recipe.{purpose.recipe}.weighs"),  # words: recipe.*.weighs
+        recipe_named(purpose.recipe).weighs(purpose.arguments),
         seen,
     )

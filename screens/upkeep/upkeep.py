@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future
 from typing import ClassVar, Final
@@ -13,7 +12,6 @@ from textual.containers import Vertical
 from textual.message import Message
 from textual.widget import Widget
 
-from rbdtui.errors import SentenceError, StepError
 from rbdtui.words import T, Text
 from rbdtui.workbench import sections
 from rbdtui.workbench.draft.operations import has_mysql_pair, has_rainbond, is_existing
@@ -24,6 +22,7 @@ from rbdtui.workbench.upkeep.starting import Prepared
 from rbdtui.workbench.upkeep.upkeep import ServerLine, SnapshotLine, Upkeep
 from screens.dialogs.confirm import ConfirmDialog
 from screens.dialogs.recipe import consent_to
+from screens.dialogs.wait import looked
 from screens.shell.base import SectionScreen, Words, css, key
 from screens.shell.sections import entry_of
 from screens.terminal import clock
@@ -351,14 +350,11 @@ class UpkeepScreen(SectionScreen):
             return
         if workbench.has_vault and not await self.program.ensure_unlocked(T("upkeep.why_unlock")):
             return
-        self.tell(T("upkeep.preparing"))
-        try:
-            places = await asyncio.wrap_future(starting.find_places(workbench))
-        except (StepError, SentenceError) as error:
-            self.tell(error.text, bad=True)
+        places = await looked(self, starting.find_places(workbench), T("upkeep.preparing"))
+        if places is None:
             return
-        self.tell("" if places else T("upkeep.nowhere"), bad=not places)
         if not places:
+            self.tell(T("upkeep.nowhere"), bad=True)
             return
         place = await self.program.ask(WhereToDialog(places))
         if place is not None:
@@ -374,13 +370,9 @@ class UpkeepScreen(SectionScreen):
         workbench = self.workbench
         if workbench.has_vault and not await self.program.ensure_unlocked(T("upkeep.why_unlock")):
             return
-        self.tell(T("upkeep.preparing"))
-        try:
-            prepared = await asyncio.wrap_future(prepare())
-        except (StepError, SentenceError) as error:
-            self.tell(error.text, bad=True)
+        prepared = await looked(self, prepare(), T("upkeep.preparing"))
+        if prepared is None:
             return
-        self.tell("")
         if prepared.is_done:
             self.tell(T("recipe.nothing"))
         elif await self._agreed(prepared) and await self.done(starting.begin(workbench, prepared)):

@@ -6,6 +6,7 @@ import importlib
 import io
 import pkgutil
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +42,7 @@ from screens.dialogs.preferences import PreferencesDialog
 from screens.dialogs.question import QuestionDialog
 from screens.dialogs.recipe import RecipeDialog
 from screens.dialogs.secret import SecretDialog
+from screens.dialogs.wait import WaitDialog
 from screens.dialogs.yaml_text import YamlDialog
 from screens.health.probe import ProbeDialog
 from screens.nodes.login import LoginDialog
@@ -125,9 +127,15 @@ def _repairs(workbench: Workbench) -> Dialog[Any]:
     steps = [kind(f"node{number}") for number in range(1, 5) for kind in REPAIRS]
     return RecipeDialog(
         T("repair.question"),
-        T("recipe.repair.weighs"),
+        [T("recipe.repair.weighs")],
         [PreviewedStep(step, satisfied=False, changes=(change,)) for step in steps],
     )
+
+
+def _waiting() -> Dialog[Any]:
+    dialog = WaitDialog(Future(), T("upkeep.preparing"))
+    dialog.remove_class("-unseen")
+    return dialog
 
 
 DIALOGS: dict[type[Dialog[Any]], Callable[[Workbench, BaseScreen[Any]], Dialog[Any]]] = {
@@ -162,6 +170,7 @@ DIALOGS: dict[type[Dialog[Any]], Callable[[Workbench, BaseScreen[Any]], Dialog[A
     StartRunDialog: lambda bench, _: StartRunDialog(_scope(bench)),
     YamlDialog: lambda *_: YamlDialog(T("faults.title"), {f"key-{number}": number for number in range(30)}),
     TrustDialog: lambda *_: TrustDialog(()),
+    WaitDialog: lambda *_: _waiting(),
 }
 """How each comes up with as much in it as it may have."""
 

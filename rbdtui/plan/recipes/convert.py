@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from typing import Final
 
 from rbdtui.audit.audit import DNS_DROPPED_IN
@@ -10,9 +11,12 @@ from rbdtui.errors import StepError
 from rbdtui.plan.conversion.groups import GROUPS, steps_of
 from rbdtui.plan.recipes.recipe import Recipe, Request
 from rbdtui.plan.step import Plan
+from rbdtui.words import T, Text
 
 CHOSEN: Final = "groups"
 """The argument: names of groups, with blanks between them."""
+DATA: Final = "data"
+"""The group that moves the shared data, while its users stand still."""
 VERSION: Final = "version"
 """The argument: of the platform, e.g. ``3.6``; empty when nobody could tell, then as 3.6."""
 
@@ -26,4 +30,9 @@ def _build(request: Request) -> Plan:
     return Plan(steps_of(target_of(request.spec), chosen, with_dns=with_dns))
 
 
-RECIPE: Final = Recipe("convert", _build, by_name=True)
+def _weighs(arguments: Mapping[str, str]) -> Iterator[Text]:
+    if DATA in arguments.get(CHOSEN, "").split():
+        yield T("convert.data_weighs")
+
+
+RECIPE: Final = Recipe("convert", _build, by_name=True, first_weighs=_weighs)

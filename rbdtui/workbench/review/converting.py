@@ -13,7 +13,7 @@ from rbdtui.engine.inputs import Purpose, PurposeKind
 from rbdtui.plan.cluster import VRRP_SECRET
 from rbdtui.plan.conversion.groups import GROUPS
 from rbdtui.plan.conversion.volume import VolumeTried
-from rbdtui.plan.recipes.convert import CHOSEN, RECIPE, VERSION
+from rbdtui.plan.recipes.convert import CHOSEN, DATA, RECIPE, VERSION
 from rbdtui.plan.recipes.recipe import Request
 from rbdtui.site import SiteError
 from rbdtui.spec.sections.glusterfs import GlusterfsMode
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from rbdtui.session import Session
     from rbdtui.workbench.workbench import Workbench
 
-_OF_VOLUME, _OF_DATA = "volume", "data"
+_OF_VOLUME: Final = "volume"
 _OF_KEEPALIVED: Final = "vip"
 """The group that gives keepalived a password."""
 
@@ -122,6 +122,6 @@ def prepare(workbench: Workbench, found: Audit, group: str) -> Future[Prepared]:
 
 def _told_first(session: Session, found: Audit, group: str) -> Text | None:
     """What has to be known before a group is agreed to."""
-    if group == _OF_DATA:
+    if group == DATA:
         return T("convert.stop_first")
     return risk_of_two_copies(session, found) if group == _OF_VOLUME else None

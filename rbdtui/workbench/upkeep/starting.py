@@ -39,6 +39,12 @@ class Prepared:
         return recipe_named(self.purpose.recipe).by_name
 
     @property
+    def weighs(self) -> tuple[Text, ...]:
+        """What has to be known before it is agreed to, what was found by looking first."""
+        found = () if self.told is None else (self.told,)
+        return (*found, *recipe_named(self.purpose.recipe).weighs(self.purpose.arguments))
+
+    @property
     def is_done(self) -> bool:
         """Whether there is nothing to do."""
         return all(each.satisfied for each in self.steps)
