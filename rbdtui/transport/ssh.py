@@ -295,9 +295,10 @@ class SshHost:
         """
         try:
             async with self._link.session(command, exchange) as channel:
-                channel.write(stdin)
-                if whole:
-                    channel.write_eof()
+                if not channel.is_closing():  # else it ended before it was told anything, of which `finish` tells
+                    channel.write(stdin)
+                    if whole:
+                        channel.write_eof()
                 async with asyncio.timeout(min(self._limits.shell_start_s, limit_s)):
                     await exchange.sign()
                 yield channel
