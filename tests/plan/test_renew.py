@@ -13,14 +13,18 @@ from pathlib import Path
 import pytest
 
 from rbdtui.errors import StepError
+from rbdtui.plan.builder import build_plan
 from rbdtui.plan.certificates import CertificateKind, certificates_on, older_than
 from rbdtui.plan.recipes import Request, recipe_named
 from rbdtui.plan.resources.units import unit_action
 from rbdtui.plan.step import JUMP_LANE, Plan, StepContext
 from rbdtui.plan.steps.renew import RenewCertificates, WholeBefore
+from rbdtui.simulator.call import Call
 from rbdtui.simulator.kubernetes.certificates import Authority
+from rbdtui.simulator.verbs import VERBS
+from rbdtui.transport.base import TransportError
 from rbdtui.transport.scripts import script
-from tests.plan.support import settle, spec_of
+from tests.plan.support import bench, settle, spec_of
 from tests.plan.test_snapshots import cluster
 from tests.plan.walk import walk
 
@@ -80,6 +84,47 @@ async def test_one_that_does_not_come_up_again_ends_it_before_the_next(tmp_path:
         with pytest.raises(StepError) as unproven:
             await step.verify(context)
         assert unproven.value.code == "renew_not_proven"
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("rotated", [False, True], ids=["stopped", "rotated"])
+async def test_a_power_cut_in_the_middle_is_made_good_by_the_next_run_and_nothing_is_renewed_twice(
+    tmp_path: Path, rotated: bool
+) -> None:
+    cuts = 1
+
+    async def cut_off(call: Call) -> int:
+        nonlocal cuts
+        if call.machine.name != "node2" or not cuts:
+            return await VERBS["rke2-renew"](call)
+        cuts -= 1
+        await call.machine.systemd.stop(call.args[0])
+        for path in ("server/tls/client-admin.crt", "server/tls/etcd/client.crt") if rotated else ():
+            call.machine.files.remove(f"/var/lib/rancher/rke2/{path}")
+        going = asyncio.ensure_future(at.fleet.power_off("node2"))
+        await asyncio.wait({going})
+        return 0
+
+    async with bench(tmp_path, 3, verbs={**VERBS, "rke2-renew": cut_off}) as at:
+        context = at.context
+        await walk(build_plan(context.spec, context.facts), context)
+        since = time.time()
+        await asyncio.sleep(1.1)  # ages are whole seconds
+        with pytest.raises(ExceptionGroup) as raised:
+            await walk(plan(context, since), context)
+        assert raised.group_contains(TransportError)
+        first = await certificates_on(context.hosts["node1"])
+        assert older_than(first, time.time() - since) == []
+        assert older_than(await certificates_on(context.hosts["node3"]), time.time() - since) != []
+        await at.fleet.power_on("node2")
+        done = await walk(plan(context, since), context)
+        renewed = [step for step, walked in done.items() if walked.changed and step.startswith("renew")]
+        assert renewed == ["renew-certificates@node2", "renew-certificates@node3"]
+        for name in at.fleet.machines:
+            assert older_than(await certificates_on(context.hosts[name]), time.time() - since) == []
+        assert {each.path: each.begin for each in await certificates_on(context.hosts["node1"])} == {
+            each.path: each.begin for each in first
+        }
 
 
 @pytest.mark.timeout(300)

@@ -106,6 +106,15 @@ class Authority:
         return builder.sign(self._key, hashes.SHA256())
 
 
+def is_same(certificate: str, other: str) -> bool:
+    """Whether two certificates, PEM, say the same of the same key; no certificate says nothing."""
+    try:
+        said = [x509.load_pem_x509_certificate(each.encode()).tbs_certificate_bytes for each in (certificate, other)]
+    except ValueError:
+        return False
+    return said[0] == said[1]
+
+
 def _key(seed: str) -> ec.EllipticCurvePrivateKey:
     number = int.from_bytes(hashlib.sha256(seed.encode()).digest(), "big") >> 1
     return ec.derive_private_key(number or 1, ec.SECP256R1())

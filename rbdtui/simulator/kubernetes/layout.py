@@ -9,7 +9,7 @@ import json
 import tarfile
 from typing import Final
 
-from rbdtui.simulator.kubernetes.certificates import Pair
+from rbdtui.simulator.kubernetes.certificates import Pair, is_same
 from rbdtui.simulator.kubernetes.cluster import DATA_DIR, ETCD_DIR, RKE2_VERSION, Cluster
 from rbdtui.simulator.kubernetes.tokens import full_token
 from rbdtui.simulator.machine import Machine, full_image_name
@@ -139,22 +139,29 @@ def write_server_files(machine: Machine, cluster: Cluster, serving: Pair, *, rea
     client = cluster.client_authority.client("system:admin", "system:masters")
     # RKE2 has an authority of its own for etcd, which signs both sides; here the servers' stands for it.
     etcd = authority.client("etcd-client")
-    for name, text in (
-        ("server-ca.crt", authority.certificate),
-        ("client-ca.crt", cluster.client_authority.certificate),
-        ("serving-kube-apiserver.crt", serving.certificate),
-        ("serving-kube-apiserver.key", serving.key),
-        ("client-admin.crt", client.certificate),
-        ("client-admin.key", client.key),
-        ("etcd/server-ca.crt", authority.certificate),
-        ("etcd/peer-ca.crt", authority.certificate),
-        ("etcd/client.crt", etcd.certificate),
-        ("etcd/client.key", etcd.key),
-        ("etcd/server-client.crt", serving.certificate),
-        ("etcd/server-client.key", serving.key),
-    ):
-        files.put(f"{TLS_DIR}/{name}", text, mode=0o600 if name.endswith(".key") else 0o644)
+    leaves = {
+        "serving-kube-apiserver": serving, "client-admin": client, "etcd/client": etcd, "etcd/server-client": serving,
+    }  # fmt: skip
+    authorities = {
+        "server-ca": authority,
+        "client-ca": cluster.client_authority,
+        "etcd/server-ca": authority,
+        "etcd/peer-ca": authority,
+    }
+    for name, signer in authorities.items():
+        files.put(f"{TLS_DIR}/{name}.crt", signer.certificate, mode=0o644)
+    for name, pair in leaves.items():
+        _put_leaf(machine, f"{TLS_DIR}/{name}", pair)
     files.put(KUBECONFIG, _kubeconfig(authority.certificate, client), mode=0o644 if readable else 0o600)
+
+
+def _put_leaf(machine: Machine, path: str, pair: Pair) -> None:
+    """A start leaves what is good alone (k3s@136, pkg/daemons/control/deps/deps.go, createClientCertKey)."""
+    files = machine.files
+    if files.exists(f"{path}.key") and is_same(files.text(f"{path}.crt"), pair.certificate):
+        return
+    files.put(f"{path}.crt", pair.certificate, mode=0o644)
+    files.put(f"{path}.key", pair.key, mode=0o600)
 
 
 def _kubeconfig(authority: str, client: Pair) -> str:
