@@ -8,6 +8,7 @@ import sys
 from rbdtui.cli.lanes import LiveLanes, finish_text, record_lines
 from rbdtui.cli.options import Common
 from rbdtui.cli.output import Exit, answer, answer_json, clean_console, evidence_lines, tell
+from rbdtui.engine import client
 from rbdtui.engine.client import CommandError as RefusedError
 from rbdtui.engine.client import RunClient
 from rbdtui.engine.events import Choice, QuestionAsked, Record, RunOutcome
@@ -75,11 +76,12 @@ class Follower:
         return status
 
     async def _read_and_look(self) -> int:
-        looking = asyncio.create_task(self._look_after_runner())
+        looking = asyncio.create_task(self._look_after_runner()), asyncio.create_task(self._ask_runner())
         try:
             return await self._read()
         finally:
-            looking.cancel()
+            for each in looking:
+                each.cancel()
 
     async def _look_after_runner(self) -> None:
         """Say once each time the runner is halted from outside: no line would come then, and none that says why."""
@@ -90,6 +92,18 @@ class Follower:
                 self._tell_aside(T("cli.run.runner_halted", run=self._client.run_id, pid=halted))
             told = halted
             await asyncio.sleep(LOOK_S)
+
+    async def _ask_runner(self) -> None:
+        """Say once each time the runner answers nothing, although it is not halted."""
+        told: int | None = None
+        while True:
+            await asyncio.sleep(client.ASK_EVERY_S)
+            silent = await self._client.silent_pid() if self._client.halted_pid() is None else None
+            if silent is not None and silent != told:
+                run, site = self._client.run_id, as_typed(self._client.site.path)
+                seconds = round(client.ANSWER_LIMIT_S)
+                self._tell_aside(T("cli.run.runner_silent", run=run, pid=silent, seconds=seconds, site=site))
+            told = silent
 
     def _tell_aside(self, text: Text) -> None:
         """Say a sentence beside what is drawn."""

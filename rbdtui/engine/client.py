@@ -54,6 +54,8 @@ from rbdtui.site import Site
 from rbdtui.words import T, Text
 
 ANSWER_LIMIT_S: Final = 20.0
+ASK_EVERY_S: Final = 10.0
+"""How often whoever follows a run asks its runner whether it is well."""
 POLL_S: Final = 0.2
 POLLS_PER_LOOK: Final = 5
 """How many polls without a new line there are between looks whether the runner is alive."""
@@ -116,6 +118,18 @@ class RunClient:
         holder = holder_of(self.site)
         halted = holder is not None and holder.run == self.run_id and is_halted(holder.pid, self.run_id)
         return holder.pid if holder is not None and halted else None
+
+    async def silent_pid(self) -> int | None:
+        """The runner's process id where it listens and does not answer: it hangs, or the journal's disk does."""
+        try:
+            async with asyncio.timeout(ANSWER_LIMIT_S):
+                await self._exchange(Request(Command.PING).to_line())
+        except TimeoutError:
+            holder = holder_of(self.site)
+            return holder.pid if holder is not None and holder.run == self.run_id else None
+        except OSError:
+            return None  # nobody listens: it comes up, or is gone
+        return None
 
     def given_up(self) -> bool:
         """Whether the run was left unfinished for good."""

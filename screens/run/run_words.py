@@ -7,6 +7,7 @@ from typing import Final
 
 from rich.cells import cell_len
 
+from rbdtui.engine.client import ANSWER_LIMIT_S
 from rbdtui.engine.events import Record
 from rbdtui.engine.state import RunState, StepState, StepStatus
 from rbdtui.terminal_text import clean_line
@@ -78,6 +79,8 @@ def banner_of(run: RunFollower, state: RunState, phase: RunPhase, matrix: Matrix
         return T("run_screen.banner.broken", reason=run.error), "error"
     if phase is RunPhase.HALTED:
         return T("run_screen.banner.halted", pid=run.halted_pid or 0), "error"
+    if phase.live and run.silent_pid is not None:
+        return T("run_screen.banner.no_answer", pid=run.silent_pid, seconds=round(ANSWER_LIMIT_S)), "error"
     if phase is RunPhase.ASKING:
         asked = next(iter(state.questions.values()))
         step = state.steps.get(asked.step)

@@ -346,6 +346,9 @@ FOLLOWED: dict[str, str] = {
     "run_screen.banner.gone": "screens/test_run_embedded.py::"
     "test_a_runner_killed_under_the_screen_is_taken_up_by_a_key",
     "cli.run.runner_halted": "cli/test_follow.py::test_a_runner_halted_from_outside_is_said_once_with_what_to_do",
+    "cli.run.runner_silent": "cli/test_follow.py::test_a_runner_that_answers_nothing_is_said_once_with_what_to_do",
+    "run_screen.banner.no_answer": "screens/test_run_bad_input.py::"
+    "test_a_runner_that_answers_nothing_is_said_by_itself_with_what_to_do",
     "run_screen.banner.halted": "screens/test_run_bad_input.py::"
     "test_a_runner_halted_from_outside_is_said_by_itself_with_what_to_do",
     "run_screen.banner.given_up": STEERING + "test_a_run_left_unfinished_is_given_up_for_a_new_one",

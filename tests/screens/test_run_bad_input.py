@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from textual.pilot import Pilot
 
+from rbdtui.engine import client
 from rbdtui.engine.events import (
     Choice,
     Event,
@@ -31,6 +32,7 @@ from screens.dialogs.question import QuestionDialog
 from screens.run.log_pane import LogPane
 from screens.run.run import RunScreen
 from tests.screens.conftest import Opened, bench, make_site
+from tests.screens.fake_runner import hanging, listening
 from tests.screens.journals import RUN_ID, append, holder, port_changed, spec_text, write_run
 from tests.screens.run_seen import banner, screen_of, status, told
 from tests.screens.running import STAGES, on_stage, runner_process
@@ -151,6 +153,22 @@ async def test_a_runner_halted_from_outside_is_said_by_itself_with_what_to_do(
             await until(pilot, lambda: f"`kill -9 {pid}`" in banner(pilot))
             os.kill(pid, signal.SIGKILL)
             await until(pilot, lambda: bool(screen_of(pilot).check_action("go_on", ())))
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+async def test_a_runner_that_answers_nothing_is_said_by_itself_with_what_to_do(
+    home: Path, opened: Opened, monkeypatch: Patch, language: str
+) -> None:
+    monkeypatch.setattr(client, "ASK_EVERY_S", 0.1)
+    monkeypatch.setattr(client, "ANSWER_LIMIT_S", 0.3)
+    with on_stage(home, "upload", monkeypatch) as (workbench, run_dir):
+        async with opened(workbench, language=language) as pilot:
+            await show_run(pilot)
+            assert banner(pilot) == ""
+            with hanging(run_dir):
+                await until(pilot, lambda: f"`kill -9 {os.getpid()}`" in banner(pilot))
+            async with listening(run_dir):
+                await until(pilot, lambda: banner(pilot) == "")
 
 
 async def test_a_torn_last_line_waits_for_its_end(home: Path, opened: Opened, monkeypatch: Patch) -> None:

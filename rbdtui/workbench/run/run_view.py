@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from rbdtui.engine import client as engine_client
 from rbdtui.engine.client import RunClient
 from rbdtui.engine.events import Record
 from rbdtui.engine.inputs import JOURNAL_NAME, PurposeKind, purpose_of
@@ -53,6 +54,8 @@ class RunFollower:
         """Whether a runner has the run in its hands, as of the last look."""
         self.halted_pid: int | None = None
         """The runner's process id while that is halted: it has the run in its hands, and does nothing."""
+        self.silent_pid: int | None = None
+        """The runner's process id while that answers nothing, although it is not halted."""
         self.given_up = False
         """Whether it was left unfinished for good."""
         self.purpose = purpose_of(client.run_dir)
@@ -71,7 +74,7 @@ class RunFollower:
         self._look()
         self._live = _Fold(RunState())
         self._past = _Fold(RunState())
-        self._following: Future[None] = background.submit(self._follow())
+        self._following = background.submit(self._follow()), background.submit(self._ask())
 
     @property
     def run_id(self) -> str:
@@ -130,7 +133,8 @@ class RunFollower:
 
     def close(self) -> None:
         """Stop following; the run is not touched."""
-        self._following.cancel()
+        for each in self._following:
+            each.cancel()
 
     async def _follow(self) -> None:
         reader = JournalReader(self.run_dir / JOURNAL_NAME)
@@ -155,6 +159,14 @@ class RunFollower:
             if polls % ALIVE_EVERY == 0:
                 self._look_alive()
             await asyncio.sleep(POLL_S)
+
+    async def _ask(self) -> None:
+        while True:
+            await asyncio.sleep(engine_client.ASK_EVERY_S)
+            before = self.silent_pid
+            self.silent_pid = await self.client.silent_pid() if self.alive and self.halted_pid is None else None
+            if self.silent_pid != before:
+                self._on_change()
 
     def _look_alive(self) -> None:
         before = self.alive, self.halted_pid, self.given_up, self.error
