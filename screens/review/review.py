@@ -417,7 +417,7 @@ class ReviewScreen(SectionScreen):
         group = await self.program.ask(GroupsDialog(groups))
         if group is None or not await self.program.ensure_unlocked(T("review.why_unlock")):
             return
-        prepared = await looked(self, converting.prepare(workbench, found, group), T("repair.looking"))
+        prepared = await looked(self, converting.prepare(workbench, found, group.name), T("repair.looking"))
         if prepared is None:
             return
         question = consent_to(prepared, workbench.session.spec.name)
