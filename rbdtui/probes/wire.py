@@ -15,7 +15,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
-from typing import Final
+from typing import Final, cast
 
 from rbdtui.transport.base import Host, NotReachedError, Reach
 
@@ -176,6 +176,7 @@ async def _connect_from(host: Host, place: Place, limit_s: float) -> tuple[async
 
 
 async def _handshake(writer: asyncio.StreamWriter, tls: ssl.SSLContext, server_name: str, limit_s: float) -> None:
+    plain = writer.transport
     try:
         async with asyncio.timeout(limit_s):
             await writer.start_tls(tls, server_hostname=server_name, ssl_handshake_timeout=limit_s + 1)
@@ -187,6 +188,12 @@ async def _handshake(writer: asyncio.StreamWriter, tls: ssl.SSLContext, server_n
         raise WireError(_tls_trouble(error), str(error)) from error
     except OSError as error:
         raise WireError(ProbeFailure.CLOSED, str(error)) from error
+    except AttributeError:
+        # A connection that is lost in the very turn that ends the handshake leaves asyncio without a transport.
+        if cast("asyncio.WriteTransport | None", writer.transport) is not None:
+            raise
+        writer._transport = plain  # type: ignore[attr-defined]
+        raise WireError(ProbeFailure.CLOSED, "closed as soon as the TLS handshake was over") from None
 
 
 async def shake_hands(writer: asyncio.StreamWriter, tls: ssl.SSLContext, server_name: str, limit_s: float) -> bytes:
