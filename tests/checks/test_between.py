@@ -7,12 +7,13 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from rbdtui.checks.services import vrrp_between, vxlan_between
+from rbdtui.checks.services import FleetCheck, vrrp_between, vxlan_between
 from rbdtui.checks.services.asking import no_secret
 from rbdtui.checks.services.between import Between, BetweenQuestion, ways_in_words
 from rbdtui.checks.view import ClusterView
@@ -302,6 +303,18 @@ def test_the_port_is_that_of_the_pods_network(settings: dict[str, object], port:
     assert (question.way if question is not None else None) == port
     if question is not None:
         assert [str(address) for address in question.addresses.values()] == [address_of(name) for name in NAMES]
+
+
+@pytest.mark.parametrize("check", [vrrp_between.CHECK, vxlan_between.CHECK], ids=lambda check: check.name)
+def test_who_does_not_hold_its_address_is_told_elsewhere_and_takes_no_part(
+    check: FleetCheck[BetweenQuestion, Between],
+) -> None:
+    facts = {name: good_facts(i) for i, name in enumerate(NAMES, 1)}
+    facts["node2"] = replace(facts["node2"], interfaces=facts["node3"].interfaces)
+    view = ClusterView(view_of().spec, facts, place, view_of().limits)
+    question = check.question(view)
+    assert question is not None
+    assert list(question.addresses) == ["node1", "node3"]
 
 
 TAKEN = CommandResult(5, b"", b"", 0)

@@ -44,6 +44,8 @@ def add_card(plan: Plan, host: Host, namespace: str) -> None:
     if not Path(f"/sys/class/net/{bridge}").exists():
         run(["ip", "link", "add", bridge, "type", "bridge"])
         run(["ip", "link", "set", bridge, "up"])
+    # The kernel takes a dead host's cable away when it comes to that.
+    run(["ip", "link", "del", cable], check=False)
     run(["ip", "link", "add", cable, "type", "veth", "peer", "name", "host1", "netns", namespace])
     run(["ip", "link", "set", cable, "master", bridge, "up"])
 

@@ -75,11 +75,15 @@ class Store(Mapping[tuple[str, str], tuple[int, object]]):
     def __init__(self, kept: dict[str, dict[str, Any]]) -> None:
         self.kept = kept
         self.deleted: list[str] = []
+        self.slow: dict[str, int] = {}
+        """How often what was deleted is still seen, by path."""
 
     def __getitem__(self, key: tuple[str, str]) -> tuple[int, object]:
         method, path = key
         if method == "DELETE" and path in self.kept:
             self.deleted.append(path)
+            if path in self.slow:
+                return 200, self.kept[path]
             within = (f"{path}/", f"/apis/apps/v1/namespaces/{path.rsplit('/', 1)[1]}/")
             is_namespace = path == NS
             self.kept = {
@@ -88,6 +92,10 @@ class Store(Mapping[tuple[str, str], tuple[int, object]]):
                 if each != path and not (is_namespace and each.startswith(within))
             }
             return 200, {"kind": "Status", "status": "Success"}
+        if method == "GET" and path in self.slow and path in self.deleted:
+            self.slow[path] -= 1
+            if self.slow[path] < 0:
+                self.kept.pop(path, None)
         if method in ("GET", "PATCH") and path in self.kept:
             return 200, self.kept[path]
         items = [item for each, item in self.kept.items() if each.rpartition("/")[0] == path]
@@ -121,6 +129,25 @@ async def test_all_of_it_goes_and_nothing_of_others(authority: Authority, tmp_pa
     assert left == {
         "admin", "pvc-2", "prometheuses.monitoring.coreos.com", "servicemonitors.monitoring.coreos.com"
     }  # fmt: skip
+
+
+async def test_what_goes_slowly_is_waited_for_and_what_stays_is_named(
+    authority: Authority, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(RemoveRainbond, "look_every_s", 0.01)
+    volume, kind = "/api/v1/persistentvolumes/pvc-1", f"{CRD}/rbdcomponents.rainbond.io"
+    store = Store(objects())
+    store.slow |= {volume: 5, kind: 3}
+    async with stage(authority, tmp_path, Api(store)) as there:
+        await carry_out(RemoveRainbond(""), there.context)
+    assert {volume, kind}.isdisjoint(store.kept)
+    monkeypatch.setattr(RemoveRainbond, "gone_s", 0.1)
+    store = Store(objects())
+    store.slow[volume] = 1_000_000
+    async with stage(authority, tmp_path / "again", Api(store)) as there:
+        with pytest.raises(StepError) as caught:
+            await carry_out(RemoveRainbond(""), there.context)
+    assert (caught.value.code, caught.value.evidence) == ("rainbond_objects_stay", "persistentvolumes/pvc-1")
 
 
 async def test_the_provisioner_of_nfs_volumes_goes_but_none_of_others(authority: Authority, tmp_path: Path) -> None:

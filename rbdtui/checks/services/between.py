@@ -94,6 +94,16 @@ class BetweenCheck:
             )
 
 
+def able(view: ClusterView, addresses: Mapping[str, IPv4Address]) -> dict[str, IPv4Address]:
+    """Those that have answered and hold the address that they are to send from; of the others RBD-NET-101 tells."""
+    return {
+        name: address
+        for name, address in addresses.items()
+        if (facts := view.facts.get(name)) is not None
+        if not facts.interfaces or facts.interface_of(address) is not None
+    }
+
+
 async def try_between(question: BetweenQuestion, hosts: Mapping[str, Host]) -> Between:
     """Have all of them send and listen at once, twice where something did not arrive."""
     untried: dict[str, str] = {}

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import ClassVar, Final
 
-from rbdtui.checks.services.between import VRRP, BetweenCheck, BetweenQuestion
+from rbdtui.checks.services.between import VRRP, BetweenCheck, BetweenQuestion, able
 from rbdtui.checks.view import ClusterView
 
 
@@ -26,8 +26,7 @@ class VrrpBetweenCheck(BetweenCheck):
         spec = view.spec
         if spec.gateway.vip is None or not spec.has_vip:
             return None
-        there = {node.name for node, _ in view.answered()}
-        addresses = {node.name: spec.vrrp_address(node) for node in spec.vip_nodes if node.name in there}
+        addresses = able(view, {node.name: spec.vrrp_address(node) for node in spec.vip_nodes})
         return BetweenQuestion(addresses, VRRP, spec.gateway.unicast) if len(addresses) > 1 else None
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import ClassVar, Final
 
 from rbdtui.checks.hosts.ports import vxlan_port
-from rbdtui.checks.services.between import BetweenCheck, BetweenQuestion
+from rbdtui.checks.services.between import BetweenCheck, BetweenQuestion, able
 from rbdtui.checks.view import ClusterView
 
 
@@ -25,8 +25,7 @@ class VxlanBetweenCheck(BetweenCheck):
         """Those that have answered, by the addresses that Kubernetes gives them; None for fewer than two."""
         spec = view.spec
         port = vxlan_port(spec)
-        there = {node.name for node, _ in view.answered()}
-        addresses = {node.name: node.cluster_address for node in spec.managed_cluster_nodes if node.name in there}
+        addresses = able(view, {node.name: node.cluster_address for node in spec.managed_cluster_nodes})
         return BetweenQuestion(addresses, str(port)) if port and len(addresses) > 1 else None
 
 

@@ -13,7 +13,7 @@ from typing import Any, ClassVar, Final
 
 from rbdtui.kube.session import KubeAbsentError, KubeSession
 from rbdtui.kubesphere.chart import API_SERVER, CONTROLLER, CONTROLS_NAMESPACE, NAMESPACE, RELEASE
-from rbdtui.plan.removal.objects import delete, items, short, version_of
+from rbdtui.plan.removal.objects import delete, items, short, still_there, version_of
 from rbdtui.plan.step import JUMP_LANE, Change, ChangeKind, Pending, Plan, Step, StepContext, StepError
 from rbdtui.plan.steps.rainbond.access import open_api
 from rbdtui.plan.waiting import wait_for
@@ -94,7 +94,7 @@ class RemoveKubesphere(Step):
 
 async def _left(kube: KubeSession, paths: Sequence[str]) -> StepError | None:
     """What is not gone yet; objects whose controller is gone are let go."""
-    stays = [path for path in paths if await kube.find(path) is not None]
+    stays = await still_there(kube, paths)
     for path in stays:
         if path.startswith(_DEFINITIONS):
             await _let_go(kube, path)

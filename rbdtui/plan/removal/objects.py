@@ -25,6 +25,11 @@ async def delete(kube: KubeSession, path: str) -> None:
         return
 
 
+async def still_there(kube: KubeSession, paths: Sequence[str]) -> list[str]:
+    """Those that are not gone yet: volumes and definitions go some time after they were deleted."""
+    return [path for path in paths if await kube.find(path) is not None]
+
+
 def version_of(definition: Mapping[str, Any]) -> str:
     """The version of a kind that is served, the stored one first."""
     versions = [each for each in (definition.get("spec") or {}).get("versions") or [] if each.get("served", True)]

@@ -8,12 +8,12 @@ docs/installation/uninstall.md.
 from __future__ import annotations
 
 import fnmatch
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Final
 
 from rbdtui.kube.session import KubeSession
-from rbdtui.plan.removal.objects import delete, items, short, version_of
+from rbdtui.plan.removal.objects import delete, items, short, still_there, version_of
 from rbdtui.plan.removal.residue import HostResidue, ResidueKind, look
 from rbdtui.plan.removal.steps import DELETE_LIMIT_S, Removal, refuse_left, write_hosts_file
 from rbdtui.plan.step import JUMP_LANE, Change, ChangeKind, Pending, Plan, Step, StepContext, StepError
@@ -80,6 +80,7 @@ class RemoveRainbond(Step):
     name: ClassVar[str] = "rainbond-remove"
     time_limit_s: ClassVar[float] = 900.0
     wait_s: ClassVar[float] = 600.0
+    gone_s: ClassVar[float] = 120.0
     look_every_s: ClassVar[float] = 2.0
 
     keep_secrets: bool = field(default=False, kw_only=True)
@@ -108,6 +109,7 @@ class RemoveRainbond(Step):
                 await wait_for(lambda: self._left(api.kube, found), limit_s=self.wait_s, every_s=self.look_every_s)
             for path in found.last:
                 await delete(api.kube, path)
+            await wait_for(lambda: _lasts(api.kube, found.last), limit_s=self.gone_s, every_s=self.look_every_s)
 
     async def _empty(self, kube: KubeSession, kept: Collection[str]) -> None:
         """Delete everything in the namespace but some Secrets, which must not go with their owner."""
@@ -157,6 +159,15 @@ class RemoveRainbond(Step):
         for collection in _IN_NAMESPACE:
             names += [name_of(item) for item in await items(kube, collection.format(NAMESPACE))]
         return [name for name in names if name not in kept and name != _OF_EVERY_NAMESPACE]
+
+
+async def _lasts(kube: KubeSession, paths: Sequence[str]) -> StepError | None:
+    """What is still there of all that belongs to no namespace."""
+    stays = await still_there(kube, paths)
+    if not stays:
+        return None
+    evidence = "\n".join(map(short, stays))
+    return StepError("rainbond_objects_stay", count=len(stays), evidence=evidence, retryable=True)
 
 
 def _refuse_others(volumes: Collection[Mapping[str, Any]]) -> None:
