@@ -144,6 +144,7 @@ async def test_what_goes_slowly_is_waited_for_and_what_stays_is_named(
     monkeypatch.setattr(RemoveRainbond, "gone_s", 0.1)
     store = Store(objects())
     store.slow[volume] = 1_000_000
+    (tmp_path / "again").mkdir()
     async with stage(authority, tmp_path / "again", Api(store)) as there:
         with pytest.raises(StepError) as caught:
             await carry_out(RemoveRainbond(""), there.context)
