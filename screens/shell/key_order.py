@@ -12,7 +12,6 @@ import asyncio
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from typing import Final
 
 from textual import events
@@ -25,9 +24,12 @@ ROUNDS: Final = 3
 """At most, from the focus to the program: what a message has led to, and what that has led to."""
 LIMIT_S: Final = 1.0
 """After which a key is handed on whatever the program is doing: a late key is better than none."""
+MOST_S: Final = 10.0
+"""The same by the clock on the wall, where a machine gives the program hardly any time."""
 DIALOG_LIMIT_S: Final = 0.3
 """How long a dialog may take to come up before keys go elsewhere."""
 LOOK_EVERY_S: Final = 0.01
+AT_ONCE_S: Final = 0.001
 MOST_HELD: Final = 64
 """A key that was leant on is not a wish."""
 _LEAVING: Final = frozenset({"q", "ctrl+q", "ctrl+c"})
@@ -87,17 +89,17 @@ class KeyOrder:
 
     async def _settled(self) -> None:
         """Wait until what a key has led to has come about."""
-        end = time.monotonic() + LIMIT_S
+        patience = _Patience(LIMIT_S)
         for _ in range(ROUNDS):
             for pump in list(self._way()):
-                await _passed(pump, end)
+                await _passed(pump, patience)
             if all(pump._message_queue.empty() for pump in self._way()):
                 break
-        while not self._is_there() and time.monotonic() < end:  # noqa: ASYNC110 - nobody tells
-            await asyncio.sleep(0)
-        dialog_end = time.monotonic() + DIALOG_LIMIT_S
-        while self._dialog_to_come() and time.monotonic() < dialog_end:  # noqa: ASYNC110 - as above
-            await asyncio.sleep(LOOK_EVERY_S)
+        while not self._is_there() and patience.lasts:
+            await patience.look(AT_ONCE_S)
+        patience = _Patience(DIALOG_LIMIT_S)
+        while self._dialog_to_come() and patience.lasts:
+            await patience.look(LOOK_EVERY_S)
 
     def _way(self) -> Iterator[MessagePump]:
         """Whom a key passes: from what has the focus up to the program."""
@@ -115,11 +117,31 @@ class KeyOrder:
         return any(worker.group == "dialog" and worker.is_running for worker in self._app.workers)
 
 
-async def _passed(pump: MessagePump, end: float) -> None:
+class _Patience:
+    """A time limit that runs only while the program has time to look: else it has had none to do what is waited for."""
+
+    def __init__(self, limit_s: float) -> None:
+        self._left_s = limit_s
+        self._end = time.monotonic() + MOST_S
+
+    @property
+    def lasts(self) -> bool:
+        """Whether there is any left."""
+        return self._left_s > 0 and time.monotonic() < self._end
+
+    async def look(self, after_s: float, event: asyncio.Event | None = None) -> None:
+        """Let the program go on for a moment, or until something happens."""
+        try:
+            async with asyncio.timeout(after_s):
+                await (event or asyncio.Event()).wait()
+        except TimeoutError:
+            self._left_s -= after_s
+
+
+async def _passed(pump: MessagePump, patience: _Patience) -> None:
     """Wait until a part of the program has seen to all messages that it has by now."""
     passed = asyncio.Event()
     if not pump.is_running or not pump.call_later(passed.set):
         return
-    while not passed.is_set() and pump.is_running and time.monotonic() < end:
-        with suppress(TimeoutError):
-            await asyncio.wait_for(passed.wait(), LOOK_EVERY_S)
+    while not passed.is_set() and pump.is_running and patience.lasts:
+        await patience.look(LOOK_EVERY_S, passed)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
+from types import SimpleNamespace
+
 import pytest
 from textual import events
 from textual.pilot import Pilot
@@ -68,6 +71,20 @@ async def test_sections_fields_and_choices(opened: Opened, site: Site) -> None:
         assert program(pilot).current_mode == SITE
         await at_a_stroke(pilot, "2")
         assert program(pilot).current_mode == ROLES
+
+
+@pytest.mark.parametrize("stolen_s", [0.1, 0.4])
+async def test_where_the_program_gets_hardly_any_time_no_keys_are_mixed_up(
+    stolen_s: float, opened: Opened, site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    times = (looks * stolen_s for looks in itertools.count())
+    workbench = bench(site)
+    async with opened(workbench) as pilot:
+        monkeypatch.setattr("screens.shell.key_order.time", SimpleNamespace(monotonic=lambda: next(times)))
+        monkeypatch.setattr("screens.shell.key_order.LOOK_EVERY_S", 1e-6)
+        await at_a_stroke(pilot, "0", "enter", "ctrl+u", "abc", "enter", "1", "d")
+        assert text_at(workbench.draft.data, "name") == "abc"
+        assert len(nodes(workbench)) == 3
 
 
 async def test_fields_of_the_balancer(opened: Opened, site: Site) -> None:
