@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from rbdtui.cli import findings_page
-from rbdtui.words import LANGUAGES
+from rbdtui.words import LANGUAGES, is_said
 
 TESTS = Path(__file__).resolve().parent
 TOP = TESTS.parent
@@ -70,6 +70,19 @@ def test_every_belief_has_a_source_and_a_test_or_the_reason_why_not() -> None:
         if len(cells) != 4 or not all(cells) or not (NAMED.search(cells[3]) or cells[3].startswith(UNNOTICED)):
             poor.append(row)
     assert poor == []
+
+
+def test_a_check_that_is_promised_to_warn_is_there() -> None:
+    """Where the page on security says that a check warns or tells of something, the finding's code stands beside it."""
+    sentences = re.split(r"(?<=[.;])\s", page("SECURITY.md"))
+    promised = [" ".join(each.split()) for each in sentences if re.search(r"`check` (?:warns|tells)", each)]
+    codes = [re.findall(r"RBD-[A-Z]+-\d{3}", each) for each in promised]
+    unfounded = [each for each, named in zip(promised, codes, strict=True) if not named or not all(map(is_code, named))]
+    assert unfounded == []
+
+
+def is_code(code: str) -> bool:
+    return is_said(f"finding.{code}.message")
 
 
 def commands_of(text: str) -> list[str]:

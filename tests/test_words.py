@@ -156,3 +156,9 @@ def test_one_term_for_one_thing(language: str, column: int, separator: str) -> N
     texts = {key: re.sub(r"\{[^}]*\}", "", text) for key, text in catalogue(language).items()}
     found = {key: match[0] for key, text in texts.items() if (match := forbidden.search(text))}
     assert found == {}
+
+
+def test_the_page_on_security_speaks_by_the_glossary() -> None:
+    text = (ROOT / "SECURITY.md").read_text(encoding="utf-8")
+    forbidden = "|".join(map(re.escape, unwanted(4, ",")))
+    assert re.findall(rf"\b(?:{forbidden})\b", text, re.IGNORECASE) == []
