@@ -1,6 +1,7 @@
-"""Which servers of a list are seen and in which order, and which are marked: the list itself keeps its order.
+"""What is seen of a list and in which order, and which servers of it are marked: the list itself keeps its order.
 
-Servers are named by their place in the list of cluster.yaml, never by the row that they happen to stand in.
+Servers are named by their place in the list of cluster.yaml, what stands in other lists by its place there; never by
+the row that it happens to stand in.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ class Order(StrEnum):
     """What rows are sorted by."""
 
     FILE = "file"
-    """As in cluster.yaml."""
+    """As in cluster.yaml; in other lists as they come."""
     WORST = "worst"
     """What is wrong first."""
     NAME = "name"
@@ -35,36 +36,26 @@ class ListedRow:
     """What searching and sorting go by."""
 
     index: int
-    """The server's place in the list."""
+    """Its place in the list."""
     name: str
     address: str
     mark: Mark
+    weight: int = 0
+    """Of two with the same mark, the heavier is the worse."""
 
 
 @dataclass(slots=True)
-class RowView:
-    """What an operator wants to see of a list, and what is marked of it."""
+class ListView:
+    """What an operator wants to see of a list."""
 
     query: str = ""
-    """Words that all have to stand in what is known of a server; capitals do not matter."""
+    """Words that all have to stand in what is known of a row; capitals do not matter."""
     problems_only: bool = False
     order: Order = Order.FILE
-    marked: set[int] = field(default_factory=set)
-    """Places of marked servers, whether they are seen or not."""
-    _known: list[tuple[int, str, str]] = field(default_factory=list)
-    """Places, names and addresses as of the last `follow`."""
-
-    @classmethod
-    def marking(cls, data: Data, indexes: Iterable[int]) -> RowView:
-        """All of a list, with these servers marked."""
-        view = cls()
-        view.follow(data)
-        view.marked = set(indexes)
-        return view
 
     @property
     def narrowed(self) -> bool:
-        """Whether some servers may be out of sight."""
+        """Whether some rows may be out of sight."""
         return bool(self.query.strip()) or self.problems_only
 
     def show_all(self) -> None:
@@ -77,16 +68,34 @@ class RowView:
         self.order = orders[(orders.index(self.order) + 1) % len(orders)]
 
     def matches(self, row: ListedRow, text: Callable[[int], str]) -> bool:
-        """Whether a server is to be seen; ``text`` gives all that is searched of it."""
+        """Whether a row is to be seen; ``text`` gives all that is searched of it."""
         if self.problems_only and row.mark < Mark.WARNING:
             return False
         words = folded(self.query).split()
         return not words or _has_all(folded(text(row.index)), words)
 
     def seen(self, rows: Sequence[ListedRow], text: Callable[[int], str], keep: int | None = None) -> list[int]:
-        """Places of the servers to be seen, in order; the one at ``keep`` is among them in any case."""
+        """Places of the rows to be seen, in order; the one at ``keep`` is among them in any case."""
         shown = [row for row in rows if row.index == keep or self.matches(row, text)]
         return [row.index for row in sorted(shown, key=_ORDERS[self.order])]
+
+
+@dataclass(slots=True)
+class RowView(ListView):
+    """The same of the servers in cluster.yaml, and which of them are marked."""
+
+    marked: set[int] = field(default_factory=set)
+    """Places of marked servers, whether they are seen or not."""
+    _known: list[tuple[int, str, str]] = field(default_factory=list)
+    """Places, names and addresses as of the last `follow`."""
+
+    @classmethod
+    def marking(cls, data: Data, indexes: Iterable[int]) -> RowView:
+        """All of a list, with these servers marked."""
+        view = cls()
+        view.follow(data)
+        view.marked = set(indexes)
+        return view
 
     def toggle(self, index: int) -> None:
         """Mark a server, or mark it no more."""
@@ -142,7 +151,7 @@ def _by_address(row: ListedRow) -> tuple[int, tuple[tuple[int, str], ...]]:
 
 _ORDERS: Final[Mapping[Order, Callable[[ListedRow], tuple[object, ...]]]] = {
     Order.FILE: lambda row: (row.index,),
-    Order.WORST: lambda row: (-row.mark if row.mark >= Mark.WARNING else 0, row.index),
+    Order.WORST: lambda row: (-row.mark, -row.weight, row.index) if row.mark >= Mark.WARNING else (0, 0, row.index),
     Order.NAME: lambda row: (natural(row.name), row.index),
     Order.ADDRESS: lambda row: (_by_address(row), row.index),
 }

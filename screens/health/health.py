@@ -15,9 +15,12 @@ from rbdtui.terminal_text import clean_line
 from rbdtui.words import T, Text
 from rbdtui.workbench import sections
 from rbdtui.workbench.health.gateway_view import innermost
+from rbdtui.workbench.health.health_rows import seen_rows, worst_first
 from rbdtui.workbench.health.health_table import health_table, summary_of
+from rbdtui.workbench.row_view import ListView, Order
 from screens.health.health_grid import HealthGrid, mark_of
 from screens.shell.base import SectionScreen, Words, css, key
+from screens.shell.list_screen import CLEAR_KEY, PROBLEMS_KEY, SEARCH_KEY, SORT_KEY, ListScreen
 from screens.shell.sections import entry_of
 from screens.terminal import clock
 from screens.widgets.canvas import Canvas, Span, Spans, cut
@@ -26,6 +29,7 @@ from screens.widgets.marks import PROBE_MARKS, Mark, state_word
 from screens.widgets.message_block import MessageBlock
 from screens.widgets.port_lights import latency
 from screens.widgets.spark import spark
+from screens.widgets.view_line import SearchBar, ViewLine
 
 _VERDICTS: Final = {
     Health.OK: Mark("✓", "+", "bold success"),
@@ -52,7 +56,7 @@ class ChangeList(EventList, inherit_bindings=False):
         self.put(0)
 
 
-class HealthScreen(SectionScreen):
+class HealthScreen(ListScreen[None], SectionScreen):
     """The cluster as it answers now."""
 
     SECTION = sections.HEALTH
@@ -63,8 +67,12 @@ class HealthScreen(SectionScreen):
         key("enter", "review", "to_review"),
         key("b", "next_bad", "next_bad"),
         key("c", "changes", "health_changes"),
+        SEARCH_KEY,
+        PROBLEMS_KEY,
         key("g,f5", "ask", "ask_now"),
+        SORT_KEY,
         key("escape", "back", "back"),
+        CLEAR_KEY,
     ]
 
     def __init__(self) -> None:
@@ -72,8 +80,13 @@ class HealthScreen(SectionScreen):
         self._changes: tuple[HealthEvent, ...] = ()
         self._seen_at = 0.0
         """When the picture was made, Unix time."""
-        self._keys = (False, False)
-        """Whether there are changes, and bad answers, for the keys that lead there."""
+        self._keys: tuple[object, ...] = ()
+        """What the keys hang on: whether there are changes, rows, and bad answers among those that are seen."""
+        self._view = ListView()
+        self._is_sorted = False
+        """Whether the operator has chosen the order; else the worst come first where not all are in sight."""
+        self._stray = ""
+        """A row that is seen only because the cursor is on it."""
         self._wanted = False
         """Whether the operator has it asked though nothing seems to be installed."""
 
@@ -83,6 +96,7 @@ class HealthScreen(SectionScreen):
         with Vertical(id="health"):
             yield Canvas(id="verdict")
             yield Canvas(id="figures")
+            yield ViewLine()
             with Container(id="sides"):
                 yield HealthGrid(id="grid")
                 with Vertical(id="below"):
@@ -90,6 +104,7 @@ class HealthScreen(SectionScreen):
                     yield MessageBlock(id="answer")
                     yield Canvas(id="changes-title")
                     yield ChangeList(id="changes")
+            yield SearchBar()
 
     # --- asking ----------------------------------------------------------------------------------------------
 
@@ -139,10 +154,9 @@ class HealthScreen(SectionScreen):
         self._draw(snapshot)
 
     def _draw(self, snapshot: HealthSnapshot) -> None:
-        grid = self.query_one(HealthGrid)
         self._draw_verdict(snapshot)
         self._draw_figures(snapshot)
-        grid.show(health_table(snapshot), ascii_only=self._ascii)
+        self._draw_rows(self.grid.target)
         self._draw_answer()
         self._changes, self._seen_at = tuple(reversed(snapshot.changes)), snapshot.at
         title = self.query_one("#changes-title", Canvas)
@@ -150,7 +164,25 @@ class HealthScreen(SectionScreen):
         words = T("health_screen.changes", count=count) if count else T("health_screen.no_changes")
         title.draw([(Span(1, str(words), "muted"),)])
         self.query_one(ChangeList).show(count, self._change_line)
-        keys = (bool(count), any(not status.state.good for status in snapshot.probes))
+        self._note_keys()
+
+    def _draw_rows(self, keep: str) -> None:
+        """Draw the rows that are wanted, and the one of ``keep``, which does not go from under the cursor by itself."""
+        snapshot, data, grid = self.workbench.health.snapshot, self.workbench.draft.data, self.grid
+        if snapshot is None:
+            return
+        table = health_table(snapshot)
+        wanted = seen_rows(table, self._view, data)
+        self._stray = keep if keep and keep not in {row.target for row in wanted.rows} else ""
+        shown = seen_rows(table, self._view, data, keep)
+        crowded = shown if self._is_sorted else worst_first(table, self._view, data, keep)
+        nothing = T("rows.no_match") if self._view.query.strip() else T("rows.no_problems")
+        grid.show(shown, crowded, ascii_only=self._ascii, nothing=nothing)
+        self.draw_view_line(len(shown.rows), len(table.rows))
+
+    def _note_keys(self) -> None:
+        """Say other keys when what they hang on is another."""
+        keys = (bool(self._changes), bool(self.grid.table.rows), any(row.bad for row in self.grid.table.rows))
         if keys != self._keys:
             self._keys = keys
             self.refresh_bindings()
@@ -192,10 +224,11 @@ class HealthScreen(SectionScreen):
         canvas.draw([(Span(1, cut(line, max(1, canvas.content_size.width - 1), self._cut_mark), "muted"),)])
 
     def _draw_answer(self) -> None:
-        status, title = self.query_one(HealthGrid).selected, self.query_one("#title", Canvas)
+        status, title = self.grid.selected, self.query_one("#title", Canvas)
         said = self.query_one("#answer", MessageBlock)
         if status is None:
-            title.draw([(Span(1, str(T("health_screen.no_question")), "muted"),)])
+            words = str(T("health_screen.no_question")) if self.grid.table.rows else ""
+            title.draw([(Span(1, words, "muted"),)])
             said.lines = ()
             return
         title.draw([tuple(self._title_spans(status, title.content_size.width))])
@@ -254,12 +287,66 @@ class HealthScreen(SectionScreen):
         return said if said or snapshot is None else str(T("health_screen.asked_at", time=clock.moment(snapshot.at)))
 
     def on_health_grid_moved(self) -> None:
-        """Say what came back there."""
+        """Say what came back there; a row that was seen only because of the cursor goes."""
+        if self._stray and self.grid.target != self._stray:
+            self._draw_rows("")
+            self._note_keys()
         self._draw_answer()
 
     def on_resize(self, _: events.Resize) -> None:
         """Use the room, once it is known how much each part has."""
         self.call_after_refresh(self.refresh_view)
+
+    # --- what is seen of it ----------------------------------------------------------------------------------
+
+    @property
+    def grid(self) -> HealthGrid:
+        """The answers."""
+        return self.query_one(HealthGrid)
+
+    @property
+    def view(self) -> ListView:
+        """What is wanted to be seen."""
+        return self._view
+
+    @property
+    def listed(self) -> HealthGrid:
+        """The answers."""
+        return self.grid
+
+    @property
+    def is_anything_listed(self) -> bool:
+        """Whether anything was asked."""
+        return self.workbench.health.snapshot is not None
+
+    @property
+    def usual_order(self) -> Order:
+        """The order of which nothing need be said."""
+        if not self._is_sorted:
+            return self._view.order
+        return Order.WORST if self.grid.is_crowded else Order.FILE
+
+    def move_in_list(self, by: int) -> None:
+        """Move the cursor by rows."""
+        self.grid.action_move(by, 0)
+
+    def narrow(self) -> None:
+        """See no more and no less than what is wanted now; the cursor goes to the first row if its own is not."""
+        self._draw_rows("")
+        self.grid.stay()
+        self._draw_answer()
+        self._note_keys()
+
+    def reorder(self) -> None:
+        """Draw in the order that is wanted now; the cursor stays on its row."""
+        self._draw_rows(self.grid.target)
+
+    def action_sort(self) -> None:
+        """Sort by the next thing, beginning with what is seen."""
+        if not self._is_sorted and self.grid.is_crowded:
+            self._view.order = Order.WORST
+        self._is_sorted = True
+        super().action_sort()
 
     # --- keys ------------------------------------------------------------------------------------------------
 
@@ -267,23 +354,25 @@ class HealthScreen(SectionScreen):
         """Only what has a meaning now."""
         if not self.is_mounted:
             return True
+        if self.searching:
+            return False
         snapshot = self.workbench.health.snapshot
         match action:
             case "why":
-                return snapshot is not None and isinstance(self.focused, HealthGrid)
+                return snapshot is not None and isinstance(self.focused, HealthGrid) and bool(self.grid.table.rows)
             case "review":
                 return snapshot is None and entry_of(sections.REVIEW) is not None
             case "next_bad":
-                return snapshot is not None and any(not status.state.good for status in snapshot.probes)
+                return snapshot is not None and any(row.bad for row in self.grid.table.rows)
             case "changes":
                 return bool(self._changes) and not isinstance(self.focused, ChangeList)
             case "back":
                 return isinstance(self.focused, ChangeList)
-        return True
+        return super().check_action(action, parameters)
 
     def action_why(self) -> None:
         """Show all about the answer under the cursor."""
-        status = self.query_one(HealthGrid).selected
+        status = self.grid.selected
         if status is not None:
             self._show_probe(status.key.id)
 
@@ -297,13 +386,11 @@ class HealthScreen(SectionScreen):
         self._show_probe(self._changes[message.index].key.id)
 
     def action_next_bad(self) -> None:
-        """Go to the next answer that is not good."""
-        grid, snapshot = self.query_one(HealthGrid), self.workbench.health.snapshot
-        if snapshot is None:
-            return
+        """Go to the next answer that is not good, of those that are seen."""
+        grid = self.grid
         bad = [
             (row.target, column, status.key)
-            for row in health_table(snapshot).rows
+            for row in grid.table.rows
             for column, told in row.told.items()
             for status in told
             if not status.state.good
@@ -320,7 +407,7 @@ class HealthScreen(SectionScreen):
 
     def action_back(self) -> None:
         """Back to the grid."""
-        self.set_focus(self.query_one(HealthGrid))
+        self.set_focus(self.grid)
 
     def action_review(self) -> None:
         """Go where a run is started."""

@@ -12,7 +12,7 @@ from textual.geometry import Size
 from textual.message import Message
 
 from rbdtui.probes.model import BALANCER, CLUSTER, VIP, ProbeKey, ProbeState, ProbeStatus
-from rbdtui.words import T
+from rbdtui.words import T, Text
 from rbdtui.workbench.health.health_table import HealthRow, HealthTable
 from screens.widgets.canvas import Canvas, Span, cut, cut_name
 from screens.widgets.cell_table import CELL_KEYS
@@ -38,6 +38,10 @@ class HealthGrid(Canvas, can_focus=True):
     def __init__(self, *, id: str | None = None) -> None:  # noqa: A002 - Textual's name
         super().__init__(id=id)
         self._table = HealthTable((), (), gateway_unused=False)
+        """As it is seen: one of the next two."""
+        self._whole = self._crowded = self._table
+        """What is shown where all of it is in sight, and where it is not."""
+        self._nothing: Text | None = None
         self._ascii = False
         self._target = ""
         self._column = ""
@@ -47,14 +51,31 @@ class HealthGrid(Canvas, can_focus=True):
 
     # --- what is shown ---------------------------------------------------------------------------------------
 
-    def show(self, table: HealthTable, *, ascii_only: bool) -> None:
-        """Show these answers; the cursor stays on its own."""
-        crowded = 0 < self._room < len(table.rows)
+    def show(self, table: HealthTable, crowded: HealthTable, *, ascii_only: bool, nothing: Text | None = None) -> None:
+        """Show these answers; the cursor stays on its own.
+
+        ``crowded`` has the same rows as they stand while not all are in sight; ``nothing`` is said when there are none.
+        """
         count = len(self._table.rows)
-        self._table, self._ascii = table.worst_first() if crowded else table, ascii_only
+        self._whole, self._crowded, self._nothing, self._ascii = table, crowded, nothing, ascii_only
         self._draw_all()
         if count != len(table.rows):
             self.refresh(layout=True)
+
+    @property
+    def is_crowded(self) -> bool:
+        """Whether not all rows are in sight."""
+        return 0 < self._room < len(self._whole.rows)
+
+    @property
+    def table(self) -> HealthTable:
+        """The rows as they are seen."""
+        return self._table
+
+    @property
+    def target(self) -> str:
+        """The row under the cursor; empty where there is none."""
+        return self._table.rows[self._place()[0]].target if self._table.rows else ""
 
     @property
     def selected(self) -> ProbeStatus | None:
@@ -71,6 +92,10 @@ class HealthGrid(Canvas, can_focus=True):
         self._target, self._column, self._wanted = target, column, key
         self._draw_all()
         self.post_message(self.Moved())
+
+    def stay(self) -> None:
+        """Have the cursor stay on the row where it is seen now, whatever is seen later."""
+        self._target = self.target
 
     def _place(self) -> tuple[int, int]:
         targets = [row.target for row in self._table.rows]
@@ -106,7 +131,7 @@ class HealthGrid(Canvas, can_focus=True):
 
     def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
         """A head and all rows."""
-        return 1 + len(self._table.rows)
+        return 1 + max(1, len(self._whole.rows))
 
     @property
     def _room(self) -> int:
@@ -114,9 +139,14 @@ class HealthGrid(Canvas, can_focus=True):
         return max(0, self.content_size.height - 1)
 
     def _draw_all(self) -> None:
-        table, width, room = self._table, self.content_size.width, self._room
+        width, room = self.content_size.width, self._room
+        self._table = table = self._crowded if self.is_crowded else self._whole
         if not table.columns or width == 0 or room == 0:
             self.draw([])
+            return
+        if not table.rows:
+            words = str(self._nothing) if self._nothing is not None else ""
+            self.draw([(Span(1, cut(words, width - 1, self._cut_mark), "muted"),)])
             return
         row, column = self._place()
         self._top = min(max(self._top, row - room + 1), row, max(0, len(table.rows) - room))

@@ -9,30 +9,28 @@ from textual.binding import BindingType
 
 from rbdtui.words import T, Text
 from rbdtui.workbench.draft.operations import nodes_in
-from rbdtui.workbench.row_view import ListedRow, Order, RowView
+from rbdtui.workbench.row_view import ListedRow, RowView
 from screens.shell.base import key
 from screens.shell.edit import EditScreen
+from screens.shell.list_screen import CLEAR_KEY, PROBLEMS_KEY, SEARCH_KEY, SORT_KEY, ListScreen
 from screens.widgets.cell_table import CellTable
-from screens.widgets.view_line import SearchBar, ViewLine
 
 LIST_KEYS: Final[tuple[BindingType, ...]] = (
-    key("slash", "search", "search"),
-    key("exclamation_mark", "problems", "problems"),
-    key("o", "sort", "sort"),
+    SEARCH_KEY,
+    PROBLEMS_KEY,
+    SORT_KEY,
     key("asterisk", "mark_all", "mark_all"),
-    key("escape", "clear_view", "clear_view"),
+    CLEAR_KEY,
 )
 """To stand among a screen's own keys; what marks one server is the screen's."""
-_ON_ROWS: Final = ("search", "problems", "sort", "mark", "mark_all", "clear_view", "undo", "redo")
-"""What waits while words are typed that the list is searched for."""
 
 
-class RowListScreen(EditScreen):
+class RowListScreen(ListScreen[None], EditScreen):
     """A list of servers, narrowed and sorted as is wanted; the cursor stays on its server whatever moves."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.view = RowView()
+        self._view = RowView()
         self.shown: list[int] = []
         """Places in the list of cluster.yaml, row by row."""
         self._listed: Sequence[ListedRow] = ()
@@ -43,6 +41,11 @@ class RowListScreen(EditScreen):
         """A server that is seen only because the cursor is on it."""
 
     # --- what a screen has to say ----------------------------------------------------------------------------
+
+    @property
+    def view(self) -> RowView:
+        """What is wanted to be seen, and what is marked."""
+        return self._view
 
     @property
     def table(self) -> CellTable:
@@ -124,25 +127,13 @@ class RowListScreen(EditScreen):
             self.lay_out_rows(self.here)
 
     def _draw_view_line(self) -> None:
-        view, count = self.view, len(self._listed)
-        parts: list[Text | str] = []
-        if query := view.query.strip():
-            parts.append(T("rows.found", query=query, shown=len(self.shown), count=count))
-        elif view.narrowed:
-            parts.append(T("rows.shown", shown=len(self.shown), count=count))
-        if view.problems_only:
-            parts.append(T("rows.problems_only"))
-        if view.order is not Order.FILE:
-            parts.append(T(f"rows.order.{view.order}"))  # words: rows.order.*
-        if view.marked:
-            hidden = len(view.marked - set(self.shown))
-            marked = len(view.marked)
-            parts.append(
+        marked, hidden = len(self.view.marked), len(self.view.marked - set(self.shown))
+        others = []
+        if marked:
+            others.append(
                 T("rows.marked_hidden", count=marked, hidden=hidden) if hidden else T("rows.marked", count=marked)
             )
-        if view.narrowed or view.marked:
-            parts.append(T("rows.clear"))
-        self.query_one(ViewLine).parts = tuple(parts)
+        self.draw_view_line(len(self.shown), len(self._listed), others)
 
     def nothing_seen(self) -> Text | None:
         """What stands in the list while no server is seen of those that there are."""
@@ -153,57 +144,30 @@ class RowListScreen(EditScreen):
     # --- keys ------------------------------------------------------------------------------------------------
 
     @property
-    def searching(self) -> bool:
-        """Whether letters go into the search."""
-        return self.is_mounted and self.query_one(SearchBar).display
+    def listed(self) -> CellTable:
+        """The list."""
+        return self.table
+
+    @property
+    def is_anything_listed(self) -> bool:
+        """Whether there is a server."""
+        return bool(nodes_in(self.workbench.draft.data))
+
+    def move_in_list(self, by: int) -> None:
+        """Move the cursor by rows."""
+        self.table.action_move(by, 0)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """What is done to a list needs one."""
-        if self.searching and action in _ON_ROWS:
+        """What is done to a list needs one; marks are cleared as well."""
+        if self.searching:
             return False
-        if action in ("search", "problems", "sort", "mark", "mark_all"):
-            return bool(nodes_in(self.workbench.draft.data))
+        if action in ("mark", "mark_all"):
+            return self.is_anything_listed
         if action == "clear_view":
             return self.view.narrowed or bool(self.view.marked)
         return super().check_action(action, parameters)
 
-    def action_search(self) -> None:
-        """Take words to search for."""
-        self.query_one(SearchBar).open(self.view.query)
-        self.refresh_bindings()
-
-    def on_search_bar_typed(self, event: SearchBar.Typed) -> None:
-        """Narrow the list at once."""
-        if self.query_one(SearchBar).display:
-            self._search(event.text)
-
-    def on_search_bar_done(self, event: SearchBar.Done) -> None:
-        """Go on in the list."""
-        bar = self.query_one(SearchBar)
-        if not bar.display:
-            return
-        bar.display = False
-        self._search(event.text)
-        self.table.focus()
-        if event.by:
-            self.table.action_move(event.by, 0)
-        self.refresh_bindings()
-
-    def _search(self, text: str) -> None:
-        if text == self.view.query:
-            return
-        self.up_to_date()
-        self.view.query = text
-        self._narrow()
-
-    def action_problems(self) -> None:
-        """See only servers with something wrong, or all again."""
-        self.up_to_date()
-        self.view.problems_only = not self.view.problems_only
-        self._narrow()
-        self.refresh_bindings()
-
-    def _narrow(self) -> None:
+    def narrow(self) -> None:
         """See no more and no less than what is wanted now; the cursor goes to the first row if its server is not."""
         here = self.here
         if here is None or self._is_stray(here):
@@ -211,10 +175,8 @@ class RowListScreen(EditScreen):
         self.lay_out_rows(here)
         self.table.post_message(CellTable.Moved())
 
-    def action_sort(self) -> None:
-        """Sort by the next thing."""
-        self.up_to_date()
-        self.view.next_order()
+    def reorder(self) -> None:
+        """Draw in the order that is wanted now; the cursor stays on its server."""
         self.lay_out_rows(self.here)
 
     def action_mark(self) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import random
+from typing import Any
 
 import pytest
 from textual import events
@@ -20,6 +21,7 @@ from screens.dialogs.confirm import ConfirmDialog
 from screens.nodes.login import LoginDialog
 from screens.nodes.nodes import NodesScreen
 from screens.nodes.trust import TrustDialog
+from screens.shell.list_screen import ListScreen
 from screens.shell.row_list import RowListScreen
 from screens.widgets.view_line import SearchBar, ViewLine
 from tests.screens.answers import answered, denied, key_unknown
@@ -74,7 +76,7 @@ def under_cursor(screen: RowListScreen) -> str:
     return shown(screen)[screen.table.row]
 
 
-def head(screen: RowListScreen) -> str:
+def head(screen: ListScreen[Any]) -> str:
     """What stands above the list, as the screen shows it."""
     line = screen.query_one(ViewLine)
     return str(line.render()) if line.display else ""

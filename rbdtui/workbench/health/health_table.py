@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -37,6 +37,16 @@ class HealthRow:
         states = {status.state for status in self.cells.values()}
         return next((place for place, state in enumerate(_WORST) if state in states), len(_WORST))
 
+    @property
+    def is_shared(self) -> bool:
+        """Whether it is no host, but what all share."""
+        return self.target in (VIP, BALANCER, CLUSTER)
+
+    @property
+    def bad(self) -> tuple[ProbeStatus, ...]:
+        """All answers that are not good."""
+        return tuple(status for told in self.told.values() for status in told if not status.state.good)
+
 
 @dataclass(frozen=True, slots=True)
 class HealthTable:
@@ -49,11 +59,9 @@ class HealthTable:
     gateway_unused: bool
     """Whether the profile has no gateway, so that its ports are not in the table."""
 
-    def worst_first(self) -> HealthTable:
-        """The same with the worst hosts above the others; what all share stays last."""
-        *hosts, last = self.rows
-        ordered = sorted(hosts, key=lambda row: row.rank)
-        return HealthTable(self.columns, (*ordered, last), self.gateway_unused)
+    def of(self, places: Iterable[int]) -> HealthTable:
+        """The same with these rows alone, in this order."""
+        return HealthTable(self.columns, tuple(self.rows[place] for place in places), self.gateway_unused)
 
 
 def health_table(snapshot: HealthSnapshot) -> HealthTable:
