@@ -1,13 +1,16 @@
 """Every sentence that an operator can see, in every language, from one catalogue.
 
 The catalogue is ``assets/words/<language>/*.toml``: nested tables make dotted keys, values are templates with
-``{name}`` places. Code carries a `Text` (key and parameters), never a sentence; it becomes words where it is shown,
-so that a journal written in one language can be read in another.
+``{name}`` places. ``{count:server|servers}`` is the word for one or for several, of which the first is taken where
+``count`` is 1; the number itself is a place of its own, in front: ``{count} {count:server|servers}``. Code carries a
+`Text` (key and parameters), never a sentence; it becomes words where it is shown, so that a journal written in one
+language can be read in another.
 """
 
 from __future__ import annotations
 
 import os
+import re
 import string
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping
@@ -120,6 +123,14 @@ def _said(value: str | int | float | Text, language: str) -> str | int | float:
     return sanitize_line(value) if isinstance(value, str) else value
 
 
+_CHOICE: Final = re.compile(r"\{\w+:[^{}|]*\|([^{}]*)\}")
+
+
+def with_several(template: str) -> str:
+    """A template as it is shown where nothing is counted: with the words for several."""
+    return _CHOICE.sub(r"\1", template)
+
+
 class _Formatter(string.Formatter):
     """Fills templates; a parameter that is not there, or of another kind, stays visible instead of raising."""
 
@@ -127,6 +138,9 @@ class _Formatter(string.Formatter):
         return kwargs.get(str(key), _site.get() if key == "site" else "{" + str(key) + "}")
 
     def format_field(self, value: object, format_spec: str) -> str:
+        one, or_, several = format_spec.partition("|")
+        if or_:
+            return one if str(value) == "1" else several
         try:
             return format(value, format_spec)
         except (TypeError, ValueError):

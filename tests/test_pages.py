@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from rbdtui.cli import findings_page
-from rbdtui.words import LANGUAGES
+from rbdtui.words import LANGUAGES, is_said
 
 TESTS = Path(__file__).resolve().parent
 TOP = TESTS.parent
@@ -72,6 +72,19 @@ def test_every_belief_has_a_source_and_a_test_or_the_reason_why_not() -> None:
     assert poor == []
 
 
+def test_a_check_that_is_promised_to_warn_is_there() -> None:
+    """Where the page on security says that a check warns or tells of something, the finding's code stands beside it."""
+    sentences = re.split(r"(?<=[.;])\s", page("SECURITY.md"))
+    promised = [" ".join(each.split()) for each in sentences if re.search(r"`check` (?:warns|tells)", each)]
+    codes = [re.findall(r"RBD-[A-Z]+-\d{3}", each) for each in promised]
+    unfounded = [each for each, named in zip(promised, codes, strict=True) if not named or not all(map(is_code, named))]
+    assert unfounded == []
+
+
+def is_code(code: str) -> bool:
+    return is_said(f"finding.{code}.message")
+
+
 def commands_of(text: str) -> list[str]:
     """The commands that a page has its readers type, without comments."""
     blocks = re.findall(r"^```sh\n(.*?)^```$", text, flags=re.DOTALL | re.MULTILINE)
@@ -79,11 +92,69 @@ def commands_of(text: str) -> list[str]:
     return [line.replace(" --lang zh ", " ") for line in lines]
 
 
+def readmes() -> tuple[str, str]:
+    """The page of readers of English, and that of readers of Chinese."""
+    return page("README.md"), page("README.zh.md")
+
+
 def test_the_chinese_readme_has_the_same_commands_and_exit_statuses() -> None:
-    english, chinese = ((TOP / name).read_text(encoding="utf-8") for name in ("README.md", "README.zh.md"))
-    assert commands_of(chinese) == [line for line in commands_of(english) if "pytest" not in line]
+    english, chinese = readmes()
+    assert commands_of(chinese) == commands_of(english)
     status = re.compile(r"^\| (\d+) \|", flags=re.MULTILINE)
     assert status.findall(chinese) == status.findall(english) != []
+
+
+BLOCK = re.compile(
+    r"^(?P<fence> *```)(?P<language>\w*)\n.*?^ *```$|^(?P<level>#+) |^(?P<row>\|)|^(?P<item>- |\d+\. )",
+    flags=re.DOTALL | re.MULTILINE,
+)
+PICTURE = re.compile(r"!\[[^\]]+\]\(([^)]+)\)")
+
+
+def outline_of(text: str) -> list[list[str]]:
+    """What a page is made of, section by section: level, then rows of tables, code, items of lists, and pictures."""
+    sections: list[list[str]] = []
+    for found in BLOCK.finditer(text):
+        if found["level"]:
+            sections.append([found["level"]])
+        elif found["fence"]:
+            sections[-1].append(f"code {found['language']}")
+        elif found["row"]:
+            line = text[found.start() :].partition("\n")[0]
+            sections[-1].append(" ".join([f"row of {line.count('|') - 1}", *PICTURE.findall(line)]))
+        else:
+            sections[-1].append(f"item {found['item']}")
+    return sections
+
+
+def inline_commands_of(text: str) -> list[list[str]]:
+    """rbdtui's commands within sentences, section by section; where they stand in a sentence is the language's."""
+    parts = re.split(r"^#+ ", text, flags=re.MULTILINE)[1:]
+    return [sorted(re.findall(r"`(rbdtui [^`]+)`", re.sub(r"\s+", " ", part))) for part in parts]
+
+
+def test_the_chinese_readme_is_made_of_the_same_parts() -> None:
+    english, chinese = readmes()
+    assert outline_of(chinese) == outline_of(english)
+    assert len(outline_of(english)) > 10
+    assert inline_commands_of(chinese) == inline_commands_of(english)
+
+
+def test_an_outline_tells_apart_what_is_left_out() -> None:
+    whole = "# A\n\n| a | b |\n|---|---|\n| ![x](x.svg) | y |\n\n```sh\n# no heading\n```\n## B\n\n- one\n1. two\n"
+    assert outline_of(whole) == [
+        ["#", "row of 2", "row of 2", "row of 2 x.svg", "code sh"], ["##", "item - ", "item 1. "]
+    ]  # fmt: skip
+
+
+def test_both_readmes_name_the_same_steps_and_files_in_their_tables() -> None:
+    def names(text: str) -> list[str]:
+        first = re.findall(r"^\| ([^|]+) \|", text, flags=re.MULTILINE)
+        return [name for cell in first for name in re.findall(r"[a-z][a-z0-9]*(?:[-.][a-z0-9<>*]+)+", cell)]
+
+    english, chinese = readmes()
+    assert {"nfs-server", "rainbond-trial", "helm-<arch>", "rke2-images-core"} <= set(names(english))
+    assert names(chinese) == names(english)
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

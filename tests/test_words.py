@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from rbdtui.transport.base import TransportError
-from rbdtui.words import LANGUAGES, T, Text, catalogue, language_of_environment, say, use_language
+from rbdtui.words import LANGUAGES, T, Text, catalogue, language_of_environment, say, use_language, with_several
 
 ROOT = Path(__file__).resolve().parent.parent
 CODE = re.compile(r"^RBD-[A-Z]+-\d{3}$")
@@ -116,6 +116,45 @@ def _all_below(kind: type[TransportError]) -> Iterator[type[TransportError]]:
         yield from _all_below(each)
 
 
+COUNTS = (
+    "addresses bad bricks changed count days disks done hours later lines members names nodes number refused replicas"
+    " room rows seconds servers steps times"
+)
+"""Places that hold numbers; limits such as {least}, which are never 1, are not among them."""
+NO_PLURAL = frozenset({"always", "as", "does", "ends", "has", "is", "its", "this", "was"})
+SEVERAL = frozenset({"nodes.edits_marked", "nodes.not_shared"})
+"""Sentences that are said only of several."""
+
+
+def bare_plurals(template: str) -> list[str]:
+    """Where a number stands beside the word for several, which would also be said of one."""
+    counted = re.finditer(r"\{(\w+)(?::[^}|]*)?\}((?: (?!of)[a-z-]+){0,3})", template)
+    return [
+        match[0]
+        for match in counted
+        if re.search(rf"\b{match[1]}\b", COUNTS)
+        and any(len(word) > 2 and word.endswith("s") and word not in NO_PLURAL for word in match[2].split())
+    ]
+
+
+def test_one_is_not_told_in_the_words_for_several() -> None:
+    assert bare_plurals("{count} host keys") == ["{count} host keys"]
+    assert bare_plurals("{count} host {count:key|keys}") == []
+    found = {key: bare for key, text in catalogue("en").items() if key not in SEVERAL and (bare := bare_plurals(text))}
+    assert found == {}
+
+
+@pytest.mark.parametrize(
+    ("count", "said"), [(0, "0 nodes"), (1, "1 node"), (2, "2 nodes"), (11, "11 nodes"), ("1", "1 node")]
+)
+def test_a_number_is_told_in_its_own_words(count: int | str, said: str) -> None:
+    assert say(Text("shell.nodes", {"count": count}), "en") == said
+
+
+def test_where_nothing_is_counted_the_words_are_those_for_several() -> None:
+    assert with_several("{count} {count:key is|keys are} {x:g}") == "{count} keys are {x:g}"
+
+
 def test_an_unknown_key_is_shown_not_raised() -> None:
     assert say(Text("from.the.future", {"node": "n1"})) == "from.the.future node=n1"
 
@@ -156,3 +195,9 @@ def test_one_term_for_one_thing(language: str, column: int, separator: str) -> N
     texts = {key: re.sub(r"\{[^}]*\}", "", text) for key, text in catalogue(language).items()}
     found = {key: match[0] for key, text in texts.items() if (match := forbidden.search(text))}
     assert found == {}
+
+
+def test_the_page_on_security_speaks_by_the_glossary() -> None:
+    text = (ROOT / "SECURITY.md").read_text(encoding="utf-8")
+    forbidden = "|".join(map(re.escape, unwanted(4, ",")))
+    assert re.findall(rf"\b(?:{forbidden})\b", text, re.IGNORECASE) == []

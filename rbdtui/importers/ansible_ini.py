@@ -93,7 +93,8 @@ class _Reader:
         pair = _PAIR.match(line)
         if pair is None:
             raise LineError(T("import.no_pair"))
-        self.inventory.group(self._group).variables[pair["key"]] = Value(_unquoted(pair["value"].strip()), number)
+        value = Value(_unquoted(pair["value"].strip()), number)
+        self.inventory.set_of_group(self._group, {pair["key"]: value})
 
     def _take_host(self, number: int, line: str) -> None:
         """A host, or a range of them, with variables behind it."""

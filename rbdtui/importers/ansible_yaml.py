@@ -42,8 +42,7 @@ class _AnsibleYaml:
 
 def _take_group(inventory: Inventory, name: str, fields: Fields, depth: int) -> None:
     group = inventory.group(name)
-    for key, text, line in flattened(fields.below("vars")):
-        group.variables[key] = Value(text, line)
+    inventory.set_of_group(name, {key: Value(text, line) for key, text, line in flattened(fields.below("vars"))})
     hosts = fields.below("hosts")
     for host in hosts.names():
         variables = {key: Value(text, line) for key, text, line in flattened(hosts.below(host))}

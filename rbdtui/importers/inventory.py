@@ -90,13 +90,26 @@ class Inventory:
     groups: dict[str, Group] = field(default_factory=dict)
 
     def add_host(self, group: str, name: str, line: int, variables: Mapping[str, Value]) -> None:
-        """A host in a group; what is said of it later counts."""
+        """A host in a group; what is said of it later counts, and that it was said otherwise before is noted."""
         if name not in self.hosts and self.is_full:
             self.notes.refuse_more(line, 1)
             return
         self.lines.setdefault(name, line)
-        self.hosts.setdefault(name, {}).update(variables)
+        self._set(self.hosts.setdefault(name, {}), variables, name)
         self.group(group).hosts.setdefault(name, line)
+
+    def set_of_group(self, name: str, variables: Mapping[str, Value]) -> None:
+        """Variables of a group, as those of a host."""
+        self._set(self.group(name).variables, variables, name)
+
+    def _set(self, known: dict[str, Value], variables: Mapping[str, Value], owner: str) -> None:
+        """Merge as Ansible does; two servers that were given one name by mistake would become one without a word."""
+        for key, value in variables.items():
+            before = known.get(key)
+            if before is not None and before.text != value.text:
+                where, shown = clean_line(owner, _ROOM_FOR_SHOWN), clean_line(key, _ROOM_FOR_SHOWN)
+                self.notes.remark(value.line, where, T("import.twice", key=shown, line=before.line))
+            known[key] = value
 
     @property
     def is_full(self) -> bool:

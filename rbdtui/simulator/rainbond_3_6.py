@@ -46,6 +46,7 @@ class OldHost:
     """The server's name unless given."""
     mounts: list[str] = field(default_factory=list)
     addresses: list[str] = field(default_factory=list)
+    nameservers: tuple[str, ...] = ("10.0.0.2", "10.0.0.3")
     grdata_answers: str = "yes"
     gluster: str = "== absent\n"
     region: str = "== absent\n"
@@ -62,7 +63,9 @@ class OldHost:
             "os_release": 'ID="centos"\nVERSION_ID="7"\nPRETTY_NAME="CentOS Linux 7 (Core)"\n',
             "hostname": f"{self.hostname or self.server.name}\n",
             "interfaces": _interfaces([self.server.address, *self.addresses]),
-            "nameservers": "== configured\nnameserver 10.0.0.2\nnameserver 10.0.0.3\n== upstream absent\n",
+            "nameservers": "".join(
+                ["== configured\n", *(f"nameserver {one}\n" for one in self.nameservers), "== upstream absent\n"]
+            ),
             "sockets": _sockets(self.ports),
             "audit_units": "".join(f"{name} {active} {enabled}\n" for name, (active, enabled) in self.units.items()),
             "audit_programs": "".join(f"{name}\n" for name in sorted(self.programs)),

@@ -33,7 +33,7 @@ def head_left(workbench: Workbench, section: str = "") -> str:
     parts = [clean_line(str(data.get(key) or "")) for key in ("name", "profile")]
     parts[0] = parts[0] or workbench.site.path.name
     parts[1] = str(Text(f"section.{section}")) if section else parts[1]  # words: section.*
-    return "  ".join([*parts, str(T("shell.nodes", count=count) if count != 1 else T("shell.one_node"))])
+    return "  ".join([*parts, str(T("shell.nodes", count=count))])
 
 
 def head_mark(workbench: Workbench) -> str:

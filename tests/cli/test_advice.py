@@ -167,7 +167,7 @@ def test_a_run_that_cannot_be_taken_up_gives_way_to_a_new_one(place: Place, name
 
 def beginning(key: str) -> str:
     """What of a sentence does not depend on the case: its longest part without parameters."""
-    return max(re.split(r"\{\w+\}", catalogue("en")[key]), key=len).partition("`")[0].strip()
+    return max(re.split(r"\{[^}]*\}", catalogue("en")[key]), key=len).partition("`")[0].strip()
 
 
 def test_a_new_run_may_be_wished_for_without_need(place: Place) -> None:

@@ -108,6 +108,29 @@ kube-master
     assert not_taken(imported) == [(2, "local"), (4, "fifth_field")]
 
 
+def test_a_host_that_is_described_twice_and_differently_is_told() -> None:
+    """As with Ansible the later value counts; two servers of one name would be one without a word."""
+    text = """\
+[all]
+node1 ansible_host=10.0.0.11 ansible_user=ops
+node2 ansible_host=10.0.0.12
+node1 ansible_host=10.0.0.13 ansible_user=ops ansible_ssh_pass=first-Secret
+[kube_control_plane]
+node1 ansible_ssh_pass=second-Secret
+node2
+[all:vars]
+kube_pods_subnet=10.233.64.0/18
+kube_pods_subnet=10.42.0.0/16
+"""
+    imported = read(text, "ansible")
+    assert servers(imported) == [("node1", "10.0.0.13", "ce"), ("node2", "10.0.0.12", "ce")]
+    assert imported.settings == {"kubernetes.pod_cidr": "10.42.0.0/16"}
+    assert not_taken(imported) == [(4, "twice"), (6, "twice"), (10, "twice")]
+    said = [f"{remark.text}: {remark.why}" for remark in imported.remarks]
+    assert said[0] == "node1: ansible_host stands here a second time, first in line 2; this one counts"
+    assert "ecret" not in "".join(said)
+
+
 def test_servers_hold_etcd_where_no_group_says_who_does() -> None:
     text = "[masters]\na ansible_host=10.0.0.1\n[workers]\nb ansible_host=10.0.0.2\n[dbs]\nc ansible_host=10.0.0.3\n"
     imported = read(text, "ansible")

@@ -159,7 +159,7 @@ async def test_only_another_image_under_a_name_is_pushed_again(tmp_path: Path, s
     both = context_of(tmp_path / "b", spec, files)
     (tmp_path / "b" / "rainbond-more-images-amd64.tar.gz").write_bytes(docker_archive(names[-1:], version="2"))
     [title] = await carry_out(PushImages(""), replace(both, bundle=open_bundle(tmp_path / "b")))
-    assert title.startswith("Push 1 images from rainbond-more-images-amd64.tar.gz")
+    assert title.startswith("Push 1 image from rainbond-more-images-amd64.tar.gz")
 
 
 async def refused(context: StepContext) -> StepError:
