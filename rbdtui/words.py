@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import Final
 
+from rbdtui.log_words import log_messages
 from rbdtui.paths import assets_dir
 from rbdtui.terminal_text import sanitize_line
 
@@ -91,9 +92,9 @@ def T(key: str, /, **params: str | int | float | Text) -> Text:  # noqa: N802 - 
 def say(text: Text, language: str | None = None) -> str:
     """The sentence in the given (default: the current) language.
 
-    Parameters may be words of a server or a file: each is one line in which nothing acts on a terminal. A sentence in
-    a sentence does not begin with the name that the outer one says already. A key that the catalogue lacks (a journal
-    from a newer version) is shown as key and parameters.
+    Parameters may be words of a server or a file: each is one line in which nothing acts on a terminal, and of a line
+    of a log what it says. A sentence in a sentence does not begin with the name that the outer one says already. A key
+    that the catalogue lacks (a journal from a newer version) is shown as key and parameters.
     """
     wanted = language or current_language()
     template = catalogue(wanted).get(text.key) or catalogue(LANGUAGES[0]).get(text.key)
@@ -120,7 +121,7 @@ def is_said(key: str) -> bool:
 def _said(value: str | int | float | Text, language: str) -> str | int | float:
     if isinstance(value, Text):
         return say(value, language)
-    return sanitize_line(value) if isinstance(value, str) else value
+    return sanitize_line(log_messages(value)) if isinstance(value, str) else value
 
 
 _CHOICE: Final = re.compile(r"\{\w+:[^{}|]*\|([^{}]*)\}")

@@ -15,6 +15,7 @@ from rbdtui.engine.events import Choice, QuestionAsked, Record, RunOutcome
 from rbdtui.engine.inputs import PurposeKind, purpose_of
 from rbdtui.engine.state import RunState
 from rbdtui.kubesphere import chart as kubesphere
+from rbdtui.log_words import log_messages
 from rbdtui.paths import as_typed
 from rbdtui.rainbond.console import console_url
 from rbdtui.spec.loader import load_spec
@@ -177,8 +178,8 @@ class Follower:
         tell("")
         tell(question.text)
         if failure is not None:
-            last = failure.evidence.rstrip("\n").split("\n")[-TOLD_LINES:]
-            for line in evidence_lines("\n".join(last), most=TOLD_LINES, indent=2):
+            last = "\n".join(failure.evidence.rstrip("\n").split("\n")[-TOLD_LINES:])
+            for line in evidence_lines(log_messages(last), most=TOLD_LINES, indent=2):
                 tell(line)
             tell(f"  {failure.remedy}")
         words = " · ".join(

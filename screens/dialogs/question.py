@@ -13,6 +13,7 @@ from textual.widgets import OptionList
 from textual.widgets.option_list import Option
 
 from rbdtui.engine.events import Choice, QuestionAsked, StepFailed
+from rbdtui.log_words import log_messages
 from rbdtui.terminal_text import clean_lines
 from rbdtui.words import T, Text
 from rbdtui.workbench.run.run_view import RunFollower
@@ -71,7 +72,8 @@ class QuestionDialog(Dialog[None]):
 
     def _evidence(self) -> Line:
         failure = self._failure()
-        lines = clean_lines(failure.evidence.rstrip()) if failure is not None and failure.evidence.strip() else []
+        said = log_messages(failure.evidence.rstrip()) if failure is not None else ""
+        lines = clean_lines(said) if said else []
         return Line("\n".join(lines[-EVIDENCE_LINES:]), style="dim")
 
     def _remedy(self) -> Text | str:

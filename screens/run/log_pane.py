@@ -18,9 +18,9 @@ from textual.message import Message
 from textual.strip import Strip
 from textual.widget import Widget
 
+from rbdtui.log_words import log_message
 from rbdtui.words import T, Text
 from rbdtui.workbench.run.log_view import LogFile, LogLine
-from rbdtui.workbench.run.log_words import log_message
 from screens.widgets.canvas import look_style
 
 SIDEWAYS_CELLS: Final = 20

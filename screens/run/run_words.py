@@ -10,10 +10,10 @@ from rich.cells import cell_len
 from rbdtui.engine.client import ANSWER_LIMIT_S
 from rbdtui.engine.events import Record
 from rbdtui.engine.state import RunState, StepState, StepStatus
+from rbdtui.log_words import log_message
 from rbdtui.terminal_text import clean_line
 from rbdtui.words import T, Text
 from rbdtui.workbench.health.gateway_view import GatewayView
-from rbdtui.workbench.run.log_words import log_message
 from rbdtui.workbench.run.matrix import Matrix
 from rbdtui.workbench.run.replay import Replay
 from rbdtui.workbench.run.run_phase import RunPhase

@@ -26,10 +26,11 @@ LEAST_COLUMN: Final = 9
 GOOD_COLUMN: Final = 11
 """Room for the share and the rest of a transfer."""
 NARROW_COLUMN: Final = 10
-"""What columns give up so that names of steps are whole."""
+WIDTHS: Final = (GOOD_COLUMN, NARROW_COLUMN, LEAST_COLUMN)
+"""What columns give up, in turn, so that names of steps are whole."""
 MOST_COLUMN: Final = 18
 LEAST_LABEL: Final = 14
-MOST_LABEL: Final = 24
+MOST_LABEL: Final = 40
 _ACTIVE: Final = frozenset({StepStatus.RUNNING, StepStatus.RETRYING, StepStatus.ASKING, StepStatus.FAILED})
 
 
@@ -196,9 +197,8 @@ class StepMatrix(Canvas, can_focus=True):
         nodes = max(1, len(matrix.nodes))
         longest = max((cell_len(str(row.title)) for row in matrix.rows), default=0) + 3
         count = min(nodes, max(1, (width - 1 - LEAST_LABEL) // LEAST_COLUMN))
-        wanted = LEAST_COLUMN if count < nodes else GOOD_COLUMN
-        if count == nodes and longest + count * GOOD_COLUMN > width - 1:
-            wanted = NARROW_COLUMN
+        fitting = (each for each in WIDTHS if longest + count * each <= width - 1)
+        wanted = LEAST_COLUMN if count < nodes else next(fitting, LEAST_COLUMN)
         label = max(LEAST_LABEL, min(longest, MOST_LABEL, width - 1 - count * wanted))
         room = max(1, width - label - 1)
         first = min(max(self._left, self._column - count + 1), self._column, nodes - count)

@@ -19,7 +19,6 @@ from rbdtui.workbench.sections import BALANCER, HEALTH, NODES, ROLES, SITE
 from screens.dialogs.faults import FaultsDialog
 from screens.dialogs.palette import PaletteDialog
 from screens.run.run import RunScreen
-from screens.run.step_matrix import StepMatrix
 from screens.shell.base import Dialog
 from screens.shell.help import HelpScreen
 from screens.widgets.frame import KeyLine, MessageLine
@@ -159,26 +158,6 @@ async def test_a_silent_step_is_told_by_the_message_of_its_last_line(
             await show_run(pilot)
             assert "Its last line: WARN Waiting for the datastore" in words(pilot)
             assert "level=" not in words(pilot)
-
-
-@pytest.mark.parametrize("language", ["en", "zh"])
-@pytest.mark.parametrize("nodes", [3, 4])
-async def test_names_of_steps_are_whole_beside_four_nodes(
-    opened: Opened, home: Path, monkeypatch: pytest.MonkeyPatch, language: str, nodes: int
-) -> None:
-    monkeypatch.setitem(STAGES, "done", lambda: Stage(Story(nodes), 1e6, alive=False))
-    with on_stage(home, "done", monkeypatch) as (workbench, _):
-        async with opened(workbench, language=language) as pilot:
-            await show_run(pilot)
-            matrix = pilot.app.screen.query_one(StepMatrix)
-            known = matrix.matrix
-            assert known is not None
-            await pilot.press("home")
-            for row in known.rows:
-                await drawn(pilot)
-                here = next(line for line in matrix.text_lines if line.startswith("▸"))
-                assert here.startswith(f"▸{row.title} ")
-                await pilot.press("down")
 
 
 async def test_settings_are_in_the_line_of_keys_on_the_page_of_help_and_among_the_commands(

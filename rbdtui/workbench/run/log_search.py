@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from rbdtui.log_words import log_message
 from rbdtui.workbench.run.log_view import LogFile
-from rbdtui.workbench.run.log_words import log_message
 
 
 @dataclass(frozen=True, slots=True)
