@@ -233,8 +233,9 @@ class RunScreen(RunPast):
     def _happening(self, index: int, width: int) -> Spans:
         """One line of the timeline."""
         said = self._timeline.happenings[index]
-        who = f"{said.node}  {said.title}" if said.title is not None and said.node else str(said.title or said.node)
         names = min(36, max(14, width // 2 - 8))
+        node = said.node.ljust(min(self._timeline.longest_node, names // 2))
+        who = f"{node}  {said.title}" if said.title is not None and said.node else str(said.title or said.node)
         mark = "~" if self._ascii else "…"
         room = max(1, width - 13 - names)
         return (

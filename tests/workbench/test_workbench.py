@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from rbdtui.findings import Severity
 from rbdtui.simulator.demo_site import write_demo_site
 from rbdtui.simulator.fleet import Build, SimulatedFleet
 from rbdtui.simulator.machine import Sudo
@@ -112,6 +113,26 @@ async def test_a_closed_vault_is_told_on_the_server_and_opening_it_asks_again(tm
             await asyncio.wrap_future(workbench.unlock(PASSPHRASE))
             assert workbench.unlocked
             await until(lambda: states(workbench) == {"node1": LiveState.OK})
+        finally:
+            workbench.close()
+
+
+async def test_a_secret_that_the_vault_lacks_is_an_error_of_the_check(tmp_path: Path) -> None:
+    """Opening the vault asks for its passphrase, never for what is to be in it."""
+    build = Build(user="ops", password="pw", sudo=Sudo.PASSWORD)
+    async with SimulatedFleet(1, speed=20.0, builds=(build,)) as fleet:
+        site = write_demo_site(tmp_path / "site", fleet)
+        site.known_hosts_file.write_text(fleet.known_hosts)
+        Vault.create(site.vault_file, PASSPHRASE, work=2**14).set("another", "pw")
+        workbench = opened(site)
+        try:
+            await asyncio.wrap_future(workbench.unlock(PASSPHRASE))
+            workbench.start_preflight()
+            await until(lambda: workbench.preflight.state is not SurveyStatus.LOOKING)
+            (missing,) = [each for each in workbench.preflight.findings if each.code == "RBD-SECRET-001"]
+            assert missing.severity is Severity.ERROR
+            assert missing.params == {"secret": "sudo"}
+            assert missing.place.field.endswith("sudo_password")
         finally:
             workbench.close()
 

@@ -77,6 +77,8 @@ class Timeline:
     """The lines of a run; grows with its journal."""
 
     happenings: list[TimelineEntry] = field(default_factory=list)
+    longest_node: int = 0
+    """Letters of the longest name that stands before a step's title, so that all titles can stand below each other."""
     _scanned: int = 0
     _steps: dict[str, StepInfo] = field(default_factory=dict)
     _asked: dict[str, str] = field(default_factory=dict)
@@ -94,6 +96,7 @@ class Timeline:
                 step_id, text, tone = said
                 info = self._steps.get(step_id)
                 node, title = (info.node, info.title) if info is not None else (step_id, None)
+                self.longest_node = max(self.longest_node, len(node) if title is not None else 0)
                 self.happenings.append(TimelineEntry(index + 1, record.at, node, title, text, tone))
         self._scanned = len(records)
 
