@@ -7,6 +7,7 @@ from typing import Final
 from rbdtui.probes import (
     admin_port,
     api,
+    balanced_api,
     ceph,
     certificates,
     clocks,
@@ -34,6 +35,7 @@ PROBES: Final[tuple[Probe, ...]] = (
     clocks.PROBE,
     vip.PROBE,
     api.PROBE,
+    balanced_api.PROBE,
     cluster.PROBE,
     etcd.PROBE,
     certificates.PROBE,

@@ -11,6 +11,7 @@ from tests.checks.test_node_checks import CASES as NODE_CASES
 CODE = re.compile(r"RBD-[A-Z]+-\d{3}")
 HERE = Path(__file__).resolve().parent
 PROVOKING = (
+    "test_balanced_api",
     "test_balancer",
     "test_between",
     "test_ceph_clocks",

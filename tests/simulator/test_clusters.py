@@ -8,8 +8,10 @@ import ssl
 from pathlib import Path
 
 import pytest
+from cryptography import x509
 
 from rbdtui.facts.gather import gather
+from rbdtui.probes.wire import Place, tls_hello
 from rbdtui.simulator.bundle import write_bundle
 from rbdtui.simulator.fleet import SimulatedFleet
 from rbdtui.simulator.kubernetes.layout import IMAGES_DIR, KUBECONFIG
@@ -392,6 +394,26 @@ async def test_the_supervisor_listens_long_before_the_api(log_in: Login, bundle:
         await eventually(lambda: machine.listener("127.0.0.1", 9345) is not None)
         assert machine.listener("127.0.0.1", 6443) is None
         await eventually(lambda: machine.listener("127.0.0.1", 6443) is not None)
+
+
+async def test_servers_show_certificates_of_their_own_at_the_api_and_one_for_all_at_9345(
+    log_in: Login, bundle: Path
+) -> None:
+    async with SimulatedFleet(3, speed=SPEED) as fleet, log_in(fleet) as hosts:
+        for number, (name, host) in enumerate(hosts.items()):
+            machine = fleet.machines[name]
+            await unpack(machine, host, bundle)
+            configure(machine, **({"server": f"https://{fleet.machines['node1'].ip}:9345"} if number else {}))
+            assert await start(host, "rke2-server") == 0
+
+        async def shown(host: Host, port: int) -> bytes:
+            limits = {"connect_s": 5.0, "answer_s": 5.0}
+            return (await tls_hello(Place("127.0.0.1", port, host), server_name="localhost", **limits)).certificate
+
+        api = [await shown(host, 6443) for host in hosts.values()]
+        assert len(set(api)) == 3
+        assert {x509.load_der_x509_certificate(each).subject.rfc4514_string() for each in api} == {"CN=kube-apiserver"}
+        assert len({await shown(host, 9345) for host in hosts.values()}) == 1
 
 
 @pytest.mark.parametrize(

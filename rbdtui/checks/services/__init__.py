@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from rbdtui.checks.services import (
+    balanced_api,
     balancer,
     domain_suffix,
     etcd,
@@ -53,6 +54,7 @@ FLEET_CHECKS: Final[tuple[FleetCheck[Any, Any], ...]] = (
     vrrp_between.CHECK,
     vxlan_between.CHECK,
     balancer.CHECK,
+    balanced_api.CHECK,
     nfs_locks.CHECK,
     left.NFS_LEFT,
     left.COPY_LEFT,

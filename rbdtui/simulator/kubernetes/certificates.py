@@ -45,9 +45,11 @@ class Authority:
         """SHA-256 of the certificate file, as it stands in RKE2's full tokens."""
         return hashlib.sha256(self.certificate.encode()).hexdigest()
 
-    def server(self, name: str, addresses: Iterable[IPv4Address], names: Iterable[str]) -> Pair:
-        """A certificate that a server shows."""
-        return self._issue(name, tuple(addresses), tuple(names), ExtendedKeyUsageOID.SERVER_AUTH)
+    def server(
+        self, name: str, addresses: Iterable[IPv4Address], names: Iterable[str], *, group: str = "", made_on: str = ""
+    ) -> Pair:
+        """A certificate that a server shows; on each machine that it is ``made_on`` with another key and serial."""
+        return self._issue(name, tuple(addresses), tuple(names), ExtendedKeyUsageOID.SERVER_AUTH, group, made_on)
 
     def client(self, name: str, group: str = "") -> Pair:
         """A certificate that a client shows; the group becomes the organization."""
@@ -60,11 +62,13 @@ class Authority:
         names: tuple[str, ...],
         usage: x509.ObjectIdentifier,
         group: str = "",
+        made_on: str = "",
     ) -> Pair:
-        key = _key(f"{self._seed} {self._name} {name}")
+        key = _key(f"{self._seed} {self._name} {name} {made_on}".rstrip())
         certificate = self._build(
-            name, key, self._leaf_days, is_ca=False, addresses=addresses, names=names, usage=usage, group=group
-        )
+            name, key, self._leaf_days, is_ca=False, addresses=addresses, names=names, usage=usage, group=group,
+            made_on=made_on,
+        )  # fmt: skip
         private = key.private_bytes(
             serialization.Encoding.PEM, serialization.PrivateFormat.TraditionalOpenSSL, serialization.NoEncryption()
         )
@@ -81,6 +85,7 @@ class Authority:
         names: tuple[str, ...],
         usage: x509.ObjectIdentifier | None,
         group: str = "",
+        made_on: str = "",
     ) -> x509.Certificate:
         subject = [x509.NameAttribute(NameOID.COMMON_NAME, name)]
         if group:
@@ -90,7 +95,7 @@ class Authority:
             .subject_name(x509.Name(subject))
             .issuer_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, self._name)]))
             .public_key(key.public_key())
-            .serial_number(int(hashlib.sha256(f"{self._seed} {self._name} {name}".encode()).hexdigest()[:16], 16) or 1)
+            .serial_number(_serial(f"{self._seed} {self._name} {name} {made_on}".rstrip()))
             .not_valid_before(self._born - dt.timedelta(hours=1))
             .not_valid_after(self._born + dt.timedelta(days=days))
             .add_extension(x509.BasicConstraints(ca=is_ca, path_length=None), critical=True)
@@ -120,6 +125,10 @@ def _key(seed: str) -> ec.EllipticCurvePrivateKey:
     return ec.derive_private_key(number or 1, ec.SECP256R1())
 
 
+def _serial(seed: str) -> int:
+    return int(hashlib.sha256(seed.encode()).hexdigest()[:16], 16) or 1
+
+
 def _key_usage(is_ca: bool) -> x509.KeyUsage:
     return x509.KeyUsage(
         digital_signature=True, key_encipherment=not is_ca, key_cert_sign=is_ca, crl_sign=is_ca,
@@ -137,9 +146,14 @@ def server_context(pair: Pair, client_ca: str) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.verify_mode = ssl.CERT_OPTIONAL
     context.load_verify_locations(cadata=client_ca)
+    show(context, pair)
+    return context
+
+
+def show(context: ssl.SSLContext, pair: Pair) -> None:
+    """Have a server show another certificate from now on."""
     with tempfile.NamedTemporaryFile("w", suffix=".pem") as file:
         # The module reads chains from files only; the directory entry is gone with the block.
         file.write(pair.key + pair.certificate)
         file.flush()
         context.load_cert_chain(file.name)
-    return context

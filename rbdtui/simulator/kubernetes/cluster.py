@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
+import ssl
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from ipaddress import IPv4Address
 from typing import Any, Final
 
-from rbdtui.simulator.kubernetes.certificates import Authority
+from rbdtui.simulator.kubernetes.certificates import Authority, server_context, show
 from rbdtui.simulator.kubernetes.selectors import Object
 from rbdtui.simulator.kubernetes.store import Store
 from rbdtui.simulator.machine import Machine
@@ -144,8 +146,27 @@ class Cluster:
         self.faults = Faults()
         self.snapshots: dict[str, Saved] = {}
         """What snapshots hold that were taken, by their sums."""
+        self._supervised: set[IPv4Address | str] = set()
+        self._supervisor_tls: ssl.SSLContext | None = None
         self._pods_started = 0
         self._id = int(hashlib.sha256(f"cluster {seed}".encode()).hexdigest()[:15], 16)
+
+    def supervisor_tls(self, addresses: Iterable[IPv4Address], names: Iterable[str]) -> ssl.SSLContext:
+        """TLS of 9345, the same certificate on all servers, to which a server that starts adds its addresses and names.
+
+        It is kept in Secret rke2-serving (k3s@130, pkg/cluster/https.go, tlsStorage; rancher/dynamiclistener).
+        """
+        self._supervised |= {*addresses, *names}
+        told = sorted(self._supervised, key=str)
+        pair = self.server_authority.server(
+            "rke2", [each for each in told if isinstance(each, IPv4Address)],
+            [each for each in told if isinstance(each, str)], group="rke2",
+        )  # fmt: skip
+        if self._supervisor_tls is None:
+            self._supervisor_tls = server_context(pair, self.client_authority.certificate)
+        else:
+            show(self._supervisor_tls, pair)
+        return self._supervisor_tls
 
     def member_on(self, machine: Machine) -> Member | None:
         """The member whose data a machine has."""

@@ -13,7 +13,7 @@ from rbdtui.simulator.copying import BEHAVIOURS as COPYING
 from rbdtui.simulator.kubernetes import ports
 from rbdtui.simulator.kubernetes import settings as config
 from rbdtui.simulator.kubernetes.api import api_server
-from rbdtui.simulator.kubernetes.certificates import Pair, server_context
+from rbdtui.simulator.kubernetes.certificates import server_context
 from rbdtui.simulator.kubernetes.cluster import (
     BEAT_S,
     ETCD_NAME_FILE,
@@ -311,11 +311,14 @@ class Rke2:
     async def _open_supervisor(self, cluster: Cluster) -> None:
         """9345 is there long before anything else of a server."""
         names = frozenset((*_SERVICE_NAMES, self._node_name, *config.words(self._settings, "tls-san")))
-        serving = self._certificate(cluster, names)
+        # Made on each server and kept there (k3s@130, pkg/daemons/control/deps/deps.go, genServerCerts).
+        serving = cluster.server_authority.server(
+            "kube-apiserver", *self._alternatives(names), made_on=self._machine.name
+        )
         readable = self._text("write-kubeconfig-mode") in {"0644", "644"}
         write_server_files(self._machine, cluster, serving, readable=readable)
         self._names, self._context = names, server_context(serving, cluster.client_authority.certificate)
-        answers = HttpServer(self._context, supervisor(cluster, self._machine))
+        answers = HttpServer(cluster.supervisor_tls(*self._alternatives(names)), supervisor(cluster, self._machine))
         self._listen(Port(ports.ANYWHERE, ports.SUPERVISOR_PORT, "rke2"), await self._open(answers))
         if not self._has_api:
             for port in ports.BALANCERS:
@@ -349,15 +352,14 @@ class Rke2:
         cluster.api_running[self._machine.name] = self._names
         self._info("Kube API server is now running")
 
-    def _certificate(self, cluster: Cluster, names: frozenset[str]) -> Pair:
+    def _alternatives(self, names: frozenset[str]) -> tuple[list[IPv4Address], list[str]]:
         addresses = [IPv4Address(LOOPBACK), self._machine.ip, IPv4Address("10.43.0.1")]
         for name in config.words(self._settings, "tls-san"):
             try:
                 addresses.append(IPv4Address(name))
             except ValueError:
                 continue
-        dns = sorted(name for name in names if not name.replace(".", "").isdigit())
-        return cluster.server_authority.server(f"kube-apiserver {self._machine.name}", addresses, dns)
+        return addresses, sorted(name for name in names if not name.replace(".", "").isdigit())
 
     # --- the node --------------------------------------------------------------------------------------------
 

@@ -29,7 +29,7 @@ class Frontend:
     idle_s: int = 3600
     ends_tls: bool = False
     proxy_protocol: bool = False
-    sticky: bool = False
+    balance: str = "roundrobin"
     http: bool = False
 
     def lines(self, certificate: Path, address: str) -> str:
@@ -42,7 +42,7 @@ class Frontend:
         )
         return (
             f"listen p{self.port}\n  bind {address}:{self.port}{tls}\n  mode {'http' if self.http else 'tcp'}\n"
-            f"  balance {'source' if self.sticky else 'roundrobin'}\n"
+            f"  balance {self.balance}\n"
             f"  timeout client {self.idle_s}s\n  timeout server {self.idle_s}s\n{servers}"
         )
 

@@ -1,0 +1,53 @@
+"""A site behind a balancer that somebody else runs, and that later forgets a server."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from rbdtui.checks.services.asking import no_secret
+from rbdtui.checks.services.balanced_api import CHECK
+from rbdtui.checks.services.fleet import ask_fleet
+from rbdtui.checks.view import ClusterView
+from rbdtui.facts.gather import gather_all
+from rbdtui.facts.model import NodeFacts
+from rbdtui.findings import Place
+from rbdtui.plan.builder import build_plan
+from rbdtui.plan.site_kubeconfig import kubeconfig_file
+from rbdtui.plan.step import StepContext
+from rbdtui.probes.monitor import HealthMonitor
+from tests.plan.foreign_balancer import SERVERS, behind_a_foreign_balancer
+from tests.plan.walk import walk
+
+
+async def behind(context: StepContext) -> dict[str, str]:
+    """How health sees each API server through the balancer."""
+    monitor = HealthMonitor(context.spec, context.hosts, kubeconfig_file(context))
+    probes = (await monitor.once()).probes
+    return {status.key.target: status.state.value for status in probes if status.key.kind.value == "balanced"}
+
+
+async def found(context: StepContext) -> list[tuple[str, object]]:
+    """What `check` finds of it, with the servers that are named."""
+    facts = {
+        name: answer for name, answer in (await gather_all(context.hosts)).items() if isinstance(answer, NodeFacts)
+    }
+    view = ClusterView(context.spec, facts, Place, context.spec.profile.limits)
+    findings = await ask_fleet(CHECK, view, context.hosts, no_secret)
+    return [(finding.code, finding.params["hosts"]) for finding in findings]
+
+
+async def test_a_balancer_that_forgets_a_server_is_told(tmp_path: Path) -> None:
+    async with behind_a_foreign_balancer(tmp_path) as (at, context, balancer):
+        await walk(build_plan(context.spec, context.facts), context)
+        assert await behind(context) == dict.fromkeys(SERVERS, "ok")
+        assert await found(context) == []
+        await balancer.lead_to(("node1", "node3"))
+        assert await behind(context) == {"node1": "ok", "node2": "degraded", "node3": "ok"}
+        assert await found(context) == [("RBD-LB-125", "node2")]
+        await balancer.lead_to(("node1",))
+        assert await behind(context) == {"node1": "ok", "node2": "degraded", "node3": "degraded"}
+        assert await found(context) == [("RBD-LB-126", "node2, node3")]
+        await balancer.lead_to(SERVERS)
+        await at.fleet.power_off("node3")
+        assert await behind(context) == {"node1": "ok", "node2": "ok", "node3": "unknown"}
+        assert await found(context) == []
