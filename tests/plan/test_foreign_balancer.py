@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from rbdtui.checks.services.asking import no_secret
 from rbdtui.checks.services.balanced_api import CHECK
 from rbdtui.checks.services.fleet import ask_fleet
@@ -14,6 +16,7 @@ from rbdtui.findings import Place
 from rbdtui.plan.builder import build_plan
 from rbdtui.plan.site_kubeconfig import kubeconfig_file
 from rbdtui.plan.step import StepContext
+from rbdtui.probes import balanced_api, hosts, registry
 from rbdtui.probes.monitor import HealthMonitor
 from tests.plan.foreign_balancer import SERVERS, behind_a_foreign_balancer
 from tests.plan.walk import walk
@@ -36,7 +39,8 @@ async def found(context: StepContext) -> list[tuple[str, object]]:
     return [(finding.code, finding.params["hosts"]) for finding in findings]
 
 
-async def test_a_balancer_that_forgets_a_server_is_told(tmp_path: Path) -> None:
+async def test_a_balancer_that_forgets_a_server_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(registry, "PROBES", (hosts.PROBE, balanced_api.PROBE))
     async with behind_a_foreign_balancer(tmp_path) as (at, context, balancer):
         await walk(build_plan(context.spec, context.facts), context)
         assert await behind(context) == dict.fromkeys(SERVERS, "ok")
