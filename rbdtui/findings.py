@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Hashable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from rbdtui.terminal_text import sanitize_line
-from rbdtui.words import Text
+from rbdtui.words import ON_FORM, Text
 
 
 class Severity(StrEnum):
@@ -78,6 +78,10 @@ class Finding:
     def remedy(self) -> Text:
         """What to do about it, and what is allowed."""
         return Text(f"finding.{self.code}.remedy", self.params)
+
+    def on_form(self) -> Finding:
+        """The finding as it is told on a form, which has labels for the fields of cluster.yaml."""
+        return replace(self, params={**self.params, ON_FORM: 1})
 
     def to_json(self) -> dict[str, object]:
         """The published form of ``check --json``, in the current language."""

@@ -2,9 +2,14 @@
 
 The catalogue is ``assets/words/<language>/*.toml``: nested tables make dotted keys, values are templates with
 ``{name}`` places. ``{count:server|servers}`` is the word for one or for several, of which the first is taken where
-``count`` is 1; the number itself is a place of its own, in front: ``{count} {count:server|servers}``. Code carries a
-`Text` (key and parameters), never a sentence; it becomes words where it is shown, so that a journal written in one
-language can be read in another.
+``count`` is 1; the number itself is a place of its own, in front: ``{count} {count:server|servers}``.
+
+``{@gateway.vip}`` names a field of cluster.yaml, and ``{@gateway.mode=none}`` a value of one: by its key, or by the
+label of its form where the sentence is said on one (`ON_FORM`); behind ``$`` stands the parameter that holds a path or
+a value, as in ``{@gateway.mode=$mode}``.
+
+Code carries a `Text` (key and parameters), never a sentence; it becomes words where it is shown, so that a journal
+written in one language can be read in another.
 """
 
 from __future__ import annotations
@@ -13,7 +18,7 @@ import os
 import re
 import string
 import tomllib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from functools import cache
@@ -32,6 +37,10 @@ class _LanguageState:
     """The language of a context and of all that were copied from it, as those of tasks are."""
 
     language: str = LANGUAGES[0]
+
+
+ON_FORM: Final = "on form"
+"""A parameter of a sentence that is said on a form: its fields are named by their labels, whatever its value."""
 
 
 _tongue: ContextVar[_LanguageState] = ContextVar("tongue")
@@ -103,7 +112,8 @@ def say(text: Text, language: str | None = None) -> str:
         return sanitize_line(" ".join([text.key, *(f"{name}={value}" for name, value in params.items())]))
     inner = [name for name, value in text.params.items() if isinstance(value, Text)]
     names = [str(params[name]) for name in params.keys() - set(inner) if f"{{{name}}}" in template]
-    return _Formatter().vformat(template, (), params | {name: _unnamed(str(params[name]), names) for name in inner})
+    params |= {name: _unnamed(str(params[name]), names) for name in inner}
+    return _Formatter(wanted if ON_FORM in params else None).vformat(template, (), params)
 
 
 def _unnamed(sentence: str, names: Iterable[str]) -> str:
@@ -127,13 +137,50 @@ def _said(value: str | int | float | Text, language: str) -> str | int | float:
 _CHOICE: Final = re.compile(r"\{\w+:[^{}|]*\|([^{}]*)\}")
 
 
-def with_several(template: str) -> str:
-    """A template as it is shown where nothing is counted: with the words for several."""
-    return _CHOICE.sub(r"\1", template)
+_OF_A_NODE: Final = re.compile(r"\Anodes\[\d+\]\.")
+_AS_WRITTEN: Final = "{field}: {value}"
+_FIELD: Final = re.compile(r"\{(@[^{}]+)\}")
+
+
+def as_listed(template: str) -> str:
+    """A template as it is shown by itself: with the words for several, fields of cluster.yaml by their keys."""
+    plain = _CHOICE.sub(r"\1", template)
+    return _FIELD.sub(lambda match: _field_words(match[1], {}, None), plain)
+
+
+def _field_words(place: str, params: Mapping[str, object], language: str | None) -> str:
+    """How a field is called, with the value that is named: on a form in that language, else as in cluster.yaml."""
+    path, _, value = (_given(part, params) for part in place.removeprefix("@").partition("="))
+    if language is not None:
+        words, path = catalogue(language), _OF_A_NODE.sub("", path)
+        key = path.replace(".", "_")
+        value = words.get(f"form.option.{key}.{value}", value)  # words: form.option.*.*
+        path = words.get(f"form.label.{key}", path)  # words: form.label.*
+        chosen = words["form.chosen"]  # words: form.chosen
+    else:
+        chosen = _AS_WRITTEN
+    return f"`{chosen.format(field=path, value=value)}`" if value else f"`{path}`"
+
+
+def _given(part: str, params: Mapping[str, object]) -> str:
+    """A path or a value, or what the parameter holds that stands for it."""
+    name = part.removeprefix("$")
+    return part if name == part else str(params.get(name, f"{{{name}}}"))
 
 
 class _Formatter(string.Formatter):
-    """Fills templates; a parameter that is not there, or of another kind, stays visible instead of raising."""
+    """Fills templates; a parameter that is not there, or of another kind, stays visible instead of raising.
+
+    ``form_language`` is the language of the form that the sentence is said on.
+    """
+
+    def __init__(self, form_language: str | None) -> None:
+        self._form_language = form_language
+
+    def get_field(self, field_name: str, args: Sequence[object], kwargs: Mapping[str, object]) -> tuple[object, str]:
+        if field_name.startswith("@"):
+            return _field_words(field_name, kwargs, self._form_language), field_name
+        return self.get_value(field_name, args, kwargs), field_name
 
     def get_value(self, key: int | str, args: object, kwargs: Mapping[str, object]) -> object:
         return kwargs.get(str(key), _site.get() if key == "site" else "{" + str(key) + "}")

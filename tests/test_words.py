@@ -11,8 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from rbdtui.findings import Finding, Severity
 from rbdtui.transport.base import TransportError
-from rbdtui.words import LANGUAGES, T, Text, catalogue, language_of_environment, say, use_language, with_several
+from rbdtui.words import LANGUAGES, T, Text, as_listed, catalogue, language_of_environment, say, use_language
 
 ROOT = Path(__file__).resolve().parent.parent
 CODE = re.compile(r"^RBD-[A-Z]+-\d{3}$")
@@ -152,7 +153,84 @@ def test_a_number_is_told_in_its_own_words(count: int | str, said: str) -> None:
 
 
 def test_where_nothing_is_counted_the_words_are_those_for_several() -> None:
-    assert with_several("{count} {count:key is|keys are} {x:g}") == "{count} keys are {x:g}"
+    assert as_listed("{count} {count:key is|keys are} {x:g}") == "{count} keys are {x:g}"
+
+
+def test_a_field_is_named_by_its_key_in_a_file_and_by_its_label_on_a_form() -> None:
+    finding = Finding("RBD-GATEWAY-003", Severity.ERROR)
+    assert "`gateway.vip`" in say(finding.remedy)
+    assert "`gateway.mode: none`" in say(finding.remedy)
+    label, mode, none = (
+        catalogue("en")[f"form.{key}"]
+        for key in ("label.gateway_vip", "label.gateway_mode", "option.gateway_mode.none")
+    )
+    assert f"`{label}`" in say(finding.on_form().remedy)
+    assert f"`{mode}: {none}`" in say(finding.on_form().remedy)
+    assert "gateway." not in say(finding.on_form().remedy)
+    assert catalogue("zh")["form.label.gateway_vip"] in say(finding.on_form().remedy, "zh")
+
+
+def test_a_field_or_a_value_may_be_a_parameter() -> None:
+    unused = Finding("RBD-GATEWAY-005", Severity.ERROR, params={"field": "gateway.vip", "mode": "none"})
+    assert say(unused.message) == "`gateway.vip` is not used with `gateway.mode: none`."
+    assert say(unused.on_form().message) == "`VIP` is not used with `Gateway address: none`."
+    port = Finding("RBD-SPEC-005", Severity.ERROR, params={"field": "nodes[3].ssh.port", "low": 1, "high": 9})
+    assert "`nodes[3].ssh.port`" in say(port.message)
+    assert f"`{catalogue('en')['form.label.ssh_port']}`" in say(port.on_form().message)
+
+
+KEYS_OF_NO_FORM = frozenset(
+    {
+        "RBD-ACK-002",  # the node of an entry of `acknowledged`
+        "RBD-CHART-004",  # the name of a variable in the chart
+        "RBD-EXISTING-102",  # the server in a kubeconfig
+        "RBD-EXISTING-120",
+        "RBD-SPEC-009",  # any key
+        "RBD-API-030",  # the profile of RKE2
+        "RBD-SEC-105",
+    }
+)
+"""Findings with a key that is called as a field of a form is, but stands elsewhere."""
+
+
+def keys_of_a_form(template: str) -> list[str]:
+    """Where a sentence names a field of a form, or its value, by the key in the file alone."""
+    labels = [key.removeprefix("form.label.") for key in catalogue("en") if key.startswith("form.label.")]
+    named = re.finditer(r"`([a-z_.]+)(?::[^`]*)?`", template)
+    bare = re.finditer(
+        r"(?<![\w`./@{])((?:gateway|kubernetes|storage|registry|etcd|mysql|rainbond|ssh)\.[a-z_.]+)", template
+    )
+    return [match[0] for match in (*named, *bare) if any(_is_label(match[1], label) for label in labels)]
+
+
+def _is_label(key: str, label: str) -> bool:
+    key = key.rstrip(".").replace(".", "_")
+    return label == key or (label.endswith(f"_{key}") and len(label.split("_")) - len(key.split("_")) <= 2)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_what_is_wrong_with_a_field_names_it_so_that_a_form_can_say_its_label(language: str) -> None:
+    assert keys_of_a_form("Write `vip:`, or `mode: none` and gateway.address.") == [
+        "`vip:`",
+        "`mode: none`",
+        "gateway.address.",
+    ]
+    found = {
+        key: names
+        for key, text in catalogue(language).items()
+        if key.startswith("finding.")
+        and not key.startswith(("finding.RBD-YAML-", "finding.RBD-AUDIT-"))
+        and key.split(".")[1] not in KEYS_OF_NO_FORM
+        and (names := keys_of_a_form(text))
+    }
+    assert found == {}
+
+
+def test_every_field_that_is_named_has_a_label() -> None:
+    named = {place for text in catalogue("en").values() for place in places(text) if place.startswith("@")}
+    assert len(named) > 30
+    paths = {place.removeprefix("@").partition("=")[0].replace(".", "_") for place in named}
+    assert {path for path in paths if not path.startswith("$") and f"form.label.{path}" not in catalogue("en")} == set()
 
 
 def test_an_unknown_key_is_shown_not_raised() -> None:

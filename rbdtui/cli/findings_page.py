@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from rbdtui.paths import assets_dir
-from rbdtui.words import LANGUAGES, T, Text, catalogue, say, with_several
+from rbdtui.words import LANGUAGES, T, Text, as_listed, catalogue, say
 
 _CODE: Final = re.compile(r"finding\.(RBD-([A-Z]+)-[0-9]+)\.message")
 
@@ -40,7 +40,7 @@ def page(language: str) -> str:
 def _rows(codes: list[str], language: str) -> Iterator[str]:
     words = catalogue(language)
     for code in codes:
-        cells = (with_several(words[f"finding.{code}.{part}"]).replace("|", "\\|") for part in ("message", "remedy"))
+        cells = (as_listed(words[f"finding.{code}.{part}"]).replace("|", "\\|") for part in ("message", "remedy"))
         yield f"| {code} | {' | '.join(cells)} |"
 
 

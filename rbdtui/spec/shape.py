@@ -80,8 +80,6 @@ def _params(
     if code == UNKNOWN_KEY:
         params["key"] = fields.printable(str(last))
         params["hint"] = _nearest(str(last), sorted(_keys_at(steps[:-1])))
-    elif code == "RBD-SPEC-002":
-        params["key"] = str(last)
     elif code == "RBD-SPEC-006":
         allowed = re.findall(r"'([^']*)'", str(params.get("expected", "")))
         params["expected"] = ", ".join(allowed)

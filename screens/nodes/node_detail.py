@@ -96,6 +96,7 @@ def login_line(screen: BaseScreen[R], workbench: Workbench, row: NodeRow) -> Lin
 
 
 def _finding_lines(screen: BaseScreen[R], finding: Finding) -> Iterator[Line]:
+    finding = finding.on_form()
     colour, sign = severity_look(screen, finding.severity)
     line = Line(f"{sign} ", style=f"bold {colour}")
     line.append(clean_line(str(finding.message)), style=f"not bold {colour}")

@@ -220,6 +220,7 @@ class RolesScreen(RowListScreen):
         return sorted(found, key=lambda finding: finding.severity.rank)[:MOST_FINDINGS]
 
     def _append_finding(self, page: Line, finding: Finding) -> None:
+        finding = finding.on_form()
         colour, sign = severity_look(self._detail, finding.severity)
         page.append(f"{hanging(self._detail, sign, str(finding.message))}\n", style=colour)
         page.append(f"{hanging(self._detail, '', str(finding.remedy))}\n", style="dim")

@@ -216,7 +216,8 @@ class DeclaredForm(shown.Form):
             mine = [self._spoken(finding, declared) for finding, owner in owners if owner is declared]
             self._draw_part(declared, part, mine)
         rest = {id(finding) for finding, owner in owners if owner is None}
-        self.query_one(FindingsBelow).show([each for each in findings_in(found, self._section) if id(each) in rest])
+        below = [each.on_form() for each in findings_in(found, self._section) if id(each) in rest]
+        self.query_one(FindingsBelow).show(below)
         self.draw_foot()
 
     def _owner(self, finding: Finding) -> FormField | None:
@@ -260,6 +261,7 @@ class DeclaredForm(shown.Form):
 
     def _spoken(self, finding: Finding, declared: FormField) -> Finding:
         """The finding with what the screen calls the field and its mode, in place of the keys of the file."""
+        finding = finding.on_form()
         params, place = dict(finding.params), finding.place.field
         if params.get("field") != place:
             return finding

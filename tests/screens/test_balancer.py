@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from rbdtui.checks.services.vip import CHECK, VipAnswer
 from rbdtui.findings import Finding, Place, Severity
 from rbdtui.site import Site
 from rbdtui.transport.base import Reach, ReachResult
+from rbdtui.words import Text
 from rbdtui.workbench.draft.operations import text_at
 from rbdtui.workbench.live.live import LiveSnapshot
 from rbdtui.workbench.live.services import ServiceLook
@@ -254,6 +256,18 @@ async def test_a_value_that_the_mode_has_no_use_for_can_be_taken_out(opened: Ope
         await press(pilot, "enter", "ctrl+u", "enter")
         assert value(pilot, "gateway.address") == ""
         assert not workbench_of(pilot).draft.findings
+
+
+async def test_what_is_wrong_is_said_in_the_words_on_the_screen(opened: Opened, site: Site) -> None:
+    written = site.spec_file.read_text()
+    site.spec_file.write_text(re.sub(r"\n *virtual_router_id:.*", "", written))
+    async with opened(bench(site)) as pilot:
+        await show(pilot, "gateway.virtual_router_id")
+        fields = pilot.app.screen.query(Field)
+        said = next(str(field.query_one(Verdict).sentence()) for field in fields if field.path.endswith("router_id"))
+        assert f"`{Text('form.label.gateway_virtual_router_id')}`" in said
+        assert "virtual_router_id" not in said
+        assert any("`gateway.virtual_router_id`" in str(each.remedy) for each in workbench_of(pilot).findings)
 
 
 async def test_what_belongs_to_no_field_is_said_all_the_same(opened: Opened, site: Site) -> None:

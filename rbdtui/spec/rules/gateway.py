@@ -19,7 +19,9 @@ def gateway_mode(rule: RuleInput) -> Iterator[Finding]:
     gateway = rule.spec.gateway
     written, used = gateway.model_fields_set - {"mode"}, gateway.MODES[gateway.mode]
     for key in sorted(key for key in written if key not in used):
-        yield rule.finding("RBD-GATEWAY-005", Severity.ERROR, f"gateway.{key}", key=key, mode=gateway.mode.value)
+        yield rule.finding(
+            "RBD-GATEWAY-005", Severity.ERROR, (path := f"gateway.{key}"), field=path, mode=gateway.mode.value
+        )
     if gateway.mode in (GatewayMode.KEEPALIVED, GatewayMode.HAPROXY):
         if gateway.vip is None:
             yield rule.finding("RBD-GATEWAY-003", Severity.ERROR, "gateway.vip")
