@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,11 +17,16 @@ from rbdtui.facts.model import NodeFacts
 from rbdtui.findings import Place
 from rbdtui.plan.builder import build_plan
 from rbdtui.plan.site_kubeconfig import kubeconfig_file
-from rbdtui.plan.step import StepContext
+from rbdtui.plan.step import NO_RUN_YET, StepContext
+from rbdtui.plan.steps import led_to
+from rbdtui.plan.steps.finish import ClusterProof
 from rbdtui.probes import balanced_api, hosts, registry
 from rbdtui.probes.monitor import HealthMonitor
+from rbdtui.words import say
 from tests.plan.foreign_balancer import SERVERS, behind_a_foreign_balancer
+from tests.plan.support import Heard
 from tests.plan.walk import walk
+from tests.waiting import until
 
 
 async def behind(context: StepContext) -> dict[str, str]:
@@ -39,15 +46,43 @@ async def found(context: StepContext) -> list[tuple[str, object]]:
     return [(finding.code, finding.params["hosts"]) for finding in findings]
 
 
+async def proven(context: StepContext, heard: Heard) -> str:
+    """What the last proof says of it; it passes whatever the balancer does."""
+    heard.notes.clear()
+    assert (await ClusterProof("").pending(context)).is_done
+    (note,) = heard.notes
+    return say(note, "en")
+
+
+async def test_the_last_proof_waits_for_a_balancer_that_finds_a_server_up_late(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(led_to, "_LOOK_EVERY_S", 0.5)
+    async with behind_a_foreign_balancer(tmp_path) as (at, context, balancer):
+        await walk(build_plan(context.spec, context.facts), context)
+        await balancer.lead_to(("node1", "node3"))
+        told = asyncio.create_task(proven(context, at.heard))
+        await until(lambda: bool(at.heard.lines) and "node2 shows" in at.heard.lines[-1])
+        await balancer.lead_to(SERVERS)
+        assert (await told).endswith("each server: node1, node2, node3.")
+        previewed = replace(context, run_id=NO_RUN_YET)
+        at.heard.notes.clear()
+        assert (await ClusterProof("").pending(previewed)).is_done
+        assert at.heard.notes == [], "a preview does not look so closely"
+
+
 async def test_a_balancer_that_forgets_a_server_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(led_to, "_PATIENCE_S", 1.0)
     monkeypatch.setattr(registry, "PROBES", (hosts.PROBE, balanced_api.PROBE))
     async with behind_a_foreign_balancer(tmp_path) as (at, context, balancer):
         await walk(build_plan(context.spec, context.facts), context)
+        assert say(at.heard.notes[-1], "en").endswith("leads to the API of each server: node1, node2, node3.")
         assert await behind(context) == dict.fromkeys(SERVERS, "ok")
         assert await found(context) == []
         await balancer.lead_to(("node1", "node3"))
         assert await behind(context) == {"node1": "ok", "node2": "degraded", "node3": "ok"}
         assert await found(context) == [("RBD-LB-125", "node2")]
+        assert "the API of node1, node3 was met, but not that of node2" in await proven(context, at.heard)
         await balancer.lead_to(("node1",))
         assert await behind(context) == {"node1": "ok", "node2": "degraded", "node3": "degraded"}
         assert await found(context) == [("RBD-LB-126", "node2, node3")]

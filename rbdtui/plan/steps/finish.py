@@ -10,7 +10,8 @@ from typing import ClassVar, Final
 from rbdtui.plan import vip
 from rbdtui.plan.cluster import api_servers, api_url, etcd_nodes
 from rbdtui.plan.kube import EtcdView, etcd_seen_by, nodes_seen_by, nodes_seen_by_any
-from rbdtui.plan.step import Change, ChangeKind, Gate, Pending, Step, StepContext, StepError
+from rbdtui.plan.step import NO_RUN_YET, Change, ChangeKind, Gate, Pending, Step, StepContext, StepError
+from rbdtui.plan.steps.led_to import tell_led_to
 from rbdtui.plan.waiting import wait_for
 from rbdtui.spec.model import Node
 from rbdtui.together import together
@@ -78,6 +79,13 @@ class ClusterProof(Gate):
     wait_s: ClassVar[float] = 180.0
     look_every_s: ClassVar[float] = 2.0
 
+    async def pending(self, context: StepContext) -> Pending[None]:
+        """What does not hold; when all does, whom a balancer leads to is told here already: nothing is left to do."""
+        pending = await Gate.pending(self, context)
+        if pending.is_done and context.run_id != NO_RUN_YET:
+            await tell_led_to(context)
+        return pending
+
     async def waiting_for(self, context: StepContext) -> StepError | None:
         """All that does not hold, which the log tells too."""
         wrong = await self._wrong(context)
@@ -88,6 +96,7 @@ class ClusterProof(Gate):
     async def apply(self, context: StepContext, pending: Pending[None]) -> None:
         """Wait until all of it holds; raises `StepError` with what does not."""
         await Gate.apply(self, context, pending)
+        await tell_led_to(context)
         if not await _connects(str(context.spec.api_address), context.spec.kubernetes.api.port):
             context.report.note(T("plan.note.api_cut_off", url=api_url(context.spec)))
 
