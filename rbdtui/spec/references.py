@@ -24,7 +24,8 @@ _HOLD_A_KEY = frozenset({"etcd.key", "kubernetes.kubeconfig"})
 
 def secret_references(spec: ClusterSpec) -> Iterator[tuple[str, str]]:
     """Field path and name (without ``secret:``) of every reference into the vault, in the order of the model."""
-    sections: list[tuple[str, Section]] = [*login_sections(spec), ("registry", spec.registry), ("mysql", spec.mysql)]
+    sections: list[tuple[str, Section]] = [*login_sections(spec)]
+    sections += [(name, section) for name, section in spec if isinstance(section, Section) and name != "ssh"]
     for path, section in sections:
         for field in _SECRET_FIELDS:
             reference = getattr(section, field, None)

@@ -28,7 +28,7 @@ UPKEEP: Final = "upkeep"
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """One section: its words are ``section.<name>`` and ``help.<name>``, its screen is in ``screens/<name>.py``."""
+    """One section: its words are ``section.<name>`` and ``help.<name>``, its screen is in ``screens``."""
 
     name: str
     key: str

@@ -11,6 +11,7 @@ import pytest
 from rbdtui.findings import Severity
 from rbdtui.spec.loader import parse_spec
 from rbdtui.spec.references import bundle_directory, check_local, missing_secrets, secret_references
+from rbdtui.spec.types import Section
 from tests.spec.samples import changed, loaded_good
 
 SECRETS = (
@@ -35,6 +36,18 @@ def test_every_reference_is_found_with_its_path() -> None:
         ("ssh.bastion.password", "jump"),
         ("nodes[2].ssh.bastion[0].passphrase", "key"),
     ]
+
+
+def test_a_section_with_a_password_needs_no_line_of_its_own() -> None:
+    spec = loaded_good().spec
+    assert spec is not None
+    sections = {
+        name: part for name, part in spec if isinstance(part, Section) and "password" in type(part).model_fields
+    }
+    assert {"ssh", "registry", "mysql"} <= sections.keys()
+    known = {name: part.model_copy(update={"password": f"secret:of-{name}"}) for name, part in sections.items()}
+    found = set(secret_references(spec.model_copy(update=known)))
+    assert {(f"{name}.password", f"of-{name}") for name in sections} <= found
 
 
 def test_missing_secrets_are_told_once_each_at_their_first_place() -> None:
