@@ -32,6 +32,8 @@ from screens.app import RbdTuiApp, Start  # noqa: E402
 from screens.terminal.settings import Settings  # noqa: E402
 from tests.screens.pilot import SwiftPilot  # noqa: E402
 
+SHOWN = Path(__file__).parents[2] / "assets" / "pictures"
+"""What the README shows."""
 SMALL = (80, 24)
 LARGE = (120, 40)
 LOOKS = [
@@ -142,20 +144,43 @@ def picture(snapshot: SnapshotAssertion) -> Picture:
     """Compares the screen with the kept one: ``picture(pilot)`` or, for several in one test, ``name=…``.
 
     What it says is compared in every look; its colours and lines in 80x24, English, and with ``in_every_look=True``
-    in all of them; with ``drawn=False`` in none, where it looks as another one does.
+    in all of them; with ``drawn=False`` in none, where it looks as another one does. With ``shown=True`` the picture
+    is the one that the README shows under this name.
     """
     as_text, as_drawn = snapshot.use_extension(TextExtension), snapshot.use_extension(SVGImageExtension)
 
-    def look(pilot: Pilot[int], *, name: str | None = None, in_every_look: bool = False, drawn: bool = True) -> None:
+    def look(
+        pilot: Pilot[int],
+        *,
+        name: str | None = None,
+        in_every_look: bool = False,
+        drawn: bool = True,
+        shown: bool = False,
+    ) -> None:
         app = pilot.app
         assert isinstance(app, RbdTuiApp)
         assert f"{app.text_on_screen()}\n" == (as_text(name=name) if name is not None else as_text)
         usual = (*app.size, app.settings.language, app.settings.ascii_only) == (*SMALL, "en", False)
         if drawn and (usual or in_every_look):
-            image = without_fonts(app.export_screenshot(title="rbdtui"))
-            assert image == (as_drawn(name=name) if name is not None else as_drawn)
+            image = image_of(app)
+            if shown:
+                compare_shown(SHOWN / f"{name}.svg", image, update=snapshot.session.update_snapshots)
+            else:
+                assert image == (as_drawn(name=name) if name is not None else as_drawn)
 
     return look
+
+
+def compare_shown(file: Path, image: str, *, update: bool) -> None:
+    """Compare a picture with the one that the README shows, or write it there."""
+    if update:
+        file.write_text(image, encoding="utf-8")
+    assert image == file.read_text(encoding="utf-8"), f"{file.name}: look at it, then keep it by --snapshot-update"
+
+
+def image_of(app: RbdTuiApp) -> str:
+    """What is drawn, as SVG."""
+    return without_fonts(app.export_screenshot(title="rbdtui"))
 
 
 def without_fonts(svg: str) -> str:

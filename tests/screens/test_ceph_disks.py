@@ -16,7 +16,7 @@ from screens.dialogs.disks import DisksDialog
 from tests.checks.support import GIB
 from tests.screens.answers import answered, facts_of
 from tests.screens.conftest import LOOKS, Opened, Picture, settled, show_live
-from tests.screens.test_forms import plan_with, show
+from tests.screens.forming import plan_with, show
 from tests.screens.waiting import drawn, program
 
 SERVERS = ("server1", "server2", "server3")

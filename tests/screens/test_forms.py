@@ -25,7 +25,6 @@ from rbdtui.workbench.live.service_words import age_words, words_of
 from rbdtui.workbench.live.services import ServiceLook
 from rbdtui.workbench.rail import section_statuses
 from rbdtui.workbench.sections import SECTIONS, Section, section_of_field
-from rbdtui.workbench.workbench import Workbench
 from screens.dialogs.yaml_text import YamlDialog
 from screens.forms.storage import StorageForm
 from screens.nodes.login import _FIELDS as LOGIN_FIELDS
@@ -38,19 +37,12 @@ from screens.widgets.declared_form import DeclaredForm
 from screens.widgets.field import Choice as ShownChoice
 from screens.widgets.field import Field, TextLine, Verdict
 from screens.widgets.form_fields import Block, Choice, FormField, Heading, Line, Mode
-from tests.screens.conftest import LOOKS, Opened, Picture, bench, make_site, settled, show_live
+from tests.screens.conftest import Opened, settled, show_live
+from tests.screens.forming import plan_with, show
 from tests.screens.pilot import key_event
 from tests.screens.waiting import drawn, program
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "assets" / "examples"
-PLAN = """\
-apiVersion: rbdtui/v1
-name: site-a
-profile: rainbond-5.17
-bundle: bundle
-nodes:
-  - {name: server1, address: 127.88.0.11, roles: [control-plane, etcd, worker, gateway, build]}
-"""
 
 
 def screen_of(section: Section) -> type[object]:
@@ -186,16 +178,6 @@ def test_a_path_that_is_nowhere_has_no_section() -> None:
 
 
 # --- one field -------------------------------------------------------------------------------------------------
-
-
-def plan_with(home: Path, *lines: str, profile: str = "rainbond-5.17") -> Workbench:
-    text = PLAN.replace("rainbond-5.17", profile) + "\n".join(lines) + "\n"
-    return bench(make_site(home / "site-a", text))
-
-
-async def show(pilot: Pilot[int], section: str, field: str = "") -> None:
-    program(pilot).show_section(section, field)
-    await settled(pilot)
 
 
 async def type_in(pilot: Pilot[int], text: str) -> None:
@@ -493,55 +475,3 @@ async def test_values_of_the_chart_are_edited_as_text_and_taken_once_they_can_be
 
 def test_login_is_a_declared_form_too() -> None:
     assert issubclass(LoginForm, DeclaredForm)
-
-
-# --- pictures --------------------------------------------------------------------------------------------------
-
-FULL = """\
-ssh: {password: secret:ssh}
-gateway: {mode: keepalived, vip: 127.88.0.100/24, virtual_router_id: 87}
-storage: {mode: nfs, server: 10.0.0.30, path: /data/rainbond}
-etcd: {mode: external, endpoints: ["10.0.0.41:2379", "10.0.0.42"], ca: /data/etcd/ca.pem}
-registry: {mode: external, domain: hub.corp:5000, scheme: http, insecure_skip_verify: true}
-mysql: {mode: external, host: 10.0.0.20, password: secret:mysql}
-rainbond: {telemetry: true, values: {Cluster: {replicas: 2}}}
-"""
-
-
-@pytest.mark.parametrize(("size", "language", "ascii_only"), LOOKS)
-async def test_pictures(
-    opened: Opened, picture: Picture, home: Path, size: tuple[int, int], language: str, ascii_only: bool
-) -> None:
-    workbench = plan_with(home, FULL)
-    async with opened(workbench, size=size, language=language, ascii_only=ascii_only) as pilot:
-        for section in ("storage", "etcd", "registry", "mysql", "platform"):
-            await show(pilot, section)
-            picture(pilot, name=section)
-        await pilot.press("down", "down", "down", "enter")
-        await settled(pilot)
-        picture(pilot, name="values")
-
-
-@pytest.mark.parametrize(("size", "language", "ascii_only"), LOOKS)
-async def test_pictures_of_what_is_built_in_or_not_used(
-    opened: Opened, picture: Picture, home: Path, size: tuple[int, int], language: str, ascii_only: bool
-) -> None:
-    workbench = plan_with(home, profile="rainbond-6")
-    async with opened(workbench, size=size, language=language, ascii_only=ascii_only) as pilot:
-        for section in ("storage", "etcd", "registry", "mysql"):
-            await show(pilot, section)
-            picture(pilot, name=section)
-
-
-@pytest.mark.parametrize(("size", "language", "ascii_only"), LOOKS)
-async def test_pictures_of_a_copy(
-    opened: Opened, picture: Picture, home: Path, size: tuple[int, int], language: str, ascii_only: bool
-) -> None:
-    """The copy is the last choice, and what it is not stands beneath it."""
-    workbench = plan_with(home, "storage: {mode: nfs-server, node: server1, path: /data/rainbond}\n")
-    async with opened(workbench, size=size, language=language, ascii_only=ascii_only) as pilot:
-        await show(pilot, "storage")
-        for _ in range(5):
-            await pilot.press("down")
-        await settled(pilot)
-        picture(pilot, name="copy")

@@ -96,16 +96,16 @@ async def test_one_site_from_its_servers_to_its_health(
         for section in (NODES, ROLES):
             program(pilot).show_section(section)
             await drawn(pilot)
-            picture(pilot, name=section)
+            picture(pilot, name=section, shown=True)
     async with opened(look_again(site)) as pilot:
         program(pilot).show_section(REVIEW)
         await drawn(pilot)
         await pilot.press("v", *["down"] * 4)
         await drawn(pilot)
-        picture(pilot, name=REVIEW)
+        picture(pilot, name=REVIEW, shown=True)
         await pilot.press("v", "o")
         await drawn(pilot)
-        picture(pilot, name="once")
+        picture(pilot, name="once", shown=True)
     put_run(site, AT_S)
     monkeypatch.setattr("screens.terminal.clock.now", lambda: T0 + AT_S)
     with held(site):
@@ -116,10 +116,10 @@ async def test_one_site_from_its_servers_to_its_health(
             assert workbench.run.run_id == RUN_ID
             assert workbench.run.state().steps["rainbond-ready"].status is StepStatus.RUNNING
             assert nothing_is_wrong(workbench)
-            picture(pilot, name="run")
+            picture(pilot, name="run", shown=True)
     workbench = look_again(site)
     workbench.health.show(healths.picture_of(healths.healthy_probes(0, servers=NAMES)), healths.SINCE)
     async with opened(workbench) as pilot:
         program(pilot).show_section(HEALTH)
         await drawn(pilot)
-        picture(pilot, name=HEALTH)
+        picture(pilot, name=HEALTH, shown=True)

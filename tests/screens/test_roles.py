@@ -16,7 +16,7 @@ from screens.roles.presets import PresetsDialog
 from screens.roles.role_table import RoleTable
 from screens.roles.roles import RolesScreen
 from tests.screens.conftest import LOOKS, SMALL, Opened, Picture, bench, make_site, settled
-from tests.screens.test_forms import plan_with
+from tests.screens.forming import plan_with
 from tests.screens.waiting import drawn, program
 
 EMPTY = "apiVersion: rbdtui/v1\nname: site-a\nprofile: kubernetes-only\nbundle: bundle\nnodes: []\n"

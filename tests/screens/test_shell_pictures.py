@@ -6,7 +6,10 @@ Each has been looked at; a changed one is to be looked at again before it is kep
 from __future__ import annotations
 
 import io
+import re
+from collections import Counter
 from pathlib import Path
+from typing import Final
 
 import pytest
 from textual.pilot import Pilot
@@ -20,10 +23,12 @@ from screens.dialogs.confirm import ConfirmDialog
 from screens.dialogs.passphrase import PassphraseDialog
 from screens.start.damaged import DamagedDialog
 from screens.terminal.settings import Settings
-from tests.screens.conftest import LARGE, LOOKS, SMALL, Opened, Picture, bench, make_site, settled
+from tests.screens.conftest import LARGE, LOOKS, SMALL, Opened, Picture, bench, image_of, make_site, settled
 from tests.screens.waiting import drawn, program, until
 
 Look = tuple[int, int]
+WINDOW: Final = ("ff5f57", "febc2e", "28c840")
+"""Buttons that rich draws around a picture."""
 
 
 async def press(pilot: Pilot[int], *keys: str) -> None:
@@ -167,14 +172,28 @@ async def test_other_colours(
         monkeypatch.setenv("NO_COLOR", "1")
     settings = Settings(theme="rbdtui-16" if theme == "colourless" else theme)
     async with opened(bench(plan), settings=settings) as pilot:
-        picture(pilot, name="nodes")
+        assert_colours(pilot, theme)
         await on_site(pilot)
         await press(pilot, "enter", "x", "!", "enter", "down")
         picture(pilot, name="site")
+        assert_colours(pilot, theme)
         await press(pilot, "ctrl+p")
-        picture(pilot, name="palette")
+        assert_colours(pilot, theme)
         await press(pilot, "escape", "f8")
-        picture(pilot, name="settings")
+        assert_colours(pilot, theme)
+
+
+def assert_colours(pilot: Pilot[int], theme: str) -> None:
+    """All that is drawn keeps to its theme: no hue, sixteen colours, or dark on light."""
+    filled = re.findall(r'fill(?:: |=")#([0-9a-f]{6})', image_of(program(pilot)))
+    colours = Counter(tuple(bytes.fromhex(colour)) for colour in filled if colour not in WINDOW)
+    assert len(colours) > 1
+    if theme == "colourless":
+        assert all(max(colour) - min(colour) < 8 for colour in colours), colours
+    elif theme == "rbdtui-16":
+        assert len(colours) <= 16, colours
+    else:
+        assert min(colours.most_common(1)[0][0]) > 200, colours
 
 
 @pytest.mark.parametrize("size", [SMALL, LARGE], ids=["80x24", "120x40"])
