@@ -14,7 +14,8 @@ from textual.widget import Widget
 
 from rbdtui.words import T, Text
 from rbdtui.workbench import sections
-from rbdtui.workbench.draft.operations import has_mysql_pair, has_rainbond, is_existing
+from rbdtui.workbench.draft.operations import field_of, has_mysql_pair, has_rainbond, is_existing, nodes_in
+from rbdtui.workbench.row_view import ListedRow, ListView
 from rbdtui.workbench.survey import SurveyStatus
 from rbdtui.workbench.upkeep import starting
 from rbdtui.workbench.upkeep.certificate_survey import CertificateLine
@@ -24,12 +25,17 @@ from screens.dialogs.confirm import ConfirmDialog
 from screens.dialogs.recipe import consent_to
 from screens.dialogs.wait import looked
 from screens.shell.base import SectionScreen, Words, css, key
+from screens.shell.list_screen import CLEAR_KEY, PROBLEMS_KEY, SEARCH_KEY, ListScreen
 from screens.shell.sections import entry_of
 from screens.terminal import clock
 from screens.upkeep.upkeep_lines import (
+    Row,
     certificate_details,
     certificate_name,
     certificate_spans,
+    mark_of,
+    same_row,
+    searched,
     server_details,
     server_spans,
     snapshot_details,
@@ -39,12 +45,12 @@ from screens.upkeep.where_to import WhereToDialog
 from screens.widgets.canvas import Canvas, Span, Spans
 from screens.widgets.event_list import LINE_KEYS, EventList
 from screens.widgets.message_block import MessageBlock
+from screens.widgets.view_line import SearchBar, ViewLine
 
 SNAPSHOTS: Final = "snapshots"
 SERVERS: Final = "servers"
 CERTIFICATES: Final = "certificates"
 PAGES: Final = (SNAPSHOTS, SERVERS, CERTIFICATES)
-Row = SnapshotLine | ServerLine | CertificateLine
 _WORK: Final = ("take", "restore", "leave", "reboot", "failover", "move", "renew")
 """Keys that start a run."""
 
@@ -63,7 +69,7 @@ class UpkeepList(EventList, inherit_bindings=False):
         self.post_message(self.Moved())
 
 
-class UpkeepScreen(SectionScreen):
+class UpkeepScreen(ListScreen[None], SectionScreen):
     """One page at a time: what there is, what is wrong with it, and all about what is under the cursor."""
 
     SECTION = sections.UPKEEP
@@ -79,7 +85,10 @@ class UpkeepScreen(SectionScreen):
         key("n", "renew", "renew_certificates"),
         key("v,right", "turn(1)", "next_page"),
         key("left", "turn(-1)", "next_page", show=False),
+        SEARCH_KEY,
         key("g,f5", "look", "ask_now"),
+        PROBLEMS_KEY,
+        CLEAR_KEY,
     ]
 
     def __init__(self) -> None:
@@ -87,7 +96,11 @@ class UpkeepScreen(SectionScreen):
         self._page = SNAPSHOTS
         self._wanted = False
         """Whether the operator has it asked though nothing seems to be installed."""
-        self._drawn: object = None
+        self._drawn = ""
+        """The page that was drawn last."""
+        self._views = {page: ListView() for page in PAGES}
+        self._shown: Sequence[Row] = ()
+        """The rows of the page that are seen."""
 
     def body(self) -> Iterable[Widget]:
         """What must come first; or pages, what is wrong, the list, and what is under the cursor."""
@@ -95,10 +108,12 @@ class UpkeepScreen(SectionScreen):
         with Vertical(id="upkeep"):
             yield Canvas(id="pages")
             yield MessageBlock(id="wrong")
+            yield ViewLine()
             yield UpkeepList(id="list")
             yield Words(self._empty_text, id="empty")
             yield Canvas(id="title")
             yield MessageBlock(id="details")
+            yield SearchBar()
 
     # --- asking ----------------------------------------------------------------------------------------------
 
@@ -146,11 +161,9 @@ class UpkeepScreen(SectionScreen):
         return T("upkeep.none", key=entry.key if entry is not None else "")
 
     def _empty_text(self) -> Text | str:
-        return "" if self._rows else Text(f"upkeep.empty.{self._page}")  # words: upkeep.empty.*
-
-    @property
-    def _rows(self) -> Sequence[Row]:
-        return self._rows_of(self._page)
+        if not self._rows_of(self._page):
+            return Text(f"upkeep.empty.{self._page}")  # words: upkeep.empty.*
+        return T("rows.nothing_matches") if self.view.query.strip() else T("rows.nothing_wrong")
 
     def _rows_of(self, page: str) -> Sequence[Row]:
         seen = self._seen
@@ -177,12 +190,15 @@ class UpkeepScreen(SectionScreen):
         self._draw_pages()
         self.query_one("#wrong", MessageBlock).lines = tuple(self._wrong(seen))
         listed, empty = self.query_one(UpkeepList), self.query_one("#empty", Words)
-        rows = self._rows
+        here = self._row if self._drawn == self._page else None
+        rows = self._shown = self._seen_rows()
         listed.display, empty.display = bool(rows), not rows
         listed.show(len(rows), lambda index, width: self._spans(rows[index], width))
-        if self._drawn != self._page and rows:
-            self._drawn = self._page
-            listed.put(0)
+        place = next((place for place, row in enumerate(rows) if here and same_row(row, here)), 0)
+        if self._drawn != self._page or listed.place != place:
+            listed.put(place)
+        self._drawn = self._page
+        self.draw_view_line(len(rows), len(self._rows_of(self._page)))
         if empty.display:
             empty.refresh(layout=True)
         if self.focused is None and listed.display:
@@ -227,7 +243,7 @@ class UpkeepScreen(SectionScreen):
     @property
     def _row(self) -> Row | None:
         place = self.query_one(UpkeepList).place
-        return self._rows[place] if place < len(self._rows) else None
+        return self._shown[place] if place < len(self._shown) else None
 
     def _draw_details(self) -> None:
         row, title = self._row, self.query_one("#title", Canvas)
@@ -271,11 +287,43 @@ class UpkeepScreen(SectionScreen):
             return row.node if row is not None else ""
         return row.name if isinstance(row, SnapshotLine) else certificate_name(row)
 
+    # --- what is seen of the page ----------------------------------------------------------------------------
+
+    @property
+    def view(self) -> ListView:
+        """What is wanted to be seen of the page; each has its own."""
+        return self._views[self._page]
+
+    @property
+    def listed(self) -> UpkeepList:
+        """The page's list."""
+        return self.query_one(UpkeepList)
+
+    @property
+    def is_anything_listed(self) -> bool:
+        """Whether the page has any row."""
+        return bool(self._seen.servers and self._rows_of(self._page))
+
+    def move_in_list(self, by: int) -> None:
+        """Move the cursor by rows."""
+        self.listed.action_move(by)
+
+    def narrow(self) -> None:
+        """See no more and no less than what is wanted now; the cursor goes to the first row if its own is not."""
+        self.refresh_view()
+
+    def _seen_rows(self) -> Sequence[Row]:
+        """The rows of the page that are wanted, as they come."""
+        rows, nodes, at = self._rows_of(self._page), nodes_in(self.workbench.draft.data), self._seen.at
+        addresses = {field_of(node, "name"): field_of(node, "address") for _, node in nodes}
+        listed = [ListedRow(place, "", "", mark_of(row, at)) for place, row in enumerate(rows)]
+        return [rows[place] for place in self.view.seen(listed, lambda place: searched(rows[place], addresses))]
+
     # --- keys ------------------------------------------------------------------------------------------------
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Only what has a meaning now."""
-        if not self.is_mounted or self.program.workbench is None:
+        if not self.is_mounted or self.program.workbench is None or self.searching:
             return False
         known, row = bool(self._seen.servers), self._row
         if action in _WORK and (not known or self.workbench.active_run is not None):
@@ -287,10 +335,10 @@ class UpkeepScreen(SectionScreen):
             "reboot": isinstance(row, ServerLine) and row.silent is None,
             "failover": self._page == SERVERS and has_mysql_pair(self.workbench.draft.data),
             "move": self._page == SERVERS and has_rainbond(self.workbench.draft.data),
-            "renew": self._page == CERTIFICATES and bool(self._rows),
+            "renew": self._page == CERTIFICATES and bool(self._rows_of(CERTIFICATES)),
             "turn": known,
         }
-        return meanings.get(action, True)
+        return meanings[action] if action in meanings else super().check_action(action, parameters)
 
     def action_turn(self, by: int) -> None:
         """Show the next page, or the one before."""

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Final
 
 from rbdtui.plan.snapshots import SnapshotState
 from rbdtui.sizes import size_of
 from rbdtui.words import T, Text
+from rbdtui.workbench.live.node_rows import Mark as Standing
 from rbdtui.workbench.upkeep.certificate_survey import CertificateLine
 from rbdtui.workbench.upkeep.snapshot_survey import age_of
 from rbdtui.workbench.upkeep.upkeep import ServerLine, SnapshotLine
@@ -15,6 +16,7 @@ from screens.terminal import clock
 from screens.widgets.canvas import Span, Spans, cut
 from screens.widgets.marks import Mark
 
+Row = SnapshotLine | ServerLine | CertificateLine
 _GOOD: Final = Mark("✓", "+", "success")
 _OPEN: Final = Mark("?", "?", "warning")
 _BAD: Final = Mark("✗", "x", "error")
@@ -150,3 +152,38 @@ def certificate_details(line: CertificateLine, at: float) -> Iterable[tuple[Text
         yield T("upkeep.renews_itself", date=clock.day(line.renewed_from)[:10]), "muted"
     else:
         yield Text(f"upkeep.renewing.{line.kind}"), "muted"  # words: upkeep.renewing.*
+
+
+def mark_of(row: Row, at: float) -> Standing:
+    """Whether something is wrong with what stands in a row."""
+    if isinstance(row, SnapshotLine):
+        is_well = row.can_be_restored
+    elif isinstance(row, CertificateLine):
+        is_well = not row.is_soon(at)
+    else:
+        is_well = row.is_well
+    return Standing.OK if is_well else Standing.WARNING
+
+
+def same_row(row: Row, other: Row) -> bool:
+    """Whether two rows tell of one thing, as it was and as it is."""
+    return _identity(row) == _identity(other)
+
+
+def _identity(row: Row) -> tuple[str, ...]:
+    if isinstance(row, SnapshotLine):
+        return ("snapshot", row.name)
+    return ("certificate", row.node, row.kind) if isinstance(row, CertificateLine) else ("server", row.node)
+
+
+def searched(row: Row, addresses: Mapping[str, str]) -> str:
+    """All of a row that is searched: names, dates, states, and the addresses of servers by their names."""
+    if isinstance(row, SnapshotLine):
+        state = str(T(f"upkeep.state.{row.state.value}"))  # words: upkeep.state.*
+        places = [f"{place} {addresses.get(place, '')}" for place in row.places]
+        return " ".join([row.name, clock.day(row.taken_at), state, _places(row), *places])
+    if isinstance(row, CertificateLine):
+        where = row.node or str(T("upkeep.here"))
+        return " ".join([where, addresses.get(row.node, ""), certificate_name(row), row.first, clock.day(row.end)])
+    told = [str(word) for _, word in (_answers(row), _etcd(row), _leaves(row))]
+    return " ".join([row.node, addresses.get(row.node, ""), *(role.value for role in row.roles), *told])
