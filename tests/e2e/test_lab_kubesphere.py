@@ -67,11 +67,11 @@ class Documented:
         (directory / "passphrase").chmod(0o600)
 
     @contextmanager
-    def balancer(self) -> Iterator[None]:
-        """A haproxy that forwards the API and the port that servers join by."""
+    def balancer(self, *, without: str = "") -> Iterator[None]:
+        """A haproxy that forwards the API and the port that servers join by, to all masters or all but one."""
+        masters = [self.lab.hosts[name].address for name in MASTERS if name != without]
         frontends = [
-            Frontend(port, tuple(f"{self.lab.hosts[name].address}:{port}" for name in MASTERS))
-            for port in (API_PORT, JOIN_PORT)
+            Frontend(port, tuple(f"{address}:{port}" for address in masters)) for port in (API_PORT, JOIN_PORT)
         ]
         within = ("ip", "netns", "exec", squatter_name(self.lab.name, self.site.vip))
         with haproxy(self.directory, frontends, address="0.0.0.0", within=within):
@@ -209,6 +209,19 @@ def console(lab: Lab, host: str) -> str:
     with suppress(OSError), urlopen(url, timeout=3) as answer:
         return str(answer.read().decode())
     return ""
+
+
+@pytest.mark.parametrize(("without", "state"), [("", "ok"), ("n2", "degraded")])
+def test_a_balancer_that_forgets_a_master_is_told(documented: Documented, without: str, state: str) -> None:
+    site = documented.site
+    with documented.balancer(without=without):
+        said = site.rbdtui("health", str(site.path), "--json")
+        found = json.loads(site.rbdtui("check", str(site.path), "--json").stdout)["findings"]
+    probes = {probe["id"]: probe["state"] for probe in json.loads(said.stdout)["probes"]}
+    assert probes["api@LB"] == "ok", "what is left answers"
+    assert {name: probes[f"balanced@{name}"] for name in MASTERS} == dict.fromkeys(MASTERS, "ok") | {"n2": state}
+    told = [each["message"] for each in found if each["code"] == "RBD-LB-125"]
+    assert [f"does not lead to the API of {without}," in message for message in told] == ([True] if without else [])
 
 
 def test_a_lost_balancer_is_told(documented: Documented) -> None:

@@ -1,4 +1,4 @@
-"""A site behind a balancer that somebody else runs, and that later forgets a server."""
+"""A site behind a balancer, somebody else's or a pair of ours, that later forgets a server."""
 
 from __future__ import annotations
 
@@ -22,9 +22,11 @@ from rbdtui.plan.steps import led_to
 from rbdtui.plan.steps.finish import ClusterProof
 from rbdtui.probes import balanced_api, hosts, registry
 from rbdtui.probes.monitor import HealthMonitor
+from rbdtui.simulator.haproxy import CONFIG_FILE
 from rbdtui.words import say
 from tests.plan.foreign_balancer import SERVERS, behind_a_foreign_balancer
 from tests.plan.support import Heard
+from tests.plan.test_haproxy_steps import BALANCERS, pair
 from tests.plan.walk import walk
 from tests.waiting import until
 
@@ -90,3 +92,22 @@ async def test_a_balancer_that_forgets_a_server_is_told(tmp_path: Path, monkeypa
         await at.fleet.power_off("node3")
         assert await behind(context) == {"node1": "ok", "node2": "ok", "node3": "unknown"}
         assert await found(context) == []
+
+
+async def test_a_pair_of_ours_that_somebody_has_changed_is_told_through_the_vip(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(registry, "PROBES", (hosts.PROBE, balanced_api.PROBE))
+    async with pair(tmp_path) as (at, context):
+        await walk(build_plan(context.spec, context.facts), context)
+        assert any("leads to the API of each server" in say(note, "en") for note in at.heard.notes)
+        assert await behind(context) == dict.fromkeys(SERVERS, "ok")
+        for name in BALANCERS:
+            lines = at.file(CONFIG_FILE, name).splitlines(keepends=True)
+            kept = "".join(line for line in lines if not line.startswith("    server node2 "))
+            at.machine(name).files.put(CONFIG_FILE, kept)
+            await at.machine(name).systemd.stop("haproxy")
+            at.machine(name).start_unit("haproxy")
+        await until(lambda: len(at.fleet.network.holders(at.fleet.vip.ip)) == 1)
+        assert await behind(context) == {"node1": "ok", "node2": "degraded", "node3": "ok"}
+        assert await found(context) == [("RBD-LB-125", "node2")]

@@ -175,3 +175,6 @@ async def test_a_real_balancer_shows_whom_it_leads_to(
         seen = await seen_through(replace(FRONT, address="127.0.0.1", port=port, servers=targets))
     assert seen.own.keys() == set(FRONT.names)
     assert (seen.verdict, seen.missing if missing is not None else None) == (verdict, missing), seen.evidence
+    if balance == "roundrobin" and verdict is Verdict.ALL:
+        assert {place: len(shown) for place, shown in seen.met.items()} == {HERE: 6}, "nobody else is bothered"
+    assert sum(map(len, seen.met.values())) <= 30
