@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import re
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -18,6 +17,7 @@ from typing import Any, Final, TypeVar
 from rbdtui.probes.bounded import bounded_socket
 from rbdtui.probes.gtid import GtidSet, missing_gtids, parse_gtids, shown_gtids
 from rbdtui.probes.mysql_login import Login, log_in
+from rbdtui.probes.mysql_semi_sync import COUNTERS, SemiSync, read_semi_sync, version_of
 from rbdtui.probes.wire import Place
 from rbdtui.spec.mysql_accounts import ADMIN
 from rbdtui.transport.base import Host
@@ -28,7 +28,6 @@ _CONNECT_S: Final = 5.0
 _WAIT_S: Final = 20
 _LIMIT_BYTES: Final = 4 << 20
 _NEW_WORDS: Final = (8, 0, 23)
-_VERSION: Final = re.compile(r"([0-9]{1,4})\.([0-9]{1,4})\.([0-9]{1,4})")
 SYSTEM_SCHEMAS: Final = ("information_schema", "mysql", "performance_schema", "sys")
 
 
@@ -105,6 +104,7 @@ class MysqlServerState:
     """What passwords are compared with, by ``user@host``."""
     rights: frozenset[tuple[str, str]] = frozenset()
     """Which of them have rights in which database; ``*`` for all of the server."""
+    semi_sync: SemiSync = field(default_factory=SemiSync)
 
     @property
     def words(self) -> ReplicationWords:
@@ -119,6 +119,7 @@ class MysqlServerState:
         """What of it may be seen, raw."""
         lines = [f"MySQL {self.version}, super_read_only {int(self.super_read_only)}"]
         lines.append(f"gtid_executed {shown_gtids(self.executed)}")
+        lines.append(self.semi_sync.evidence())
         if self.replication is not None:
             one = self.replication
             lines.append(f"{one.source}: receives {one.receives}, applies {one.applies}, behind {one.lag_s}")
@@ -155,8 +156,7 @@ class ReplicationWords:
 
 def words_for(version: str) -> ReplicationWords:
     """By the server's version, as it writes it."""
-    match = _VERSION.match(version)
-    if match is not None and tuple(map(int, match.groups())) >= _NEW_WORDS:
+    if version_of(version) >= _NEW_WORDS:
         return ReplicationWords("REPLICA", "SOURCE", "CHANGE REPLICATION SOURCE")
     return ReplicationWords("SLAVE", "MASTER", "CHANGE MASTER")
 
@@ -215,6 +215,7 @@ def _look(cursor: Any) -> MysqlServerState:
     tls = _rows(cursor, "SHOW GLOBAL VARIABLES LIKE 'have_ssl'")
     copies = "SELECT COUNT(*) AS n FROM information_schema.PROCESSLIST WHERE COMMAND LIKE 'Binlog Dump%'"
     state = _rows(cursor, words.status)
+    counters = _rows(cursor, COUNTERS)
     return MysqlServerState(
         version=str(row["version"])[:64],
         uuid=str(row["server_uuid"]),
@@ -233,6 +234,7 @@ def _look(cursor: Any) -> MysqlServerState:
             )
         },
         rights=frozenset((str(each["who"]).replace("'", ""), str(each["place"])) for each in _rows(cursor, _RIGHTS)),
+        semi_sync=read_semi_sync({_text(each["Variable_name"]): _text(each["Value"]) for each in counters}),
     )
 
 

@@ -25,6 +25,7 @@ from rbdtui.words import T, Text
 
 SOURCE: Final = ProbeKind("mysql-source", 103, column="svc", is_shared=True, is_brought=True)
 REPLICA: Final = ProbeKind("mysql-replica", 104, column="svc", is_shared=True, is_brought=True)
+SEMI_SYNC: Final = ProbeKind("mysql-semi-sync", 113, column="svc", is_shared=True, is_brought=True)
 DUMP: Final = ProbeKind("mysql-dump", 105, column="svc", is_shared=True, is_brought=True)
 _LATE_S: Final = 5
 """Seconds behind the source that a replica on the same network does not reach while it keeps up."""
@@ -48,7 +49,7 @@ class PairQuestion:
         self._around = around
         self._source, self._replica = source, replica
         self._port = around.spec.mysql.port
-        self.keys = (ProbeKey(SOURCE, CLUSTER), ProbeKey(REPLICA, CLUSTER))
+        self.keys = (ProbeKey(SOURCE, CLUSTER), ProbeKey(REPLICA, CLUSTER), ProbeKey(SEMI_SYNC, CLUSTER))
         self.interval_s = around.settings.cadence.services_s
         self.limit_s = around.settings.limits.script_s * 3
 
@@ -57,6 +58,7 @@ class PairQuestion:
         below = await self._state(self._replica)
         asked = f"MySQL login on {self._source.name} to 127.0.0.1:{self._port}"
         post(judge_source(self.keys[0], self._source.name, above, asked))
+        post(judge_semi_sync(self.keys[2], self._source.name, self._replica.name, above, asked))
         asked = f"MySQL login on {self._replica.name} to 127.0.0.1:{self._port}"
         address = f"{self._source.cluster_address}:{self._port}"
         post(judge_replica(self.keys[1], self._replica.name, address, above, below, asked))
@@ -110,6 +112,8 @@ def judge_replica(
     def told(state: ProbeState, detail: Text) -> Answer:
         return Answer(key, state, detail, None, asked, evidence)
 
+    if copying is None and not below.super_read_only and known is not None and not known.super_read_only:
+        return told(ProbeState.DOWN, T("probe.mysql_pair.two_sources", node=node, source=source))
     if copying is None or copying.source != source:
         return told(ProbeState.DOWN, T("probe.mysql_pair.copies_nobody", node=node, source=source))
     if known is not None and (own := missing_gtids(below.executed, known.executed)) and _is_older(known, own):
@@ -126,6 +130,21 @@ def judge_replica(
         lag = copying.lag_s if copying.lag_s is not None else -1
         return told(ProbeState.DEGRADED, T("probe.mysql_pair.behind", node=node, seconds=lag, count=left))
     return told(ProbeState.OK, T("probe.mysql_pair.copies", node=node, seconds=copying.lag_s, count=left))
+
+
+def judge_semi_sync(key: ProbeKey, source: str, replica: str, above: MysqlServerState | _Unasked, asked: str) -> Answer:
+    """Degraded while the source tells writes as done that it alone has: a failover may lose them."""
+    if isinstance(above, _Unasked):
+        detail = T("probe.mysql_pair.semi_sync_unknown", reason=above.reason)
+        return Answer(key, ProbeState.UNKNOWN, detail, None, asked, above.evidence)
+    seen, names = above.semi_sync, {"source": source, "replica": replica}
+    if seen.is_safe:
+        detail = T("probe.mysql_pair.acknowledged", **names)
+        return Answer(key, ProbeState.OK, detail, None, asked, seen.evidence())
+    detail = T("probe.mysql_pair.unacknowledged", **names)
+    if seen.waits is None:
+        detail = T("probe.mysql_pair.no_semi_sync", source=source)
+    return Answer(key, ProbeState.DEGRADED, detail, None, asked, seen.evidence())
 
 
 def _is_older(above: MysqlServerState, own: object) -> bool:
@@ -180,4 +199,4 @@ def _questions(around: ProbeContext) -> Iterator[Question]:
         yield DumpQuestion(around, pair)
 
 
-PROBE: Final = Probe("mysql-pair", (SOURCE, REPLICA, DUMP), _questions)
+PROBE: Final = Probe("mysql-pair", (SOURCE, REPLICA, SEMI_SYNC, DUMP), _questions)

@@ -14,12 +14,14 @@ from typing import Final
 
 from rbdtui.listening import listen
 from rbdtui.simulator.machine import Machine
+from rbdtui.simulator.mysql_semi_sync import SemiSync
 from rbdtui.simulator.mysql_wire import MysqlError, Rows, serve
 from rbdtui.simulator.units import ServiceFailed, Unit
 
 UNIT: Final = "mysql"
 DATA: Final = "/var/lib/mysql"
 CONFIGS: Final = "/etc/mysql/mysql.conf.d"
+PLUGINS: Final = "/usr/lib/mysql/plugin"
 VERSION: Final = "8.0.36"
 _ACCESS_DENIED: Final = 1045
 _READ_ONLY: Final = 1290
@@ -96,6 +98,7 @@ class MysqlServer:
         self._machine = machine
         self.data: MysqlData = data_of(machine)
         self._settings: dict[str, str] = {}
+        self.semi_sync = SemiSync({}, ())
 
     async def __call__(self, unit: Unit) -> None:
         """Serve until stopped; raises `ServiceFailed` when the settings are no good."""
@@ -105,6 +108,9 @@ class MysqlServer:
             unit.log("[ERROR] [MY-010912] GTID_MODE = ON requires ENFORCE_GTID_CONSISTENCY = ON.")
             raise ServiceFailed
         self._settings |= self.data.persisted
+        self.semi_sync = SemiSync(
+            self._settings, machine.files.listdir(PLUGINS) if machine.files.is_dir(PLUGINS) else ()
+        )
         for statement in filter(None, _init_statements(machine, self._settings.get("init_file", ""))):
             self._as_system(statement)
         port = int(self._settings.get("port", "3306"))
@@ -160,6 +166,7 @@ class MysqlServer:
                 change = carry_out(self, match)
                 if change is not None:
                     self.data.write(change, logged="log_bin" in self._settings)
+                    self._committed()
                 return None
         if re.match(r"SET\b|DO\b|USE\b", statement, re.IGNORECASE):
             return None
@@ -173,11 +180,25 @@ class MysqlServer:
         source = self._source()
         if source is None or self.data.apply_error:
             return
+        self.semi_sync.met(source.semi_sync)
         for server, number, change in source.data.log:
             if (server, number) not in self.data.executed:
                 change(self.data)
                 self.data.log.append((server, number, change))
                 self.data.executed.add((server, number))
+                self._committed()
+
+    def _committed(self) -> None:
+        """A transaction is told as done once those who acknowledge have it."""
+        replicas = self._acknowledging()
+        self.semi_sync.committed(len(replicas))
+        for each in replicas:
+            each.copy()
+
+    def _acknowledging(self) -> list[MysqlServer]:
+        servers = [each.mysql for each in self._machine.network.machines if each.mysql is not None]
+        found = [each for each in servers if each._source() is self and each.semi_sync.acknowledges]
+        return found if self.semi_sync.source else []
 
     def receives(self) -> str:
         """Whether the thread that receives is connected: ``Yes``, ``No`` or ``Connecting``."""
@@ -239,6 +260,10 @@ class MysqlServer:
             return self._status("REPLICA" in upper)
         if upper.startswith("SHOW GLOBAL VARIABLES LIKE 'HAVE_SSL'"):
             return Rows(("Variable_name", "Value"), [("have_ssl", "YES")])
+        if upper.startswith("SHOW GLOBAL STATUS LIKE 'RPL"):
+            copies = self.data.copying is not None and self.data.copying.runs
+            counters = self.semi_sync.counters(len(self._acknowledging()), copies=copies)
+            return Rows(("Variable_name", "Value"), counters)
         if "FROM MYSQL.USER" in upper:
             rows = [(user, host, account.kept) for (user, host), account in self.data.accounts.items()]
             return Rows(("user", "host", "kept"), rows)
@@ -379,7 +404,11 @@ def _settings(machine: Machine) -> dict[str, str]:
         if name.endswith(".cnf"):
             lines = (line.strip() for line in machine.files.text(f"{CONFIGS}/{name}").splitlines())
             pairs = (line.partition("=") for line in lines if "=" in line and not line.startswith("#"))
-            found |= {key.strip().replace("-", "_"): value.strip() for key, _, value in pairs}
+            for key, _, value in pairs:
+                known = key.strip().replace("-", "_").removeprefix("loose_")
+                # Of all settings this one alone adds to what was said before.
+                before = found.get(known, "") if known == "plugin_load_add" else ""
+                found[known] = f"{before};{value.strip()}" if before else value.strip()
     return found
 
 

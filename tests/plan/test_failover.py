@@ -16,9 +16,10 @@ from rbdtui.plan.step import Plan, Step, StepContext
 from rbdtui.plan.steps.failover import CloseSource, PromoteReplica, database_hosts
 from rbdtui.plan.steps.mysql_pair import MysqlReplica, server_state
 from rbdtui.plan.steps.rainbond.access import open_api
+from rbdtui.plan.steps.ship import InstallHostPackages
 from rbdtui.probes.namespace import look
 from rbdtui.rainbond.workloads import CLUSTER_PATH, name_of
-from rbdtui.simulator.mysql import data_of
+from rbdtui.simulator.mysql import PLUGINS, data_of
 from rbdtui.site import Site
 from tests.plan.support import carry_out
 from tests.plan.test_mysql_pair import REPLICA, SOURCE, health, made, pair, typed
@@ -107,9 +108,38 @@ async def test_a_dead_source_is_left_and_what_came_over_is_kept(tmp_path: Path) 
         await typed(context, SOURCE, f"CREATE DATABASE `late` {form}")
         mysql = context.spec.mysql.model_copy(update={"source": REPLICA, "replica": SOURCE})
         turned = replace(context, spec=context.spec.model_copy(update={"mysql": mysql}))
+        assert "two sources" in (await health(turned))["mysql-replica"][1]
+        with pytest.raises(StepError) as refused:
+            await carry_out(MysqlReplica(SOURCE), turned)
+        assert refused.value.code == "mysql_diverged", "what only the old source has is not thrown away"
+        assert (await server_state(context, SOURCE)).super_read_only, "and nobody adds to it"
         with pytest.raises(StepError) as refused:
             await MysqlReplica(SOURCE).pending(turned)
-        assert refused.value.code == "mysql_diverged", "what only the old source has is not thrown away"
+        assert refused.value.code == "mysql_diverged"
+
+
+@pytest.mark.parametrize("plugins", [True, False])
+async def test_what_was_told_as_done_survives_its_source_only_where_the_replica_acknowledged_it(
+    tmp_path: Path, plugins: bool
+) -> None:
+    async with pair(tmp_path) as (at, context):
+        for name in (SOURCE, REPLICA):
+            await carry_out(InstallHostPackages(name), context)
+            for plugin in () if plugins else at.machine(name).files.listdir(PLUGINS):
+                at.machine(name).files.remove(f"{PLUGINS}/{plugin}")
+        await made(context)
+        assert (await health(context))["mysql-semi-sync"][0] == ("ok" if plugins else "degraded")
+        await typed(
+            context, SOURCE, *(f"CREATE DATABASE `late{n}` CHARACTER SET utf8mb4 COLLATE utf8mb4_bin" for n in range(3))
+        )
+        await at.fleet.power_off(SOURCE)
+        state = await server_state(context, REPLICA)
+        assert state.semi_sync.acknowledges is (True if plugins else None)
+        assert (await health(context))["mysql-semi-sync"][0] == "unknown"
+        for kind in (CloseSource, PromoteReplica):
+            await carry_out(step_of(context, kind, silent=True), context)
+        there = {name for name in data_of(at.machine(REPLICA)).databases if name.startswith("late")}
+        assert there == ({"late0", "late1", "late2"} if plugins else set())
 
 
 async def test_a_replica_that_copies_nobody_does_not_take_over(tmp_path: Path) -> None:

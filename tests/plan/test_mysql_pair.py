@@ -186,6 +186,32 @@ async def test_a_copy_broken_by_hand_is_told_with_what_to_do_and_a_run_mends_it(
         assert (await health(context, secret={}.get))["mysql-source"][0] == "unknown", "the vault is closed"
 
 
+async def test_a_pair_without_semi_synchronous_replication_gets_it_and_goes_on_while_its_replica_is_away(
+    tmp_path: Path,
+) -> None:
+    async with pair(tmp_path) as (at, context):
+        await made(context)
+        for name in (SOURCE, REPLICA):
+            files = at.machine(name).files
+            lines = [line for line in files.text(CONFIG).splitlines() if "semi" not in line]
+            files.put(CONFIG, "\n".join(lines) + "\n")
+            await at.machine(name).systemd.stop("mysql")
+            await at.machine(name).start_unit("mysql").settled()
+        state, detail = (await health(context))["mysql-semi-sync"]
+        assert (state, "no semi-synchronous" in detail) == ("degraded", True)
+        for step in steps(MysqlServer, MysqlSource, MysqlReplica):
+            await carry_out(step, context)
+        assert (await health(context))["mysql-semi-sync"][0] == "ok"
+        await at.machine(REPLICA).systemd.stop("mysql")
+        await typed(context, SOURCE, "CREATE DATABASE `alone` CHARACTER SET utf8mb4 COLLATE utf8mb4_bin")
+        state, detail = (await health(context))["mysql-semi-sync"]
+        assert (state, "no longer waits" in detail) == ("degraded", True)
+        assert (await server_state(context, SOURCE)).semi_sync.unacknowledged
+        await at.machine(REPLICA).start_unit("mysql").settled()
+        assert (await health(context))["mysql-semi-sync"][0] == "ok", "the source waits again by itself"
+        assert "alone" in data_of(at.machine(REPLICA)).databases
+
+
 async def test_a_replica_with_writes_of_its_own_is_told_and_never_made_the_same_by_force(tmp_path: Path) -> None:
     async with pair(tmp_path) as (at, context):
         await made(context)

@@ -10,7 +10,17 @@ from rbdtui.probes.gtid import count_gtids, missing_gtids, parse_gtids, shown_gt
 from rbdtui.probes.model import CLUSTER, ProbeKey, ProbeState
 from rbdtui.probes.mysql_host_state import MysqlHostState
 from rbdtui.probes.mysql_own import MysqlServerState, Replication, native_hash, words_for
-from rbdtui.probes.mysql_pair import DUMP, REPLICA, SOURCE, judge_dumps, judge_replica, judge_source
+from rbdtui.probes.mysql_pair import (
+    DUMP,
+    REPLICA,
+    SEMI_SYNC,
+    SOURCE,
+    judge_dumps,
+    judge_replica,
+    judge_semi_sync,
+    judge_source,
+)
+from rbdtui.probes.mysql_semi_sync import SemiSync, read_semi_sync, semi_sync_names
 
 A, B = "cf8055f2-ec18-11f1-bd7a-02fc00000001", "d3171532-ec18-11f1-8a03-02fc00000001"
 ABOVE = MysqlServerState("8.0.36", A, True, False, parse_gtids(f"{A}:1-9"), {}, True, 1)
@@ -87,6 +97,47 @@ def test_the_source_is_written_to(state: MysqlServerState, expected: ProbeState)
 def test_the_replica_has_all_and_takes_nothing_else(below: MysqlServerState, expected: ProbeState, words: str) -> None:
     answer = judge_replica(ProbeKey(REPLICA, CLUSTER), "n5", "10.0.0.4:3306", ABOVE, below, "asked")
     assert (answer.state, words in str(answer.detail)) == (expected, True), str(answer.detail)
+
+
+def test_an_old_source_that_is_back_is_told_as_a_second_one() -> None:
+    back = replace(BELOW, replication=None, super_read_only=False)
+    answer = judge_replica(ProbeKey(REPLICA, CLUSTER), "n5", "10.0.0.4:3306", ABOVE, back, "asked")
+    assert (answer.state, "two sources" in str(answer.detail)) == (ProbeState.DOWN, True)
+
+
+@pytest.mark.parametrize(
+    ("seen", "expected", "words"),
+    [
+        (SemiSync(waits=True, replicas=1), ProbeState.OK, "n5 acknowledges every write of n4"),
+        (SemiSync(waits=True, replicas=0), ProbeState.DEGRADED, "no longer waits for n5"),
+        (SemiSync(waits=False, replicas=1), ProbeState.DEGRADED, "no longer waits for n5"),
+        (SemiSync(), ProbeState.DEGRADED, "no semi-synchronous replication"),
+    ],
+)
+def test_whether_a_failover_may_lose_something_is_told(seen: SemiSync, expected: ProbeState, words: str) -> None:
+    answer = judge_semi_sync(ProbeKey(SEMI_SYNC, CLUSTER), "n4", "n5", replace(ABOVE, semi_sync=seen), "asked")
+    assert (answer.state, words in str(answer.detail)) == (expected, True), str(answer.detail)
+
+
+@pytest.mark.parametrize(("version", "ends"), [("8.0.25", ("master", "slave")), ("8.0.26-log", ("source", "replica"))])
+def test_both_ends_have_the_names_of_the_servers_age(version: str, ends: tuple[str, str]) -> None:
+    source, replica = ends
+    settings = semi_sync_names(version).settings().splitlines()
+    assert settings[:2] == [f"plugin_load_add=semisync_{end}.so" for end in ends]
+    assert f"loose_rpl_semi_sync_{source}_wait_point=AFTER_SYNC" in settings
+    assert f"loose_rpl_semi_sync_{source}_wait_no_{replica}=OFF" in settings
+    assert f"loose_rpl_semi_sync_{replica}_enabled=ON" in settings
+    own = f"Rpl_semi_sync_{source}"
+    counters = {f"{own}_status": "ON", f"{own}_clients": "1", f"{own}_no_tx": "7", f"{own}_yes_tx": "9"}
+    counters[f"Rpl_semi_sync_{replica}_status"] = "OFF"
+    seen = read_semi_sync(counters)
+    assert seen == SemiSync(waits=True, replicas=1, unacknowledged=7, acknowledges=False)
+    assert seen.is_safe
+    assert read_semi_sync({}) == SemiSync()
+
+
+def test_of_a_server_that_is_not_there_yet_the_names_of_today_are_shown() -> None:
+    assert semi_sync_names("") == semi_sync_names("8.0.36")
 
 
 def test_a_night_without_a_dump_is_told() -> None:

@@ -8,7 +8,7 @@ transactions of its own it would never be the same again, and is refused. Source
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar, Final
 
 from rbdtui.plan.step import Change, ChangeKind, Pending, Step, StepContext, StepError
@@ -20,7 +20,6 @@ from rbdtui.spec.model import ClusterSpec, Node
 from rbdtui.spec.mysql_accounts import ADMIN_SECRET, DUMP, DUMP_SECRET, REPLICATION, REPLICATION_SECRET
 from rbdtui.spec.sections.mysql import DATABASES
 from rbdtui.spec.values import SECRET_PREFIX
-from rbdtui.together import together
 from rbdtui.words import T
 
 CHARSET: Final = "utf8mb4"
@@ -167,14 +166,22 @@ class MysqlReplica(Step):
         if not all(is_there):
             statements = _copying(context, None, None)
             return Pending(changes_of(self.node, statements), seen=statements)
-        above, below = await together(*(server_state(context, node.name) for node in (source, replica)))
-        _refuse_apart(source.name, replica.name, above, below)
-        statements = _copying(context, above, below)
+        above, below = await _both(context)
         evidence = f"{source.name}: {above.evidence()}\n{replica.name}: {below.evidence()}"
+        if below.replication is None and not below.super_read_only and not above.super_read_only:
+            # An old source that is back, perhaps with writes of its own: whatever comes of it, nobody writes to both.
+            statements = (*CLOSED, *_copying(context, above, replace(below, super_read_only=True)))
+        else:
+            _refuse_apart(source.name, replica.name, above, below)
+            statements = _copying(context, above, below)
         return Pending(changes_of(self.node, statements), evidence, seen=statements)
 
     async def apply(self, context: StepContext, pending: Pending[tuple[Statement, ...]]) -> None:
         """Have it copy, and wait until it has all that the source had; raises `StepError`."""
+        if pending.seen[: len(CLOSED)] == CLOSED:
+            source, replica = pair_of(context.spec)
+            await send(context, self.node, CLOSED)
+            _refuse_apart(source.name, replica.name, *await _both(context))
         if pending.seen:
             await send(context, self.node, pending.seen)
         await wait_for(lambda: behind(context), limit_s=_CATCH_UP_S, every_s=_LOOK_EVERY_S)
@@ -185,6 +192,13 @@ class MysqlReplica(Step):
         if error is not None:
             raise error
         await Step.verify(self, context)
+
+
+async def _both(context: StepContext) -> tuple[MysqlServerState, MysqlServerState]:
+    """Source and replica; the replica is asked first, so that what comes meanwhile does not look like its own."""
+    source, replica = pair_of(context.spec)
+    below = await server_state(context, replica.name)
+    return await server_state(context, source.name), below
 
 
 async def behind(context: StepContext) -> StepError | None:

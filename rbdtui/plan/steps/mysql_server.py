@@ -21,6 +21,7 @@ from rbdtui.plan.step import Change, ChangeKind, Pending, StepContext, StepError
 from rbdtui.plan.steps.base import StepOfResources
 from rbdtui.probes.mysql_host_state import MysqlHostState, read_host_state
 from rbdtui.probes.mysql_own import native_hash
+from rbdtui.probes.mysql_semi_sync import semi_sync_names
 from rbdtui.spec.mysql_accounts import ADMIN, ADMIN_SECRET, DUMP, DUMP_SECRET
 from rbdtui.words import T
 
@@ -70,6 +71,7 @@ class MysqlServer(StepOfResources):
             "address": str(node.cluster_address),
             "port": str(spec.mysql.port),
             "init_file": init_file(state.config),
+            "semi_sync": semi_sync_names(state.version).settings(),
         }
         config = fill_asset("mysql.cnf", values, context.secret)
         first = _administrator(context)

@@ -22,11 +22,18 @@ class Failover:
     purpose: Purpose
     silent: Text | None
     """Why the source does not answer; None when it does, and nothing is lost."""
+    acknowledged: bool = False
+    """Whether the replica was to acknowledge what the source wrote, when it was last connected."""
 
     @property
     def warning(self) -> Text | None:
         """What is lost with a source that does not answer; None when it does."""
-        return T("failover.silent", node=self.purpose.arguments[SOURCE], reason=self.silent) if self.silent else None
+        if self.silent is None:
+            return None
+        node = self.purpose.arguments[SOURCE]
+        if self.acknowledged:
+            return T("failover.silent_acknowledged", node=node, reason=self.silent)
+        return T("failover.silent", node=node, reason=self.silent)
 
 
 async def look_at_failover(session: Session) -> Failover:
@@ -50,7 +57,8 @@ async def look_at_failover(session: Session) -> Failover:
         raise StepError("failover_no_copy", node=replica.name, evidence=below.evidence())
     silent = above if isinstance(above, Text) else None
     arguments = {SOURCE: source.name, REPLICA: replica.name, SILENT: "" if silent is None else "yes"}
-    return Failover(Purpose(PurposeKind.RECIPE, recipe=RECIPE.name, arguments=arguments), silent)
+    purpose = Purpose(PurposeKind.RECIPE, recipe=RECIPE.name, arguments=arguments)
+    return Failover(purpose, silent, acknowledged=bool(below.semi_sync.acknowledges))
 
 
 async def _asked(host: Host, port: int, password: str) -> MysqlServerState | Text:
