@@ -275,6 +275,14 @@ def test_one_term_for_one_thing(language: str, column: int, separator: str) -> N
     assert found == {}
 
 
+def test_names_of_protocols_are_written_alike_at_the_head_of_health() -> None:
+    heads = {key: text for key, text in catalogue("zh").items() if key.startswith("health_screen.column.")}
+    assert any(text.isascii() for text in heads.values())
+    assert {
+        key: catalogue("en")[key] for key, text in heads.items() if text.isascii() and catalogue("en")[key] != text
+    } == {}
+
+
 def test_the_page_on_security_speaks_by_the_glossary() -> None:
     text = (ROOT / "SECURITY.md").read_text(encoding="utf-8")
     forbidden = "|".join(map(re.escape, unwanted(4, ",")))

@@ -58,7 +58,7 @@ HOSTS: Mapping[str, Case] = MappingProxyType({
         user(Sudo.PASSWORD),
     ),
     "no-sudo-password": Case(
-        f"user: ops, {KEY}", "RBD-SSH-013", ("ops", "ssh.sudo_password: secret:NAME"), user(Sudo.PASSWORD)
+        f"user: ops, {KEY}", "RBD-SSH-013", ("ops", "`ssh.sudo_password`", "secret:NAME"), user(Sudo.PASSWORD)
     ),
     "sudo-wants-tty": Case(
         f"user: ops, {KEY}, sudo_password: secret:good", "RBD-SSH-014", ("Defaults:ops !requiretty",), user(Sudo.TTY)
