@@ -119,10 +119,10 @@ class LedTo:
         """What there is to say."""
         if not self.own or not (self.met or self.lost):
             return Verdict.UNASKED
+        if self.met and len(set(self.own.values())) < len(self.own):
+            return Verdict.ALIKE
         if not self.servers:
             return Verdict.NOBODY
-        if len(set(self.own.values())) < len(self.own):
-            return Verdict.ALIKE
         if not self.missing:
             return Verdict.ALL
         if len({shown for each in self.met.values() for shown in each}) == 1:
