@@ -51,6 +51,24 @@ def test_every_place_in_the_code_that_is_named_is_there(name: str) -> None:
     assert {name for name in names if not name.startswith(("rbdtui/", "screens/"))} - known == set()
 
 
+@pytest.mark.parametrize(
+    "name", ["CONTRIBUTING.md", "ARCHITECTURE.md", *(page for page in PAGES if "decisions/0" in page)]
+)
+def test_every_file_of_the_code_that_is_named_without_its_room_is_there(name: str) -> None:
+    known = {
+        file.name for place in ("rbdtui", "screens", "tests", "benchmarks") for file in (TOP / place).rglob("*.py")
+    }
+    named = {path.rpartition("/")[2] for path in re.findall(r"`([\w/]+\.py)`", page(name))}
+    assert {file for file in named if "NAME" not in file} - known == set()
+
+
+def test_every_room_is_in_the_architecture() -> None:
+    text = page("ARCHITECTURE.md")
+    rooms = {place.name for top in ("rbdtui", "screens") for place in (TOP / top).iterdir() if any(place.glob("*.py"))}
+    assert len(rooms) > 20
+    assert {room for room in rooms if not re.search(rf"\b{room}\b", text)} == set()
+
+
 def test_every_room_and_every_file_on_bad_input_is_named() -> None:
     text = page("tests/README.md")
     named = {file for file, _ in NAMED.findall(text)}
