@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, Final
 
 from rbdtui.facts.block_devices import DISKS
@@ -92,8 +93,7 @@ def assemble(node: str, answers: Answers, *, clock: Clock | None, gathered_at: f
     kernel, arch = value(UNAME)
     mounts, paths = place_on_mounts(value(MOUNT_TABLE), value(PATH_SPACES))
     servers = value(NAMESERVERS)
-    modules, cgroups, units = value(KERNEL_MODULES), value(CGROUPS), value(SYSTEMD_UNITS)
-    return NodeFacts(
+    system = NodeFacts(
         node=node,
         gathered_at=gathered_at,
         os=value(OS_RELEASE),
@@ -108,14 +108,28 @@ def assemble(node: str, answers: Answers, *, clock: Clock | None, gathered_at: f
         memory=value(MEMORY),
         mounts=mounts,
         disks=value(DISKS),
+        xfs_ftype=value(XFS_FTYPE),
+        turning_disks=value(TURNING_DISKS),
         paths=paths,
         interfaces=value(INTERFACES),
         routes=value(ROUTES),
         nameservers=servers.configured,
         upstream_nameservers=servers.upstream,
         listeners=join_listeners(value(SOCKETS), value(SOCKET_OWNERS)),
-        firewall=value(FIREWALL),
         clock=clock,
+        clock_synchronised=value(CLOCK_SYNCHRONISED),
+        failed=answers.failed,
+    )
+    return _with_kernel(_with_software(system, answers), answers)
+
+
+def _with_kernel(system: NodeFacts, answers: Answers) -> NodeFacts:
+    """What the kernel holds and lets be done, now and after a boot."""
+    value = answers.value
+    modules, cgroups = value(KERNEL_MODULES), value(CGROUPS)
+    return replace(
+        system,
+        firewall=value(FIREWALL),
         selinux=value(SELINUX),
         apparmor_enabled=value(APPARMOR),
         cgroup_version=cgroups.version,
@@ -125,6 +139,18 @@ def assemble(node: str, answers: Answers, *, clock: Clock | None, gathered_at: f
         modules_available=modules.available,
         modules_knowable=modules.knowable,
         sysctl=value(SYSCTL),
+        selinux_at_boot=value(SELINUX_AT_BOOT),
+        hosts_rewritten=value(HOSTS_REWRITTEN),
+        networkd_keeps=value(NETWORKD_KEEPS),
+    )
+
+
+def _with_software(system: NodeFacts, answers: Answers) -> NodeFacts:
+    """What is installed, what runs, and what earlier installations left."""
+    value = answers.value
+    units = value(SYSTEMD_UNITS)
+    return replace(
+        system,
         active_units=units.active,
         enabled_units=units.enabled,
         tools=value(TOOLS_FOUND),
@@ -132,15 +158,8 @@ def assemble(node: str, answers: Answers, *, clock: Clock | None, gathered_at: f
         files=value(FILES_FOUND),
         leftovers=value(LEFTOVERS),
         claim=value(CLAIM),
-        selinux_at_boot=value(SELINUX_AT_BOOT),
-        clock_synchronised=value(CLOCK_SYNCHRONISED),
-        hosts_rewritten=value(HOSTS_REWRITTEN),
         immutable=value(IMMUTABLE),
-        networkd_keeps=value(NETWORKD_KEEPS),
-        xfs_ftype=value(XFS_FTYPE),
-        turning_disks=value(TURNING_DISKS),
         rke2=value(RKE2_STARTED),
         rainbond=value(RAINBOND_INSTALLED),
         users=value(USERS_FOUND),
-        failed=answers.failed,
     )

@@ -120,6 +120,17 @@ class Machine:
         """Scripts that fail when they are next run: name, exit status, message."""
         self.greeting = ""
         """What sshd shows before a login, and login shells print before every command."""
+        self._have_no_service(system)
+        self.awake = asyncio.Event()
+        self.awake.set()
+        self.systemd = Systemd(network.pace, self._program)
+        _install(self)
+        if hardware.swap_bytes:
+            self.files.put("/etc/fstab", "/dev/vda2 none swap sw 0 0\n")
+            self.files.put("/proc/swaps", "Filename Type Size Used Priority\n/dev/vda2 partition 1 0 -2\n")
+
+    def _have_no_service(self, system: System) -> None:
+        """What services of it would know, while there is none yet."""
         self.receivers: dict[str, asyncio.Task[object]] = {}
         """Uploads under way, by the path of their part."""
         self.images: dict[str, str] = {}
@@ -139,13 +150,6 @@ class Machine:
         """What a Rainbond 3.6 has on it; see `rbdtui.simulator.rainbond_3_6`."""
         self.booleans: dict[str, bool] = {"haproxy_connect_any": False} if system.selinux else {}
         """Of SELinux, by name."""
-        self.awake = asyncio.Event()
-        self.awake.set()
-        self.systemd = Systemd(network.pace, self._program)
-        _install(self)
-        if hardware.swap_bytes:
-            self.files.put("/etc/fstab", "/dev/vda2 none swap sw 0 0\n")
-            self.files.put("/proc/swaps", "Filename Type Size Used Priority\n/dev/vda2 partition 1 0 -2\n")
 
     @property
     def ip(self) -> IPv4Address:

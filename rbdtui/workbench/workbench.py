@@ -7,10 +7,9 @@ waits for a host.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable
-from concurrent.futures import Future, wait
+from concurrent.futures import Future
 from dataclasses import replace
 from pathlib import Path
-from typing import Final
 
 from rbdtui.engine.client import RunClient, current_run
 from rbdtui.engine.events import FailurePolicy
@@ -30,6 +29,7 @@ from rbdtui.workbench.background import BackgroundLoop
 from rbdtui.workbench.draft.draft import Data, Draft
 from rbdtui.workbench.draft.draft_file import DraftFile
 from rbdtui.workbench.draft.file_watch import FileWatch
+from rbdtui.workbench.draft.keeping import Keeper
 from rbdtui.workbench.draft.local_files import LocalFiles
 from rbdtui.workbench.faults import FaultLine
 from rbdtui.workbench.health.health_view import HealthFollower
@@ -39,9 +39,6 @@ from rbdtui.workbench.passphrase import HeldPassphrase
 from rbdtui.workbench.review.preflight_view import Preflight, PreflightView
 from rbdtui.workbench.run.run_view import RunFollower
 from rbdtui.workbench.upkeep.upkeep import UpkeepView
-
-KEEP_LIMIT_S: Final = 2.0
-"""How long a draft may take to reach a slow disk before the program goes on."""
 
 
 class DamagedSpecError(SiteError):
@@ -90,7 +87,7 @@ class Workbench:
         self.run: RunFollower | None = None
         """The run that is looked at: the one under way, else the newest, or the one chosen by `open_run`."""
         self._run_was_alive = False
-        self._keeping: Future[None] | None = None
+        self._keeper = Keeper(draft, self.background)
         self._draft_file: DraftFile | None = None
         self.file_damaged = False
         """Whether cluster.yaml could not be read any more when it was last looked at."""
@@ -260,26 +257,12 @@ class Workbench:
         self._after_change()
 
     def keep(self) -> None:
-        """Put the draft on the disk soon, without waiting for it; to be called within a second of a change."""
-        if self._keeping is None or self._keeping.done():
-            content = self.draft.to_keep()
-            if content is not None:
-                self._keeping = self.background.submit(self._write(content))
+        """Put the draft on the disk soon, without waiting for it."""
+        self._keeper.keep()
 
     def keep_now(self) -> None:
-        """Put the draft on the disk; a full disk is not an error here, the draft is still in memory."""
-        self._finish_keeping()
-        content = self.draft.to_keep()
-        if content is not None:
-            self.draft.write_kept(content)
-
-    def _finish_keeping(self) -> None:
-        """Let a write that is under way end, so that an older draft never comes last."""
-        if self._keeping is not None:
-            wait([self._keeping], KEEP_LIMIT_S)
-
-    async def _write(self, content: bytes) -> None:
-        self.draft.write_kept(content)
+        """Put the draft on the disk before this returns."""
+        self._keeper.keep_now()
 
     def _after_change(self) -> None:
         self._preflight.compare(self.draft.fingerprint)

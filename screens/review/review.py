@@ -12,27 +12,22 @@ from textual.containers import Container, Horizontal, VerticalScroll
 from textual.widget import Widget
 from textual.widgets import Input, Static
 
-from rbdtui.audit.audit import Audit
 from rbdtui.engine.events import FailurePolicy
 from rbdtui.engine.inputs import Purpose
 from rbdtui.engine.journal import JournalError
 from rbdtui.errors import SentenceError
 from rbdtui.findings import Finding, Severity
-from rbdtui.plan.preview import PreviewedStep
-from rbdtui.plan.recipes import recipe_named
 from rbdtui.words import T, Text
 from rbdtui.workbench import sections
 from rbdtui.workbench.draft.acknowledging import acknowledge, withdraw
-from rbdtui.workbench.review import auditing, converting, repairing
+from rbdtui.workbench.review import auditing, repairing
 from rbdtui.workbench.review.plan_rows import PlanRow, plan_rows
 from rbdtui.workbench.review.preflight_view import Preflight
 from rbdtui.workbench.survey import SurveyStatus
-from rbdtui.workbench.upkeep.starting import begin
-from screens.dialogs.recipe import RecipeDialog, consent_to
 from screens.dialogs.wait import looked
 from screens.review.acknowledge import AcknowledgeDialog
 from screens.review.audit import AuditDialog
-from screens.review.convert import GroupsDialog
+from screens.review.carrying import carry_repair, convert
 from screens.review.finding_list import FindingList
 from screens.review.node_chips import NodeChips, chips_of
 from screens.review.plan_list import PlanList
@@ -297,16 +292,7 @@ class ReviewScreen(SectionScreen):
     @work(group="dialog", exit_on_error=False)
     async def _carry(self, purpose: Purpose) -> None:
         """Show what would be changed, and begin once it is agreed to."""
-        if self.workbench.has_vault and not await self.program.ensure_unlocked(T("review.why_unlock_preview")):
-            return
-        workbench = self.workbench
-        seen = await looked(self, repairing.look(workbench, purpose), T("repair.looking"))
-        if seen is None:
-            return
-        if all(each.satisfied for each in seen):
-            self.tell(T("repair.gone"))
-        elif await self.program.ask(_consent(purpose, seen)) and await self.done(repairing.begin(workbench, purpose)):
-            self.program.show_section(sections.RUN)
+        await carry_repair(self, purpose)
 
     @work(group="dialog", exit_on_error=False)
     async def action_single_points(self) -> None:
@@ -402,29 +388,7 @@ class ReviewScreen(SectionScreen):
             return
         found = await looked(self, auditing.look(self.workbench), T("audit.looking"))
         if found is not None and await self.program.ask(AuditDialog(found)):
-            await self._convert(found)
-
-    async def _convert(self, found: Audit) -> None:
-        """Carry a site that stands a group further: the groups, what one would change, and its run once agreed to."""
-        workbench = self.workbench
-        workbench.look_for_run()
-        if workbench.active_run is not None:
-            self.program.show_section(sections.RUN)
-            return
-        groups = await looked(self, converting.look(workbench, found), T("repair.looking"))
-        if groups is None:
-            return
-        group = await self.program.ask(GroupsDialog(groups))
-        if group is None or not await self.program.ensure_unlocked(T("review.why_unlock")):
-            return
-        prepared = await looked(self, converting.prepare(workbench, found, group.name), T("repair.looking"))
-        if prepared is None:
-            return
-        question = consent_to(prepared, workbench.session.spec.name)
-        if prepared.is_done:
-            self.tell(T("recipe.nothing"))
-        elif await self.program.ask(question) and await self.done(begin(workbench, prepared)):
-            self.program.show_section(sections.RUN)
+            await convert(self, found)
 
     async def _ready_to_check(self) -> bool:
         workbench = self.workbench
@@ -506,11 +470,3 @@ class ReviewScreen(SectionScreen):
             warnings=counts_of(workbench.findings)[Severity.WARNING],
             interrupted=interrupted.run_id if interrupted is not None else "",
         )
-
-
-def _consent(purpose: Purpose, seen: Sequence[PreviewedStep]) -> RecipeDialog:
-    return RecipeDialog(
-        T(f"review.agree.{purpose.recipe}"),  # words: review.agree.*
-        recipe_named(purpose.recipe).weighs(purpose.arguments),
-        seen,
-    )
