@@ -100,39 +100,47 @@ async def _story(lab: Lab, spec: ClusterSpec, bundle: Path, site: Path) -> None:
         assert refused.value.code == "unit_action"
         assert not (await read_state(host, PATH)).is_ours, "nothing is given away by a server that does not run"
 
-        _said(lab, "cat >/etc/systemd/system/nfs-server.service && systemctl daemon-reload", stdin=STAND_IN)
+        await _it_serves(lab, context)
+        await _what_it_lost_is_given_and_taken_back(lab, context)
+
+
+async def _it_serves(lab: Lab, context: StepContext) -> None:
+    _said(lab, "cat >/etc/systemd/system/nfs-server.service && systemctl daemon-reload", stdin=STAND_IN)
+    await carry_out(NfsServer("n2"), context)
+    network = str(lab.network)
+    state = await read_state(context.hosts["n2"], PATH)
+    assert (state.kind, state.entries, state.runs) == (PathKind.DIRECTORY, 0, True)
+    assert state.clients(PATH) == {network}
+    (line,) = state.served
+    assert {"rw", "sync", "no_root_squash", "no_subtree_check", "secure"} <= set(
+        _said(lab, "cat /var/lib/nfs/etab").partition("(")[2].partition(")")[0].split(",")
+    ), line
+    for section, port in (("mountd", "20048"), ("statd", "662"), ("lockd", "4045")):
+        assert _said(lab, f"nfsconf --get {section} port").strip() == port, "as the daemons read it"
+    assert "nlm_tcpport=4045" in _said(lab, f"modprobe -c | grep nlm_ || cat {LOCKD_FILE}")
+    assert _said(lab, "systemctl is-enabled nfs-server.service").strip() == "enabled"
+
+
+async def _what_it_lost_is_given_and_taken_back(lab: Lab, context: StepContext) -> None:
+    again, network = replace(context, run_id="again"), str(lab.network)
+    for kind in (InstallHostPackages, NfsServer):
+        assert (await kind("n2").pending(again)).is_done, kind
+
+    _said(lab, f"echo data >{PATH}/volume; exportfs -u {network}:{PATH}")
+    (change,) = (await NfsServer("n2").pending(again)).changes
+    assert change.detail == "exportfs -ra"
+    await carry_out(NfsServer("n2"), again)
+    assert (await read_state(context.hosts["n2"], PATH)).clients(PATH) == {network}
+
+    for step in build_reset(context.spec, ("n2",), whole=False).steps:
+        await carry_out(step, context)
+    left = await read_state(context.hosts["n2"], PATH)
+    assert (left.entries, left.tables, left.served, left.runs) == (1, (), (), False)
+    for path in (EXPORTS_FILE, PORTS_FILE, LOCKD_FILE, "/var/lib/rbdtui"):
+        assert _said(lab, f"ls -d {path} 2>/dev/null || true").strip() == "", path
+    with pytest.raises(StepError) as kept:  # what is left there is not given to the next
         await carry_out(NfsServer("n2"), context)
-        network = str(lab.network)
-        state = await read_state(host, PATH)
-        assert (state.kind, state.entries, state.runs) == (PathKind.DIRECTORY, 0, True)
-        assert state.clients(PATH) == {network}
-        (line,) = state.served
-        assert {"rw", "sync", "no_root_squash", "no_subtree_check", "secure"} <= set(
-            _said(lab, "cat /var/lib/nfs/etab").partition("(")[2].partition(")")[0].split(",")
-        ), line
-        for section, port in (("mountd", "20048"), ("statd", "662"), ("lockd", "4045")):
-            assert _said(lab, f"nfsconf --get {section} port").strip() == port, "as the daemons read it"
-        assert "nlm_tcpport=4045" in _said(lab, f"modprobe -c | grep nlm_ || cat {LOCKD_FILE}")
-        assert _said(lab, "systemctl is-enabled nfs-server.service").strip() == "enabled"
-        again = replace(context, run_id="again")
-        for kind in (InstallHostPackages, NfsServer):
-            assert (await kind("n2").pending(again)).is_done, kind
-
-        _said(lab, f"echo data >{PATH}/volume; exportfs -u {network}:{PATH}")
-        (change,) = (await NfsServer("n2").pending(again)).changes
-        assert change.detail == "exportfs -ra"
-        await carry_out(NfsServer("n2"), again)
-        assert (await read_state(host, PATH)).clients(PATH) == {network}
-
-        for step in build_reset(spec, ("n2",), whole=False).steps:
-            await carry_out(step, context)
-        left = await read_state(host, PATH)
-        assert (left.entries, left.tables, left.served, left.runs) == (1, (), (), False)
-        for path in (EXPORTS_FILE, PORTS_FILE, LOCKD_FILE, "/var/lib/rbdtui"):
-            assert _said(lab, f"ls -d {path} 2>/dev/null || true").strip() == "", path
-        with pytest.raises(StepError) as kept:  # what is left there is not given to the next
-            await carry_out(NfsServer("n2"), context)
-        assert kept.value.code == "nfs_not_empty"
+    assert kept.value.code == "nfs_not_empty"
 
 
 def _said(lab: Lab, command: str, *, stdin: str | None = None) -> str:
