@@ -30,7 +30,7 @@ class ConfirmDialog(Dialog[bool]):
         """What has to be typed; empty when a key is enough."""
 
     def title_text(self) -> Text:
-        """What it is about."""
+        """The title that it was made with."""
         return self._title
 
     def body(self) -> Iterable[Widget]:
@@ -45,7 +45,7 @@ class ConfirmDialog(Dialog[bool]):
         return bool(self._wanted) if action == "compare" else not (action == "answer" and self._wanted)
 
     def action_answer(self, answer: bool) -> None:
-        """Answer."""
+        """Dismiss with whether it is agreed to."""
         self.dismiss(answer)
 
     def on_input_submitted(self) -> None:

@@ -33,7 +33,7 @@ class DisksDialog(Dialog[list[Chosen]]):
         self._offers: list[OfferedDisk] = []
 
     def title_text(self) -> Text:
-        """What it is about."""
+        """That disks for Ceph are chosen."""
         return T("disks_dialog.title")
 
     def body(self) -> Iterable[Widget]:
@@ -96,5 +96,5 @@ class DisksDialog(Dialog[list[Chosen]]):
         self._count()
 
     def action_take(self) -> None:
-        """Answer."""
+        """Dismiss with the disks that are chosen."""
         self.dismiss(self._chosen)

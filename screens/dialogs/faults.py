@@ -48,7 +48,7 @@ class FaultsDialog(Dialog[tuple[str, str]]):
         self._server, self._fault = begin_at or (faults.nodes[min(1, len(faults.nodes) - 1)], next(iter(FAULTS)))
 
     def title_text(self) -> Text:
-        """What it is about."""
+        """That a fault is let happen on a simulated server."""
         return T("faults.title")
 
     def body(self) -> Iterable[Widget]:

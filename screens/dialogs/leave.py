@@ -22,7 +22,7 @@ class LeaveDialog(Dialog[bool]):
     ]
 
     def title_text(self) -> Text:
-        """What it is about."""
+        """That the screen is left while a run is under way, or that the demo ends."""
         workbench = self.program.workbench
         is_demo = workbench is not None and workbench.ends_with_screen
         return T("leave.title_demo") if is_demo else T("leave.title")
@@ -39,5 +39,5 @@ class LeaveDialog(Dialog[bool]):
         yield Words(return_command(workbench.site.path) if workbench is not None else "", classes="command")
 
     def action_answer(self, answer: bool) -> None:
-        """Answer."""
+        """Dismiss with whether it is left."""
         self.dismiss(answer)

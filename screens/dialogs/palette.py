@@ -46,7 +46,7 @@ class PaletteDialog(FoundByTyping[Command]):
         """Found before this stands in front, when what the screen behind can do would not count."""
 
     def title_text(self) -> Text:
-        """What it is."""
+        """That commands are found by typing."""
         return T("palette.title")
 
     def on_mount(self) -> None:
@@ -82,7 +82,7 @@ class PaletteDialog(FoundByTyping[Command]):
         self.show(options, str(T("palette.nothing", wanted=clean_line(wanted))))
 
     def action_choose(self) -> None:
-        """Answer."""
+        """Dismiss with the command under the cursor; without one stay."""
         option = self.listed.highlighted_option
         if option is not None:
             self.dismiss(self._commands[int(str(option.id))])

@@ -32,7 +32,7 @@ class PassphraseDialog(Dialog[bool]):
         return workbench is None or not workbench.has_vault
 
     def title_text(self) -> Text:
-        """What it is about."""
+        """Whether a vault is made or opened."""
         return T("passphrase.new_title") if self._new else T("passphrase.title")
 
     def body(self) -> Iterable[Widget]:

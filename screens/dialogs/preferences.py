@@ -26,7 +26,7 @@ class PreferencesDialog(Dialog[None]):
     """Language, colours, ASCII, slow link, bell and mouse."""
 
     def title_text(self) -> Text:
-        """What it is about."""
+        """That these are the settings of the program."""
         return T("preferences.title")
 
     def body(self) -> Iterable[Widget]:

@@ -48,7 +48,7 @@ class QuestionDialog(Dialog[None]):
         self._sent = False
 
     def title_text(self) -> Text:
-        """What it is about."""
+        """That the run asks, with the count of questions when there are several."""
         run = self._run
         count = len(run.state().questions) if run is not None else 1
         return T("question_dialog.title_of_more", count=count) if count > 1 else T("question_dialog.title")

@@ -40,7 +40,7 @@ class RecipeDialog(Dialog[bool]):
         """What has to be typed; empty when a key is enough."""
 
     def title_text(self) -> Text:
-        """What it is about."""
+        """The title of the work, as it was given."""
         return self._title
 
     def body(self) -> Iterable[Widget]:
@@ -77,7 +77,7 @@ class RecipeDialog(Dialog[bool]):
         return bool(self._wanted) if action == "compare" else not (action == "answer" and self._wanted)
 
     def action_answer(self, answer: bool) -> None:
-        """Answer."""
+        """Dismiss with whether it is agreed to."""
         self.dismiss(answer)
 
     def action_page(self, by: int) -> None:

@@ -23,7 +23,7 @@ class SecretDialog(Dialog[str]):
         self._secret_name, self._what = name, what
 
     def title_text(self) -> Text:
-        """What it is about."""
+        """Which secret is asked for."""
         return self._what
 
     def body(self) -> Iterable[Widget]:
@@ -36,7 +36,7 @@ class SecretDialog(Dialog[str]):
         self.action_take()
 
     def action_take(self) -> None:
-        """Answer."""
+        """Dismiss with what was typed; say so where nothing was."""
         value = self.query_one(Field).value
         if value:
             self.dismiss(value)

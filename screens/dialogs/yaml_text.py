@@ -34,7 +34,7 @@ class YamlDialog(Dialog[dict[str, object]]):
         """Whether it was said that what was typed would be lost."""
 
     def title_text(self) -> Text:
-        """What it is about."""
+        """Which part of cluster.yaml is typed."""
         return self._what
 
     def body(self) -> Iterable[Widget]:

@@ -44,7 +44,7 @@ class BalancerForm(DeclaredForm):
         yield BalancerOutcome(id="outcome")
 
     def draw_foot(self) -> None:
-        """As above."""
+        """Draw what the balancer would do, and what was found of it."""
         self.query_one(BalancerOutcome).show(self.workbench)
 
     def put(self, data: Data, path: str, value: Value | list[str]) -> None:

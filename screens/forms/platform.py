@@ -73,7 +73,7 @@ class PlatformForm(DeclaredForm):
         return Advice(T("form.bundle.only", held=held) if len(releases) == 1 else T("form.bundle.choose", held=held))
 
     def usual_value(self, path: str) -> str:
-        """As above."""
+        """The release that the bundle has, where it is the only one."""
         if path == VERSION:
             releases = self._releases()
             return releases[0] if len(releases) == 1 else ""

@@ -25,7 +25,7 @@ class SiteForm(DeclaredForm):
     """Several bastions cannot be shown in a form and are left alone; of a cluster that is there nobody logs in."""
 
     def is_shown(self, declared: FormField) -> bool:
-        """As above."""
+        """Whether the field is used by the distribution, or something is written there."""
         written = any(value_at(self.data, path) is not None for path in self.paths(declared.path))
         if declared.path == "kubernetes.kubeconfig":
             return written or is_existing(self.data)
@@ -55,7 +55,7 @@ class SiteForm(DeclaredForm):
             heading.display = shown
 
     def is_locked(self, declared: FormField) -> bool:
-        """As above."""
+        """Whether it belongs to one of several bastions."""
         return declared.path.startswith("ssh.bastion") and isinstance(value_at(self.data, "ssh.bastion"), list)
 
 

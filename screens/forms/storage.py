@@ -29,7 +29,7 @@ class StorageForm(DeclaredForm):
         return mode_in(self.data, "storage") in ON_NFS
 
     def usual_value(self, path: str) -> str:
-        """As above."""
+        """The class that the profile makes, where none is named."""
         if path != _CLASS:
             return super().usual_value(path)
         profile = profile_named(text_at(self.data, "profile"))

@@ -110,7 +110,7 @@ class LoginDialog(Dialog[None]):
         self._form = LoginForm(self._servers)
 
     def title_text(self) -> Text:
-        """What it is about."""
+        """Whose login: a server by its name, or the count of several."""
         names = self._form.names
         if len(names) > 1:
             return T("login.title_several", count=len(names))

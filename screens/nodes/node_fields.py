@@ -98,7 +98,7 @@ class NodeFieldsDialog(Dialog[None]):
         self._form = NodeForm(self._servers)
 
     def title_text(self) -> Text:
-        """What it is about."""
+        """Whose fields: a server by its name, or the count of several."""
         names = self._form.names
         if len(names) > 1:
             return T("node_fields.title_several", count=len(names))

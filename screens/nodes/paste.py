@@ -67,7 +67,7 @@ class PasteDialog(Dialog[Pasted]):
         self._read = Pasted()
 
     def title_text(self) -> Text:
-        """What it is about."""
+        """That servers are added from a list."""
         return T("paste.title")
 
     def body(self) -> Iterable[Widget]:

@@ -62,7 +62,7 @@ class TrustDialog(Dialog[int]):
         return by_host(list(self._seen))
 
     def title_text(self) -> Text:
-        """What it is about."""
+        """Whose host keys: of one server, of so many, or of all."""
         if len(self._servers) == 1:
             return T("trust.title_one", node=self._servers[0])
         return T("trust.title_several", count=len(self._servers)) if self._servers else T("trust.title")

@@ -42,7 +42,7 @@ class AcknowledgeDialog(Dialog[str]):
         self.action_take()
 
     def action_take(self) -> None:
-        """Answer."""
+        """Dismiss with the reason; say so where none was typed."""
         reason = self.query_one(Field).value.strip()
         if reason:
             self.dismiss(reason)

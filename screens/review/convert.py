@@ -11,7 +11,7 @@ class GroupsDialog(ChooseDialog[GroupSeen]):
     """Answers the group that is chosen; what it would change is shown after that."""
 
     def title_text(self) -> Text:
-        """What it is about."""
+        """That these are the groups of a conversion."""
         return T("convert.groups_title")
 
     def line_of(self, choice: GroupSeen) -> str:

@@ -26,7 +26,7 @@ class SaveDialog(Dialog[bool]):
         self._difference = difference
 
     def title_text(self) -> Text:
-        """What it is about."""
+        """That cluster.yaml would be written."""
         return T("review.save.title")
 
     def body(self) -> Iterable[Widget]:

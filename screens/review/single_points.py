@@ -36,7 +36,7 @@ class SinglePointsDialog(Dialog[None]):
         self._points = single_points(spec)
 
     def title_text(self) -> Text:
-        """What it is about."""
+        """That this is what exists only once, and what does not."""
         return T("single_points.title")
 
     def body(self) -> Iterable[Widget]:

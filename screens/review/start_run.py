@@ -46,7 +46,7 @@ class StartRunDialog(Dialog[FailurePolicy]):
         self._scope = scope
 
     def title_text(self) -> Text:
-        """What it is about."""
+        """Which site is installed, or which interrupted run is taken up again."""
         scope = self._scope
         if scope.interrupted:
             return T("review.start.title_again", run=scope.interrupted)

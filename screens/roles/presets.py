@@ -42,7 +42,7 @@ class PresetsDialog(Dialog[Preset]):
         self._count = len(nodes_in(data))
 
     def title_text(self) -> Text:
-        """What it is about."""
+        """That these are presets of roles."""
         return T("roles.presets.title")
 
     def body(self) -> Iterable[Widget]:
@@ -119,7 +119,7 @@ class PresetsDialog(Dialog[Preset]):
         self.action_take()
 
     def action_take(self) -> None:
-        """Answer."""
+        """Dismiss with the preset under the cursor; while there is none stay."""
         if self._preset is not None:
             self.dismiss(self._preset)
 

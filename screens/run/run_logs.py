@@ -48,7 +48,7 @@ class RunLogsDialog(FoundByTyping[Place]):
         self._wanted = ""
 
     def title_text(self) -> Text:
-        """What it is."""
+        """That the logs of all steps are searched."""
         return T("run_screen.all_logs.title")
 
     def on_mount(self) -> None:
@@ -90,7 +90,7 @@ class RunLogsDialog(FoundByTyping[Place]):
         return line
 
     def action_choose(self) -> None:
-        """Answer."""
+        """Dismiss with the step under the cursor, and the text that was looked for."""
         option = self.listed.highlighted_option
         if option is not None and option.id is not None:
             self.dismiss(Place(option.id, self._wanted))

@@ -37,7 +37,7 @@ class RunsDialog(Dialog[str]):
         self._lines: list[RunLine] = []
 
     def title_text(self) -> Text:
-        """What it is."""
+        """That these are the runs of the site."""
         return T("run_screen.runs.title")
 
     def body(self) -> Iterable[Widget]:
@@ -86,7 +86,7 @@ class RunsDialog(Dialog[str]):
         return line
 
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
-        """Answer."""
+        """Dismiss with the id of the run that was chosen."""
         event.stop()
         self.dismiss(event.option_id)
 

@@ -335,7 +335,7 @@ class Dialog(ModalScreen[R], BaseScreen[R]):
                 yield KeyLine()
 
     def title_text(self) -> Text | str:
-        """What it is about."""
+        """The first line of the box: what is asked or shown."""
         raise NotImplementedError
 
     def body(self) -> Iterable[Widget]:

@@ -38,7 +38,7 @@ class DamagedDialog(Dialog[Repair]):
         self._repairs = repairs_for(path, error)
 
     def title_text(self) -> Text:
-        """What it is about."""
+        """That the site cannot be opened as it is."""
         return T("start.damage.title")
 
     def body(self) -> Iterable[Widget]:
@@ -72,5 +72,5 @@ class DamagedDialog(Dialog[Repair]):
         return action != "repair" or parameters[0] in self._repairs
 
     def action_repair(self, kind: str) -> None:
-        """Answer."""
+        """Dismiss with the repair that was chosen."""
         self.dismiss(Repair(kind))

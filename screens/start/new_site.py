@@ -39,7 +39,7 @@ class NewSiteDialog(Dialog[NewSite]):
         """Whether the directory has been chosen by hand, so that it does not follow the name any more."""
 
     def title_text(self) -> Text:
-        """What it is about."""
+        """That a site is made."""
         return T("start.new.title")
 
     def body(self) -> Iterable[Widget]:
@@ -77,7 +77,7 @@ class NewSiteDialog(Dialog[NewSite]):
         self.action_make()
 
     def action_make(self) -> None:
-        """Answer."""
+        """Dismiss with name and directory; say what is wrong with them where something is."""
         name = self.query_one("#name", Field).value.strip()
         path = self.query_one("#path", Field).value.strip()
         if not name or label_like(name) != name:

@@ -35,7 +35,7 @@ class OpenSiteDialog(Dialog[Path]):
     BINDINGS: ClassVar[list[BindingType]] = [key("enter", "open", "open")]
 
     def title_text(self) -> Text:
-        """What it is about."""
+        """That a site is opened by its directory."""
         return T("start.open.title")
 
     def body(self) -> Iterable[Widget]:
@@ -47,7 +47,7 @@ class OpenSiteDialog(Dialog[Path]):
         self.action_open()
 
     def action_open(self) -> None:
-        """Answer."""
+        """Dismiss with the directory, written out; say so where none was typed."""
         text = self.query_one(Field).value.strip()
         if text:
             self.dismiss(expanded(text))

@@ -30,7 +30,7 @@ class FstabLine:
 
 @dataclass(frozen=True, slots=True)
 class Fstab:
-    """The file."""
+    """What /etc/fstab mounts, in its order, and the lines that say nothing."""
 
     lines: tuple[FstabLine, ...] = ()
     problems: tuple[Problem, ...] = ()
@@ -51,7 +51,7 @@ class HostsLine:
 
 @dataclass(frozen=True, slots=True)
 class HostsFile:
-    """The file."""
+    """The addresses of /etc/hosts, in its order, and the lines that say nothing."""
 
     lines: tuple[HostsLine, ...] = ()
     problems: tuple[Problem, ...] = ()

@@ -73,7 +73,7 @@ class Runs:
         return Pending(tuple(changes), str(state))
 
     async def settle(self, target: Target, pending: Pending[None]) -> None:
-        """Tell it."""
+        """Have systemd enable and start the unit; raises `StepError`."""
         await unit_action(target.host, self.unit, "enable", "start")
 
 
@@ -91,7 +91,7 @@ class BrickDirectory:
         return Pending((command("directory", f"mkdir -p {self.path}", path=self.path),))
 
     async def settle(self, target: Target, pending: Pending[None]) -> None:
-        """Make it."""
+        """Make the directory above the brick's own; raises `StepError`."""
         await do(target.host, "gluster", "brick", self.path)
 
 

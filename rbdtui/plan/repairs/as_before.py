@@ -98,7 +98,7 @@ class UnitsAsBefore:
         return Pending(tuple(unit_change(action, self.unit) for action in actions), seen=tuple(actions))
 
     async def settle(self, target: Target, pending: Pending[tuple[str, ...]]) -> None:
-        """Tell it."""
+        """Have systemd do what was found to be left; raises `StepError`."""
         await unit_action(target.host, self.unit, *pending.seen)
 
 

@@ -100,7 +100,7 @@ class SystemUser:
         return command(T("plan.change.user", name=self.name), line)
 
     async def settle(self, target: Target, pending: Pending[None]) -> None:
-        """Make it."""
+        """Add the user; raises `StepError`."""
         await must(target.host, "user-add", self.name, self.comment)
 
 

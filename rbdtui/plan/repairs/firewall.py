@@ -21,5 +21,5 @@ class FirewalldOff(Repair):
     codes: ClassVar[frozenset[str]] = frozenset({"RBD-FW-101"})
 
     def resources(self, spec: ClusterSpec, facts: NodeFacts) -> Sequence[Resource]:
-        """The unit."""
+        """firewalld, stopped and disabled."""
         return (StoppedUnits(("firewalld.service",)),)

@@ -32,5 +32,5 @@ class Repair(StepOfResources):
         await StepOfResources.apply(self, context, pending)
 
     async def all_resources(self, context: StepContext) -> Sequence[Resource]:
-        """The same."""
+        """Those of its own node."""
         return self.resources(context.spec, context.facts[self.node])

@@ -44,6 +44,6 @@ class ResourceStep(StepOfResources):
         """The resources, in the order in which they are settled."""
 
     async def all_resources(self, context: StepContext) -> Sequence[Resource]:
-        """The same."""
+        """The resources, asked in a thread."""
         # The bundle may have to hash a gigabyte before it can name a file.
         return await asyncio.to_thread(self.resources, context)

@@ -78,5 +78,5 @@ class Uncordon(ApiStep):
         return Pending((Change(ChangeKind.COMMAND, T("plan.change.uncordon", node=self.leaving), command),))
 
     async def apply(self, context: StepContext, pending: Pending[None]) -> None:
-        """Do it."""
+        """Let pods come to the node again, asked of a server that stays; raises `StepError`."""
         await self.on_a_server(context, "kube-uncordon", "open", self.leaving)

@@ -130,7 +130,7 @@ class _Once(Step):
     """What is done in every such run, whatever is found; its own last look is its proof."""
 
     async def verify(self, context: StepContext) -> None:
-        """See the class."""
+        """Nothing is asked once more: the last look of `apply` was the proof."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,7 +229,7 @@ class RestartAgent(_Once):
     name: ClassVar[str] = "restore-agent"
 
     async def pending(self, context: StepContext) -> Pending[None]:
-        """The unit."""
+        """Always that the agent's unit is restarted."""
         return Pending((unit_change("restart", StartAgent.unit),))
 
     async def apply(self, context: StepContext, pending: Pending[None]) -> None:

@@ -28,7 +28,7 @@ class MoveStep(Step):
 
 @dataclass(frozen=True, slots=True)
 class Looked:
-    """One look."""
+    """What moves and what the cluster has, at one moment."""
 
     found: Found
     seen: Seen

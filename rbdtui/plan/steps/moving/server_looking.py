@@ -53,7 +53,7 @@ class ServerStep(Step):
 
 @dataclass(frozen=True, slots=True)
 class ServerLooked:
-    """One look."""
+    """The server, its volume and who uses it, at one moment."""
 
     server: Workload
     volume: Json | None
