@@ -8,29 +8,32 @@ from typing import ClassVar
 from rich.text import Text as Line
 from textual.binding import BindingType
 from textual.widget import Widget
-from textual.widgets import OptionList
 from textual.widgets.option_list import Option
 
 from rbdtui.terminal_text import clean_line
 from rbdtui.words import T, Text
+from rbdtui.workbench.draft.operations import field_of, nodes_in
 from rbdtui.workbench.live.disk_offers import Chosen, OfferedDisk, chosen_disks, offered_disks, toggled
-from screens.shell.base import Dialog, Words, key
-from screens.widgets.choices import Choices
+from screens.dialogs.list_dialog import ListDialog
+from screens.shell.base import Words, key
+from screens.shell.list_screen import SEARCH_KEY
 
 
-class DisksDialog(Dialog[list[Chosen]]):
+class DisksDialog(ListDialog[list[Chosen]]):
     """Answers what is chosen, as it stands in cluster.yaml."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         key("space", "toggle_disk", "toggle_disk", priority=True),
         key("enter", "take", "done", priority=True),
+        SEARCH_KEY,
     ]
-    AUTO_FOCUS = "#choices"
 
     def __init__(self) -> None:
         super().__init__()
         self._chosen: list[Chosen] | None = None
         self._offers: list[OfferedDisk] = []
+        self._nothing: Text | None = None
+        """What stands there while there are none."""
 
     def title_text(self) -> Text:
         """That disks for Ceph are chosen."""
@@ -39,7 +42,7 @@ class DisksDialog(Dialog[list[Chosen]]):
     def body(self) -> Iterable[Widget]:
         """What may be chosen, the disks, and how many are."""
         yield Words(T("disks_dialog.explain"), classes="paragraph")
-        yield Choices(id="choices", compact=True, markup=False)
+        yield from self.list_widgets()
         yield Words(id="count")
 
     def refresh_view(self) -> None:
@@ -51,21 +54,31 @@ class DisksDialog(Dialog[list[Chosen]]):
             self._chosen = chosen_disks(workbench.draft.data)
         facts = workbench.live.facts
         offers = offered_disks(workbench.draft.data, facts)
-        if offers == self._offers and not self.redraw and self._list.option_count:
+        nothing = T("disks_dialog.none") if facts else T("disks_dialog.nobody")
+        if offers == self._offers and nothing == self._nothing and not self.redraw:
             return
-        self._offers = offers
-        self._show(T("disks_dialog.none") if facts else T("disks_dialog.nobody"))
+        here = self.here
+        entry = self._offers[here].entry if here is not None else None
+        self._offers, self._nothing = offers, nothing
+        self.lay_out(next((place for place, offer in enumerate(offers) if offer.entry == entry), None))
+        if not offers:
+            self.listed.add_option(Option(str(nothing)))
+        self._count()
 
     @property
-    def _list(self) -> OptionList:
-        return self.query_one("#choices", OptionList)
+    def count(self) -> int:
+        """How many disks there are."""
+        return len(self._offers)
 
-    def _show(self, nothing: Text) -> None:
-        listed, before = self._list, self._list.highlighted
-        listed.clear_options()
-        listed.add_options([Option(self._line(offer)) for offer in self._offers] or [Option(str(nothing))])
-        listed.highlighted = min(before or 0, listed.option_count - 1)
-        self._count()
+    def option(self, place: int) -> Option:
+        """One of them as it is listed."""
+        return Option(self._line(self._offers[place]))
+
+    def searched(self, place: int) -> str:
+        """Its server with the address, and what it is."""
+        offer, data = self._offers[place], self.program.workbench.draft.data if self.program.workbench else {}
+        address = next((field_of(node, "address") for _, node in nodes_in(data) if node.get("name") == offer.node), "")
+        return f"{offer.node} {address} {offer.words}"
 
     def _count(self) -> None:
         chosen = self._chosen or []
@@ -83,16 +96,16 @@ class DisksDialog(Dialog[list[Chosen]]):
 
     def action_toggle_disk(self) -> None:
         """Choose what is under the cursor, or drop it; say why it cannot be chosen."""
-        at = self._list.highlighted
-        if at is None or at >= len(self._offers) or self._chosen is None:
+        here, at = self.here, self.listed.highlighted
+        if here is None or at is None or self._chosen is None:
             return
-        offer = self._offers[at]
+        offer = self._offers[here]
         refusal = offer.refusal
         if refusal is not None and not self._is_chosen(offer):
             self.tell(refusal, bad=True)
             return
         self._chosen = toggled(self._chosen, offer)
-        self._list.replace_option_prompt_at_index(at, self._line(offer))
+        self.listed.replace_option_prompt_at_index(at, self._line(offer))
         self._count()
 
     def action_take(self) -> None:

@@ -16,11 +16,16 @@ from rbdtui.audit.audit import AFTER, Audit
 from rbdtui.audit.row import Row, RowState
 from rbdtui.terminal_text import clean_line
 from rbdtui.words import T, Text
+from rbdtui.workbench.live.node_rows import Mark
+from rbdtui.workbench.row_view import ListedRow
+from screens.dialogs.list_dialog import SearchedDialog
 from screens.review.review_pages import Part, drawn
-from screens.shell.base import BaseScreen, Dialog, Words, key
+from screens.shell.base import BaseScreen, Words, key
+from screens.shell.list_screen import PROBLEMS_KEY, SEARCH_KEY
 from screens.widgets.canvas import Span, Spans, cut
 from screens.widgets.event_list import LINE_KEYS, EventList
 from screens.widgets.frame import signs
+from screens.widgets.view_line import SearchBar, ViewLine
 
 _LOOKS: Final = {
     RowState.BROKEN: ("x", "error"),
@@ -47,19 +52,23 @@ class AuditList(EventList, inherit_bindings=False):
     class Moved(Message):
         """The cursor is on another row."""
 
-    def __init__(self, rows: Sequence[Row], *, id: str | None = None) -> None:  # noqa: A002 - Textual's name
+    def __init__(self, *, id: str | None = None) -> None:  # noqa: A002 - Textual's name
         super().__init__(id=id)
-        self._rows = rows
-        self._place = 0
+        self._rows: Sequence[Row] = ()
 
     @property
     def row(self) -> Row | None:
         """The row under the cursor."""
         return self._rows[self.place] if self._rows else None
 
-    def redraw(self) -> None:
-        """Draw all rows, in the language of now."""
-        self.show(len(self._rows), self._line)
+    def show_rows(self, rows: Sequence[Row]) -> None:
+        """Draw these rows, in the language of now; the cursor stays on its own, else it goes to the first."""
+        here = self.row
+        self._rows = rows
+        self.show(len(rows), self._line)
+        place = next((place for place, row in enumerate(rows) if row is here), 0)
+        if self._place != place:
+            self.put(place)
 
     def put(self, place: int) -> None:
         """Put the cursor on a row, and say so."""
@@ -80,7 +89,7 @@ class AuditList(EventList, inherit_bindings=False):
         )
 
 
-class AuditDialog(Dialog[bool]):
+class AuditDialog(SearchedDialog[bool]):
     """A page to go through; Enter gives the row under the cursor all the room.
 
     Answers True when the site is to be converted.
@@ -88,6 +97,8 @@ class AuditDialog(Dialog[bool]):
 
     BINDINGS: ClassVar[list[BindingType]] = [
         key("x", "convert", "convert"),
+        SEARCH_KEY,
+        PROBLEMS_KEY,
         key("tab", "read", "details", show=False),
     ]
     AUTO_FOCUS = "#rows"
@@ -95,6 +106,7 @@ class AuditDialog(Dialog[bool]):
     def __init__(self, audit: Audit) -> None:
         super().__init__()
         self._audit = audit
+        self._rows = sorted(audit.rows, key=lambda row: _ORDER.index(row.state))
         self._reading = False
 
     def title_text(self) -> Text:
@@ -106,10 +118,12 @@ class AuditDialog(Dialog[bool]):
     def body(self) -> Iterable[Widget]:
         """What it means, the rows, and the one under the cursor."""
         yield Words(self._lost, id="lost")
-        rows = sorted(self._audit.rows, key=lambda row: _ORDER.index(row.state))
-        yield AuditList(rows, id="rows")
+        yield ViewLine()
+        yield AuditList(id="rows")
+        yield Words(self._none_text, id="none")
         with VerticalScroll(id="row"):
             yield Static(id="row-text")
+        yield SearchBar()
 
     def _lost(self) -> Line:
         line = Line(str(T(f"audit.means.level{self._audit.now.number}")))  # words: audit.means.*
@@ -119,10 +133,58 @@ class AuditDialog(Dialog[bool]):
     def refresh_view(self) -> None:
         """Draw everything."""
         self.query_one("#lost").display = not self._reading
-        rows = self.query_one(AuditList)
-        rows.display = not self._reading
-        rows.redraw()
+        seen = self._seen_rows()
+        self.listed.display = not self._reading and bool(seen)
+        self.query_one("#none").display = not seen
+        self.query_one("#none", Words).refresh(layout=True)
+        self.listed.show_rows(seen)
+        self.draw_view_line(len(seen), len(self._rows))
+        line = self.query_one(ViewLine)
+        line.display = bool(line.parts) and not self._reading
         self._draw_row()
+
+    # --- what is seen ----------------------------------------------------------------------------------------
+
+    @property
+    def listed(self) -> AuditList:
+        """The rows."""
+        return self.query_one(AuditList)
+
+    @property
+    def is_anything_listed(self) -> bool:
+        """Whether the list is what is looked at."""
+        return bool(self._rows) and not self._reading
+
+    def move_in_list(self, by: int) -> None:
+        """Move the cursor by rows."""
+        self.listed.action_move(by)
+
+    def narrow(self) -> None:
+        """See no more and no less than what is wanted now; the cursor goes to the first row if its own is not."""
+        self.refresh_view()
+        self.refresh_bindings()
+        if self.focused is None and self.listed.display:
+            self.set_focus(self.listed)
+
+    def _seen_rows(self) -> Sequence[Row]:
+        rows = self._rows
+        listed = [ListedRow(place, "", "", _mark_of(row)) for place, row in enumerate(rows)]
+        return [rows[place] for place in self.view.seen(listed, lambda place: _searched(rows[place]))]
+
+    def _none_text(self) -> Text | str:
+        if not self._rows:
+            return ""
+        return T("rows.nothing_matches") if self.view.query.strip() else T("rows.nothing_wrong")
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """A row is read where there is one; Escape leaves that first."""
+        if action in ("dismiss_none", "clear_view") and self._reading:
+            return action == "dismiss_none"
+        if action == "read" and self.is_mounted and self.listed.row is None:
+            return False
+        return super().check_action(action, parameters)
+
+    # --- keys ------------------------------------------------------------------------------------------------
 
     def on_resize(self) -> None:
         """Use the room."""
@@ -146,7 +208,7 @@ class AuditDialog(Dialog[bool]):
         """Give the row all the room, or go back to the list."""
         self._reading = not self._reading
         self.refresh_view()
-        self.set_focus(self.query_one("#row") if self._reading else self.query_one(AuditList))
+        self.set_focus(self.query_one("#row") if self._reading else self.listed)
         self.call_after_refresh(self._draw_row)
 
     def action_dismiss_none(self) -> None:
@@ -157,9 +219,19 @@ class AuditDialog(Dialog[bool]):
             super().action_dismiss_none()
 
     def _draw_row(self) -> None:
-        row, text = self.query_one(AuditList).row, self.query_one("#row-text", Static)
-        if row is not None:
-            text.update(drawn(audit_page(self, row), text.content_size.width))
+        row, text = self.listed.row, self.query_one("#row-text", Static)
+        text.update(drawn(audit_page(self, row) if row is not None else [], text.content_size.width))
+
+
+def _mark_of(row: Row) -> Mark:
+    return Mark.OK if row.state in (RowState.OK, RowState.NOTE) else Mark.WARNING
+
+
+def _searched(row: Row) -> str:
+    """Its id, title and state, and what was seen on which servers."""
+    parts = [f"{part.node} {part.text}" for part in row.parts]
+    state = str(T(f"audit.state.{row.state.value}"))  # words: audit.state.*
+    return " ".join([row.id, str(row.text("title")), state, *parts])
 
 
 def audit_page(screen: BaseScreen[Any], row: Row) -> list[Part]:

@@ -15,25 +15,30 @@ from textual.widgets import OptionList
 from textual.widgets.option_list import Option
 
 from rbdtui.words import T, Text
+from rbdtui.workbench.live.node_rows import Mark
 from rbdtui.workbench.run.run_list import RunLine, list_runs
+from screens.dialogs.list_dialog import ListDialog
 from screens.run.run_words import PHASE_MARKS
-from screens.shell.base import Dialog, Words, key
+from screens.shell.base import Words, key
+from screens.shell.list_screen import PROBLEMS_KEY, SEARCH_KEY
 from screens.terminal import clock
 from screens.widgets.canvas import look_style
-from screens.widgets.choices import Choices
 
 _WORD_CELLS = 16
 
 
-class RunsDialog(Dialog[str]):
+class RunsDialog(ListDialog[str]):
     """Answers the id of the run that was chosen."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [key("enter", "choose", "open")]
-    AUTO_FOCUS = "#runs"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        key("enter", "choose", "open"),
+        SEARCH_KEY,
+        PROBLEMS_KEY,
+    ]
 
     def __init__(self, shown: str) -> None:
         super().__init__()
-        self._shown = shown
+        self._run = shown
         self._lines: list[RunLine] = []
 
     def title_text(self) -> Text:
@@ -42,7 +47,7 @@ class RunsDialog(Dialog[str]):
 
     def body(self) -> Iterable[Widget]:
         """The list."""
-        yield Choices(id="runs", compact=True, markup=False)
+        yield from self.list_widgets()
         yield Words(T("run_screen.runs.hint"), classes="below")
 
     def on_mount(self) -> None:
@@ -53,21 +58,30 @@ class RunsDialog(Dialog[str]):
     async def _read(self) -> None:
         assert self.program.workbench is not None
         self._lines = await asyncio.to_thread(list_runs, self.program.workbench.site)
-        self._list()
-        here = next((index for index, line in enumerate(self._lines) if line.run_id == self._shown), 0)
-        self.query_one("#runs", OptionList).highlighted = here if self._lines else None
+        self.lay_out(next((place for place, line in enumerate(self._lines) if line.run_id == self._run), 0))
 
     def refresh_view(self) -> None:
         """Say the words anew."""
         if self.redraw:
-            self._list()
+            self.narrow()
 
-    def _list(self) -> None:
-        listed = self.query_one("#runs", OptionList)
-        before = listed.highlighted
-        listed.clear_options()
-        listed.add_options([Option(self._line(line), id=line.run_id) for line in self._lines])
-        listed.highlighted = before
+    @property
+    def count(self) -> int:
+        """How many runs there are."""
+        return len(self._lines)
+
+    def option(self, place: int) -> Option:
+        """One of them as it is listed."""
+        return Option(self._line(self._lines[place]), id=self._lines[place].run_id)
+
+    def searched(self, place: int) -> str:
+        """When it began, its id, how it ended and what it did."""
+        return f"{self._lines[place].run_id} {self._line(self._lines[place]).plain}"
+
+    def mark(self, place: int) -> Mark:
+        """Whether it ended badly, or waits for somebody."""
+        look = PHASE_MARKS[self._lines[place].phase].look
+        return Mark.WARNING if "error" in look or "warning" in look else Mark.OK
 
     def _line(self, run: RunLine) -> Line:
         phase = run.phase
@@ -92,4 +106,4 @@ class RunsDialog(Dialog[str]):
 
     def action_choose(self) -> None:
         """Answer with what is under the cursor."""
-        self.query_one("#runs", OptionList).action_select()
+        self.listed.action_select()

@@ -116,3 +116,39 @@ async def test_why_nobody_could_be_asked_is_said(opened: Opened, home: Path, mon
         await settled(pilot)
         await pilot.press("c")
         await until(pilot, lambda: "/x" in str(pilot.app.screen.query_one(MessageLine).said))
+
+
+async def test_rows_are_searched_and_only_those_with_a_problem_are_seen(
+    opened: Opened, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(auditing, "look", lambda _: answers(audited(before(target()))))
+    async with opened(old_site(home)) as pilot:
+        dialog = await asked(pilot)
+        rows = dialog.query_one(AuditList)
+        everything = len(rows._rows)
+        await pilot.press("slash", *"gluster", "enter")
+        await settled(pilot)
+        assert 0 < len(rows._rows) < everything
+        assert "/gluster" in shown(pilot)
+        assert "Esc clear" in shown(pilot)
+        here = rows.row
+        await pilot.press("enter")
+        await settled(pilot)
+        assert "/gluster" not in shown(pilot), "the row has all the room"
+        await pilot.press("escape")
+        await settled(pilot)
+        assert "/gluster" in shown(pilot)
+        assert rows.row is here
+        await pilot.press("escape", "exclamation_mark")
+        await settled(pilot)
+        assert {row.state.value for row in rows._rows} & {"ok", "note"} == set()
+        await pilot.press("slash", *"nowhere", "enter", "enter", "tab")
+        await settled(pilot)
+        assert "Nothing matches. Esc shows everything." in shown(pilot)
+        await pilot.press("escape", "down")
+        await settled(pilot)
+        assert len(rows._rows) == everything
+        assert rows.place == 1
+        await pilot.press("escape")
+        await settled(pilot)
+        assert isinstance(pilot.app.screen, ReviewScreen)

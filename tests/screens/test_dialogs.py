@@ -37,6 +37,7 @@ from screens.dialogs.disks import DisksDialog
 from screens.dialogs.faults import FaultsDialog
 from screens.dialogs.found_by_typing import FoundByTyping
 from screens.dialogs.leave import LeaveDialog
+from screens.dialogs.list_dialog import ListDialog, SearchedDialog
 from screens.dialogs.palette import PaletteDialog
 from screens.dialogs.passphrase import PassphraseDialog
 from screens.dialogs.preferences import PreferencesDialog
@@ -180,7 +181,8 @@ def of_program() -> set[type[Dialog[Any]]]:
     """Every dialog that there is."""
     for module in pkgutil.walk_packages(screens.__path__, "screens."):
         importlib.import_module(module.name)
-    return set(_below(Dialog)) - {FoundByTyping, ChooseDialog}  # what two of them have in common, and no dialog itself
+    shared = {FoundByTyping, ChooseDialog, SearchedDialog, ListDialog}  # what two of them have in common
+    return set(_below(Dialog)) - shared
 
 
 def _below(kind: type[Any]) -> Iterator[type[Any]]:
