@@ -73,7 +73,7 @@ class PlatformForm(DeclaredForm):
         return Advice(T("form.bundle.only", held=held) if len(releases) == 1 else T("form.bundle.choose", held=held))
 
     def usual_value(self, path: str) -> str:
-        """The release that the bundle has, where it is the only one."""
+        """The only release in the bundle; nip.io with the address of the gateway for the domain of applications."""
         if path == VERSION:
             releases = self._releases()
             return releases[0] if len(releases) == 1 else ""

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
-from rbdtui.findings import Finding
+from rbdtui.findings import Finding, Severity
 from rbdtui.profiles import PROFILES, Profile
 from rbdtui.spec.loader import LoadedSpec, parse_spec
 from rbdtui.spec.rules import check_rules
+from rbdtui.words import LANGUAGES, say
 
 GOOD = """\
 apiVersion: rbdtui/v1
@@ -72,3 +74,25 @@ def loaded_good(*replacements: tuple[str, str]) -> LoadedSpec:
     loaded = parse_spec(changed(*replacements))
     assert loaded.spec is not None, loaded.findings
     return loaded
+
+
+def by_code(text: str, code: str) -> list[Finding]:
+    """The findings of a code, whose sentences are whole in every language."""
+    findings = [finding for finding in judged(text) if finding.code == code]
+    for finding in findings:
+        for language in LANGUAGES:
+            for part in (finding.message, finding.remedy):
+                sentence = say(part, language)
+                assert not sentence.startswith("finding.")
+                assert not re.search(r"\{[a-z_]+\}", sentence), sentence
+    return findings
+
+
+def assert_found(code: str, severity: str, replacements: list[tuple[str, str]], field: str, node: str) -> None:
+    """A code is found where the good plan was changed, and at its place."""
+    findings = by_code(changed(*replacements), code)
+    assert findings, codes(changed(*replacements))
+    assert findings[0].severity == Severity(severity)
+    assert findings[0].place.field == field
+    assert findings[0].place.node == node
+    assert findings[0].place.line > 0

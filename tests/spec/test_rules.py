@@ -7,26 +7,15 @@ import time
 
 import pytest
 
-from rbdtui.findings import Finding, Severity
+from rbdtui.findings import Severity
 from rbdtui.paths import assets_dir
 from rbdtui.spec.loader import parse_spec
 from rbdtui.spec.rules import check_rules
-from rbdtui.words import LANGUAGES, catalogue, say
-from tests.spec.samples import GOOD, changed, codes, judged
+from rbdtui.words import LANGUAGES, catalogue
+from tests.spec.samples import GOOD, assert_found, by_code, changed, codes, judged
 
 RAINBOND = ("profile: kubernetes-only\n", "profile: rainbond-6\n")
 NODE3 = "[control-plane, etcd, worker]"
-
-
-def by_code(text: str, code: str) -> list[Finding]:
-    findings = [finding for finding in judged(text) if finding.code == code]
-    for finding in findings:
-        for language in LANGUAGES:
-            for part in (finding.message, finding.remedy):
-                sentence = say(part, language)
-                assert not sentence.startswith("finding.")
-                assert not re.search(r"\{[a-z_]+\}", sentence), sentence
-    return findings
 
 
 def test_a_good_spec_has_no_findings() -> None:
@@ -188,172 +177,6 @@ CASES = [
         "kubernetes.api.mode",
         "",
     ),
-    ("RBD-API-020", "error", [("{mode: vip}", "{}\n  settings: {node-ip: x}")], "kubernetes.settings.node-ip", ""),
-    ("RBD-API-021", "error", [("{mode: vip}", "{}\n  settings: {token: x}")], "kubernetes.settings.token", ""),
-    ("RBD-API-020", "error", [("{mode: vip}", "{}\n  settings: {server: x}")], "kubernetes.settings.server", ""),
-    (
-        "RBD-API-021",
-        "error",
-        [("{mode: vip}", "{}\n  settings: {etcd-s3-proxy: http://u:pw@10.0.0.9}")],
-        "kubernetes.settings.etcd-s3-proxy",
-        "",
-    ),
-    (
-        "RBD-API-021",
-        "error",
-        [("{mode: vip}", "{}\n  settings: {datastore-endpoint: mysql://u:pw@tcp(10.0.0.9)/k}")],
-        "kubernetes.settings.datastore-endpoint",
-        "",
-    ),
-    (
-        "RBD-API-022",
-        "error",
-        [("{mode: vip}", "{}\n  settings: {data-dir: /data/rke2}")],
-        "kubernetes.settings.data-dir",
-        "",
-    ),
-    (
-        "RBD-API-022",
-        "error",
-        [("{mode: vip}", "{}\n  settings: {with-node-id: true}")],
-        "kubernetes.settings.with-node-id",
-        "",
-    ),
-    (
-        "RBD-API-022",
-        "error",
-        [("{mode: vip}", "{}\n  settings: {disable-agent: true}")],
-        "kubernetes.settings.disable-agent",
-        "",
-    ),
-    (
-        "RBD-API-022",
-        "error",
-        [("{mode: vip}", "{}\n  settings: {cluster-reset: true}")],
-        "kubernetes.settings.cluster-reset",
-        "",
-    ),
-    (
-        "RBD-API-022",
-        "error",
-        [("{mode: vip}", "{}\n  settings: {cluster-reset-restore-path: /s}")],
-        "kubernetes.settings.cluster-reset-restore-path",
-        "",
-    ),
-    (
-        "RBD-API-022",
-        "error",
-        [("{mode: vip}", "{}\n  settings: {datastore-endpoint: etcd://10.0.0.9}")],
-        "kubernetes.settings.datastore-endpoint",
-        "",
-    ),
-    (
-        "RBD-API-022",
-        "error",
-        [("{mode: vip}", "{}\n  settings: {write-kubeconfig: /root/k}")],
-        "kubernetes.settings.write-kubeconfig",
-        "",
-    ),
-    (
-        "RBD-API-022",
-        "error",
-        [("{mode: vip}", "{}\n  settings: {bind-address: 10.0.0.11}")],
-        "kubernetes.settings.bind-address",
-        "",
-    ),
-    (
-        "RBD-API-022",
-        "error",
-        [("{mode: vip}", "{}\n  settings: {advertise-address: 10.0.0.11}")],
-        "kubernetes.settings.advertise-address",
-        "",
-    ),
-    (
-        "RBD-API-022",
-        "error",
-        [("{mode: vip}", "{}\n  settings: {lb-server-port: 7444}")],
-        "kubernetes.settings.lb-server-port",
-        "",
-    ),
-    (
-        "RBD-API-022",
-        "error",
-        [("{mode: vip}", "{}\n  settings: {container-runtime-endpoint: /run/c.sock}")],
-        "kubernetes.settings.container-runtime-endpoint",
-        "",
-    ),
-    (
-        "RBD-API-023",
-        "error",
-        [("{mode: vip}", "{}\n  settings: {kubelet-args: [v=2]}")],
-        "kubernetes.settings.kubelet-args",
-        "",
-    ),
-    (
-        "RBD-API-023",
-        "error",
-        [("{mode: vip}", "{}\n  settings: {node_label: [a=b]}")],
-        "kubernetes.settings.node_label",
-        "",
-    ),
-    (
-        "RBD-API-023",
-        "error",
-        [("{mode: vip}", "{}\n  settings: {disable-kubeproxy: true}")],
-        "kubernetes.settings.disable-kubeproxy",
-        "",
-    ),
-    (
-        "RBD-API-024",
-        "warning",
-        [("{mode: vip}", "{}\n  settings: {quite-another: 1}")],
-        "kubernetes.settings.quite-another",
-        "",
-    ),
-    (
-        "RBD-API-025",
-        "error",
-        [("{mode: vip}", "{}\n  settings: {flannel-iface: eth1}")],
-        "kubernetes.settings.flannel-iface",
-        "",
-    ),
-    (
-        "RBD-API-025",
-        "error",
-        [("{mode: vip}", "{}\n  settings: {advertise-port: 7443}")],
-        "kubernetes.settings.advertise-port",
-        "",
-    ),
-    (
-        "RBD-API-026",
-        "error",
-        [("{mode: vip}", "{}\n  settings: {disable: [rke2-canal]}")],
-        "kubernetes.settings.disable",
-        "",
-    ),
-    ("RBD-API-027", "error", [("{mode: vip}", "{}\n  settings: {profile: cis-2}")], "kubernetes.settings.profile", ""),
-    ("RBD-API-030", "warning", [("{mode: vip}", "{}\n  settings: {profile: cis}")], "kubernetes.settings.profile", ""),
-    (
-        "RBD-API-028",
-        "error",
-        [("{mode: vip}", "{}\n  settings: {disable-kube-proxy: true}")],
-        "kubernetes.settings.disable-kube-proxy",
-        "",
-    ),
-    (
-        "RBD-API-029",
-        "error",
-        [("{mode: vip}", "{}\n  settings: {cluster-dns: 10.96.0.10}")],
-        "kubernetes.settings.cluster-dns",
-        "",
-    ),
-    (
-        "RBD-API-029",
-        "error",
-        [("{mode: vip}", "{}\n  settings: {cluster-dns: fd00::10}")],
-        "kubernetes.settings.cluster-dns",
-        "",
-    ),
     # networks
     ("RBD-CIDR-001", "error", [("10.43.0.0/16", "10.42.128.0/17")], "kubernetes.service_cidr", ""),
     ("RBD-CIDR-002", "error", [("10.42.0.0/16", "10.0.0.0/16")], "kubernetes.pod_cidr", ""),
@@ -399,12 +222,7 @@ CASES = [
 def test_a_rule_finds_its_mistake_at_its_place(
     code: str, severity: str, replacements: list[tuple[str, str]], field: str, node: str
 ) -> None:
-    findings = by_code(changed(*replacements), code)
-    assert findings, codes(changed(*replacements))
-    assert findings[0].severity == Severity(severity)
-    assert findings[0].place.field == field
-    assert findings[0].place.node == node
-    assert findings[0].place.line > 0
+    assert_found(code, severity, replacements, field, node)
 
 
 def with_roles(*roles: str, gateway: str = "mode: none", api: str = "first-server") -> str:
@@ -472,48 +290,6 @@ def test_the_api_shares_an_external_balancer_only_on_a_free_port() -> None:
     )
     assert "RBD-API-009" in codes(text)
     assert "RBD-API-009" not in codes(text.replace("8443", "6443"))
-
-
-@pytest.mark.parametrize(
-    "setting",
-    [
-        pytest.param("kubelet-arg: [max-pods=200]", id="known"),
-        pytest.param("kubelet-arg+: [max-pods=200]", id="joined with a file before"),
-        pytest.param("etcd-s3-retention: 5", id="of 1.31 and later"),
-        pytest.param("helm-controller-arg: [x=y]", id="of 1.34 and later"),
-        pytest.param("secrets-encryption: true", id="a name with secret in it"),
-        pytest.param("etcd-s3-config-secret: backup", id="the name of a secret"),
-        pytest.param("kube-apiserver-extra-mount: [/a:/b]", id="a composed name"),
-        pytest.param("cluster-dns: 10.43.0.53", id="a DNS of the services"),
-        pytest.param("disable: [rke2-metrics-server]", id="a part that is not needed"),
-        pytest.param("{cni: cilium, disable-kube-proxy: true}", id="cilium instead of kube-proxy"),
-        pytest.param("{cni: cilium, disable: [rke2-canal]}", id="another network"),
-        pytest.param("system-default-registry: hub.corp:5000/a@b", id="no password in it"),
-    ],
-)
-def test_a_setting_that_rke2_knows_is_let_through(setting: str) -> None:
-    written = setting if setting.startswith("{") else f"{{{setting}}}"
-    assert codes(changed(("{mode: vip}", f"{{}}\n  settings: {written}"))) == []
-
-
-def test_a_registry_file_elsewhere_is_refused_with_rainbond_only() -> None:
-    elsewhere = ("{mode: vip}", "{}\n  settings: {private-registry: /etc/hubs.yaml}")
-    assert codes(changed(elsewhere)) == []
-    assert "RBD-API-022" in codes(changed(RAINBOND, elsewhere))
-
-
-def test_the_refusal_of_a_setting_says_why_and_the_misspelt_one_what_is_meant() -> None:
-    (reset,) = by_code(changed(("{mode: vip}", "{}\n  settings: {cluster-reset: true}")), "RBD-API-022")
-    assert "all etcd members but one" in str(reset.message)
-    (misspelt,) = by_code(changed(("{mode: vip}", "{}\n  settings: {node-tain: [a]}")), "RBD-API-023")
-    assert "`node-taint`" in str(misspelt.message)
-
-
-def test_settings_for_the_controller_manager_lift_the_limit_of_the_pod_network() -> None:
-    narrow = ("10.42.0.0/16", "10.42.0.0/24")
-    assert "RBD-CIDR-008" in codes(changed(narrow))
-    argument = '{}\n  settings: {kube-controller-manager-arg: ["node-cidr-mask-size=26"]}'
-    assert "RBD-CIDR-008" not in codes(changed(narrow, ("{mode: vip}", argument)))
 
 
 def test_a_node_without_agent_may_have_a_key_of_its_own() -> None:
