@@ -109,6 +109,11 @@ async def test_a_dead_source_is_left_and_what_came_over_is_kept(tmp_path: Path) 
         mysql = context.spec.mysql.model_copy(update={"source": REPLICA, "replica": SOURCE})
         turned = replace(context, spec=context.spec.model_copy(update={"mysql": mysql}))
         assert "two sources" in (await health(turned))["mysql-replica"][1]
+        await typed(context, REPLICA, f"CREATE DATABASE `after` {form}")
+        with pytest.raises(StepError) as refused:
+            await carry_out(MysqlReplica(REPLICA), context)
+        assert refused.value.code == "mysql_diverged", "the plan still has the roles of before: it may be in use"
+        assert not (await server_state(context, REPLICA)).super_read_only
         with pytest.raises(StepError) as refused:
             await carry_out(MysqlReplica(SOURCE), turned)
         assert refused.value.code == "mysql_diverged", "what only the old source has is not thrown away"

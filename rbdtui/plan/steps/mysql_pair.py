@@ -168,8 +168,7 @@ class MysqlReplica(Step):
             return Pending(changes_of(self.node, statements), seen=statements)
         above, below = await _both(context)
         evidence = f"{source.name}: {above.evidence()}\n{replica.name}: {below.evidence()}"
-        if below.replication is None and not below.super_read_only and not above.super_read_only:
-            # An old source that is back, perhaps with writes of its own: whatever comes of it, nobody writes to both.
+        if _is_old_source(above, below):  # whatever comes of it, nobody writes to both
             statements = (*CLOSED, *_copying(context, above, replace(below, super_read_only=True)))
         else:
             _refuse_apart(source.name, replica.name, above, below)
@@ -228,6 +227,18 @@ def _refuse_apart(source: str, replica: str, above: MysqlServerState, below: Mys
         )
     if gone := missing_gtids(above.purged, below.executed):
         raise StepError("mysql_purged", source=source, replica=replica, evidence=shown_gtids(gone))
+
+
+def _is_old_source(above: MysqlServerState, below: MysqlServerState) -> bool:
+    """Whether the replica of the plan is a source that came back after a failover, and is written to like the new one.
+
+    The new one has copied from it, and it has nothing of the new one. Where it has, and writes of its own too, either
+    may be the one that Rainbond uses, as when a failover was cut off.
+    """
+    if below.replication is not None or below.super_read_only or above.super_read_only:
+        return False
+    old, new = below.uuid.lower(), above.uuid.lower()
+    return not missing_gtids(below.executed, above.executed) or (old in above.executed and new not in below.executed)
 
 
 def _copying(
