@@ -18,6 +18,7 @@ from screens.widgets.canvas import Canvas, Span, cut, cut_name
 from screens.widgets.cell_table import CELL_KEYS
 from screens.widgets.marks import PROBE_MARKS, Mark, state_word
 from screens.widgets.port_lights import latency
+from screens.widgets.sight import Sight
 
 LEAST_LABEL: Final = 6
 MOST_LABEL: Final = 20
@@ -47,7 +48,7 @@ class HealthGrid(Canvas, can_focus=True):
         self._column = ""
         self._wanted: ProbeKey | None = None
         """Of several answers in the cell, the one that was asked for; None for the worst."""
-        self._top = 0
+        self._sight = Sight()
 
     # --- what is shown ---------------------------------------------------------------------------------------
 
@@ -149,10 +150,10 @@ class HealthGrid(Canvas, can_focus=True):
             self.draw([(Span(1, cut(words, width - 1, self._cut_mark), "muted"),)])
             return
         row, column = self._place()
-        self._top = min(max(self._top, row - room + 1), row, max(0, len(table.rows) - room))
+        top = self._sight.look(row, len(table.rows), room)
         label, widths = self._fit(width)
         lines = [tuple(self._head(label, widths, column))]
-        for number in range(self._top, min(len(table.rows), self._top + room)):
+        for number in range(top, min(len(table.rows), top + room)):
             lines.append(tuple(self._line(table.rows[number], label, widths, column if number == row else None)))
         self.draw(lines, cursor="cursor")
 

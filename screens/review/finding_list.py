@@ -71,7 +71,7 @@ class FindingList(EventList, inherit_bindings=False):
             wanted += 1 if by > 0 else -1
         self.put(wanted)
         if places.index(wanted) == 0:
-            self._top = 0
+            self._sight.begin()
             self._draw_all()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:

@@ -21,6 +21,7 @@ from rbdtui.workbench.run.matrix import Matrix, Row, in_trouble
 from screens.terminal.clock import Moment
 from screens.widgets.canvas import Canvas, Span, Spans, cut, cut_name
 from screens.widgets.marks import STALLED, STEP_MARKS, step_cell, step_mark
+from screens.widgets.sight import Sight
 
 LEAST_COLUMN: Final = 9
 GOOD_COLUMN: Final = 11
@@ -68,8 +69,7 @@ class StepMatrix(Canvas, can_focus=True):
         self._ascii = False
         self._row = 0
         self._column = 0
-        self._top = 0
-        self._left = 0
+        self._rows_seen, self._columns_seen = Sight(around=1), Sight()
 
     # --- what is shown ---------------------------------------------------------------------------------------
 
@@ -86,7 +86,8 @@ class StepMatrix(Canvas, can_focus=True):
         same = self._matrix is not None and self._matrix.steps.keys() == matrix.steps.keys()
         self._matrix = matrix
         if not same:
-            self._row = self._column = self._top = self._left = 0
+            self._row = self._column = 0
+            self._rows_seen, self._columns_seen = Sight(around=1), Sight()
         if before is not None and before.info.id in matrix.steps:
             self.select(before.info.id)
 
@@ -201,7 +202,7 @@ class StepMatrix(Canvas, can_focus=True):
         wanted = LEAST_COLUMN if count < nodes else next(fitting, LEAST_COLUMN)
         label = max(LEAST_LABEL, min(longest, MOST_LABEL, width - 1 - count * wanted))
         room = max(1, width - label - 1)
-        first = min(max(self._left, self._column - count + 1), self._column, nodes - count)
+        first = self._columns_seen.first(self._column, nodes, count)
         return _Columns(label, min(MOST_COLUMN, room // count), first, count)
 
     def _draw_all(self) -> None:
@@ -209,16 +210,16 @@ class StepMatrix(Canvas, can_focus=True):
         if matrix is None or width == 0:
             return
         columns = self._columns(width)
-        self._left = columns.first
+        self._columns_seen.look(self._column, max(1, len(matrix.nodes)), columns.count)
         room = self._room
-        self._top = min(max(self._top, self._row - room + 1), self._row, max(0, len(matrix.rows) - room))
+        top = self._rows_seen.look(self._row, len(matrix.rows), room)
         lines = [self._head(matrix, columns)]
         if columns.count < len(matrix.nodes):
             lines.append(self._lanes(matrix, columns, width))
-        rows = range(self._top, min(len(matrix.rows), self._top + room))
-        bar = _scroll_bar(len(matrix.rows), self._top, room) if room < len(matrix.rows) else {}
+        rows = range(top, min(len(matrix.rows), top + room))
+        bar = _scroll_bar(len(matrix.rows), top, room) if room < len(matrix.rows) else {}
         for row in rows:
-            spans = (*self._line(matrix, row, columns, width), *self._scroll_span(bar, row - self._top, width))
+            spans = (*self._line(matrix, row, columns, width), *self._scroll_span(bar, row - top, width))
             lines.append(spans)
         self.draw(lines, cursor="cursor")
 

@@ -16,6 +16,7 @@ from screens.shell.base import key
 from screens.widgets.canvas import Canvas, Span, Spans, cut
 from screens.widgets.field import MORE_LEFT, MORE_RIGHT
 from screens.widgets.frame import signs
+from screens.widgets.sight import Sight
 
 LEAD_CELLS: Final = 4
 """In front of the first column: pointer, sign of the row, mark."""
@@ -102,7 +103,7 @@ class CellTable(Canvas, can_focus=True):
         self.row = 0
         """The row that the cursor is on."""
         self._column = 0
-        self._top = 0
+        self._sight = Sight()
         self._columns: Sequence[Column] = ()
         self._rows: Sequence[Row] = ()
         self._note: Sequence[TableCell] = ()
@@ -151,10 +152,10 @@ class CellTable(Canvas, can_focus=True):
     def draw_rows(self) -> None:
         """Draw what is in sight."""
         height = max(0, self.content_size.height - 1 - bool(self._foot))
-        self._scroll(height)
+        top = self._sight.look(self.row, len(self._rows), height)
         lines = [self._heading()]
-        shown = self._rows[self._top : self._top + height]
-        lines += [self._line(self._top + offset, row) for offset, row in enumerate(shown)]
+        shown = self._rows[top : top + height]
+        lines += [self._line(top + offset, row) for offset, row in enumerate(shown)]
         lines += [(Span(LEAD_CELLS, cell.text, cell.look),) for cell in self._note][: max(0, height - len(shown))]
         lines = self._with_bar(lines, height)
         if self._foot:
@@ -164,15 +165,6 @@ class CellTable(Canvas, can_focus=True):
     def _span(self, x: int, column: Column, cells: Mapping[str, TableCell]) -> Span:
         cell = cells.get(column.key, TableCell(""))
         return Span(x, self._aligned(cell.text, column), cell.look, column.wanted)
-
-    def _scroll(self, height: int) -> None:
-        """Keep the cursor in sight."""
-        most = max(0, len(self._rows) - height)
-        if self.row < self._top:
-            self._top = self.row
-        elif height and self.row >= self._top + height:
-            self._top = self.row - height + 1
-        self._top = max(0, min(self._top, most))
 
     def _starts(self) -> list[tuple[int, Column]]:
         """The columns in sight and where they begin."""
@@ -229,7 +221,7 @@ class CellTable(Canvas, can_focus=True):
         if count <= height or height <= 0:
             return lines
         length = max(1, height * height // count)
-        start = (height - length) * self._top // max(1, count - height)
+        start = (height - length) * self._sight.top // max(1, count - height)
         glyphs = signs(self)
         x = self.content_size.width - 1
         for y in range(height):
@@ -243,7 +235,7 @@ class CellTable(Canvas, can_focus=True):
         """Where the cell under the cursor is, from the upper left corner of the table on."""
         for x, column in self._starts():
             if column.key == self.column:
-                return Region(x, 1 + self.row - self._top, column.wanted, 1)
+                return Region(x, 1 + self.row - self._sight.top, column.wanted, 1)
         return Region(0, 0, 0, 0)
 
     def field_region(self, least: int) -> Region:
@@ -300,7 +292,7 @@ class CellTable(Canvas, can_focus=True):
     def on_click(self, event: events.Click) -> None:
         """Go where the mouse is, where one is used."""
         at = event.get_content_offset(self)
-        row = self._top + at.y - 1 if at is not None else -1
+        row = self._sight.top + at.y - 1 if at is not None else -1
         if at is not None and at.y >= 1 and row < len(self._rows):
             under = [column.key for x, column in self._starts() if x <= at.x < x + column.wanted]
             self.put_cursor(row, under[0] if under else "")

@@ -10,6 +10,7 @@ from textual.binding import Binding, BindingType
 from textual.message import Message
 
 from screens.widgets.canvas import Canvas, Span, Spans
+from screens.widgets.sight import Sight
 
 LINE_KEYS: Final[tuple[BindingType, ...]] = (
     Binding("up", "move(-1)", "key.move", id="move", show=False),
@@ -47,7 +48,7 @@ class EventList(Canvas, can_focus=True):
         self._count = 0
         self._spans_of: Callable[[int, int], Spans] = lambda index, width: ()
         self._place: int | None = None
-        self._top = 0
+        self._sight = Sight()
 
     @property
     def place(self) -> int:
@@ -74,9 +75,9 @@ class EventList(Canvas, can_focus=True):
         if room == 0 or width == 0:
             return
         place = self.place
-        self._top = min(max(self._top, place - room + 1), place, max(0, self._count - room))
+        top = self._sight.look(place, self._count, room)
         lines: list[Spans] = []
-        for index in range(self._top, min(self._count, self._top + room)):
+        for index in range(top, min(self._count, top + room)):
             spans = self._spans_of(index, width)
             if index == place:
                 spans = tuple(Span(s.x, s.text, s.look, s.cells, "cursor") for s in spans)

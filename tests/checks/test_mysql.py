@@ -209,7 +209,9 @@ def judged(
     answers: dict[str, MysqlAnswer], spec: ClusterSpec, asked: MysqlQuestion, *, ours: bool = False
 ) -> list[Finding]:
     facts = {"node1": claimed(good_facts(1))} if ours else {}
-    findings = list(CHECK.judge(asked, answers, ClusterView(spec, facts, place, spec.profile.limits)))
+    found = CHECK.judge(asked, answers, ClusterView(spec, facts, place, spec.profile.limits))
+    # How far away the next process is, is the load of this machine; test_mysql_hostile judges that.
+    findings = [finding for finding in found if finding.code != "RBD-MYSQL-148"]
     for finding in findings:
         for language in LANGUAGES:
             for part in (finding.message, finding.remedy):

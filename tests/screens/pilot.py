@@ -19,7 +19,7 @@ from textual.screen import Screen
 
 from screens.app import RbdTuiApp
 
-LIMIT_S: Final = 90.0
+LIMIT_S: Final = 60.0
 """Only a program that never rests waits so long: machines that test have other work, too."""
 TICK_S: Final = 0.005
 """Between looks at what a timer of Textual's will do."""
@@ -45,7 +45,7 @@ async def drained(app: App[int]) -> None:
     """Return when no part of a program could go on without time passing, and all of it is drawn."""
     end, loop = time.monotonic() + LIMIT_S, asyncio.get_running_loop()
     while not _over(app):
-        assert time.monotonic() < end, "the program does not come to rest"
+        assert time.monotonic() < end, f"the program does not come to rest: {_unrest(app)}"
         if loop._ready or _draw(app):  # type: ignore[attr-defined]
             await asyncio.sleep(0)
         elif app._resize_event is not None or app._batch_count:
@@ -57,6 +57,16 @@ async def drained(app: App[int]) -> None:
             await asyncio.sleep(TICK_S)
         elif not loop._ready:  # type: ignore[attr-defined]
             return
+
+
+def _unrest(app: App[int]) -> str:
+    """What there still is to do."""
+    loop, screen = asyncio.get_running_loop(), app.screen
+    ready = [repr(handle)[:200] for handle in list(loop._ready)[:5]]  # type: ignore[attr-defined]
+    dirty = (screen._layout_required, screen._repaint_required, len(screen._dirty_widgets), screen._callbacks)
+    waits = (app._resize_event, app._batch_count)
+    keys = app.key_order.busy if isinstance(app, RbdTuiApp) else None
+    return f"{ready=} {dirty=} {waits=} {keys=}"
 
 
 def _over(app: App[int]) -> bool:
