@@ -26,6 +26,7 @@ from rbdtui.workbench.upkeep.snapshot_survey import (
     find_snapshots,
     have_snapshot_key,
     late_servers,
+    prove_copies,
     refuse_foreign,
     snapshot_purpose,
 )
@@ -69,18 +70,23 @@ def open_site(site: Path, common: Common) -> Session:
     shows=(*DRAWS, PASSPHRASE),
     examples=(
         "snapshots site-a",
+        "snapshots site-a --prove",
         "snapshots site-a --json",
     ),
 )
 @site_argument()
+@click.option("--prove", is_flag=True, help=str(T("snapshots.option.prove")))
 @json_option()
-def snapshots(site: Path, as_json: bool, common: Common) -> int:
+def snapshots(site: Path, prove: bool, as_json: bool, common: Common) -> int:
     """The copies in the site and what lies on the servers, each proven by its own sum."""
     session = open_site(site, common)
     if session.site.vault_file.exists():
         session.unlock()
     tell_progress(T("snapshots.looking", count=len(etcd_nodes(session.spec))))
     found = asyncio.run(find_snapshots(session))
+    if prove:
+        tell_progress(T("snapshots.proving", count=len(found.here)))
+        found = prove_copies(session, found)
     late = late_servers(session.spec, found, time.time())
     if as_json:
         answer_json(_as_json(found, late))

@@ -10,14 +10,14 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import Final
 
 from rbdtui.atomic import sync_directory
 from rbdtui.plain_file import list_plain
-from rbdtui.sealed_file import PART_SUFFIX, SealedFileError, read_header
+from rbdtui.sealed_file import PART_SUFFIX, SealedFileError, read_header, unseal
 from rbdtui.spec.model import ClusterSpec
 from rbdtui.transport.answers import UNREADABLE, parse_answer, whole_number
 from rbdtui.transport.base import Host
@@ -168,6 +168,23 @@ def copies_in(site_dir: Path) -> list[Snapshot]:
     names = list_plain(directory, site_dir)
     found = [_copy(directory / name) for name in names if SEALED_SUFFIX in name]
     return sorted(found, key=lambda each: (each.taken_at, each.name), reverse=True)
+
+
+def proven(copy: Snapshot, site_dir: Path, key: bytes) -> Snapshot:
+    """The copy, read back to its end: damaged unless the key opens it and etcd's own sum in it holds.
+
+    Raises `OSError`.
+    """
+    digest, last = hashlib.sha256(), b""
+    try:
+        for piece in unseal(copy_file(site_dir, copy.name), key):
+            held = last + piece
+            digest.update(held[:-TRAILER_BYTES])
+            last = held[-TRAILER_BYTES:]
+    except SealedFileError:
+        return replace(copy, state=SnapshotState.DAMAGED)
+    holds = digest.hexdigest() == last.hex() == copy.digest
+    return copy if holds else replace(copy, state=SnapshotState.DAMAGED)
 
 
 def copies_kept(spec: ClusterSpec) -> int:

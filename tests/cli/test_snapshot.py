@@ -12,11 +12,12 @@ from jsonschema import Draft202012Validator
 from rbdtui.cli.output import Exit
 from rbdtui.engine.inputs import read_purpose
 from rbdtui.paths import as_typed, asset
-from rbdtui.plan.snapshots import COPIES
+from rbdtui.plan.snapshots import COPIES, KEY_SECRET
 from rbdtui.simulator.bundle import write_bundle
 from rbdtui.simulator.demo_site import write_demo_site
 from rbdtui.simulator.fleet import SimulatedFleet
 from rbdtui.simulator.kubernetes.snapshots import DIRECTORY
+from rbdtui.vault import Vault, generate_token
 from rbdtui.words import LANGUAGES, T, say
 from tests.cli import console
 from tests.cli.hosts import FleetThread, fill_vault
@@ -95,6 +96,33 @@ def test_what_is_not_whole_is_told(place: Place, tmp_path: Path) -> None:
     files.remove(f"{DIRECTORY}/etcd-snapshot-node1-1700000000")
     files.remove(f"{DIRECTORY}/etcd-snapshot-node1-1700000001.part")
     place.run("snapshots").check(Exit.GOOD)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_copies_are_read_back_to_their_end(place: Place, language: str) -> None:
+    place.run("snapshots", "--prove", language=language).check(Exit.GOOD)
+    copy = next((place.site.path / COPIES).iterdir())
+    content = copy.read_bytes()
+    copy.write_bytes(content[:-1000] + bytes([content[-1000] ^ 1]) + content[-999:])
+    place.run("snapshots", language=language).check(Exit.GOOD)
+    said = place.run("snapshots", "--prove", language=language).check(Exit.FINDINGS)
+    assert say(T("snapshots.state.damaged"), language) in said.out
+    listed = json.loads(place.run("snapshots", "--prove", "--json").check(Exit.FINDINGS).out)
+    assert [each["state"] for each in listed["snapshots"] if each["server"] is None].count("damaged") == 1
+    copy.write_bytes(content)
+
+
+def test_copies_that_the_key_in_the_vault_does_not_open_are_told(place: Place) -> None:
+    vault = Vault.open(place.site.vault_file, place.passphrase.read_text().rstrip("\n"))
+    key = vault.get(KEY_SECRET)
+    vault.set(KEY_SECRET, generate_token())
+    said = place.run("snapshots", "--prove").check(Exit.FINDINGS)
+    assert say(T("snapshots.state.damaged"), "en") in said.out
+    vault.forget(KEY_SECRET)
+    said = place.run("snapshots", "--prove").check(Exit.USAGE)
+    assert say(T("snapshots.no_key"), "en") in said.err
+    vault.set(KEY_SECRET, key)
+    place.run("snapshots", "--prove").check(Exit.GOOD)
 
 
 def test_one_that_rke2_should_have_saved_since_is_missed(place: Place) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from rbdtui.engine.inputs import Purpose, PurposeKind
@@ -16,7 +16,7 @@ from rbdtui.errors import NotNowError
 from rbdtui.plan.cluster import etcd_nodes
 from rbdtui.plan.kube import etcd_seen_by
 from rbdtui.plan.recipes import restore, snapshot
-from rbdtui.plan.snapshots import KEY_SECRET, Snapshot, SnapshotState, copies_in, snapshots_on
+from rbdtui.plan.snapshots import KEY_SECRET, Snapshot, SnapshotState, copies_in, proven, snapshots_on
 from rbdtui.session import Session
 from rbdtui.site import SiteError
 from rbdtui.spec.model import ClusterSpec
@@ -78,6 +78,18 @@ async def found_on(session: Session, hosts: Mapping[str, Host], *, without: Sequ
     answers = await together(*(ask(hosts[name]) for name in names))
     here = await asyncio.to_thread(copies_in, session.site.path)
     return Found(here, dict(zip(names, answers, strict=True)))
+
+
+def prove_copies(session: Session, found: Found) -> Found:
+    """The same, with each copy in the site read back to its end; raises `SiteError`, `VaultError`, `OSError`."""
+    whole = [each for each in found.here if each.state is SnapshotState.WHOLE]
+    if not whole:
+        return found
+    vault = session.unlock()
+    if KEY_SECRET not in vault:
+        raise SiteError(T("snapshots.no_key"))
+    key = bytes.fromhex(vault.get(KEY_SECRET))
+    return replace(found, here=[proven(each, session.site.path, key) if each in whole else each for each in found.here])
 
 
 def late_servers(spec: ClusterSpec, found: Found, at: float) -> dict[str, Text]:
