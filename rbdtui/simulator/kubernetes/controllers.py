@@ -23,7 +23,7 @@ def owned(store: Store, kind: Kind, owner: Object) -> list[Object]:
     """What an object owns."""
     uid = owner["metadata"]["uid"]
     items = store.listed(kind, owner["metadata"].get("namespace", ""))
-    return [each for each in items if any(o["uid"] == uid for o in each["metadata"].get("ownerReferences", []))]
+    return [each for each in items if uid in [o["uid"] for o in each["metadata"].get("ownerReferences", ())]]
 
 
 def owner_of(item: Object) -> list[Object]:

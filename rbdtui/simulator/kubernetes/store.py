@@ -121,6 +121,10 @@ class Change:
 
 Key = tuple[str, str, str, str]
 """Group, plural, namespace ('' for none), name."""
+Objects = dict[tuple[str, str], dict[tuple[str, str], Object]]
+"""By group and plural, and there by namespace ('' for none) and name."""
+Saved = tuple[dict[tuple[str, str], Kind], Objects, dict[tuple[Key, str], Object]]
+"""Kinds, objects, and what managers applied."""
 
 
 class Store:
@@ -128,7 +132,7 @@ class Store:
 
     def __init__(self) -> None:
         self._kinds = {(kind.group, kind.plural): kind for kind in KINDS}
-        self._objects: dict[Key, Object] = {}
+        self._objects: Objects = {}
         self._applied: dict[tuple[Key, str], Object] = {}
         self._version = _FIRST_VERSION
         self._changes: deque[Change] = deque(maxlen=_HISTORY)
@@ -185,7 +189,7 @@ class Store:
 
     def find(self, kind: Kind, namespace: str, name: str) -> Object | None:
         """An object, or None."""
-        return self._objects.get((kind.group, kind.plural, namespace, name))
+        return self._objects.get((kind.group, kind.plural), {}).get((namespace, name))
 
     def get(self, kind: Kind, namespace: str, name: str) -> Object:
         """An object; raises `StatusError`."""
@@ -196,8 +200,13 @@ class Store:
 
     def listed(self, kind: Kind, namespace: str = "") -> list[Object]:
         """All objects of a kind, of one namespace or of all, by namespace and name."""
-        keys = [key for key in self._objects if key[:2] == (kind.group, kind.plural)]
-        return [self._objects[key] for key in sorted(keys) if not namespace or key[2] == namespace]
+        objects = self._objects.get((kind.group, kind.plural), {})
+        return [objects[key] for key in sorted(objects) if not namespace or key[0] == namespace]
+
+    def _all(self) -> Iterator[tuple[Key, Object]]:
+        for (group, plural), objects in self._objects.items():
+            for (namespace, name), item in objects.items():
+                yield (group, plural, namespace, name), item
 
     def changes_after(self, version: int) -> Iterator[Change]:
         """What happened since a version; raises `StatusError` (410) when that is too long ago."""
@@ -218,13 +227,11 @@ class Store:
 
     # --- saving ----------------------------------------------------------------------------------------------
 
-    def saved(self) -> tuple[dict[tuple[str, str], Kind], dict[Key, Object], dict[tuple[Key, str], Object]]:
+    def saved(self) -> Saved:
         """All that a snapshot of etcd has of it."""
         return dict(self._kinds), copy.deepcopy(self._objects), copy.deepcopy(self._applied)
 
-    def restore(
-        self, saved: tuple[dict[tuple[str, str], Kind], dict[Key, Object], dict[tuple[Key, str], Object]]
-    ) -> None:
+    def restore(self, saved: Saved) -> None:
         """Be again as it was when it was saved; whoever watches has to begin anew."""
         kinds, objects, applied = saved
         self._kinds, self._objects, self._applied = dict(kinds), copy.deepcopy(objects), copy.deepcopy(applied)
@@ -284,7 +291,7 @@ class Store:
     def set_status(self, kind: Kind, namespace: str, name: str, status: Object) -> Object:
         """Another status; nothing happens when it is the same. Raises `StatusError`."""
         before = self.get(kind, namespace, name)
-        return self._change(kind, before, before | {"status": copy.deepcopy(status)})
+        return self._change(kind, before, before | {"status": status})
 
     def put(self, kind: Kind, item: Object) -> Object:
         """What somebody else knows to be so, as it is: a node's or a controller's truth."""
@@ -309,14 +316,15 @@ class Store:
         self._version += 1
         after = after | {"apiVersion": kind.api_version, "kind": kind.name}
         after["metadata"]["resourceVersion"] = str(self._version)
-        self._objects[self._key(kind, after)] = after
+        group, plural, namespace, name = self._key(kind, after)
+        self._objects.setdefault((group, plural), {})[namespace, name] = after
         self._tell(Change(self._version, kind, before, after))
         return after
 
     def delete(self, kind: Kind, namespace: str, name: str, *, orphan: bool = False) -> Object:
         """Take an object away, and unless they are to be orphans what it owns; raises `StatusError`."""
         found = self.get(kind, namespace, name)
-        del self._objects[self._key(kind, found)]
+        del self._objects[kind.group, kind.plural][self._key(kind, found)[2:]]
         self._version += 1
         self._tell(Change(self._version, kind, found, None))
         if kind.plural == "pods":
@@ -324,18 +332,18 @@ class Store:
                 for key in [key for key in logs if key[:2] == (namespace, name)]:
                     del logs[key]
         if kind.plural == "namespaces":
-            self._delete_all(key for key in self._objects if key[2] == name)
+            self._delete_all(key for key, _ in self._all() if key[2] == name)
         if kind.group == CRD_GROUP:
             group, plural = found["spec"]["group"], found["spec"]["names"]["plural"]
-            self._delete_all(key for key in self._objects if key[:2] == (group, plural))
+            self._delete_all(key for key, _ in self._all() if key[:2] == (group, plural))
             self._kinds.pop((group, plural), None)
         uid = found["metadata"]["uid"]
         if orphan:
-            for place, item in [pair for pair in self._objects.items() if _owner(pair[1]) == uid]:
+            for place, item in [pair for pair in self._all() if _owner(pair[1]) == uid]:
                 metadata = {word: value for word, value in item["metadata"].items() if word != "ownerReferences"}
                 self._change(self._kinds[place[0], place[1]], item, item | {"metadata": metadata})
         else:
-            self._delete_all(key for key, item in self._objects.items() if _owner(item) == uid)
+            self._delete_all(key for key, item in self._all() if _owner(item) == uid)
         return found
 
     def _delete_all(self, keys: Iterable[Key]) -> None:
