@@ -32,6 +32,9 @@ LOOK_EVERY_S: Final = 0.01
 AT_ONCE_S: Final = 0.001
 MOST_HELD: Final = 64
 """A key that was leant on is not a wish."""
+ECHO_S: Final = 2.0
+"""So long after an answer the same letter is taken for that answer once more."""
+_ANSWERS: Final = frozenset({"y", "n"})
 _LEAVING: Final = frozenset({"q", "ctrl+q", "ctrl+c"})
 """What acts although keys are held."""
 
@@ -44,6 +47,7 @@ class KeyOrder:
         self._waiting: deque[tuple[events.Event, bool]] = deque()
         self._handing: asyncio.Task[None] | None = None
         self._held = False
+        self._answered, self._answered_at = "", 0.0
         self.at_a_stroke = False
         """Whether the key in hand came together with others, as those of a text that was pasted do."""
 
@@ -81,11 +85,21 @@ class KeyOrder:
         try:
             while self._waiting and self._app.is_running:
                 event, behind_another = self._waiting.popleft()
+                if self._echoes(event):
+                    continue
                 self.at_a_stroke = behind_another or bool(self._waiting)
                 self._hand_on(event)
                 await self._settled()
         finally:
             self._handing = None
+
+    def _echoes(self, event: events.Event) -> bool:
+        """Whether a letter that has just answered a question is pressed again, where it would mean something else."""
+        key = event.key if isinstance(event, events.Key) and event.key in _ANSWERS else ""
+        asked = bool(self._app.screen_stack) and isinstance(self._app.screen, Dialog)
+        again = bool(key) and key == self._answered and not asked and time.monotonic() - self._answered_at < ECHO_S
+        self._answered, self._answered_at = (key, time.monotonic()) if asked or again else ("", 0.0)
+        return again
 
     async def _settled(self) -> None:
         """Wait until what a key has led to has come about."""

@@ -21,6 +21,7 @@ from screens.dialogs.confirm import ConfirmDialog
 from screens.nodes.login import LoginDialog
 from screens.nodes.nodes import NodesScreen
 from screens.nodes.trust import TrustDialog
+from screens.shell.key_order import ECHO_S
 from screens.shell.list_screen import ListScreen
 from screens.shell.row_list import RowListScreen
 from screens.widgets.view_line import SearchBar, ViewLine
@@ -28,7 +29,7 @@ from tests.screens.answers import answered, denied, key_unknown
 from tests.screens.conftest import Opened, bench, settled, show_live
 from tests.screens.pilot import key_event
 from tests.screens.test_roles import fifty
-from tests.screens.waiting import drawn, program
+from tests.screens.waiting import drawn, program, until
 
 LARGE = (120, 40)
 NAMED = {"/": "slash", "*": "asterisk", "!": "exclamation_mark", " ": "space", ".": "full_stop", "-": "minus"}
@@ -298,6 +299,22 @@ async def test_several_are_removed_after_a_question_and_come_back_in_one_step(
         assert names(workbench) == [name for name in before if not name.startswith("worker4")]
         await press(pilot, "u")
         assert names(workbench) == before
+
+
+@pytest.mark.parametrize("pause_s", [ECHO_S, 0.0])
+async def test_an_answer_that_is_given_again_is_no_command(
+    opened: Opened, workbench: Workbench, monkeypatch: pytest.MonkeyPatch, pause_s: float
+) -> None:
+    monkeypatch.setattr("screens.shell.key_order.ECHO_S", pause_s)
+    async with opened(workbench) as pilot:
+        await press(pilot, "space", "down", "space", "d")
+        await until(pilot, lambda: isinstance(pilot.app.screen, ConfirmDialog))
+        await press(pilot, "y", "y", "y")
+        left = len(nodes_in(workbench.draft.data))
+        assert left == (48 if pause_s else 49), "a copy is made once the answer is long past"
+        if pause_s:
+            await press(pilot, "down", "y")
+            assert len(nodes_in(workbench.draft.data)) == 49, "after another key the letter means what it always means"
 
 
 async def test_a_list_that_changes_during_the_question_loses_nothing(opened: Opened, workbench: Workbench) -> None:
