@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from rbdtui.plan.content import fill_asset
+from rbdtui.probes.mysql_semi_sync import semi_sync_names
 
 DAY_S = 24 * 3600
 DUMPS = "/var/backups/rbdtui-mysql"
@@ -28,6 +29,7 @@ echo "CREATE DATABASE console;"
 def settings() -> configparser.SectionProxy:
     """What mysqld reads."""
     values = {"header": "# rbdtui", "server_id": "1", "address": "10.0.0.1", "port": "3306", "init_file": "/etc/init"}
+    values["semi_sync"] = semi_sync_names("8.0.36").settings()
     parser = configparser.ConfigParser(interpolation=None)
     parser.read_string(fill_asset("mysql.cnf", values, str).shown)
     return parser["mysqld"]
