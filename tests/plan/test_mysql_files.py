@@ -30,7 +30,7 @@ def settings() -> configparser.SectionProxy:
     """What mysqld reads."""
     values = {"header": "# rbdtui", "server_id": "1", "address": "10.0.0.1", "port": "3306", "init_file": "/etc/init"}
     values["semi_sync"] = semi_sync_names("8.0.36").settings()
-    parser = configparser.ConfigParser(interpolation=None)
+    parser = configparser.ConfigParser(interpolation=None, strict=False)
     parser.read_string(fill_asset("mysql.cnf", values, str).shown)
     return parser["mysqld"]
 
