@@ -24,6 +24,8 @@ from rbdtui.together import together
 
 HERE: Final = ""
 """Stands for this machine where names of nodes do."""
+ONCE_LIMITS: Final = Limits(connect_s=2.5, answer_s=3.0, script_s=4.0)
+"""Of whoever asks once, as a check and a step do: several rounds of it fit into what they may take."""
 _LEADS_ON: Final = (200, 401, 403)
 """Statuses of ``/readyz`` of a server that a balancer which checks it leads to; without credentials RKE2 says 401."""
 _PER_SERVER: Final = 2

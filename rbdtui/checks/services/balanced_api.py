@@ -8,18 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from ipaddress import ip_address
 from typing import Final
 
 from rbdtui.checks.services.asking import KnownSecret
 from rbdtui.checks.view import ClusterView
 from rbdtui.findings import Finding, Severity
-from rbdtui.probes.led_to import ApiFront, LedTo, Verdict, api_front, look_through
-from rbdtui.probes.routes import Limits, ProbeRoutes, Readiness
+from rbdtui.probes.led_to import ONCE_LIMITS, ApiFront, LedTo, Verdict, api_front, look_through
+from rbdtui.probes.routes import ProbeRoutes, Readiness
 from rbdtui.spec.balanced import API_PORT
 from rbdtui.transport.base import Host
 from rbdtui.words import Text
 
-_LIMITS: Final = Limits(connect_s=2.5, answer_s=3.0, script_s=4.0)
 _CODES: Final = {
     Verdict.MISSED: ("RBD-LB-125", Severity.WARNING),
     Verdict.ONE: ("RBD-LB-126", Severity.WARNING),
@@ -55,10 +55,10 @@ class BalancedApiCheck:
     async def ask(self, question: BalancedApiQuestion, hosts: Mapping[str, Host], secret: KnownSecret) -> LedTo:
         """Who shows which certificate, by itself and through the balancer; nothing is changed anywhere."""
         # Simulated hosts live on loopback, where this machine's own services would answer for them.
-        straight = not question.front.address.startswith("127.")
+        straight = not ip_address(question.front.address).is_loopback
         asked = {name: hosts[name] for name in question.nodes}
-        ways = ProbeRoutes(asked, Readiness(), _LIMITS, straight=straight)
-        return await look_through(question.front, ways, _LIMITS, question.nodes)
+        ways = ProbeRoutes(asked, Readiness(), ONCE_LIMITS, straight=straight)
+        return await look_through(question.front, ways, ONCE_LIMITS, question.nodes)
 
     def judge(self, question: BalancedApiQuestion, answer: LedTo | None, view: ClusterView) -> Iterable[Finding]:
         """Servers that were not met, and others that were."""

@@ -13,11 +13,9 @@ from typing import Final
 from rbdtui.plan.cluster import api_url
 from rbdtui.plan.step import StepContext
 from rbdtui.plan.steps.rainbond.access import ways
-from rbdtui.probes.led_to import LedTo, Verdict, api_front, look_through
-from rbdtui.probes.routes import Limits
+from rbdtui.probes.led_to import ONCE_LIMITS, LedTo, Verdict, api_front, look_through
 from rbdtui.words import T, Text
 
-_LIMITS: Final = Limits(connect_s=2.5, answer_s=3.0, script_s=4.0)
 _PATIENCE_S: Final = 30.0
 """Until then the health checks of a balancer have found a server that came up last; ten seconds are usual."""
 _LOOK_EVERY_S: Final = 3.0
@@ -31,7 +29,7 @@ async def tell_led_to(context: StepContext) -> None:
     servers = tuple(server for server in whole.servers if context.takes_part(server.node))
     front, give_up_s = replace(whole, servers=servers), time.monotonic() + _PATIENCE_S
     while True:
-        led = await look_through(front, ways(context), _LIMITS, front.names)
+        led = await look_through(front, ways(context), ONCE_LIMITS, front.names)
         if _is_final(led) or time.monotonic() > give_up_s:
             break
         context.report.line(led.evidence)
