@@ -311,7 +311,7 @@ class Rke2:
     async def _open_supervisor(self, cluster: Cluster) -> None:
         """9345 is there long before anything else of a server."""
         names = frozenset((*_SERVICE_NAMES, self._node_name, *config.words(self._settings, "tls-san")))
-        # Made on each server and kept there (k3s@130, pkg/daemons/control/deps/deps.go, genServerCerts).
+        # Made on each server and kept there (k3s-io/k3s, pkg/daemons/control/deps/deps.go, genServerCerts).
         serving = cluster.server_authority.server(
             "kube-apiserver", *self._alternatives(names), made_on=self._machine.name
         )
